@@ -1,0 +1,132 @@
+# Rollcall: the only makefile. MODE=release|debug|asan|tsan, each in its own build/<mode>/.
+# A new .c file is picked up by its folder: common/ goes into both sides, controller/ and agent/ into their own; *_main.c and the files named in PROGRAMS hold a main().
+MODE ?= release
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+O := build/$(MODE)
+G := $(O)/gen
+
+VERSION := 0.1.0
+prefix ?= /usr/local
+
+CFLAGS_release := -O2 -g -DNDEBUG_NEVER
+CFLAGS_debug := -O0 -g3 -DROLLCALL_TEST_BUILD
+CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DROLLCALL_TEST_BUILD
+CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DROLLCALL_TEST_BUILD
+ifeq ($(filter $(MODE),release debug asan tsan),)
+$(error MODE=$(MODE): use release, debug, asan or tsan)
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wswitch -Wformat=2 -Wno-format-nonliteral -Wno-format-truncation $(if $(CI),-Werror)
+MARIADB_CFLAGS := $(shell mariadb_config --include 2>/dev/null)
+PQ_CFLAGS := -I$(shell pg_config --includedir 2>/dev/null)
+CPPFLAGS += -I. -I$(G) -D_GNU_SOURCE -DROLLCALL_VERSION='"$(VERSION)"' $(MARIADB_CFLAGS) $(PQ_CFLAGS)
+CFLAGS += -std=c11 $(WARN) $(CFLAGS_$(MODE)) -fstack-protector-strong -fPIE
+LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(filter -fsanitize%,$(CFLAGS_$(MODE)))
+LIBS_common := -lczmq -lzmq -lprotobuf-c -lcyaml -lyaml -lsqlite3 -lcrypto -ljansson -lpthread
+LIBS_agent := -lpq -lmariadb $(LIBS_common)
+LIBS_controller := $(LIBS_common)
+
+# ---- sources ---------------------------------------------------------------------------------------------------------------------------------------
+PROGRAMS := rollcall rollcall-controller rollcall-agent
+MAIN_rollcall := controller/rollcall.c
+MAIN_rollcall-controller := controller/rollcall-controller.c
+MAIN_rollcall-agent := agent/rollcall-agent.c
+MAINS := $(foreach p,$(PROGRAMS),$(MAIN_$(p)))
+
+find = $(sort $(patsubst ./%,%,$(shell find $(1) -name '$(2)' 2>/dev/null)))
+PROTOS := $(wildcard proto/*.proto)
+PB_C := $(PROTOS:%.proto=$(G)/%.pb-c.c)
+PB_H := $(PROTOS:%.proto=$(G)/%.pb-c.h)
+SQL_H := $(patsubst %,$(G)/%.h,$(call find,agent controller common,*.sql))
+GENERATED := $(PB_H) $(SQL_H)
+
+SRC_common := $(call find,common,*.c)
+SRC_controller := $(filter-out $(MAINS),$(call find,controller,*.c))
+SRC_agent := $(filter-out $(MAINS),$(call find,agent,*.c))
+OBJ_common := $(SRC_common:%.c=$(O)/%.o) $(PB_C:.c=.o)
+OBJ_controller := $(SRC_controller:%.c=$(O)/%.o)
+OBJ_agent := $(SRC_agent:%.c=$(O)/%.o)
+
+# Unit and conformance tests mirror the sources: tests/unit/<side>/.../x_test.c becomes one program, linked with that side (tests/unit/both: with both sides).
+TESTS := $(call find,tests/unit tests/conformance,*_test.c)
+TEST_BINS := $(TESTS:%.c=$(O)/%)
+TEST_SUPPORT := $(call find,tests/support,*.c)
+OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
+
+.PHONY: all build check check-unit lint install clean demo
+.SECONDARY:
+.DELETE_ON_ERROR:
+all: build
+build: $(PROGRAMS:%=$(O)/bin/%)
+
+# ---- rules -----------------------------------------------------------------------------------------------------------------------------------------
+$(G)/%.pb-c.c $(G)/%.pb-c.h &: %.proto
+	@mkdir -p $(@D)
+	@echo "PROTO $<"
+	@protoc-c --c_out=$(G) $<
+
+$(G)/%.sql.h: %.sql common/sql2c.awk
+	@mkdir -p $(@D)
+	@echo "SQL   $<"
+	@awk -f common/sql2c.awk $< > $@
+
+$(O)/gen/%.pb-c.o: $(G)/%.pb-c.c
+	@echo "CC    $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
+
+$(O)/%.o: %.c | $(GENERATED)
+	@mkdir -p $(@D)
+	@echo "CC    $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -include common/base/banned.h -MMD -MP -c -o $@ $<
+
+$(O)/libcommon.a: $(OBJ_common)
+$(O)/libcontroller.a: $(OBJ_controller)
+$(O)/libagent.a: $(OBJ_agent)
+$(O)/libsupport.a: $(OBJ_support)
+$(O)/lib%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(O)/bin/rollcall-agent: $(O)/agent/rollcall-agent.o $(O)/libagent.a $(O)/libcommon.a
+	@mkdir -p $(@D)
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_agent)
+$(O)/bin/rollcall-controller: $(O)/controller/rollcall-controller.o $(O)/libcontroller.a $(O)/libcommon.a
+	@mkdir -p $(@D)
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_controller)
+$(O)/bin/rollcall: $(O)/controller/rollcall.o $(O)/libcontroller.a $(O)/libcommon.a
+	@mkdir -p $(@D)
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_controller)
+
+$(O)/tests/unit/common/%: $(O)/tests/unit/common/%.o $(O)/libsupport.a $(O)/libcommon.a
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_common)
+$(O)/tests/unit/controller/%: $(O)/tests/unit/controller/%.o $(O)/libsupport.a $(O)/libcontroller.a $(O)/libcommon.a
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_controller)
+$(O)/tests/unit/agent/%: $(O)/tests/unit/agent/%.o $(O)/libsupport.a $(O)/libagent.a $(O)/libcommon.a
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)
+$(O)/tests/unit/both/%: $(O)/tests/unit/both/%.o $(O)/libsupport.a $(O)/libcontroller.a $(O)/libagent.a $(O)/libcommon.a
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)
+$(O)/tests/conformance/%: $(O)/tests/conformance/%.o $(O)/libsupport.a $(O)/libagent.a $(O)/libcommon.a
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)
+
+# T=word: only the unit tests whose path holds the word.
+UNIT_BINS := $(foreach t,$(filter $(O)/tests/unit/%,$(TEST_BINS)),$(if $(findstring $(T),$(t)),$(t)))
+check-unit: $(UNIT_BINS)
+	@tests/run-tap $^
+check: build $(TEST_BINS)
+	@tests/run-tap $(TEST_BINS) tests/e2e/*.bats
+
+clean:
+	rm -rf build
+
+-include $(OBJ_common:.o=.d) $(OBJ_controller:.o=.d) $(OBJ_agent:.o=.d) $(OBJ_support:.o=.d) $(TESTS:%.c=$(O)/%.d) $(MAINS:%.c=$(O)/%.d)

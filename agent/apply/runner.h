@@ -1,0 +1,31 @@
+/* One running delivery: verify, connect, resolve what an earlier run left, apply or roll back step by step, validate, report. Runs in a thread of its own that owns
+ * the database connection; tells the loop what it does over a pipe; its last act is journal_finish. Safe to kill at any instant: the next run resolves. */
+#ifndef AGENT_APPLY_RUNNER_H
+#define AGENT_APPLY_RUNNER_H
+
+#include <czmq.h>
+
+#include "agent/daemon/config.h"
+#include "agent/journal/journal.h"
+
+struct runner_job { /* all borrowed until the runner ended */
+	const struct agent_config *config;
+	const struct agent_target *target;
+	struct task task;
+};
+
+/* Messages from the runner (zmsg on the actor's pipe, first frame a string):
+ *   "PROGRESS" state changeset step of_steps detail    lossy, for people
+ *   "DONE"                                              the report is in the journal's outbox; the actor may be destroyed
+ * To the runner: "STOP" (ends between steps; the report says so). "$TERM" cancels the running statement, then ends. */
+void runner_actor(zsock_t *pipe, void *job /* struct runner_job * */);
+
+/* Survey: what the ledger says, read-only. Same pipe form: "SURVEY" then an encoded MSG_SURVEY_RESULT body for each part, then "DONE". */
+struct survey_job {
+	const struct agent_config *config;
+	const struct agent_target *target;
+	uint64_t id;
+};
+void survey_actor(zsock_t *pipe, void *job /* struct survey_job * */);
+
+#endif

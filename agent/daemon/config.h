@@ -1,0 +1,42 @@
+/* agent.yaml: who this agent is, whom it trusts, which targets it serves and how it gets into them. Secrets are never in the file itself: only where they are. */
+#ifndef AGENT_DAEMON_CONFIG_H
+#define AGENT_DAEMON_CONFIG_H
+
+#include "agent/engine/engine.h"
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/crypto/sign.h"
+#include "common/model/target.h"
+#include "common/model/trust.h"
+
+struct agent_target {
+	struct target target; /* id, engine, labels */
+	struct engine_target connect; /* password is filled from its source at each connect: see config_password */
+	const char *environment; /* label "environment", required: approvals are checked against it */
+	const char *password_file, *password_command, *password_credential; /* at most one */
+};
+
+struct agent_config {
+	const char *path, *name, *site, *data_dir; /* journal.db and blobs/ are in data_dir */
+	const char *controller_endpoint, *blob_endpoint;
+	const char **controller_keys; /* Z85: pinned; from agent.yaml, must be among the trust document's when that lists any */
+	size_t n_controller_keys;
+	const char *curve_key_file, *report_key_file, *trust_file, *certificate_file;
+	struct trust trust; /* pinned and checked at load */
+	struct sign_key *report_key;
+	struct bytes certificate; /* envelope bytes */
+	uint32_t max_parallel, max_parallel_per_instance; /* deliveries at once: in all, and for one database server */
+	uint32_t retry_budget_ms;
+	struct agent_target *targets;
+	size_t n_targets;
+	struct arena *arena; /* owns all of it */
+};
+
+/* Reads, checks everything that can be checked without a database or the network; each error as "agent.yaml:LINE: what: what to do". */
+int agent_config_load(const char *path, struct agent_config *ret, struct err *e) MUST_CHECK;
+void agent_config_done(struct agent_config *c);
+const struct agent_target *agent_config_target(const struct agent_config *c, const char *id); /* NULL if not ours */
+/* Fetches the password from its source, NULL when the client library finds it itself. Blocks (a command has 10 s). */
+int agent_config_password(const struct agent_target *t, struct secret **ret, struct err *e) MUST_CHECK;
+
+#endif

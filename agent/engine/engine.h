@@ -1,0 +1,124 @@
+/* The seam between applying and a database: one const struct of functions for each engine, with its capabilities. apply/ asks for a capability, never
+ * for a name. A new engine is one engine_*.c, its sql/*.sql, one row in engines.c and one library line in the Makefile; the conformance suite picks it up.
+ * A connection belongs to one thread, except `cancel`, which any thread may call. Every call has a deadline and may block up to it. */
+#ifndef AGENT_ENGINE_ENGINE_H
+#define AGENT_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+#include "common/base/secret.h"
+#include "common/sql/classify.h"
+#include "common/sql/dialect.h"
+
+struct conn; /* each engine defines its own */
+
+struct engine_caps {
+	bool transactional_ddl; /* DDL can share a transaction with its ledger row */
+	bool session_lock; /* a lock that dies with the session */
+	bool statement_timeout;
+	bool online_index;
+	bool schemas; /* a target may be a schema inside a database */
+};
+
+/* Where a target is and how to get in: from agent.yaml. Strings are borrowed for the connection's life. */
+struct engine_target {
+	const char *id;
+	const char *dsn; /* URI or the client library's own form, without a password: postgresql://..., mariadb://..., sqlite:/path */
+	const char *user; /* NULL: from the dsn or the library's option files */
+	struct secret *password; /* NULL: the library's own sources (.pgpass, my.cnf, peer) */
+	const char *option_file; /* MariaDB defaults file or libpq service file; NULL: none */
+	const char *schema; /* NULL: the database as a whole */
+	const char *role; /* SET ROLE for the steps; NULL: none */
+	uint32_t connect_timeout_ms;
+	uint32_t lock_timeout_ms; /* always set, never 0 */
+	uint32_t statement_timeout_ms; /* always set, never 0 */
+};
+
+struct engine_identity {
+	char database[128]; /* "system_identifier/oid", "server_uuid or host/db", "device:inode" */
+	char version[64]; /* as the server says it */
+	bool primary; /* writable and not a replica */
+};
+
+/* What to do after an error (facts: retry classes). Unclassified codes are RETRY_NEVER. */
+enum retry_class {
+	RETRY_NEVER, /* permanent */
+	RETRY_LOCK, /* back off, repeat the transaction */
+	RETRY_TXN, /* repeat the transaction at once, with jitter */
+	RETRY_CONN, /* reconnect, verify, repeat: nothing uncertain was sent */
+	RETRY_UNKNOWN, /* outcome unknown: resolve first */
+	RETRY_PRIMARY, /* not the primary */
+	RETRY_RESOURCES, /* disk, memory: slowly */
+	RETRY_HALT /* stop the target, a person must look */
+};
+
+struct engine_param { /* text parameters; NULL p is SQL NULL */
+	struct bytes value;
+	bool null;
+};
+
+typedef int engine_row_fn(void *arg, size_t n_columns, const char *const *values, struct err *e); /* NULL value: SQL NULL */
+
+struct engine {
+	const char *name; /* dialect_name */
+	enum dialect dialect;
+	const char *const *schemes; /* NULL-terminated */
+	struct engine_caps caps;
+	/* Statements the ledger needs, written with the engine's own placeholders ($1 or ?), from sql/<name>_ledger.sql. %s is the ledger's qualified prefix. */
+	const struct ledger_sql *ledger;
+
+	/* Connects within connect_timeout, pins the session (time zone, charset, sql_mode, timeouts, search_path), refuses a replica, a pooler that would break the
+	 * promise, another engine. ERR_DB_CONNECT. */
+	int (*open)(const struct engine_target *t, struct conn **ret, struct err *e);
+	void (*close)(struct conn **c); /* NULL-safe */
+	int (*identity)(struct conn *c, struct engine_identity *ret, struct err *e);
+	/* The text that `ledger` statements take for %s: "\"rollcall\"." and the like. Owned by the connection. */
+	const char *(*ledger_prefix)(struct conn *c);
+
+	/* Session lock: tries once, never waits. *ret_got false: held by another; `holder` (may be NULL, 256 bytes) then tells pid, user, age. */
+	int (*try_lock)(struct conn *c, bool *ret_got, char *holder, struct err *e);
+	int (*unlock)(struct conn *c, struct err *e);
+
+	int (*begin)(struct conn *c, struct err *e); /* with the timeouts, search_path and role of the target SET LOCAL */
+	/* 0 committed. ERR_UNKNOWN: the reply was lost. Any other error: rolled back. */
+	int (*commit)(struct conn *c, struct err *e);
+	int (*rollback)(struct conn *c, struct err *e);
+	bool (*in_transaction)(struct conn *c);
+
+	/* One statement, no parameters, exact bytes. e->sqlstate and e->db_errno are set on ERR_DB; ERR_UNKNOWN when the connection was lost in flight. */
+	int (*exec)(struct conn *c, struct bytes sql, uint64_t *ret_rows, struct err *e);
+	int (*query)(struct conn *c, struct bytes sql, const struct engine_param *params, size_t n_params, engine_row_fn *fn, void *arg, struct err *e);
+
+	/* State of the object that a class N statement touches: a digest of its definition (and validity), all zero when it does not exist. Equal before and after
+	 * means "not applied". Falls back to the whole schema's digest when the statement names no single object. */
+	int (*object_state)(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e);
+	/* After an interrupted class N statement left a half-made object (INVALID index): removes it. *ret_cleaned says whether there was one. */
+	int (*cleanup)(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e);
+	int (*table_exists)(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e);
+
+	/* Backend id of this session ("pid/start", connection id); for the journal and the ledger. Owned by the connection. */
+	const char *(*backend)(struct conn *c);
+	/* *ret_alive: does a backend recorded earlier (from `backend`) still run on the server? */
+	int (*backend_alive)(struct conn *c, const char *backend, bool *ret_alive, struct err *e);
+	/* Who blocks this or that backend, for people: "pid 4711 app (shop) 35 s: SELECT ..."; uses its own connection. "" when nobody is seen. */
+	int (*blockers)(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e);
+	void (*cancel)(struct conn *c); /* from any thread: the running statement ends with an error */
+	enum retry_class (*retry_class)(const struct err *e);
+};
+
+/* The table of engines (engines.c), NULL-terminated. */
+extern const struct engine *const engines[];
+const struct engine *engine_by_name(const char *name); /* NULL if unknown */
+const struct engine *engine_by_dsn(const char *dsn); /* by URI scheme; NULL if unknown */
+/* Library set-up before threads (mysql_library_init); engines_thread_end before a thread that used an engine ends. */
+int engines_init(struct err *e) MUST_CHECK;
+void engines_thread_end(void);
+void engines_done(void);
+
+#endif

@@ -1,0 +1,68 @@
+/* The agent's durable memory: one SQLite file (WAL, synchronous=FULL) with tasks, step intents and outcomes, the outbox of signed reports, and small counters. It is
+ * never the truth about a target (the ledger is); it says what this agent was doing and what it still has to tell. Each thread opens its own handle. Every call that
+ * returns 0 is on disk. */
+#ifndef AGENT_JOURNAL_JOURNAL_H
+#define AGENT_JOURNAL_JOURNAL_H
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/model/report.h"
+
+struct journal;
+
+int journal_open(const char *path, struct journal **ret, struct err *e) MUST_CHECK; /* makes and migrates the file, mode 0600 */
+void journal_close(struct journal **j);
+
+/* A task as it was offered and accepted; enough to start again after a crash. */
+enum task_state { TASK_ACCEPTED, TASK_RUNNING, TASK_FINISHED };
+struct task {
+	uint8_t id[TASK_SIZE];
+	uint32_t attempt, epoch;
+	const char *target;
+	uint8_t release_hash[DIGEST_SIZE], dossier_hash[DIGEST_SIZE];
+	uint64_t release_size, dossier_size;
+	struct bytes proof;
+	int64_t deadline_us;
+	enum task_state state;
+	uint64_t report_seq; /* of its final report; 0 while unfinished */
+};
+/* ret_known: this (id, attempt) or a later attempt was here before; *ret_state then tells how far it is. Idempotent. */
+int journal_accept(struct journal *j, const struct task *t, bool *ret_known, enum task_state *ret_state, struct err *e) MUST_CHECK;
+int journal_task_state(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t attempt, enum task_state s, struct err *e) MUST_CHECK;
+/* Unfinished tasks, oldest first: what to resume at start. */
+int journal_open_tasks(struct journal *j, struct arena *a, struct task **ret, size_t *ret_n, struct err *e) MUST_CHECK;
+
+/* Before a step starts and after it ended. backend: engine->backend. */
+struct journal_step {
+	const char *target, *changeset;
+	enum direction direction;
+	uint32_t run, step, attempt, epoch;
+	uint8_t task[TASK_SIZE], digest[DIGEST_SIZE];
+	const char *backend;
+	enum step_state state; /* STEP_INTENT first, then DONE, FAILED or SKIPPED */
+};
+int journal_step(struct journal *j, const struct journal_step *s, struct err *e) MUST_CHECK;
+/* The newest step row of a target, NULL target in *ret when there is none: tells a dead run's backend. */
+int journal_last_step(struct journal *j, const char *target, struct arena *a, struct journal_step *ret, struct err *e) MUST_CHECK;
+
+/* Ends a task and queues its report in one transaction: assigns report_seq and prev_report_hash (in *r), calls `seal` to encode and sign, stores the envelope, marks the
+ * task finished. seal returns the envelope's bytes in `ret`. */
+typedef int journal_seal_fn(void *arg, const struct report *r, struct buf *ret, struct err *e);
+int journal_finish(struct journal *j, struct report *r, journal_seal_fn *seal, void *arg, struct err *e) MUST_CHECK;
+/* Reports from `from_seq` on, in order, at most `max`. Acked ones are kept 30 days, because a restored controller may ask again. */
+struct outbox_entry {
+	uint64_t seq;
+	struct bytes envelope;
+};
+int journal_outbox(struct journal *j, uint64_t from_seq, size_t max, struct arena *a, struct outbox_entry **ret, size_t *ret_n,
+                   struct err *e) MUST_CHECK;
+int journal_acked(struct journal *j, uint64_t up_to_seq, struct err *e) MUST_CHECK;
+uint64_t journal_last_report(struct journal *j); /* highest report_seq ever written; 0 if none */
+uint64_t journal_first_unacked(struct journal *j); /* last + 1 when all are acked */
+
+/* Small facts: "epoch", "session_counter", "trust_version", ... Missing reads as 0. journal_raise never lowers. */
+int journal_number(struct journal *j, const char *name, uint64_t *ret, struct err *e) MUST_CHECK;
+int journal_raise(struct journal *j, const char *name, uint64_t value, struct err *e) MUST_CHECK;
+int journal_next(struct journal *j, const char *name, uint64_t *ret, struct err *e) MUST_CHECK; /* +1, on disk, returned */
+
+#endif

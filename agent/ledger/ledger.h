@@ -1,0 +1,79 @@
+/* The ledger: the append-only table inside the target database that says what is applied there. One row a step and state; rows are never changed.
+ * A class T step has one row, `done`, written in the step's own transaction. A class N step has an `intent` row before and a `done` or `failed` row after.
+ * `once` is a unique column, filled only for done and skipped rows ("changeset/direction/run/step"), so that a second effect cannot be recorded.
+ * seq is gapless; row_hash = SHA-256 over all fields and prev_hash. */
+#ifndef AGENT_LEDGER_LEDGER_H
+#define AGENT_LEDGER_LEDGER_H
+
+#include "agent/engine/engine.h"
+#include "common/model/report.h"
+
+struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
+	const char *const *create; /* NULL-terminated; idempotent; run one by one */
+	const char *exists; /* one row, one column: 1 or 0 */
+	const char *read; /* all rows by seq, columns in the order of struct ledger_row */
+	const char *insert; /* parameters in the same order, then `once` */
+	const char *meta_read; /* key, value */
+	const char *meta_write; /* $1 key, $2 value: insert or replace */
+	const char *epoch; /* the epoch row, locked for the transaction where the engine can */
+};
+
+struct ledger_row {
+	uint64_t seq;
+	const char *changeset;
+	enum direction direction;
+	uint32_t run; /* 1, 2, ...: an apply and the rollback that undoes it share the number */
+	uint32_t step; /* from 0 */
+	enum step_state state;
+	enum step_via via;
+	enum step_class class;
+	uint8_t digest[DIGEST_SIZE]; /* of the step */
+	uint8_t changeset_digest[DIGEST_SIZE];
+	const char *release_version;
+	uint64_t release_sequence;
+	uint8_t release_digest[DIGEST_SIZE], order_digest[DIGEST_SIZE];
+	const char *task; /* hex */
+	uint32_t attempt, epoch;
+	const char *agent, *backend;
+	uint8_t state_before[DIGEST_SIZE]; /* engine->object_state before (intent rows) and after (done rows) of a class N step; zero for T */
+	int64_t started_at_us, ended_at_us;
+	uint8_t prev_hash[DIGEST_SIZE], row_hash[DIGEST_SIZE];
+};
+
+struct ledger {
+	struct ledger_row *rows; /* by seq */
+	size_t n_rows;
+	uint8_t head[DIGEST_SIZE]; /* row_hash of the last row; zero when empty */
+	const char *target_id, *database_identity; /* from meta; NULL when the ledger was just made */
+	uint32_t epoch;
+	struct arena *arena; /* borrowed */
+};
+
+/* Makes the tables when they are missing and reads everything into `a`. Checks the hash chain (ERR_STATE "ledger row 12 was changed: ..."), and that meta's target
+ * id is `target_id` (ERR_STATE "this ledger belongs to target ..."); writes meta when new. Not inside a transaction. */
+int ledger_open(const struct engine *en, struct conn *c, const char *target_id, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
+/* Reads without making or writing anything; an absent ledger reads as empty. For surveys. */
+int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
+/* Fencing, inside the step's transaction (or alone for class N): ERR_STATE when the database has seen a higher epoch; stores ours when it is higher. */
+int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e) MUST_CHECK;
+/* Appends: sets seq, prev_hash and row_hash in *row, inserts, and adds a copy to `l`. When the surrounding transaction is rolled back call ledger_forget_last.
+ * A unique violation is ERR_EXISTS: another attempt won. */
+int ledger_append(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e) MUST_CHECK;
+void ledger_forget_last(struct ledger *l);
+
+/* What the rows say of one changeset. Pure. */
+enum changeset_state { CHANGESET_PENDING, CHANGESET_PARTIAL, CHANGESET_APPLIED, CHANGESET_SKIPPED, CHANGESET_ROLLING_BACK, CHANGESET_ROLLED_BACK };
+struct changeset_status {
+	enum changeset_state state;
+	uint32_t run; /* the current or last run; 0 when never started */
+	uint32_t steps_done; /* of that run in the direction under way */
+	const struct ledger_row *open_intent; /* an intent without outcome: resolve it first; NULL if none */
+	uint8_t changeset_digest[DIGEST_SIZE]; /* as applied */
+	const char *release_version;
+	uint64_t release_sequence;
+};
+/* n_steps / n_rollback: of the body at hand; they tell PARTIAL from APPLIED and ROLLING_BACK from ROLLED_BACK. 0: unknown, any done row with no later rollback row counts as applied. */
+void ledger_status(const struct ledger *l, const char *changeset, size_t n_steps, size_t n_rollback, struct changeset_status *ret);
+const char *changeset_state_name(enum changeset_state s); /* "pending", "partial", "applied", "skipped", "rolling-back", "rolled-back" */
+
+#endif

@@ -1,0 +1,41 @@
+/* What the site checks before anything touches a database: the checks in their order, as pure functions over gathered facts. All or nothing. Each refusal carries its
+ * code (C3 trust, C6 release-signatures, ...) and says what to do. Source: DESIGN.md section 5. Codes that the spine does not fill yet keep their place in the table. */
+#ifndef AGENT_VERIFY_VERIFY_H
+#define AGENT_VERIFY_VERIFY_H
+
+#include "common/base/arena.h"
+#include "common/model/order.h"
+#include "common/model/release.h"
+#include "common/model/trust.h"
+#include "common/wire/documents.h"
+
+struct verify_facts {
+	const struct trust *trust; /* pinned and already checked */
+	struct bytes release_envelope; /* as pulled, address already checked */
+	struct bytes dossier;
+	struct merkle_proof proof;
+	const char *target, *environment, *engine; /* of the local target */
+	const char *agent_version;
+	uint32_t epoch, max_epoch;
+	int64_t now_us;
+};
+
+struct verified { /* decoded from exactly the bytes that were verified; in the arena */
+	struct release release;
+	struct order order;
+	const char **approvers; /* owners of the keys that count */
+	size_t n_approvers;
+};
+
+/* 0, or -1 with ERR_SIGNATURE or ERR_POLICY and *ret_check naming the check ("C9 approvals"; static storage). */
+int verify_delivery(const struct verify_facts *f, struct arena *a, struct verified *ret, const char **ret_check, struct err *e) MUST_CHECK;
+
+/* C8, C16 and the like need the ledger; called by apply once it is read: sequence not older than the highest applied one unless this is a rollback; no changeset that is
+ * applied with another content. */
+struct ledger;
+int verify_against_ledger(const struct verified *v, const struct ledger *l, const char *engine, const char **ret_check, struct err *e) MUST_CHECK;
+
+/* Every statement is one statement, and its class derived here equals the manifest's (C19, C20); no transaction control. */
+int verify_statements(const struct release *r, const char *engine, const char **ret_check, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,118 @@
+/* Arena: a list of blocks, freed together. */
+#include "common/base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE ((size_t)16 * 1024)
+
+struct block {
+	struct block *next;
+	size_t used, size;
+	_Alignas(max_align_t) unsigned char data[];
+};
+
+struct arena {
+	struct block *head;
+	size_t cap, used;
+};
+
+struct arena *arena_new(size_t cap_bytes)
+{
+	struct arena *a = mem_alloc(sizeof *a);
+	a->cap = cap_bytes;
+	return a;
+}
+
+void arena_destroy(struct arena **ap)
+{
+	if (!*ap)
+		return;
+	for (struct block *b = (*ap)->head; b;) {
+		struct block *next = b->next;
+		free(b);
+		b = next;
+	}
+	free(*ap);
+	*ap = NULL;
+}
+
+void *arena_try_alloc(struct arena *a, size_t size)
+{
+	const size_t align = _Alignof(max_align_t);
+	if (size > a->cap)
+		return NULL;
+	size = (size + align - 1) & ~(align - 1);
+	if (size == 0)
+		size = align;
+	if (size > a->cap - a->used)
+		return NULL;
+	struct block *b = a->head;
+	if (!b || b->size - b->used < size) {
+		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+		b = mem_alloc(sizeof *b + room);
+		b->size = room;
+		b->next = a->head;
+		a->head = b;
+	}
+	void *p = b->data + b->used;
+	b->used += size;
+	a->used += size;
+	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	void *p = arena_try_alloc(a, size);
+	if (!p)
+		abort();
+	return p;
+}
+
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return s ? arena_strndup(a, s, strlen(s)) : NULL;
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n)
+{
+	char *p = arena_alloc(a, n + 1);
+	memcpy(p, s, n);
+	return p;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap, again;
+	va_start(ap, fmt);
+	va_copy(again, ap);
+	int n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	char *p = arena_alloc(a, (size_t)(n < 0 ? 0 : n) + 1);
+	vsnprintf(p, (size_t)(n < 0 ? 0 : n) + 1, fmt, again);
+	va_end(again);
+	return p;
+}
+
+struct bytes arena_bytes(struct arena *a, struct bytes b)
+{
+	uint8_t *p = arena_alloc(a, b.n + 1);
+	if (b.n)
+		memcpy(p, b.p, b.n);
+	return bytes_of(p, b.n);
+}
+
+size_t arena_used(const struct arena *a)
+{
+	return a->used;
+}
+
+void *arena_regrow(struct arena *a, const void *old, size_t old_size, size_t new_size)
+{
+	void *p = arena_alloc(a, new_size);
+	if (old_size)
+		memcpy(p, old, old_size);
+	return p;
+}

@@ -1,0 +1,28 @@
+/* Rows for people and programs: one structure, printed as table, wide, json, ndjson, csv or name. Data goes to stdout, messages to stderr. */
+#ifndef COMMON_CLI_TABLE_H
+#define COMMON_CLI_TABLE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/base/err.h"
+#include "common/cli/cmd.h"
+
+enum output_format { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_NDJSON, OUTPUT_CSV, OUTPUT_NAME };
+
+/* From -o; OUTPUT_TABLE when absent. */
+enum output_format cmd_output(const struct cmd_args *a);
+
+struct table;
+/* Columns by key, comma-joined: "target,state,detail". Headings are the keys in upper case with blanks for '-'. A '+' before a key: only in wide and the machine formats;
+ * '#': a number in JSON, right-aligned in tables. The first column is what `-o name` prints. */
+struct table *table_new(const char *columns);
+void table_destroy(struct table **t);
+/* One row: as many strings as there are columns; NULL prints as "-" (JSON null). Copies. */
+void table_row(struct table *t, const char *const *cells);
+void table_rowf(struct table *t, const char *fmt, ...) PRINTF_LIKE(2, 3); /* cells separated by '\t' */
+size_t table_count(const struct table *t);
+/* JSON: {"<kind>": [ {...}, ... ]} ; colours only on a terminal without NO_COLOR (states known to table.c get one). */
+void table_print(const struct table *t, enum output_format f, const char *kind, FILE *out);
+
+#endif

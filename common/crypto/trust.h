@@ -1,0 +1,28 @@
+/* What a trust document means: roles, thresholds over distinct public keys, the chain from one version to the next. Pure: `now_us` is an argument. */
+#ifndef COMMON_CRYPTO_TRUST_H
+#define COMMON_CRYPTO_TRUST_H
+
+#include <stdbool.h>
+
+#include "common/crypto/dsse.h"
+#include "common/model/trust.h"
+
+const struct trust_role *trust_role(const struct trust *t, const char *name); /* NULL if there is none */
+const struct trust_key *trust_key(const struct trust *t, const char *id);
+
+/* Well-formed in itself: names, no duplicate keys or public keys, each threshold reachable, root and release present, no unknown `critical`. ERR_PARSE with what to do. */
+int trust_check_shape(const struct trust *t, struct err *e) MUST_CHECK;
+
+/* A first (pinned) document: signed by its own root threshold, not expired at now_us. */
+int trust_check_self(const struct trust *t, const struct envelope *env, int64_t now_us, struct err *e) MUST_CHECK;
+/* A successor: version exactly one more, signed by the root threshold of `old` and of `next`; expiry of `next` enforced only when `final`. */
+int trust_check_next(const struct trust *old, const struct trust *next, const struct envelope *env, bool final, int64_t now_us,
+                     struct err *e) MUST_CHECK;
+
+/* Counts the role's distinct public keys that signed the envelope under `expected_type`. ret_signers (may be NULL) gets up to `max` pointers to their keys. */
+size_t trust_count_signers(const struct trust *t, const char *role, const struct envelope *env, const char *expected_type,
+                           const struct trust_key **ret_signers, size_t max);
+/* 0 when the role's threshold is met; ERR_SIGNATURE "release: 1 of 2 signatures (release): signed by alice; have one of bob, carol sign it" otherwise. */
+int trust_check_role(const struct trust *t, const char *role, const struct envelope *env, const char *expected_type, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,77 @@
+/* The order of a rollout, its approvals, and the proof that a target belongs to it. See proto/order.proto. */
+#ifndef COMMON_MODEL_ORDER_H
+#define COMMON_MODEL_ORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/bytes.h"
+
+enum direction { DIRECTION_APPLY, DIRECTION_ROLLBACK };
+enum on_failure { ON_FAILURE_HALT, ON_FAILURE_ROLLBACK_TARGET, ON_FAILURE_ROLLBACK_WAVE, ON_FAILURE_ROLLBACK_ALL };
+
+/* A count, or a percentage of the wave's targets. */
+struct limit {
+	uint32_t value;
+	bool percent;
+};
+
+struct wave {
+	const char *name;
+	uint32_t target_count;
+	uint32_t max_parallel;
+	struct limit max_failures; /* more than this many halts */
+	uint64_t soak_ms;
+	enum on_failure on_failure;
+};
+
+struct order {
+	const char *id; /* 32 hex digits, random */
+	const char *project, *release_version, *environment, *plan;
+	uint8_t release_digest[DIGEST_SIZE], plan_digest[DIGEST_SIZE], targets_root[DIGEST_SIZE];
+	uint64_t release_sequence;
+	enum direction direction;
+	struct wave *waves;
+	size_t n_waves;
+	uint32_t target_count;
+	int64_t created_at_us, not_before_us, not_after_us;
+	const char **contexts; /* Liquibase contexts in force; none: every changeset runs */
+	size_t n_contexts;
+	const char *label_filter; /* NULL: none */
+	const char **except; /* changeset ids left out of a rollback */
+	size_t n_except;
+	const char **critical;
+	size_t n_critical;
+	uint8_t digest[DIGEST_SIZE]; /* SHA-256 of the order's bytes */
+};
+
+struct approval {
+	uint8_t order_digest[DIGEST_SIZE], release_digest[DIGEST_SIZE];
+	const char *environment, *approver, *reason;
+	uint32_t target_count;
+	int64_t created_at_us, expires_at_us;
+};
+
+#define TARGET_SALT_SIZE 16
+#define MERKLE_PATH_MAX  32
+
+/* leaf = SHA-256(0x00 || salt || u32le wave || target id); node = SHA-256(0x01 || left || right); an odd last node is carried up as it is. */
+struct merkle_proof {
+	uint8_t salt[TARGET_SALT_SIZE];
+	uint32_t index, count, wave;
+	uint8_t path[MERKLE_PATH_MAX][DIGEST_SIZE];
+	size_t n_path;
+};
+
+const char *direction_name(enum direction d); /* "apply", "rollback" */
+bool direction_parse(const char *s, enum direction *ret);
+const char *on_failure_name(enum on_failure f); /* "halt", "rollback-target", "rollback-wave", "rollback-all" */
+bool on_failure_parse(const char *s, enum on_failure *ret);
+/* "3" or "10%"; false when it is neither, or above 100 %. */
+bool limit_parse(const char *s, struct limit *ret);
+char *limit_text(struct limit l, char out[16]);
+/* A percentage is rounded up, so that "10%" of 3 targets is 1. */
+uint32_t limit_of(struct limit l, uint32_t total);
+
+#endif

@@ -1,0 +1,12 @@
+/* Look-ups in a release. */
+#include "common/model/release.h"
+
+#include "common/base/str.h"
+
+const struct changeset *release_changeset(const struct release *r, const char *id)
+{
+	for (size_t i = 0; i < r->n_changesets; i++)
+		if (str_eq(r->changesets[i].id, id))
+			return &r->changesets[i];
+	return NULL;
+}

@@ -1,0 +1,40 @@
+/* A release: what may ever run. Decoded from, and encoded into, the manifest (proto/release.proto). */
+#ifndef COMMON_MODEL_RELEASE_H
+#define COMMON_MODEL_RELEASE_H
+
+#include "common/model/changeset.h"
+
+struct engine_range {
+	const char *engine, *min_version, *max_version; /* versions NULL: any */
+};
+
+struct provenance { /* of the Git commit; all NULL outside a repository */
+	const char *commit, *tree, *author, *committer, *remote;
+	const char **reviewers;
+	size_t n_reviewers;
+	bool dirty; /* files differed from the commit */
+};
+
+struct release {
+	const char *project, *version;
+	uint64_t sequence; /* grows with each release of a project */
+	int64_t created_at_us, expires_at_us;
+	const char *min_agent_version; /* NULL: any */
+	const char **critical; /* features a reader must know or refuse */
+	size_t n_critical;
+	struct engine_range *engines;
+	size_t n_engines;
+	struct provenance provenance;
+	uint8_t gate_report_digest[DIGEST_SIZE];
+	uint32_t splitter_version;
+	struct changeset *changesets;
+	size_t n_changesets;
+	const char *author;
+	const char **pipeline; /* environments in order; none may be skipped */
+	size_t n_pipeline;
+	uint8_t digest[DIGEST_SIZE]; /* SHA-256 of the manifest's bytes: set by the decoder and by pack */
+};
+
+const struct changeset *release_changeset(const struct release *r, const char *id); /* NULL if there is none */
+
+#endif

@@ -1,0 +1,22 @@
+/* Every cap on an outside size, in one place. A size is checked before memory is taken for it. */
+#ifndef COMMON_WIRE_LIMITS_H
+#define COMMON_WIRE_LIMITS_H
+
+#include <stddef.h>
+
+#define LIMIT_FRAME_BODY        ((size_t)256 * 1024) /* protobuf body of a link message */
+#define LIMIT_CHUNK             ((size_t)256 * 1024) /* raw bytes of one CHUNK */
+#define LIMIT_CHUNK_CREDIT      4 /* chunks asked for at a time */
+#define LIMIT_ENVELOPE          ((size_t)64 * 1024 * 1024) /* a whole envelope: a release is the largest */
+#define LIMIT_DOCUMENT          ((size_t)1024 * 1024) /* trust document, order, approval, certificate, report */
+#define LIMIT_DOSSIER           ((size_t)4 * 1024 * 1024)
+#define LIMIT_CHANGESETS        20000
+#define LIMIT_STATEMENTS        1000000 /* in one release */
+#define LIMIT_STATEMENT         ((size_t)64 * 1024 * 1024)
+#define LIMIT_APPROVALS         16
+#define LIMIT_TARGETS_PER_AGENT 2000
+#define LIMIT_YAML              ((size_t)1024 * 1024)
+#define LIMIT_CHANGE_FILE       ((size_t)64 * 1024 * 1024)
+#define LIMIT_ARENA_DOCUMENT    ((size_t)512 * 1024 * 1024) /* decoded form of the largest document */
+
+#endif

@@ -1,0 +1,242 @@
+/* The link's messages: closed types, their plain structs, codecs and frames. A frame on the wire is
+ *   F0  48 bytes, little endian: 'RCP1' u32 | proto u8 | type u8 | flags u16 | session u64 | seq u64 | ack u64 | epoch u32 | body_len u32 | reserved u64
+ *   F1  protobuf body, at most LIMIT_FRAME_BODY
+ *   F2  raw bytes, only for CHUNK and PUT, at most LIMIT_CHUNK
+ * Exactly these; more or fewer frames are a protocol error. Source: the link protocol RCP/1 in proto/README.md. */
+#ifndef COMMON_WIRE_LINK_H
+#define COMMON_WIRE_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/model/order.h"
+#include "common/model/report.h"
+#include "common/model/target.h"
+
+#define LINK_PROTO       1
+#define LINK_HEADER_SIZE 48
+
+enum msg_type {
+	MSG_INVALID = 0,
+	/* agent -> controller */
+	MSG_HELLO,
+	MSG_TARGETS,
+	MSG_HEARTBEAT,
+	MSG_ACCEPT,
+	MSG_REFUSE,
+	MSG_PROGRESS,
+	MSG_REPORT,
+	MSG_SURVEY_RESULT,
+	MSG_BYE,
+	/* controller -> agent */
+	MSG_WELCOME,
+	MSG_DENY,
+	MSG_RETRY_AFTER,
+	MSG_HEARTBEAT_ACK,
+	MSG_OFFER,
+	MSG_RECALL,
+	MSG_STOP,
+	MSG_REPORT_ACK,
+	MSG_SURVEY,
+	/* blob socket */
+	MSG_FETCH,
+	MSG_CHUNK,
+	MSG_NAK,
+	MSG_PUT,
+	MSG_PUT_ACK,
+	/* operator */
+	MSG_COMMAND,
+	MSG_REPLY,
+	MSG_TYPE_COUNT
+};
+
+/* What an operator may ask. Append only. Arguments of each verb: proto/README.md. */
+enum verb {
+	VERB_INVALID = 0,
+	VERB_PING, /* controller's version, epoch, trust version, counts */
+	VERB_RELEASE_ADD, /* hash: of an uploaded envelope; verified, then listed */
+	VERB_RELEASE_LIST,
+	VERB_ROLLOUT_PREVIEW, /* document: plan; release, environment, direction?, except* -> rows: target, changeset, what would happen, why not */
+	VERB_ROLLOUT_START, /* the same -> rollout id, state, what to type next */
+	VERB_ROLLOUT_ORDER, /* rollout -> document: order bytes; rows: wave, index, target, salt (hex) */
+	VERB_ROLLOUT_APPROVE, /* rollout; document: approval envelope */
+	VERB_ROLLOUT_LIST,
+	VERB_ROLLOUT_STATUS, /* rollout, target? -> rows: wave, target, state, step, attempt, detail, ... */
+	VERB_ROLLOUT_PAUSE,
+	VERB_ROLLOUT_RESUME,
+	VERB_ROLLOUT_ABORT, /* rollout, reason */
+	VERB_ROLLOUT_RETRY, /* rollout, target* */
+	VERB_ROLLOUT_ROLLBACK, /* rollout, except* -> a new rollout of direction rollback over the targets that applied it */
+	VERB_AGENT_ADMIT, /* document: certificate envelope */
+	VERB_AGENT_LIST,
+	VERB_TARGET_LIST, /* selector? */
+	VERB_HISTORY, /* target?, rollout?, limit? */
+	VERB_TRUST_SHOW, /* -> document: trust envelope */
+	VERB_COUNT
+};
+
+struct link_header {
+	uint8_t proto, type;
+	uint16_t flags;
+	uint64_t session, seq, ack;
+	uint32_t epoch, body_len;
+};
+
+void link_header_encode(const struct link_header *h, uint8_t out[LINK_HEADER_SIZE]);
+int link_header_decode(struct bytes data, struct link_header *ret, struct err *e) MUST_CHECK;
+const char *msg_type_name(enum msg_type t);
+const char *verb_name(enum verb v);
+
+/* Who may send what where: the closed table. */
+enum link_socket { SOCKET_CTRL, SOCKET_BLOB, SOCKET_COUNT };
+enum link_role { LINK_AGENT, LINK_OPERATOR, LINK_CONTROLLER, LINK_ROLE_COUNT }; /* the sender */
+enum link_state { LINK_NEW, LINK_READY, LINK_STATE_COUNT };
+bool link_allowed(enum link_socket s, enum link_role sender, enum link_state state, enum msg_type t);
+
+struct msg_hello {
+	const char *agent, *agent_version;
+	struct bytes certificate, boot_id, signature;
+	uint32_t proto_min, proto_max, max_epoch;
+	uint64_t session_counter, trust_version, report_seq;
+};
+struct msg_welcome {
+	uint64_t session, resume_from;
+	uint32_t proto, epoch, heartbeat_ms, spread_ms;
+	int64_t now_us;
+};
+struct msg_deny {
+	const char *code, *message;
+}; /* DENY */
+struct msg_retry_after {
+	uint32_t ms, jitter_ms;
+};
+struct msg_targets {
+	struct target *targets;
+	size_t n_targets;
+	bool first, last;
+};
+struct msg_heartbeat {
+	uint32_t running, queued;
+	uint64_t report_seq;
+};
+struct msg_heartbeat_ack {
+	uint32_t heartbeat_ms;
+};
+struct msg_offer {
+	uint8_t task[TASK_SIZE];
+	uint32_t attempt, epoch;
+	const char *target;
+	uint8_t release_hash[DIGEST_SIZE], dossier_hash[DIGEST_SIZE];
+	uint64_t release_size, dossier_size;
+	struct bytes proof;
+	int64_t deadline_us;
+};
+struct msg_task { /* ACCEPT, REFUSE, RECALL, STOP */
+	uint8_t task[TASK_SIZE];
+	uint32_t attempt;
+	const char *code, *message;
+	int64_t until_us;
+};
+struct msg_progress {
+	uint8_t task[TASK_SIZE];
+	uint32_t attempt, step, of_steps;
+	const char *state, *changeset, *detail;
+};
+struct msg_report {
+	uint64_t seq;
+	struct bytes envelope;
+};
+struct msg_report_ack {
+	uint64_t seq;
+};
+struct msg_survey {
+	uint64_t id;
+	const char *target;
+};
+struct survey_entry {
+	const char *changeset, *state, *release_version;
+	uint8_t digest[DIGEST_SIZE];
+};
+struct msg_survey_result {
+	uint64_t id;
+	const char *target, *error_code, *error_message, *engine_version, *database_identity;
+	struct survey_entry *entries;
+	size_t n_entries;
+	bool last;
+};
+struct msg_fetch {
+	uint8_t hash[DIGEST_SIZE];
+	uint32_t first, count;
+};
+struct msg_chunk {
+	uint8_t hash[DIGEST_SIZE];
+	uint32_t index, of;
+}; /* CHUNK, PUT */
+struct msg_nak {
+	uint8_t hash[DIGEST_SIZE];
+	const char *message;
+};
+struct msg_put_ack {
+	uint8_t hash[DIGEST_SIZE];
+	uint32_t index;
+	bool complete;
+};
+struct link_argument {
+	const char *key, *value;
+};
+struct msg_command {
+	uint64_t id;
+	enum verb verb;
+	struct link_argument *arguments;
+	size_t n_arguments;
+	struct bytes document;
+};
+struct link_row {
+	const char **cells;
+	size_t n_cells;
+};
+struct msg_reply {
+	uint64_t id;
+	bool last;
+	uint32_t exit_code;
+	const char *error_code, *message;
+	const char **columns;
+	size_t n_columns;
+	struct link_row *rows;
+	size_t n_rows;
+	struct bytes document;
+};
+
+struct msg { /* one decoded message; strings and bytes live in the arena it was decoded into */
+	enum msg_type type;
+	union {
+		struct msg_hello hello;
+		struct msg_welcome welcome;
+		struct msg_deny deny;
+		struct msg_retry_after retry_after;
+		struct msg_targets targets;
+		struct msg_heartbeat heartbeat;
+		struct msg_heartbeat_ack heartbeat_ack;
+		struct msg_offer offer;
+		struct msg_task task;
+		struct msg_progress progress;
+		struct msg_report report;
+		struct msg_report_ack report_ack;
+		struct msg_survey survey;
+		struct msg_survey_result survey_result;
+		struct msg_fetch fetch;
+		struct msg_chunk chunk;
+		struct msg_nak nak;
+		struct msg_put_ack put_ack;
+		struct msg_command command;
+		struct msg_reply reply;
+	};
+};
+
+void msg_encode(const struct msg *m, struct buf *ret);
+int msg_decode(enum msg_type type, struct bytes body, struct arena *a, struct msg *ret, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,54 @@
+/* The hub: the thread that owns the controller's sockets (a ROUTER for control, a ROUTER for blobs) and the ZAP handler. It knows keys, sessions, frames and rates; it
+ * knows nothing of releases or rollouts. It speaks to the brain in messages only, so that it can move into a process of its own.
+ * Identity comes only from the CURVE key (the ZAP User-Id on every message), never from a routing id or a name in a body. */
+#ifndef CONTROLLER_LINK_HUB_H
+#define CONTROLLER_LINK_HUB_H
+
+#include <czmq.h>
+
+#include "common/base/err.h"
+#include "common/wire/link.h"
+
+struct hub_config {
+	const char *ctrl_endpoint, *blob_endpoint; /* tcp://host:port; port * picks a free one: see hub_endpoints */
+	const char *curve_key_file; /* as `rollcall keys curve` writes it, mode 0600 */
+	const char *blob_dir; /* served to agents, filled by operators' PUT into <blob_dir>/incoming first */
+	uint32_t max_peers;
+};
+
+/* Who may come: replaces the whole table at once. `name` of an agent is the certificate's; `role` of an operator is viewer, operator or admin. */
+struct principal {
+	enum link_role kind; /* LINK_AGENT or LINK_OPERATOR */
+	char name[64];
+	char role[16];
+	char curve_key[41]; /* Z85 */
+};
+
+/* Binds, starts the thread, and proves by a connection of its own that an unknown key is refused before it returns: ERR_LINK if option 93 does not hold or the proof fails. */
+int hub_new(const struct hub_config *c, const struct principal *principals, size_t n, zactor_t **ret, struct err *e) MUST_CHECK;
+int hub_set_principals(zactor_t *hub, const struct principal *principals, size_t n, struct err *e) MUST_CHECK;
+void hub_destroy(zactor_t **hub);
+/* The endpoints really bound, for tests and the demo. Borrowed from the hub, valid until it is destroyed. */
+const char *hub_ctrl_endpoint(zactor_t *hub);
+const char *hub_blob_endpoint(zactor_t *hub);
+const char *hub_public_key(zactor_t *hub); /* Z85 */
+
+/* What the brain receives from the actor's pipe. */
+enum hub_event_type {
+	HUB_MESSAGE, /* an allowed, well-formed message of a session */
+	HUB_GONE, /* the session ended: BYE, replaced by a newer one, silent for 3 heartbeats */
+	HUB_STORED /* an operator's PUT is complete: `blob` is its hash, already in blob_dir */
+};
+struct hub_event {
+	enum hub_event_type type;
+	struct principal from;
+	uint64_t session; /* changes with each connection; reply to exactly this one */
+	struct msg msg; /* decoded into the arena that was passed */
+	uint8_t blob[DIGEST_SIZE];
+};
+/* Reads one event from the pipe (call it when the pipe is readable). Blocks otherwise. */
+int hub_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, struct err *e) MUST_CHECK;
+/* Queues a message to a session; a session that is gone is silently dropped (state is in the store, never in queues). A WELCOME makes the session READY. */
+int hub_send(zactor_t *hub, uint64_t session, uint32_t epoch, const struct msg *m, struct err *e) MUST_CHECK;
+
+#endif
