@@ -29,10 +29,11 @@ LIBS_agent := -lpq -lmariadb $(LIBS_common)
 LIBS_controller := $(LIBS_common)
 
 # ---- sources ---------------------------------------------------------------------------------------------------------------------------------------
-PROGRAMS := rollcall rollcall-controller rollcall-agent
+ALL_PROGRAMS := rollcall rollcall-controller rollcall-agent
 MAIN_rollcall := controller/rollcall.c
 MAIN_rollcall-controller := controller/rollcall-controller.c
 MAIN_rollcall-agent := agent/rollcall-agent.c
+PROGRAMS := $(foreach p,$(ALL_PROGRAMS),$(if $(wildcard $(MAIN_$(p))),$(p)))
 MAINS := $(foreach p,$(PROGRAMS),$(MAIN_$(p)))
 
 find = $(sort $(patsubst ./%,%,$(shell find $(1) -name '$(2)' 2>/dev/null)))
@@ -59,7 +60,7 @@ OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 .SECONDARY:
 .DELETE_ON_ERROR:
 all: build
-build: $(PROGRAMS:%=$(O)/bin/%)
+build: $(O)/libcommon.a $(O)/libcontroller.a $(O)/libagent.a $(PROGRAMS:%=$(O)/bin/%)
 
 # ---- rules -----------------------------------------------------------------------------------------------------------------------------------------
 $(G)/%.pb-c.c $(G)/%.pb-c.h &: %.proto
@@ -120,7 +121,7 @@ $(O)/tests/conformance/%: $(O)/tests/conformance/%.o $(O)/libsupport.a $(O)/liba
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)
 
 # T=word: only the unit tests whose path holds the word.
-UNIT_BINS := $(foreach t,$(filter $(O)/tests/unit/%,$(TEST_BINS)),$(if $(findstring $(T),$(t)),$(t)))
+UNIT_BINS := $(foreach t,$(filter $(O)/tests/unit/%,$(TEST_BINS)),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
 check-unit: $(UNIT_BINS)
 	@tests/run-tap $^
 check: build $(TEST_BINS)
