@@ -1,0 +1,204 @@
+/* YAML by libcyaml: its log is where the reason and the line are, so the log is what makes our message. */
+#include "common/conf/conf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/file.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/wire/limits.h"
+
+#define SCHEMA_KEYS_MAX  256
+#define SCHEMA_DEPTH_MAX 16
+
+struct complaint { /* what libcyaml said, reduced to the first reason and the innermost line */
+	char reason[256];
+	unsigned line;
+};
+
+static void collect(cyaml_log_t level, void *ctx, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
+static void collect(cyaml_log_t level, void *ctx, const char *fmt, va_list ap)
+{
+	struct complaint *c = ctx;
+	char text[512];
+	unsigned line;
+	if (level < CYAML_LOG_ERROR)
+		return;
+	vsnprintf(text, sizeof text, fmt, ap);
+	text[strcspn(text, "\n")] = '\0';
+	const char *at = strstr(text, "(line: ");
+	if (at && sscanf(at, "(line: %u", &line) == 1) {
+		if (c->line == 0)
+			c->line = line;
+	} else if (!strstr(text, "Backtrace") && c->reason[0] == '\0') {
+		str_copy(c->reason, sizeof c->reason, str_starts(text, "Load: ") ? text + 6 : text);
+	}
+}
+
+struct key_list {
+	const char *keys[SCHEMA_KEYS_MAX];
+	size_t n;
+};
+
+/* Every mapping key anywhere in the schema; depth-limited because a schema may point to itself. */
+static void collect_keys(const cyaml_schema_value_t *v, struct key_list *list, int depth)
+{
+	if (depth > SCHEMA_DEPTH_MAX)
+		return;
+	if (v->type == CYAML_MAPPING) {
+		for (const cyaml_schema_field_t *f = v->mapping.fields; f->key; f++) {
+			if (list->n < SCHEMA_KEYS_MAX)
+				list->keys[list->n++] = f->key;
+			collect_keys(&f->value, list, depth + 1);
+		}
+	} else if (v->type == CYAML_SEQUENCE || v->type == CYAML_SEQUENCE_FIXED) {
+		collect_keys(v->sequence.entry, list, depth + 1);
+	}
+}
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+	size_t m = a < b ? a : b;
+	return m < c ? m : c;
+}
+
+/* Levenshtein distance of two short words; words past 31 characters count as far apart. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b), row[32];
+	if (n > 31 || m > 31)
+		return 32;
+	for (size_t j = 0; j <= m; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			size_t above = row[j];
+			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[m];
+}
+
+static const char *nearest_key(const cyaml_schema_value_t *schema, const char *key)
+{
+	struct key_list list = {.n = 0};
+	const char *best = NULL;
+	size_t best_distance = strlen(key) / 3 + 1;
+	collect_keys(schema, &list, 0);
+	for (size_t i = 0; i < list.n; i++) {
+		size_t d = distance(key, list.keys[i]);
+		if (d <= best_distance && d > 0) {
+			best = list.keys[i];
+			best_distance = d;
+		}
+	}
+	return best;
+}
+
+static bool line_has_key(const char *line, size_t n, const char *key)
+{
+	size_t k = strlen(key);
+	for (size_t i = 0; i + k < n; i++) {
+		if (memcmp(line + i, key, k) != 0)
+			continue;
+		size_t j = i + k;
+		bool starts = i == 0 || strchr(" \t-{,\"'", line[i - 1]);
+		while (j < n && strchr(" \t\"'", line[j]))
+			j++;
+		if (starts && j < n && line[j] == ':')
+			return true;
+	}
+	return false;
+}
+
+unsigned conf_line_of(struct bytes text, const char *key, size_t index)
+{
+	const char *p = (const char *)text.p, *end = p + text.n;
+	for (unsigned line = 1; p < end; line++) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		size_t n = (size_t)((nl ? nl : end) - p);
+		if (line_has_key(p, n, key) && index-- == 0)
+			return line;
+		p = nl ? nl + 1 : end;
+	}
+	return 0;
+}
+
+/* libcyaml names the last place that was right; the unknown key itself stands at that line or below. */
+static unsigned line_of_unknown(struct bytes text, const char *key, unsigned from)
+{
+	for (size_t i = 0;; i++) {
+		unsigned line = conf_line_of(text, key, i);
+		if (line == 0 || line >= from)
+			return line ? line : from;
+	}
+}
+
+static int explain(const char *name, struct bytes text, const cyaml_schema_value_t *schema, cyaml_err_t code, const struct complaint *c,
+                   struct err *e)
+{
+	unsigned line = c->line ? c->line : 1;
+	if (code == CYAML_ERR_INVALID_KEY && str_starts(c->reason, "Unexpected key: ")) {
+		const char *key = c->reason + strlen("Unexpected key: ");
+		const char *near = nearest_key(schema, key);
+		line = line_of_unknown(text, key, line);
+		if (near)
+			return err_set(e, ERR_PARSE, "%s:%u: unknown key '%s': did you mean '%s'?", name, line, key, near);
+		return err_set(e, ERR_PARSE, "%s:%u: unknown key '%s': remove it", name, line, key);
+	}
+	if (code == CYAML_ERR_MAPPING_FIELD_MISSING)
+		return err_set(e, ERR_PARSE, "%s:%u: key '%s' is missing: add it", name, line,
+		               strrchr(c->reason, ' ') ? strrchr(c->reason, ' ') + 1 : c->reason);
+	if (str_starts(c->reason, "Mapping field already seen: "))
+		return err_set(e, ERR_PARSE, "%s:%u: key '%s' stands twice: keep one", name, line, c->reason + strlen("Mapping field already seen: "));
+	if (code == CYAML_ERR_ALIAS)
+		return err_set(e, ERR_PARSE, "%s:%u: anchors and aliases are not read here: write the value out", name, line);
+	return err_set(e, ERR_PARSE, "%s:%u: %s", name, line, c->reason[0] ? c->reason : cyaml_strerror(code));
+}
+
+/* libcyaml logs through a context only; its memory function is its own, which returns NULL on failure and is then reported. */
+static cyaml_config_t config_for(struct complaint *c)
+{
+	return (cyaml_config_t){.log_fn = collect, .log_ctx = c, .log_level = CYAML_LOG_ERROR, .mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS};
+}
+
+int conf_parse(const char *name, struct bytes text, const cyaml_schema_value_t *schema, void **ret, struct err *e)
+{
+	struct complaint c = {.line = 0};
+	cyaml_config_t config = config_for(&c);
+	void *value = NULL;
+	if (text.n > LIMIT_YAML)
+		return err_set(e, ERR_LIMIT, "%s: larger than the %zu bytes allowed here", name, LIMIT_YAML);
+	if (bytes_has_nul(text) || !bytes_is_utf8(text))
+		return err_set(e, ERR_PARSE, "%s: not UTF-8 text: save it as UTF-8", name);
+	cyaml_err_t code = cyaml_load_data(text.p, text.n, &config, schema, &value, NULL);
+	if (code != CYAML_OK)
+		return explain(name, text, schema, code, &c, e);
+	if (!value)
+		return err_set(e, ERR_PARSE, "%s:1: the file is empty: write its keys", name);
+	*ret = value;
+	return 0;
+}
+
+int conf_load(const char *path, const cyaml_schema_value_t *schema, void **ret, struct err *e)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	if (file_read(path, LIMIT_YAML, &text, e) != 0)
+		return -1;
+	return conf_parse(path, buf_bytes(&text), schema, ret, e);
+}
+
+void conf_free(const cyaml_schema_value_t *schema, void *value)
+{
+	struct complaint c = {.line = 0};
+	cyaml_config_t config = config_for(&c);
+	if (value)
+		cyaml_free(&config, schema, value, 0);
+}

@@ -1,0 +1,90 @@
+/* common/lite: migrations, mode, transactions, cached statements. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "common/base/file.h"
+#include "common/lite/lite.h"
+
+static const char *const one[] = {"CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)", NULL};
+static const char *const two[] = {"CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)", "ALTER TABLE t ADD COLUMN w BLOB", NULL};
+static char dir[] = "/tmp/lite_test.XXXXXX", path[64];
+static const char insert_sql[] = "INSERT INTO t (k, v) VALUES (?, ?)", count_sql[] = "SELECT count(*), max(v) FROM t";
+
+static int set_up(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof path, "%s/x.db", dir);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return file_remove_tree(dir, NULL);
+}
+
+static void count(struct lite *l, int64_t expected, const char *max)
+{
+	struct lite_stmt *s = NULL;
+	struct err e = ERR_INIT;
+	bool row = false;
+	assert_int_equal(lite_prepare(l, count_sql, &s, &e), 0);
+	assert_int_equal(lite_step(s, &row, &e), 0);
+	assert_true(row);
+	assert_int_equal(lite_int(s, 0), expected);
+	if (max)
+		assert_string_equal(lite_text(s, 1), max);
+	lite_reset(s);
+}
+
+static void insert(struct lite *l, int k, const char *v, int expected)
+{
+	struct lite_stmt *s = NULL;
+	struct err e = ERR_INIT;
+	assert_int_equal(lite_prepare(l, insert_sql, &s, &e), 0);
+	lite_bind_int(s, 1, k);
+	lite_bind_text(s, 2, v);
+	assert_int_equal(lite_run(s, &e), expected);
+	if (expected != 0)
+		assert_int_equal(e.db_errno, 1555); /* SQLITE_CONSTRAINT_PRIMARYKEY */
+}
+
+static void test_migrates_and_keeps(void **state)
+{
+	(void)state;
+	AUTO(lite_close) struct lite *l = NULL;
+	struct err e = ERR_INIT;
+	struct stat st;
+	assert_int_equal(lite_open(path, one, &l, &e), 0);
+	insert(l, 1, "a", 0);
+	insert(l, 1, "a", -1);
+	lite_close(&l);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(lite_open(path, two, &l, &e), 0);
+	count(l, 1, "a");
+	assert_int_equal(lite_begin(l, &e), 0);
+	insert(l, 2, "b", 0);
+	count(l, 2, "b");
+	lite_rollback(l);
+	count(l, 1, "a");
+	lite_close(&l);
+	assert_int_equal(lite_open(path, one, &l, &e), -1);
+	assert_int_equal(e.code, ERR_STATE);
+	assert_non_null(strstr(e.msg, "version 2 was written by a newer Rollcall (this one knows 1)"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_migrates_and_keeps)};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
