@@ -23,6 +23,7 @@ struct task {
 	uint64_t release_size, dossier_size;
 	struct bytes proof;
 	int64_t deadline_us;
+	enum direction direction; /* of the offer; part of what makes the id */
 	enum task_state state;
 	uint64_t report_seq; /* of its final report; 0 while unfinished */
 };

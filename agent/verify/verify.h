@@ -17,6 +17,7 @@ struct verify_facts {
 	const char *target, *environment, *engine; /* of the local target */
 	const char *agent_version;
 	uint32_t epoch, max_epoch;
+	enum direction direction; /* of the offer: must be the order's, or one that order_allows_rollback says */
 	int64_t now_us;
 };
 

@@ -11,6 +11,18 @@
 static const char *const direction_names[] = {"apply", "rollback"};
 static const char *const on_failure_names[] = {"halt", "rollback-target", "rollback-wave", "rollback-all"};
 
+bool order_allows_rollback(const struct order *o, uint32_t wave)
+{
+	if (wave >= o->n_waves)
+		return false;
+	if (o->direction == DIRECTION_ROLLBACK || o->waves[wave].on_failure != ON_FAILURE_HALT)
+		return true;
+	for (size_t i = wave + 1; i < o->n_waves; i++)
+		if (o->waves[i].on_failure == ON_FAILURE_ROLLBACK_ALL)
+			return true;
+	return false;
+}
+
 const char *direction_name(enum direction d)
 {
 	return direction_names[d];

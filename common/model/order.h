@@ -64,6 +64,10 @@ struct merkle_proof {
 	size_t n_path;
 };
 
+/* May a target of this wave be offered a rollback under this order? Always under a rollback order; under an apply order only as far as its on_failure says
+ * (proto/order.proto). */
+bool order_allows_rollback(const struct order *o, uint32_t wave);
+
 const char *direction_name(enum direction d); /* "apply", "rollback" */
 bool direction_parse(const char *s, enum direction *ret);
 const char *on_failure_name(enum on_failure f); /* "halt", "rollback-target", "rollback-wave", "rollback-all" */

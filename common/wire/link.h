@@ -133,6 +133,7 @@ struct msg_offer {
 	uint64_t release_size, dossier_size;
 	struct bytes proof;
 	int64_t deadline_us;
+	enum direction direction; /* rollback under an apply order: see order_allows_rollback */
 };
 struct msg_task { /* ACCEPT, REFUSE, RECALL, STOP */
 	uint8_t task[TASK_SIZE];
