@@ -56,7 +56,7 @@ TEST_BINS := $(TESTS:%.c=$(O)/%)
 TEST_SUPPORT := $(call find,tests/support,*.c)
 OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 
-.PHONY: all build check check-unit lint install clean demo
+.PHONY: all build check check-unit check-layers lint install uninstall clean demo
 .SECONDARY:
 .DELETE_ON_ERROR:
 all: build
@@ -124,8 +124,35 @@ $(O)/tests/conformance/%: $(O)/tests/conformance/%.o $(O)/libsupport.a $(O)/liba
 UNIT_BINS := $(foreach t,$(filter $(O)/tests/unit/%,$(TEST_BINS)),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
 check-unit: $(UNIT_BINS)
 	@tests/run-tap $^
-check: build $(TEST_BINS)
-	@tests/run-tap $(TEST_BINS) tests/e2e/*.bats
+check: build $(TEST_BINS) check-layers
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/run-tap $(TEST_BINS) $(sort $(wildcard tests/e2e/*.bats))
+
+demo: build
+	@$(O)/bin/rollcall demo $(DEMO_ARGS)
+
+# ---- lint ------------------------------------------------------------------------------------------------------------------------------------------
+C_FILES := $(call find,common controller agent tests,*.c) $(call find,common controller agent tests,*.h)
+SHELL_FILES := packaging/bootstrap .ci/run tests/run-tap $(wildcard tests/lint/layers tests/lint/headers tests/lint/sizes tests/support/*.bash tests/bench/*.bash)
+TIDY := bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result,clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-bugprone-assignment-in-if-condition
+check-layers: $(GENERATED)
+	@tests/lint/layers
+	@tests/lint/headers "$(CC) $(CPPFLAGS) -std=c11"
+
+lint: check-layers
+	clang-format --dry-run -Werror $(C_FILES)
+	tests/lint/sizes
+	shellcheck $(SHELL_FILES)
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem --std=c11 -j2 -I. common controller agent
+	clang-tidy --quiet --warnings-as-errors='*' --checks='-*,$(TIDY)' $(SRC_common) $(SRC_controller) $(SRC_agent) $(MAINS) -- $(CPPFLAGS) -std=c11
+
+# ---- install ---------------------------------------------------------------------------------------------------------------------------------------
+install: build
+	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/share/doc/rollcall
+	install -m 0755 $(PROGRAMS:%=$(O)/bin/%) $(DESTDIR)$(prefix)/bin/
+	install -m 0644 README.md LICENSE $(DESTDIR)$(prefix)/share/doc/rollcall/
+uninstall:
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(prefix)/bin/%)
+	rm -rf $(DESTDIR)$(prefix)/share/doc/rollcall
 
 clean:
 	rm -rf build
