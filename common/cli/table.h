@@ -25,4 +25,8 @@ size_t table_count(const struct table *t);
 /* JSON: {"<kind>": [ {...}, ... ]} ; colours only on a terminal without NO_COLOR (states known to table.c get one). */
 void table_print(const struct table *t, enum output_format f, const char *kind, FILE *out);
 
+/* For output that is not a table (the live tree): may colours go to this stream, and the sequence that a state's word gets ("" for an unknown one; end it with ESC[0m). */
+bool output_has_colour(FILE *out);
+const char *output_state_colour(const char *state);
+
 #endif

@@ -1,0 +1,374 @@
+/* struct table: cells in memory, printed once. Cells may come from a peer or a database, so what goes to a terminal is cleaned of control
+ * characters here, and what goes to a program is escaped by its format's own rules. */
+#include "common/cli/table.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "common/base/buf.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+
+#define COLUMNS_MAX 32
+
+struct column {
+	char *key;
+	bool wide, number;
+};
+
+struct table {
+	struct column columns[COLUMNS_MAX];
+	size_t n_columns;
+	char **cells; /* n_rows * n_columns; NULL: no value */
+	size_t n_rows, n_cells, cap_cells;
+};
+
+static void add_column(struct table *t, const char *spec, size_t n)
+{
+	struct column *c = &t->columns[t->n_columns++];
+	for (; n && (*spec == '+' || *spec == '#'); spec++, n--) {
+		c->wide |= *spec == '+';
+		c->number |= *spec == '#';
+	}
+	c->key = mem_alloc(n + 1);
+	memcpy(c->key, spec, n);
+}
+
+struct table *table_new(const char *columns)
+{
+	struct table *t = mem_alloc(sizeof *t);
+	while (*columns && t->n_columns < COLUMNS_MAX) {
+		size_t n = strcspn(columns, ",");
+		add_column(t, columns, n);
+		columns += n + (columns[n] == ',');
+	}
+	return t;
+}
+
+void table_destroy(struct table **tp)
+{
+	struct table *t = *tp;
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n_columns; i++)
+		free(t->columns[i].key);
+	for (size_t i = 0; i < t->n_cells; i++)
+		free(t->cells[i]);
+	free(t->cells);
+	free(t);
+	*tp = NULL;
+}
+
+static void add_cell(struct table *t, char *owned)
+{
+	vec_grow(t->cells, t->n_cells, t->cap_cells);
+	t->cells[t->n_cells++] = owned;
+}
+
+void table_row(struct table *t, const char *const *cells)
+{
+	for (size_t i = 0; i < t->n_columns; i++)
+		add_cell(t, mem_strdup(cells[i]));
+	t->n_rows++;
+}
+
+void table_rowf(struct table *t, const char *fmt, ...)
+{
+	va_list ap;
+	char *line = NULL, *rest;
+	va_start(ap, fmt);
+	if (vasprintf(&line, fmt, ap) < 0)
+		abort();
+	va_end(ap);
+	rest = line;
+	for (size_t i = 0; i < t->n_columns; i++) {
+		/* The last column takes what is left: a tab inside the data must not shift cells. */
+		char *cell = i + 1 == t->n_columns ? rest : strsep(&rest, "\t");
+		add_cell(t, str_empty(cell) ? NULL : mem_strdup(cell));
+	}
+	t->n_rows++;
+	free(line);
+}
+
+size_t table_count(const struct table *t)
+{
+	return t->n_rows;
+}
+
+static const char *cell_at(const struct table *t, size_t row, size_t column)
+{
+	return t->cells[row * t->n_columns + column];
+}
+
+/* ---- text ---- */
+
+/* Copies with what is not UTF-8 replaced by U+FFFD; `visible` also turns control characters (C0, DEL, C1) into blanks. */
+static void add_clean(struct buf *b, const char *s, bool visible)
+{
+	while (*s) {
+		unsigned char c = (unsigned char)*s;
+		size_t n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+		if (strnlen(s, n) < n || !bytes_is_utf8(bytes_of(s, n))) {
+			buf_adds(b, "\xef\xbf\xbd");
+			s++;
+			continue;
+		}
+		bool control = c < ' ' || c == 127 || (c == 0xc2 && (unsigned char)s[1] < 0xa0);
+		if (visible && control)
+			buf_addc(b, ' ');
+		else
+			buf_add(b, s, n);
+		s += n;
+	}
+}
+
+/* Columns on the screen, one for each code point: our words are ASCII, names nearly always. */
+static size_t text_width(const char *s)
+{
+	size_t n = 0;
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+enum colour { COLOUR_NONE = 0, COLOUR_BAD = 31, COLOUR_GOOD = 32, COLOUR_MOVING = 33, COLOUR_ASK = 35, COLOUR_QUIET = 90 };
+
+static const struct {
+	const char *state;
+	enum colour colour;
+} state_colours[] = {
+    {"applied", COLOUR_GOOD},
+    {"completed", COLOUR_GOOD},
+    {"passed", COLOUR_GOOD},
+    {"verified", COLOUR_GOOD},
+    {"online", COLOUR_GOOD},
+    {"ok", COLOUR_GOOD},
+    {"valid", COLOUR_GOOD},
+    {"failed", COLOUR_BAD},
+    {"refused", COLOUR_BAD},
+    {"unreachable", COLOUR_BAD},
+    {"offline", COLOUR_BAD},
+    {"halted", COLOUR_BAD},
+    {"error", COLOUR_BAD},
+    {"aborted", COLOUR_BAD},
+    {"needs-attention", COLOUR_ASK},
+    {"unknown", COLOUR_ASK},
+    {"awaiting-approval", COLOUR_ASK},
+    {"waiting", COLOUR_ASK},
+    {"warning", COLOUR_MOVING},
+    {"offered", COLOUR_MOVING},
+    {"applying", COLOUR_MOVING},
+    {"validating", COLOUR_MOVING},
+    {"rolling-back", COLOUR_MOVING},
+    {"waiting-lock", COLOUR_MOVING},
+    {"running", COLOUR_MOVING},
+    {"soaking", COLOUR_MOVING},
+    {"rolled-back", COLOUR_MOVING},
+    {"paused", COLOUR_MOVING},
+    {"held", COLOUR_MOVING},
+    {"pending", COLOUR_QUIET},
+    {"skipped", COLOUR_QUIET},
+};
+
+static enum colour colour_of(const char *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(state_colours); i++)
+		if (str_eq(s, state_colours[i].state))
+			return state_colours[i].colour;
+	return COLOUR_NONE;
+}
+
+bool output_has_colour(FILE *out)
+{
+	return isatty(fileno(out)) && str_empty(getenv("NO_COLOR")) && !str_eq(getenv("TERM"), "dumb");
+}
+
+const char *output_state_colour(const char *state)
+{
+	static const char *const sequences[] = {[COLOUR_NONE] = "",           [COLOUR_BAD] = "\033[31m", [COLOUR_GOOD] = "\033[32m",
+	                                        [COLOUR_MOVING] = "\033[33m", [COLOUR_ASK] = "\033[35m", [COLOUR_QUIET] = "\033[90m"};
+	return sequences[colour_of(state)];
+}
+
+static void add_padded(struct buf *b, const char *text, size_t width, bool right, bool last, bool colour)
+{
+	size_t n = text_width(text);
+	int pad = (int)(width > n ? width - n : 0);
+	const char *on = colour ? output_state_colour(text) : "";
+	if (right)
+		buf_addf(b, "%*s", pad, "");
+	buf_addf(b, "%s%s%s", on, text, *on ? "\033[0m" : "");
+	if (!right && !last)
+		buf_addf(b, "%*s", pad, "");
+	if (!last)
+		buf_adds(b, "  ");
+}
+
+static void add_heading(struct buf *b, const char *key)
+{
+	for (; *key; key++)
+		buf_addc(b, *key == '-' || *key == '_' ? ' ' : (char)toupper((unsigned char)*key));
+}
+
+/* The text of a cell or (row == SIZE_MAX) of the heading. */
+static void text_at(const struct table *t, size_t row, size_t column, struct buf *ret)
+{
+	buf_clear(ret);
+	if (row == SIZE_MAX)
+		add_heading(ret, t->columns[column].key);
+	else
+		add_clean(ret, cell_at(t, row, column) ? cell_at(t, row, column) : "-", true);
+}
+
+static void add_line(const struct table *t, size_t row, const size_t *widths, bool wide, bool colour, struct buf *ret)
+{
+	AUTO(buf_done) struct buf cell = BUF_INIT;
+	size_t last = t->n_columns;
+	while (last > 1 && !wide && t->columns[last - 1].wide)
+		last--;
+	for (size_t i = 0; i < last; i++) {
+		if (t->columns[i].wide && !wide)
+			continue;
+		text_at(t, row, i, &cell);
+		add_padded(ret, buf_str(&cell), widths[i], t->columns[i].number, i + 1 == last, colour && row != SIZE_MAX);
+	}
+	while (ret->n && ret->p[ret->n - 1] == ' ')
+		ret->p[--ret->n] = '\0';
+	buf_addc(ret, '\n');
+}
+
+static void print_text(const struct table *t, bool wide, FILE *out)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	size_t widths[COLUMNS_MAX] = {0};
+	bool colour = output_has_colour(out);
+	for (size_t i = 0; i < t->n_columns; i++) {
+		for (size_t row = 0; row <= t->n_rows; row++) {
+			text_at(t, row == t->n_rows ? SIZE_MAX : row, i, &text);
+			if (text_width(buf_str(&text)) > widths[i])
+				widths[i] = text_width(buf_str(&text));
+		}
+	}
+	for (size_t row = 0; row <= t->n_rows; row++) {
+		buf_clear(&text);
+		add_line(t, row ? row - 1 : SIZE_MAX, widths, wide, colour, &text);
+		fputs(text.p, out);
+	}
+}
+
+/* ---- programs ---- */
+
+static json_t *json_cell(const struct column *c, const char *cell)
+{
+	AUTO(buf_done) struct buf clean = BUF_INIT;
+	struct err e = ERR_INIT;
+	int64_t n = 0;
+	char *end;
+	if (!cell)
+		return json_null();
+	if (c->number && str_to_i64(cell, c->key, INT64_MIN, INT64_MAX, &n, &e) == 0)
+		return json_integer(n);
+	if (c->number) {
+		double d = strtod(cell, &end);
+		json_t *real = *cell && !*end ? json_real(d) : NULL; /* NULL for nan and infinity, which JSON lacks */
+		if (real)
+			return real;
+	}
+	add_clean(&clean, cell, false);
+	return json_string(buf_str(&clean));
+}
+
+static json_t *json_row(const struct table *t, size_t row)
+{
+	json_t *o = json_object();
+	for (size_t i = 0; i < t->n_columns; i++)
+		json_object_set_new(o, t->columns[i].key, json_cell(&t->columns[i], cell_at(t, row, i)));
+	return o;
+}
+
+static void print_json(const struct table *t, const char *kind, FILE *out)
+{
+	json_t *rows = json_array(), *top = json_object();
+	for (size_t row = 0; row < t->n_rows; row++)
+		json_array_append_new(rows, json_row(t, row));
+	json_object_set_new(top, kind, rows);
+	json_dumpf(top, out, JSON_INDENT(2));
+	fputc('\n', out);
+	json_decref(top);
+}
+
+static void print_ndjson(const struct table *t, FILE *out)
+{
+	for (size_t row = 0; row < t->n_rows; row++) {
+		json_t *o = json_row(t, row);
+		json_dumpf(o, out, JSON_COMPACT);
+		fputc('\n', out);
+		json_decref(o);
+	}
+}
+
+/* RFC 4180 quoting, lines ended by LF as every Unix reader takes them. */
+static void print_csv_cell(const char *s, FILE *out)
+{
+	if (!s)
+		return;
+	if (!s[strcspn(s, ",\"\r\n")]) {
+		fputs(s, out);
+		return;
+	}
+	fputc('"', out);
+	for (; *s; s++) {
+		if (*s == '"')
+			fputc('"', out);
+		fputc(*s, out);
+	}
+	fputc('"', out);
+}
+
+static void print_csv(const struct table *t, FILE *out)
+{
+	for (size_t row = 0; row <= t->n_rows; row++) {
+		for (size_t i = 0; i < t->n_columns; i++) {
+			if (i)
+				fputc(',', out);
+			print_csv_cell(row ? cell_at(t, row - 1, i) : t->columns[i].key, out);
+		}
+		fputc('\n', out);
+	}
+}
+
+static void print_names(const struct table *t, FILE *out)
+{
+	AUTO(buf_done) struct buf cell = BUF_INIT;
+	for (size_t row = 0; t->n_columns && row < t->n_rows; row++) {
+		text_at(t, row, 0, &cell);
+		fprintf(out, "%s\n", buf_str(&cell));
+	}
+}
+
+void table_print(const struct table *t, enum output_format f, const char *kind, FILE *out)
+{
+	switch (f) {
+	case OUTPUT_TABLE:
+	case OUTPUT_WIDE:
+		print_text(t, f == OUTPUT_WIDE, out);
+		return;
+	case OUTPUT_JSON:
+		print_json(t, kind, out);
+		return;
+	case OUTPUT_NDJSON:
+		print_ndjson(t, out);
+		return;
+	case OUTPUT_CSV:
+		print_csv(t, out);
+		return;
+	case OUTPUT_NAME:
+		print_names(t, out);
+		return;
+	}
+}

@@ -1,0 +1,23 @@
+/* main() of the rollcall tool: the groups of commands, in the order in which help shows them. */
+#include <locale.h>
+
+#include "common/base/log.h"
+#include "controller/cli/commands.h"
+
+static const struct cmd *const groups[] = {
+    NULL,
+};
+
+static const struct cmd_program program = {
+    .name = "rollcall",
+    .purpose = "rolls signed database releases over many tenants",
+    .version = ROLLCALL_VERSION,
+    .groups = groups,
+};
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	log_open("rollcall", LOG_LEVEL_WARN);
+	return cmd_main(&program, argc, argv);
+}
