@@ -56,7 +56,7 @@ TEST_BINS := $(TESTS:%.c=$(O)/%)
 TEST_SUPPORT := $(call find,tests/support,*.c)
 OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 
-.PHONY: all build check check-unit check-layers lint install uninstall clean demo
+.PHONY: all build check check-unit check-layers lint install uninstall clean demo bench-apply
 .SECONDARY:
 .DELETE_ON_ERROR:
 all: build
@@ -126,6 +126,14 @@ check-unit: $(UNIT_BINS)
 	@tests/run-tap $^
 check: build $(TEST_BINS) check-layers
 	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/run-tap $(TEST_BINS) $(sort $(wildcard tests/e2e/*.bats))
+
+# ---- bench -----------------------------------------------------------------------------------------------------------------------------------------
+$(O)/bin/raw_apply: $(O)/tests/bench/raw_apply.o $(O)/libcommon.a
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_agent)
+# ENGINE=postgresql|mariadb|sqlite TENANTS=n CONC=k: one line for each engine, beside the raw limit, in one run.
+bench-apply: build $(O)/bin/raw_apply
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/bench/bench-apply "$(ENGINE)" "$(TENANTS)" "$(CONC)"
 
 demo: build
 	@$(O)/bin/rollcall demo $(DEMO_ARGS)

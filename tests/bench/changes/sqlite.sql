@@ -1,0 +1,22 @@
+--liquibase formatted sql
+--changeset bench:orders
+CREATE TABLE customer (id integer PRIMARY KEY, name text NOT NULL);
+CREATE TABLE orders (id integer PRIMARY KEY, customer_id integer NOT NULL REFERENCES customer (id), total numeric NOT NULL);
+CREATE INDEX orders_customer ON orders (customer_id);
+--rollback DROP TABLE orders; DROP TABLE customer;
+
+--changeset bench:orders-note
+ALTER TABLE orders ADD COLUMN note text;
+--rollback ALTER TABLE orders DROP COLUMN note;
+
+--changeset bench:orders-total-index
+CREATE INDEX orders_total ON orders (total);
+--rollback DROP INDEX orders_total;
+
+--changeset bench:customers
+INSERT INTO customer (name) WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 100) SELECT 'customer ' || n FROM s;
+--rollback DELETE FROM customer;
+
+--changeset bench:order-view
+CREATE VIEW order_overview AS SELECT o.id, c.name, o.total FROM orders o JOIN customer c ON c.id = o.customer_id;
+--rollback DROP VIEW order_overview;
