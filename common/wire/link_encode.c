@@ -1,0 +1,359 @@
+/* Plain structs of the link into protobuf bodies. Deterministic; a NULL text is sent as an empty one. */
+#include <assert.h>
+#include <string.h>
+
+#include "common/wire/limits.h"
+#include "common/wire/link.h"
+#include "common/wire/pb_arena.h"
+#include "proto/link.pb-c.h"
+
+#define ENCODE_ARENA ((size_t)256 * 1024 * 1024) /* our own messages: reached only by a bug */
+
+static char *text(const char *s)
+{
+	return (char *)(uintptr_t)(s ? s : "");
+}
+
+/* Free text comes from databases and operating systems: it is cut and cleaned here, because the other end refuses what is too long or not UTF-8. */
+static char *free_text(const char *s, struct arena *a)
+{
+	size_t n = s ? strnlen(s, LIMIT_LINK_TEXT) : 0;
+	char *copy = arena_strndup(a, s ? s : "", n);
+	while (n > 0 && s[n] != '\0' && ((unsigned char)s[n] & 0xc0) == 0x80)
+		copy[--n] = '\0'; /* not in the middle of a character */
+	if (n > 0 && s[n] != '\0' && ((unsigned char)copy[n - 1] & 0xc0) == 0xc0)
+		copy[n - 1] = '\0';
+	if (!bytes_is_utf8(bytes_of_str(copy)))
+		for (char *c = copy; *c; c++)
+			if ((unsigned char)*c >= 0x80)
+				*c = '?';
+	return copy;
+}
+
+static ProtobufCBinaryData fixed(const uint8_t *p, size_t n)
+{
+	return pb_from_bytes(bytes_of(p, n));
+}
+
+static void encode_hello(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__Hello p = ROLLCALL__V1__HELLO__INIT;
+	p.agent = text(m->hello.agent);
+	p.certificate = pb_from_bytes(m->hello.certificate);
+	p.proto_min = m->hello.proto_min;
+	p.proto_max = m->hello.proto_max;
+	p.boot_id = pb_from_bytes(m->hello.boot_id);
+	p.session_counter = m->hello.session_counter;
+	p.trust_version = m->hello.trust_version;
+	p.max_epoch = m->hello.max_epoch;
+	p.report_seq = m->hello.report_seq;
+	p.agent_version = text(m->hello.agent_version);
+	p.signature = pb_from_bytes(m->hello.signature);
+	pb_pack(&p.base, ret);
+}
+
+static void encode_welcome(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__Welcome p = ROLLCALL__V1__WELCOME__INIT;
+	p.session = m->welcome.session;
+	p.proto = m->welcome.proto;
+	p.epoch = m->welcome.epoch;
+	p.heartbeat_ms = m->welcome.heartbeat_ms;
+	p.resume_from = m->welcome.resume_from;
+	p.now_us = m->welcome.now_us;
+	p.spread_ms = m->welcome.spread_ms;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_deny(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	Rollcall__V1__Deny p = ROLLCALL__V1__DENY__INIT;
+	p.code = text(m->deny.code);
+	p.message = free_text(m->deny.message, a);
+	pb_pack(&p.base, ret);
+}
+
+static void encode_retry_after(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__RetryAfter p = ROLLCALL__V1__RETRY_AFTER__INIT;
+	p.ms = m->retry_after.ms;
+	p.jitter_ms = m->retry_after.jitter_ms;
+	pb_pack(&p.base, ret);
+}
+
+static void fill_target(const struct target *t, struct arena *a, Rollcall__V1__TargetInfo *p)
+{
+	rollcall__v1__target_info__init(p);
+	p->id = text(t->id);
+	p->engine = text(t->engine);
+	p->n_label_keys = p->n_label_values = t->n_labels;
+	p->label_keys = arena_alloc(a, t->n_labels * sizeof(char *));
+	p->label_values = arena_alloc(a, t->n_labels * sizeof(char *));
+	for (size_t i = 0; i < t->n_labels; i++) {
+		p->label_keys[i] = text(t->labels[i].key);
+		p->label_values[i] = text(t->labels[i].value);
+	}
+}
+
+static void encode_targets(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	Rollcall__V1__Targets p = ROLLCALL__V1__TARGETS__INIT;
+	p.n_targets = m->targets.n_targets;
+	p.targets = arena_alloc(a, p.n_targets * sizeof *p.targets);
+	for (size_t i = 0; i < p.n_targets; i++) {
+		p.targets[i] = arena_alloc(a, sizeof **p.targets);
+		fill_target(&m->targets.targets[i], a, p.targets[i]);
+	}
+	p.first = m->targets.first;
+	p.last = m->targets.last;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_heartbeat(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__Heartbeat p = ROLLCALL__V1__HEARTBEAT__INIT;
+	p.running = m->heartbeat.running;
+	p.queued = m->heartbeat.queued;
+	p.report_seq = m->heartbeat.report_seq;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_heartbeat_ack(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__HeartbeatAck p = ROLLCALL__V1__HEARTBEAT_ACK__INIT;
+	p.heartbeat_ms = m->heartbeat_ack.heartbeat_ms;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_offer(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__Offer p = ROLLCALL__V1__OFFER__INIT;
+	p.task = fixed(m->offer.task, TASK_SIZE);
+	p.attempt = m->offer.attempt;
+	p.target = text(m->offer.target);
+	p.release_hash = fixed(m->offer.release_hash, DIGEST_SIZE);
+	p.release_size = m->offer.release_size;
+	p.dossier_hash = fixed(m->offer.dossier_hash, DIGEST_SIZE);
+	p.dossier_size = m->offer.dossier_size;
+	p.proof = pb_from_bytes(m->offer.proof);
+	p.epoch = m->offer.epoch;
+	p.deadline_us = m->offer.deadline_us;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_answer(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	Rollcall__V1__TaskAnswer p = ROLLCALL__V1__TASK_ANSWER__INIT;
+	p.task = fixed(m->task.task, TASK_SIZE);
+	p.attempt = m->task.attempt;
+	p.code = text(m->task.code);
+	p.message = free_text(m->task.message, a);
+	p.until_us = m->task.until_us;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_call(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__TaskCall p = ROLLCALL__V1__TASK_CALL__INIT;
+	p.task = fixed(m->task.task, TASK_SIZE);
+	p.attempt = m->task.attempt;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_progress(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	Rollcall__V1__Progress p = ROLLCALL__V1__PROGRESS__INIT;
+	p.task = fixed(m->progress.task, TASK_SIZE);
+	p.attempt = m->progress.attempt;
+	p.state = text(m->progress.state);
+	p.changeset = free_text(m->progress.changeset, a);
+	p.step = m->progress.step;
+	p.of_steps = m->progress.of_steps;
+	p.detail = free_text(m->progress.detail, a);
+	pb_pack(&p.base, ret);
+}
+
+static void encode_report(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__ReportMessage p = ROLLCALL__V1__REPORT_MESSAGE__INIT;
+	p.seq = m->report.seq;
+	p.envelope = pb_from_bytes(m->report.envelope);
+	pb_pack(&p.base, ret);
+}
+
+static void encode_report_ack(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__ReportAck p = ROLLCALL__V1__REPORT_ACK__INIT;
+	p.seq = m->report_ack.seq;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_survey(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__Survey p = ROLLCALL__V1__SURVEY__INIT;
+	p.id = m->survey.id;
+	p.target = text(m->survey.target);
+	pb_pack(&p.base, ret);
+}
+
+static void encode_survey_result(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	const struct msg_survey_result *r = &m->survey_result;
+	Rollcall__V1__SurveyResult p = ROLLCALL__V1__SURVEY_RESULT__INIT;
+	p.id = r->id;
+	p.target = text(r->target);
+	p.error_code = text(r->error_code);
+	p.error_message = free_text(r->error_message, a);
+	p.engine_version = free_text(r->engine_version, a);
+	p.database_identity = free_text(r->database_identity, a);
+	p.last = r->last;
+	p.n_entries = r->n_entries;
+	p.entries = arena_alloc(a, r->n_entries * sizeof *p.entries);
+	for (size_t i = 0; i < r->n_entries; i++) {
+		Rollcall__V1__SurveyEntry *s = p.entries[i] = arena_alloc(a, sizeof *s);
+		rollcall__v1__survey_entry__init(s);
+		s->changeset = text(r->entries[i].changeset);
+		s->state = text(r->entries[i].state);
+		s->digest = fixed(r->entries[i].digest, DIGEST_SIZE);
+		s->release_version = text(r->entries[i].release_version);
+	}
+	pb_pack(&p.base, ret);
+}
+
+static void encode_fetch(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__Fetch p = ROLLCALL__V1__FETCH__INIT;
+	p.hash = fixed(m->fetch.hash, DIGEST_SIZE);
+	p.first = m->fetch.first;
+	p.count = m->fetch.count;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_chunk(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__Chunk p = ROLLCALL__V1__CHUNK__INIT;
+	p.hash = fixed(m->chunk.hash, DIGEST_SIZE);
+	p.index = m->chunk.index;
+	p.of = m->chunk.of;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_nak(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	Rollcall__V1__Nak p = ROLLCALL__V1__NAK__INIT;
+	p.hash = fixed(m->nak.hash, DIGEST_SIZE);
+	p.message = free_text(m->nak.message, a);
+	pb_pack(&p.base, ret);
+}
+
+static void encode_put_ack(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)a;
+	Rollcall__V1__PutAck p = ROLLCALL__V1__PUT_ACK__INIT;
+	p.hash = fixed(m->put_ack.hash, DIGEST_SIZE);
+	p.index = m->put_ack.index;
+	p.complete = m->put_ack.complete;
+	pb_pack(&p.base, ret);
+}
+
+static void encode_command(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	Rollcall__V1__Command p = ROLLCALL__V1__COMMAND__INIT;
+	p.id = m->command.id;
+	p.verb = m->command.verb;
+	p.n_arguments = m->command.n_arguments;
+	p.arguments = arena_alloc(a, p.n_arguments * sizeof *p.arguments);
+	for (size_t i = 0; i < p.n_arguments; i++) {
+		Rollcall__V1__Argument *g = p.arguments[i] = arena_alloc(a, sizeof *g);
+		rollcall__v1__argument__init(g);
+		g->key = text(m->command.arguments[i].key);
+		g->value = text(m->command.arguments[i].value);
+	}
+	p.document = pb_from_bytes(m->command.document);
+	pb_pack(&p.base, ret);
+}
+
+static char **texts(const char **v, size_t n, struct arena *a)
+{
+	char **out = arena_alloc(a, n * sizeof *out);
+	for (size_t i = 0; i < n; i++)
+		out[i] = text(v[i]);
+	return out;
+}
+
+static void encode_reply(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	const struct msg_reply *r = &m->reply;
+	Rollcall__V1__Reply p = ROLLCALL__V1__REPLY__INIT;
+	p.id = r->id;
+	p.last = r->last;
+	p.exit_code = r->exit_code;
+	p.error_code = text(r->error_code);
+	p.message = text(r->message);
+	p.n_columns = r->n_columns;
+	p.columns = texts(r->columns, r->n_columns, a);
+	p.n_rows = r->n_rows;
+	p.rows = arena_alloc(a, r->n_rows * sizeof *p.rows);
+	for (size_t i = 0; i < r->n_rows; i++) {
+		Rollcall__V1__Row *w = p.rows[i] = arena_alloc(a, sizeof *w);
+		rollcall__v1__row__init(w);
+		w->n_cells = r->rows[i].n_cells;
+		w->cells = texts(r->rows[i].cells, r->rows[i].n_cells, a);
+	}
+	p.document = pb_from_bytes(r->document);
+	pb_pack(&p.base, ret);
+}
+
+static void encode_nothing(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	(void)m, (void)a, (void)ret;
+}
+
+typedef void encode_fn(const struct msg *m, struct arena *a, struct buf *ret);
+
+static encode_fn *const encoders[MSG_TYPE_COUNT] = {
+    [MSG_HELLO] = encode_hello,
+    [MSG_TARGETS] = encode_targets,
+    [MSG_HEARTBEAT] = encode_heartbeat,
+    [MSG_ACCEPT] = encode_answer,
+    [MSG_REFUSE] = encode_answer,
+    [MSG_PROGRESS] = encode_progress,
+    [MSG_REPORT] = encode_report,
+    [MSG_SURVEY_RESULT] = encode_survey_result,
+    [MSG_BYE] = encode_nothing,
+    [MSG_WELCOME] = encode_welcome,
+    [MSG_DENY] = encode_deny,
+    [MSG_RETRY_AFTER] = encode_retry_after,
+    [MSG_HEARTBEAT_ACK] = encode_heartbeat_ack,
+    [MSG_OFFER] = encode_offer,
+    [MSG_RECALL] = encode_call,
+    [MSG_STOP] = encode_call,
+    [MSG_REPORT_ACK] = encode_report_ack,
+    [MSG_SURVEY] = encode_survey,
+    [MSG_FETCH] = encode_fetch,
+    [MSG_CHUNK] = encode_chunk,
+    [MSG_NAK] = encode_nak,
+    [MSG_PUT] = encode_chunk,
+    [MSG_PUT_ACK] = encode_put_ack,
+    [MSG_COMMAND] = encode_command,
+    [MSG_REPLY] = encode_reply,
+};
+
+void msg_encode(const struct msg *m, struct buf *ret)
+{
+	assert((unsigned)m->type < MSG_TYPE_COUNT && encoders[m->type]);
+	AUTO(arena_destroy) struct arena *a = arena_new(ENCODE_ARENA);
+	encoders[m->type](m, a, ret);
+}
