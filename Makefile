@@ -80,7 +80,10 @@ $(O)/gen/%.pb-c.o: $(G)/%.pb-c.c
 $(O)/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
 	@echo "CC    $<"
-	@$(CC) $(CPPFLAGS) $(CFLAGS) -include common/base/banned.h -MMD -MP -c -o $@ $<
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(PRELUDE) -include common/base/banned.h -MMD -MP -c -o $@ $<
+
+# OpenSSL's headers use words that banned.h poisons: they come first, and only here.
+$(O)/common/crypto/%.o: PRELUDE := -include common/crypto/openssl.h
 
 $(O)/libcommon.a: $(OBJ_common)
 $(O)/libcontroller.a: $(OBJ_controller)

@@ -60,7 +60,8 @@ int blobs_get(const char *dir, const uint8_t hash[DIGEST_SIZE], size_t max_bytes
 		return -1;
 	digest_sha256(buf_bytes(&b), now);
 	if (memcmp(now, hash, DIGEST_SIZE) != 0)
-		return err_set(e, ERR_SIGNATURE, "%s: the bytes no longer match the name: the file was changed or damaged; remove it, it is fetched again", path);
+		return err_set(e, ERR_SIGNATURE, "%s: the bytes no longer match the name: the file was changed or damaged; remove it, it is fetched again",
+		               path);
 	buf_done(ret);
 	*ret = b;
 	b = BUF_INIT;

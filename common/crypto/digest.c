@@ -1,11 +1,11 @@
 /* SHA-256 through EVP, and what each digest of ours runs over. Lengths go in before the parts, so that two different documents never feed the same octets. */
 #include "common/crypto/digest.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/crypto/openssl.h"
 
 struct digest {
 	EVP_MD_CTX *ctx;

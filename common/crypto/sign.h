@@ -25,6 +25,15 @@ int sign_key_load(const char *path, const struct secret *passphrase, struct sign
 bool sign_key_is_encrypted(const char *path);
 int sign_public_load(const char *path, uint8_t out[SIGN_PUBLIC_SIZE], struct err *e) MUST_CHECK;
 
+/* The same as sign_key_save, with the owner's name as a line "owner: NAME" at the head of the public file. */
+int sign_key_save_owned(const struct sign_key *k, const char *path, const char *owner, const struct secret *passphrase, struct err *e) MUST_CHECK;
+#define SIGN_OWNER_SIZE 101
+/* Whose key a public file says it is; without such a line the file's name without .pub. Only for people to read. */
+void sign_public_owner(const char *path, char out[SIGN_OWNER_SIZE]);
+bool sign_owner_is_sound(const char *owner); /* 1 to 100 octets of UTF-8 without control characters */
+/* False for the few Ed25519 public keys under which signatures can be forged, and for second spellings of a key. sign_check refuses them. */
+bool sign_public_is_sound(const uint8_t public_key[SIGN_PUBLIC_SIZE]);
+
 void sign_make(const struct sign_key *k, struct bytes message, uint8_t out[SIGNATURE_SIZE]);
 bool sign_check(const uint8_t public_key[SIGN_PUBLIC_SIZE], struct bytes message, const uint8_t sig[SIGNATURE_SIZE]);
 

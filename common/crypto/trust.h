@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "common/base/buf.h"
 #include "common/crypto/dsse.h"
 #include "common/model/trust.h"
 
@@ -24,5 +25,12 @@ size_t trust_count_signers(const struct trust *t, const char *role, const struct
                            const struct trust_key **ret_signers, size_t max);
 /* 0 when the role's threshold is met; ERR_SIGNATURE "release: 1 of 2 signatures (release): signed by alice; have one of bob, carol sign it" otherwise. */
 int trust_check_role(const struct trust *t, const char *role, const struct envelope *env, const char *expected_type, struct err *e) MUST_CHECK;
+
+#define TRUST_KEYS_MAX  1000
+#define TRUST_WORD_SIZE 64
+/* "release" of "application/vnd.rollcall.release.v1+protobuf", "document" of anything else. Returns out. */
+const char *trust_type_word(const char *type, char out[TRUST_WORD_SIZE]);
+/* Adds "1 of 2 signatures (release): signed by alice; have one of bob, carol": the caller says what they are to do. `n` is below the threshold. */
+void trust_missing_text(const struct trust *t, const struct trust_role *r, const struct trust_key *const *signers, size_t n, struct buf *ret);
 
 #endif

@@ -1,0 +1,119 @@
+/* Ed25519 in memory: make, sign, verify. Files are keyfile.c's. */
+#include "common/crypto/sign.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/crypto/digest.h"
+#include "common/crypto/sign_key.h"
+
+/* With a key that was made or loaded here these calls fail only when libcrypto itself is broken. */
+static void must(int ok)
+{
+	if (ok != 1)
+		abort();
+}
+
+struct sign_key *sign_key_wrap(EVP_PKEY *pkey)
+{
+	struct sign_key *k = mem_alloc(sizeof *k);
+	k->pkey = pkey;
+	return k;
+}
+
+int sign_key_generate(struct sign_key **ret, struct err *e)
+{
+	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	if (!pkey) {
+		ERR_clear_error();
+		return err_set(e, ERR_KEY, "cannot make an Ed25519 key: libcrypto refused (no randomness, or the algorithm is switched off in openssl.cnf)");
+	}
+	*ret = sign_key_wrap(pkey);
+	return 0;
+}
+
+void sign_key_destroy(struct sign_key **k)
+{
+	if (!*k)
+		return;
+	EVP_PKEY_free((*k)->pkey); /* wipes the private half */
+	free(*k);
+	*k = NULL;
+}
+
+void sign_key_public(const struct sign_key *k, uint8_t out[SIGN_PUBLIC_SIZE])
+{
+	size_t n = SIGN_PUBLIC_SIZE;
+	must(EVP_PKEY_get_raw_public_key(k->pkey, out, &n));
+}
+
+void sign_key_id(const uint8_t public_key[SIGN_PUBLIC_SIZE], char out[KEY_ID_SIZE])
+{
+	uint8_t hash[DIGEST_SIZE];
+	digest_sha256(bytes_of(public_key, SIGN_PUBLIC_SIZE), hash);
+	bytes_to_hex(bytes_of(hash, (KEY_ID_SIZE - 1) / 2), out);
+}
+
+static const void *data_of(struct bytes b)
+{
+	return b.p ? (const void *)b.p : "";
+}
+
+void sign_make(const struct sign_key *k, struct bytes message, uint8_t out[SIGNATURE_SIZE])
+{
+	size_t n = SIGNATURE_SIZE;
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	must(ctx != NULL);
+	must(EVP_DigestSignInit(ctx, NULL, NULL, NULL, k->pkey));
+	must(EVP_DigestSign(ctx, out, &n, data_of(message), message.n));
+	EVP_MD_CTX_free(ctx);
+}
+
+bool sign_check(const uint8_t public_key[SIGN_PUBLIC_SIZE], struct bytes message, const uint8_t sig[SIGNATURE_SIZE])
+{
+	if (!sign_public_is_sound(public_key))
+		return false;
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, SIGN_PUBLIC_SIZE);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = pkey && ctx && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1 &&
+	          EVP_DigestVerify(ctx, sig, SIGNATURE_SIZE, data_of(message), message.n) == 1;
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(pkey);
+	ERR_clear_error(); /* a bad signature leaves an entry in the thread's queue */
+	return ok;
+}
+
+/* Points of order 1, 2, 4 and 8, and encodings with y >= p: OpenSSL takes them, and under them a signature can be made without any private key, or one key can be
+ * written in two ways and count twice. Source: RFC 8032 section 5.1.3; libsodium's ge25519_has_small_order. */
+bool sign_public_is_sound(const uint8_t public_key[SIGN_PUBLIC_SIZE])
+{
+	static const uint8_t order_8[2][SIGN_PUBLIC_SIZE] = {
+	    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+	     0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+	    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+	     0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+	};
+	uint8_t y[SIGN_PUBLIC_SIZE];
+	memcpy(y, public_key, sizeof y);
+	y[31] &= 0x7f; /* the sign of x */
+
+	bool high = y[31] == 0x7f, low = y[31] == 0x00;
+	for (size_t i = 1; i < 31; i++) {
+		high = high && y[i] == 0xff;
+		low = low && y[i] == 0x00;
+	}
+	if (high && y[0] >= 0xec) /* p - 1 (order 2), and all from p = 2^255 - 19 upwards */
+		return false;
+	if (low && y[0] <= 1) /* 0 (order 4), 1 (order 1) */
+		return false;
+	return memcmp(y, order_8[0], sizeof y) != 0 && memcmp(y, order_8[1], sizeof y) != 0;
+}
+
+int crypto_random(void *out, size_t n, struct err *e)
+{
+	if (RAND_bytes(out, (int)n) == 1)
+		return 0;
+	ERR_clear_error();
+	return err_set(e, ERR_IO, "no randomness: libcrypto cannot seed itself");
+}

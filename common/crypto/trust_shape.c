@@ -1,0 +1,112 @@
+/* Is a trust document well-formed in itself? What is unclear is refused here, so that the counting code never meets it. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/base/str.h"
+#include "common/crypto/trust.h"
+
+static int check_key(const struct trust *t, size_t i, struct err *e)
+{
+	const struct trust_key *k = &t->keys[i];
+	char id[KEY_ID_SIZE];
+	sign_key_id(k->public_key, id);
+	if (!str_eq(k->id, id))
+		return err_set(e, ERR_PARSE, "trust document: key '%s' has a public key whose id is %s: write that id", k->id, id);
+	if (!sign_owner_is_sound(k->owner))
+		return err_set(e, ERR_PARSE, "trust document: key %s names no owner that can be read: give each key a name of 1 to 100 characters", k->id);
+	if (!sign_public_is_sound(k->public_key))
+		return err_set(e, ERR_PARSE, "trust document: key %s of %s is a weak Ed25519 key, under which anyone could sign: have a new one made", k->id,
+		               k->owner);
+	for (size_t j = 0; j < i; j++)
+		if (memcmp(t->keys[j].public_key, k->public_key, SIGN_PUBLIC_SIZE) == 0)
+			return err_set(e, ERR_PARSE, "trust document: key %s is listed twice (%s, %s): list each key once", k->id, t->keys[j].owner, k->owner);
+	return 0;
+}
+
+static bool role_name_is_known(const char *name)
+{
+	static const char *const plain[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, "fresh", "site", "break-glass"};
+	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
+		if (str_eq(name, plain[i]))
+			return true;
+	return str_starts(name, ROLE_APPROVER_PREFIX) && str_is_name(name + strlen(ROLE_APPROVER_PREFIX));
+}
+
+static int check_role_keys(const struct trust *t, const struct trust_role *r, struct err *e)
+{
+	for (size_t i = 0; i < r->n_key_ids; i++) {
+		if (!trust_key(t, r->key_ids[i]))
+			return err_set(e, ERR_PARSE, "trust document: role '%s' names key '%s', which is not in the list of keys: add it", r->name,
+			               r->key_ids[i]);
+		for (size_t j = 0; j < i; j++)
+			if (str_eq(r->key_ids[i], r->key_ids[j]))
+				return err_set(e, ERR_PARSE, "trust document: role '%s' names key %s twice: name each key once", r->name, r->key_ids[i]);
+	}
+	return 0;
+}
+
+static int check_role(const struct trust *t, size_t i, struct err *e)
+{
+	const struct trust_role *r = &t->roles[i];
+	if (!role_name_is_known(r->name))
+		return err_set(e, ERR_PARSE,
+		               "trust document: role '%s' is unknown: use root, release, enrol, fresh, site, break-glass or approver/<environment>", r->name);
+	for (size_t j = 0; j < i; j++)
+		if (str_eq(t->roles[j].name, r->name))
+			return err_set(e, ERR_PARSE, "trust document: role '%s' is there twice: join the two", r->name);
+	/* Reading a scope as "everywhere" would give its keys more than the document says. */
+	if (r->n_scopes)
+		return err_set(e, ERR_PARSE, "trust document: role '%s' is limited by scopes, which this version cannot check: leave them out", r->name);
+	if (check_role_keys(t, r, e) != 0)
+		return -1;
+	if (r->threshold == 0 && !str_starts(r->name, ROLE_APPROVER_PREFIX))
+		return err_set(e, ERR_PARSE, "trust document: role '%s' has threshold 0, so that anyone could act for it: 1 is the least", r->name);
+	if (r->threshold > r->n_key_ids)
+		return err_set(e, ERR_PARSE, "trust document: role '%s' wants %" PRIu32 " signatures and has %zu keys: lower the threshold or add keys",
+		               r->name, r->threshold, r->n_key_ids);
+	return 0;
+}
+
+/* Z85, as curve keys are written: 40 of these characters. Source: ZeroMQ RFC 32. */
+static bool is_z85_key(const char *s)
+{
+	static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+	return s && strlen(s) == CURVE_KEY_TEXT_SIZE - 1 && strspn(s, alphabet) == CURVE_KEY_TEXT_SIZE - 1;
+}
+
+static int check_head(const struct trust *t, struct err *e)
+{
+	if (!str_is_name(t->fleet))
+		return err_set(e, ERR_PARSE, "trust document: fleet '%s' is not a name: use a-z, 0-9, '.', '_' and '-', 63 characters at most",
+		               t->fleet ? t->fleet : "");
+	if (t->version == 0)
+		return err_set(e, ERR_PARSE, "trust document: version 0: versions start at 1");
+	if (t->expires_at_us <= 0 || t->expires_at_us <= t->created_at_us)
+		return err_set(e, ERR_PARSE, "trust document: it expires before it was made: give --expires a later date");
+	if (t->n_critical)
+		return err_set(e, ERR_PARSE, "trust document: it needs '%s', which this version does not know: install a newer Rollcall", t->critical[0]);
+	if (t->n_keys > TRUST_KEYS_MAX)
+		return err_set(e, ERR_PARSE, "trust document: %zu keys, and %d are the most", t->n_keys, TRUST_KEYS_MAX);
+	for (size_t i = 0; i < t->n_controller_keys; i++)
+		if (!is_z85_key(t->controller_keys[i]))
+			return err_set(e, ERR_PARSE, "trust document: controller key '%s' is not a CURVE public key (40 characters of Z85)",
+			               t->controller_keys[i]);
+	return 0;
+}
+
+int trust_check_shape(const struct trust *t, struct err *e)
+{
+	if (check_head(t, e) != 0)
+		return -1;
+	for (size_t i = 0; i < t->n_keys; i++)
+		if (check_key(t, i, e) != 0)
+			return -1;
+	for (size_t i = 0; i < t->n_roles; i++)
+		if (check_role(t, i, e) != 0)
+			return -1;
+	static const char *const needed[] = {ROLE_ROOT, ROLE_RELEASE};
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		if (!trust_role(t, needed[i]))
+			return err_set(e, ERR_PARSE, "trust document: role '%s' is missing: name its keys and threshold", needed[i]);
+	return 0;
+}
