@@ -1,0 +1,119 @@
+/* common/cli/table: each output format to the byte, with hostile cells. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/cli/table.h"
+
+static struct table *sample(void)
+{
+	struct table *t = table_new("target,state,#step,+digest");
+	table_row(t, (const char *const[]){"eu/a", "applied", "12", "ab12"});
+	table_row(t, (const char *const[]){"eu/longer-name", NULL, "3", NULL});
+	return t;
+}
+
+static char *printed(const struct table *t, enum output_format f)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *out = open_memstream(&text, &n);
+	table_print(t, f, "targets", out);
+	fclose(out);
+	return text;
+}
+
+static void expect(struct table *t, enum output_format f, const char *text)
+{
+	AUTO(mem_free_ptr) char *got = printed(t, f);
+	assert_string_equal(got, text);
+	table_destroy(&t);
+	assert_null(t);
+}
+
+static void test_text_formats(void **state)
+{
+	(void)state;
+	expect(sample(), OUTPUT_TABLE,
+	       "TARGET          STATE    STEP\n"
+	       "eu/a            applied    12\n"
+	       "eu/longer-name  -           3\n");
+	expect(sample(), OUTPUT_WIDE,
+	       "TARGET          STATE    STEP  DIGEST\n"
+	       "eu/a            applied    12  ab12\n"
+	       "eu/longer-name  -           3  -\n");
+	expect(sample(), OUTPUT_NAME, "eu/a\neu/longer-name\n");
+}
+
+static void test_machine_formats(void **state)
+{
+	(void)state;
+	expect(sample(), OUTPUT_CSV, "target,state,step,digest\neu/a,applied,12,ab12\neu/longer-name,,3,\n");
+	expect(sample(), OUTPUT_NDJSON,
+	       "{\"target\":\"eu/a\",\"state\":\"applied\",\"step\":12,\"digest\":\"ab12\"}\n"
+	       "{\"target\":\"eu/longer-name\",\"state\":null,\"step\":3,\"digest\":null}\n");
+	expect(table_new("a"), OUTPUT_JSON, "{\n  \"targets\": []\n}\n");
+}
+
+static void test_rows_from_a_format(void **state)
+{
+	(void)state;
+	struct table *t = table_new("a,b,c");
+	table_rowf(t, "%s\t\t%s", "x", "y\tz"); /* an empty cell is no value; what is over stays in the last cell */
+	table_rowf(t, "only");
+	assert_int_equal(table_count(t), 2);
+	expect(t, OUTPUT_NDJSON, "{\"a\":\"x\",\"b\":null,\"c\":\"y\\tz\"}\n{\"a\":\"only\",\"b\":null,\"c\":null}\n");
+}
+
+static void test_hostile_cells(void **state)
+{
+	(void)state;
+	const char *cells[] = {"a\"b\\c\n\033[2J", "bad\xff utf", "caf\xc3\xa9"};
+	struct table *t = table_new("x,y,z");
+	table_row(t, cells);
+	expect(t, OUTPUT_NDJSON, "{\"x\":\"a\\\"b\\\\c\\n\\u001B[2J\",\"y\":\"bad\xef\xbf\xbd utf\",\"z\":\"caf\xc3\xa9\"}\n");
+	t = table_new("x,y,z");
+	table_row(t, cells);
+	expect(t, OUTPUT_TABLE, "X            Y         Z\na\"b\\c  [2J  bad\xef\xbf\xbd utf  caf\xc3\xa9\n");
+	t = table_new("x,y,z");
+	table_row(t, (const char *const[]){"a,b", "say \"hi\"", "two\nlines"});
+	expect(t, OUTPUT_CSV, "x,y,z\n\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\"\n");
+}
+
+static void test_numbers(void **state)
+{
+	(void)state;
+	struct table *t = table_new("#a,#b,#c,#d");
+	table_row(t, (const char *const[]){"-7", "2.5", "3 of 4", "nan"}); /* what is no number stays a string: a reader must not fail on it */
+	expect(t, OUTPUT_NDJSON, "{\"a\":-7,\"b\":2.5,\"c\":\"3 of 4\",\"d\":\"nan\"}\n");
+}
+
+static void test_no_colour_without_a_terminal(void **state)
+{
+	(void)state;
+	assert_false(output_has_colour(stdout) && getenv("NO_COLOR"));
+	assert_string_equal(output_state_colour("applied"), "\033[32m");
+	assert_string_equal(output_state_colour("failed"), "\033[31m");
+	assert_string_equal(output_state_colour("something"), "");
+	AUTO(mem_free_ptr) char *text = NULL;
+	struct table *t = sample();
+	text = printed(t, OUTPUT_TABLE);
+	table_destroy(&t);
+	assert_null(strchr(text, '\033'));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_text_formats),  cmocka_unit_test(test_machine_formats), cmocka_unit_test(test_rows_from_a_format),
+	    cmocka_unit_test(test_hostile_cells), cmocka_unit_test(test_numbers),         cmocka_unit_test(test_no_colour_without_a_terminal),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
