@@ -5,6 +5,7 @@
 #define AGENT_JOURNAL_JOURNAL_H
 
 #include "common/base/arena.h"
+#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/model/report.h"
 
@@ -43,11 +44,27 @@ struct journal_step {
 	enum step_state state; /* STEP_INTENT first, then DONE, FAILED or SKIPPED */
 };
 int journal_step(struct journal *j, const struct journal_step *s, struct err *e) MUST_CHECK;
+/* Many of them in one commit; a task's first rows also mark it running. */
+int journal_steps(struct journal *j, const struct journal_step *s, size_t n, struct err *e) MUST_CHECK;
 /* The newest step row of a target, NULL target in *ret when there is none: tells a dead run's backend. */
 int journal_last_step(struct journal *j, const char *target, struct arena *a, struct journal_step *ret, struct err *e) MUST_CHECK;
 
+/* What a changeset's run must still know after a crash in its middle: values that its validations read before the first step, and the decision to revert it. */
+struct journal_note {
+	const char *target, *changeset;
+	uint32_t run;
+	const char *name, *value; /* value NULL: the query gave SQL NULL */
+	uint8_t task[TASK_SIZE];
+	uint32_t attempt;
+};
+int journal_notes_put(struct journal *j, const struct journal_note *notes, size_t n, struct err *e) MUST_CHECK; /* one commit; replaces */
+/* NULL name in *ret when there is none. */
+int journal_note_get(struct journal *j, const char *target, const char *changeset, uint32_t run, const char *name, struct arena *a,
+                     struct journal_note *ret, struct err *e) MUST_CHECK;
+
 /* Ends a task and queues its report in one transaction: assigns report_seq and prev_report_hash (in *r), calls `seal` to encode and sign, stores the envelope, marks the
- * task finished. seal returns the envelope's bytes in `ret`. */
+ * task and its earlier attempts finished. seal returns the envelope's bytes in `ret`. prev_report_hash is SHA-256 of the previous report's envelope bytes, zero for the
+ * first. */
 typedef int journal_seal_fn(void *arg, const struct report *r, struct buf *ret, struct err *e);
 int journal_finish(struct journal *j, struct report *r, journal_seal_fn *seal, void *arg, struct err *e) MUST_CHECK;
 /* Reports from `from_seq` on, in order, at most `max`. Acked ones are kept 30 days, because a restored controller may ask again. */

@@ -1,0 +1,304 @@
+/* The journal's file, its tasks, steps, notes and numbers. The outbox is in outbox.c. One handle belongs to one thread; SQLite settles between handles. */
+#include "agent/journal/journal.h"
+
+#include "agent/journal/journal_file.h"
+#include "agent/journal/sql/journal.sql.h"
+#include "common/base/clock.h"
+
+static const char *const migrations[] = {journal_migration_1, NULL};
+
+static int prune(struct journal *j, struct err *e)
+{
+	static const char *const sql[] = {journal_prune_reports, journal_prune_tasks, journal_prune_steps};
+	for (size_t i = 0; i < ARRAY_LEN(sql); i++) {
+		struct lite_stmt *s = NULL;
+		if (lite_prepare(j->lite, sql[i], &s, e) != 0)
+			return -1;
+		lite_bind_int(s, 1, clock_wall_us() - JOURNAL_KEEP_US);
+		if (lite_run(s, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int journal_open(const char *path, struct journal **ret, struct err *e)
+{
+	AUTO(journal_close) struct journal *j = mem_alloc(sizeof *j);
+	if (lite_open(path, migrations, &j->lite, e) != 0 || prune(j, e) != 0)
+		return err_wrap(e, "journal");
+	*ret = take_ptr(&j);
+	return 0;
+}
+
+void journal_close(struct journal **jp)
+{
+	struct journal *j = *jp;
+	if (!j)
+		return;
+	lite_close(&j->lite);
+	mem_free_ptr(jp);
+}
+
+int journal_end(struct journal *j, int rc, struct err *e)
+{
+	if (rc == 0 && lite_commit(j->lite, e) == 0)
+		return 0;
+	lite_rollback(j->lite);
+	return err_wrap(e, "journal");
+}
+
+/* ---- tasks ---- */
+
+static int task_known(struct journal *j, const struct task *t, bool *ret_known, enum task_state *ret_state, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	bool row = false;
+	if (lite_prepare(j->lite, journal_task_known, &s, e) != 0)
+		return -1;
+	lite_bind_blob(s, 1, bytes_of(t->id, TASK_SIZE));
+	lite_bind_int(s, 2, t->attempt);
+	if (lite_step(s, &row, e) != 0)
+		return -1;
+	*ret_known = row;
+	*ret_state = row ? (enum task_state)lite_int(s, 0) : TASK_ACCEPTED;
+	lite_reset(s);
+	return 0;
+}
+
+static int task_insert(struct journal *j, const struct task *t, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, journal_task_insert, &s, e) != 0)
+		return -1;
+	lite_bind_blob(s, 1, bytes_of(t->id, TASK_SIZE));
+	lite_bind_int(s, 2, t->attempt);
+	lite_bind_int(s, 3, t->epoch);
+	lite_bind_text(s, 4, t->target);
+	lite_bind_blob(s, 5, bytes_of(t->release_hash, DIGEST_SIZE));
+	lite_bind_int(s, 6, (int64_t)t->release_size);
+	lite_bind_blob(s, 7, bytes_of(t->dossier_hash, DIGEST_SIZE));
+	lite_bind_int(s, 8, (int64_t)t->dossier_size);
+	lite_bind_blob(s, 9, t->proof.p ? t->proof : bytes_of("", 0)); /* an empty blob, never SQL NULL */
+	lite_bind_int(s, 10, t->deadline_us);
+	lite_bind_int(s, 11, t->direction);
+	lite_bind_int(s, 12, TASK_ACCEPTED);
+	lite_bind_int(s, 13, clock_wall_us());
+	return lite_run(s, e);
+}
+
+int journal_accept(struct journal *j, const struct task *t, bool *ret_known, enum task_state *ret_state, struct err *e)
+{
+	bool known = false;
+	enum task_state state = TASK_ACCEPTED;
+	if (lite_begin(j->lite, e) != 0)
+		return err_wrap(e, "journal");
+	int rc = task_known(j, t, &known, &state, e);
+	if (rc == 0 && !known)
+		rc = task_insert(j, t, e);
+	if (journal_end(j, rc, e) != 0)
+		return -1;
+	*ret_known = known;
+	*ret_state = state;
+	return 0;
+}
+
+int journal_task_state(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t attempt, enum task_state state, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, journal_task_set_state, &s, e) != 0)
+		return err_wrap(e, "journal");
+	lite_bind_blob(s, 1, bytes_of(id, TASK_SIZE));
+	lite_bind_int(s, 2, attempt);
+	lite_bind_int(s, 3, state);
+	return lite_run(s, e) == 0 ? 0 : err_wrap(e, "journal");
+}
+
+static int copy_fixed(struct lite_stmt *s, int column, uint8_t *out, size_t n, struct err *e)
+{
+	struct bytes b = lite_blob(s, column);
+	if (b.n != n)
+		return err_set(e, ERR_PARSE, "column %d holds %zu bytes instead of %zu: the file was changed from outside", column + 1, b.n, n);
+	memcpy(out, b.p, n);
+	return 0;
+}
+
+static int task_row(struct lite_stmt *s, struct arena *a, struct task *ret, struct err *e)
+{
+	*ret = (struct task){.attempt = (uint32_t)lite_int(s, 1),
+	                     .epoch = (uint32_t)lite_int(s, 2),
+	                     .target = arena_strdup(a, lite_text(s, 3)),
+	                     .release_size = (uint64_t)lite_int(s, 5),
+	                     .dossier_size = (uint64_t)lite_int(s, 7),
+	                     .proof = arena_bytes(a, lite_blob(s, 8)),
+	                     .deadline_us = lite_int(s, 9),
+	                     .direction = (enum direction)lite_int(s, 10),
+	                     .state = (enum task_state)lite_int(s, 11)};
+	if (copy_fixed(s, 0, ret->id, TASK_SIZE, e) != 0 || copy_fixed(s, 4, ret->release_hash, DIGEST_SIZE, e) != 0)
+		return -1;
+	return copy_fixed(s, 6, ret->dossier_hash, DIGEST_SIZE, e);
+}
+
+int journal_open_tasks(struct journal *j, struct arena *a, struct task **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	struct task *tasks = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(j->lite, journal_task_open, &s, e) != 0)
+		return err_wrap(e, "journal");
+	for (;;) {
+		if (lite_step(s, &row, e) != 0)
+			return err_wrap(e, "journal");
+		if (!row)
+			break;
+		arena_vec_grow(a, tasks, n, cap);
+		if (task_row(s, a, &tasks[n], e) != 0) {
+			lite_reset(s);
+			return err_wrap(e, "journal: table task");
+		}
+		n++;
+	}
+	*ret = tasks;
+	*ret_n = n;
+	return 0;
+}
+
+/* ---- steps ---- */
+
+static int step_insert(struct journal *j, const struct journal_step *t, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, journal_step_insert, &s, e) != 0)
+		return -1;
+	lite_bind_text(s, 1, t->target);
+	lite_bind_text(s, 2, t->changeset);
+	lite_bind_int(s, 3, t->direction);
+	lite_bind_int(s, 4, t->run);
+	lite_bind_int(s, 5, t->step);
+	lite_bind_int(s, 6, t->attempt);
+	lite_bind_int(s, 7, t->epoch);
+	lite_bind_blob(s, 8, bytes_of(t->task, TASK_SIZE));
+	lite_bind_blob(s, 9, bytes_of(t->digest, DIGEST_SIZE));
+	lite_bind_text(s, 10, t->backend);
+	lite_bind_int(s, 11, t->state);
+	lite_bind_int(s, 12, clock_wall_us());
+	return lite_run(s, e);
+}
+
+static int mark_running(struct journal *j, const struct journal_step *t, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, journal_task_running, &s, e) != 0)
+		return -1;
+	lite_bind_blob(s, 1, bytes_of(t->task, TASK_SIZE));
+	lite_bind_int(s, 2, t->attempt);
+	return lite_run(s, e);
+}
+
+int journal_steps(struct journal *j, const struct journal_step *steps, size_t n, struct err *e)
+{
+	if (n == 0)
+		return 0;
+	if (lite_begin(j->lite, e) != 0)
+		return err_wrap(e, "journal");
+	int rc = mark_running(j, &steps[0], e);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = step_insert(j, &steps[i], e);
+	return journal_end(j, rc, e);
+}
+
+int journal_step(struct journal *j, const struct journal_step *s, struct err *e)
+{
+	return journal_steps(j, s, 1, e);
+}
+
+int journal_last_step(struct journal *j, const char *target, struct arena *a, struct journal_step *ret, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	bool row = false;
+	if (lite_prepare(j->lite, journal_step_last, &s, e) != 0)
+		return err_wrap(e, "journal");
+	lite_bind_text(s, 1, target);
+	if (lite_step(s, &row, e) != 0)
+		return err_wrap(e, "journal");
+	struct journal_step found = {0};
+	int rc = 0;
+	if (row) {
+		found = (struct journal_step){.target = arena_strdup(a, lite_text(s, 0)),
+		                              .changeset = arena_strdup(a, lite_text(s, 1)),
+		                              .direction = (enum direction)lite_int(s, 2),
+		                              .run = (uint32_t)lite_int(s, 3),
+		                              .step = (uint32_t)lite_int(s, 4),
+		                              .attempt = (uint32_t)lite_int(s, 5),
+		                              .epoch = (uint32_t)lite_int(s, 6),
+		                              .backend = arena_strdup(a, lite_text(s, 9)),
+		                              .state = (enum step_state)lite_int(s, 10)};
+		if (copy_fixed(s, 7, found.task, TASK_SIZE, e) != 0 || copy_fixed(s, 8, found.digest, DIGEST_SIZE, e) != 0)
+			rc = err_wrap(e, "journal: table step");
+		lite_reset(s);
+	}
+	if (rc == 0)
+		*ret = found;
+	return rc;
+}
+
+/* ---- notes ---- */
+
+static int note_put(struct journal *j, const struct journal_note *n, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, journal_note_put_sql, &s, e) != 0)
+		return -1;
+	lite_bind_text(s, 1, n->target);
+	lite_bind_text(s, 2, n->changeset);
+	lite_bind_int(s, 3, n->run);
+	lite_bind_text(s, 4, n->name);
+	lite_bind_text(s, 5, n->value);
+	lite_bind_blob(s, 6, bytes_of(n->task, TASK_SIZE));
+	lite_bind_int(s, 7, n->attempt);
+	lite_bind_int(s, 8, clock_wall_us());
+	return lite_run(s, e);
+}
+
+int journal_notes_put(struct journal *j, const struct journal_note *notes, size_t n, struct err *e)
+{
+	if (n == 0)
+		return 0;
+	if (lite_begin(j->lite, e) != 0)
+		return err_wrap(e, "journal");
+	int rc = 0;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = note_put(j, &notes[i], e);
+	return journal_end(j, rc, e);
+}
+
+int journal_note_get(struct journal *j, const char *target, const char *changeset, uint32_t run, const char *name, struct arena *a,
+                     struct journal_note *ret, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	bool row = false;
+	if (lite_prepare(j->lite, journal_note_get_sql, &s, e) != 0)
+		return err_wrap(e, "journal");
+	lite_bind_text(s, 1, target);
+	lite_bind_text(s, 2, changeset);
+	lite_bind_int(s, 3, run);
+	lite_bind_text(s, 4, name);
+	if (lite_step(s, &row, e) != 0)
+		return err_wrap(e, "journal");
+	struct journal_note found = {0};
+	int rc = 0;
+	if (row) {
+		found = (struct journal_note){.target = target,
+		                              .changeset = changeset,
+		                              .run = run,
+		                              .name = name,
+		                              .value = arena_strdup(a, lite_text(s, 0)),
+		                              .attempt = (uint32_t)lite_int(s, 2)};
+		if (copy_fixed(s, 1, found.task, TASK_SIZE, e) != 0)
+			rc = err_wrap(e, "journal: table note");
+		lite_reset(s);
+	}
+	if (rc == 0)
+		*ret = found;
+	return rc;
+}

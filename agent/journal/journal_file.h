@@ -1,0 +1,18 @@
+/* Inside of the journal, for its own files only: the handle, and how a time and a transaction are taken. */
+#ifndef AGENT_JOURNAL_JOURNAL_FILE_H
+#define AGENT_JOURNAL_JOURNAL_FILE_H
+
+#include "agent/journal/journal.h"
+#include "common/lite/lite.h"
+
+#define JOURNAL_KEEP_US ((int64_t)30 * 24 * 3600 * 1000000)
+
+struct journal {
+	struct lite *lite;
+	uint64_t last_report; /* as last seen; grows only */
+};
+
+/* Commits when `rc` is 0, otherwise rolls back; returns how it ended. */
+int journal_end(struct journal *j, int rc, struct err *e) MUST_CHECK;
+
+#endif

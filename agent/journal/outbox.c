@@ -1,0 +1,136 @@
+/* The journal's outbox: signed reports in a gapless sequence, each carrying the hash of the one before it. */
+#include "agent/apply/failpoint.h"
+#include "agent/journal/journal_file.h"
+#include "agent/journal/sql/journal.sql.h"
+#include "common/base/clock.h"
+#include "common/crypto/digest.h"
+
+/* The newest report is never deleted (journal_prune_reports), so its row is the whole memory of the chain's end. */
+static int chain_end(struct journal *j, uint64_t *ret_seq, uint8_t ret_hash[DIGEST_SIZE], struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	bool row = false;
+	if (lite_prepare(j->lite, journal_report_last, &s, e) != 0 || lite_step(s, &row, e) != 0)
+		return -1;
+	*ret_seq = row ? (uint64_t)lite_int(s, 0) : 0;
+	memset(ret_hash, 0, DIGEST_SIZE);
+	if (!row)
+		return 0;
+	struct bytes hash = lite_blob(s, 1);
+	int rc =
+	    hash.n == DIGEST_SIZE ? 0 : err_set(e, ERR_PARSE, "report %llu has no hash: the file was changed from outside", (unsigned long long)*ret_seq);
+	if (rc == 0)
+		memcpy(ret_hash, hash.p, DIGEST_SIZE);
+	lite_reset(s);
+	return rc;
+}
+
+static int report_insert(struct journal *j, uint64_t seq, struct bytes envelope, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	uint8_t hash[DIGEST_SIZE];
+	digest_sha256(envelope, hash);
+	if (lite_prepare(j->lite, journal_report_insert, &s, e) != 0)
+		return -1;
+	lite_bind_int(s, 1, (int64_t)seq);
+	lite_bind_blob(s, 2, envelope);
+	lite_bind_blob(s, 3, bytes_of(hash, DIGEST_SIZE));
+	lite_bind_int(s, 4, clock_wall_us());
+	return lite_run(s, e);
+}
+
+static int task_finish(struct journal *j, const struct report *r, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, journal_task_finish, &s, e) != 0)
+		return -1;
+	lite_bind_blob(s, 1, bytes_of(r->task, TASK_SIZE));
+	lite_bind_int(s, 2, r->attempt);
+	lite_bind_int(s, 3, (int64_t)r->report_seq);
+	return lite_run(s, e);
+}
+
+static int finish(struct journal *j, struct report *r, journal_seal_fn *seal, void *arg, struct err *e)
+{
+	AUTO(buf_done) struct buf envelope = BUF_INIT;
+	uint64_t last = 0;
+	if (chain_end(j, &last, r->prev_report_hash, e) != 0)
+		return -1;
+	r->report_seq = last + 1;
+	if (seal(arg, r, &envelope, e) != 0 || report_insert(j, r->report_seq, buf_bytes(&envelope), e) != 0)
+		return -1;
+	FAILPOINT("finish-uncommitted");
+	return task_finish(j, r, e);
+}
+
+int journal_finish(struct journal *j, struct report *r, journal_seal_fn *seal, void *arg, struct err *e)
+{
+	if (lite_begin(j->lite, e) != 0)
+		return err_wrap(e, "journal");
+	if (journal_end(j, finish(j, r, seal, arg, e), e) != 0)
+		return err_wrap(e, "report");
+	j->last_report = r->report_seq;
+	return 0;
+}
+
+int journal_outbox(struct journal *j, uint64_t from_seq, size_t max, struct arena *a, struct outbox_entry **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	struct outbox_entry *entries = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(j->lite, journal_report_from, &s, e) != 0)
+		return err_wrap(e, "journal");
+	lite_bind_int(s, 1, (int64_t)from_seq);
+	lite_bind_int(s, 2, (int64_t)max);
+	for (;;) {
+		if (lite_step(s, &row, e) != 0)
+			return err_wrap(e, "journal");
+		if (!row)
+			break;
+		arena_vec_grow(a, entries, n, cap);
+		entries[n].seq = (uint64_t)lite_int(s, 0);
+		entries[n++].envelope = arena_bytes(a, lite_blob(s, 1));
+	}
+	*ret = entries;
+	*ret_n = n;
+	return 0;
+}
+
+int journal_acked(struct journal *j, uint64_t up_to_seq, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, journal_report_ack, &s, e) != 0)
+		return err_wrap(e, "journal");
+	lite_bind_int(s, 1, (int64_t)up_to_seq);
+	lite_bind_int(s, 2, clock_wall_us());
+	if (lite_run(s, e) != 0 || lite_prepare(j->lite, journal_prune_reports, &s, e) != 0)
+		return err_wrap(e, "journal");
+	lite_bind_int(s, 1, clock_wall_us() - JOURNAL_KEEP_US);
+	return lite_run(s, e) == 0 ? 0 : err_wrap(e, "journal");
+}
+
+uint64_t journal_last_report(struct journal *j)
+{
+	uint64_t last = 0;
+	uint8_t hash[DIGEST_SIZE];
+	struct err e = ERR_INIT;
+	if (chain_end(j, &last, hash, &e) == 0 && last > j->last_report)
+		j->last_report = last; /* another thread's handle wrote it */
+	return j->last_report;
+}
+
+uint64_t journal_first_unacked(struct journal *j)
+{
+	struct lite_stmt *s = NULL;
+	bool row = false;
+	struct err e = ERR_INIT;
+	if (lite_prepare(j->lite, journal_report_first_unacked, &s, &e) == 0 && lite_step(s, &row, &e) == 0 && row) {
+		bool none = lite_is_null(s, 0);
+		uint64_t first = none ? 0 : (uint64_t)lite_int(s, 0);
+		lite_reset(s);
+		if (!none)
+			return first;
+	}
+	return journal_last_report(j) + 1;
+}
