@@ -56,7 +56,7 @@ TEST_BINS := $(TESTS:%.c=$(O)/%)
 TEST_SUPPORT := $(call find,tests/support,*.c)
 OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 
-.PHONY: all build check check-unit check-layers lint install uninstall clean demo bench-apply
+.PHONY: all build check check-unit test-bins thread-test-bins fuzz check-layers lint install uninstall clean demo bench-apply
 .SECONDARY:
 .DELETE_ON_ERROR:
 all: build
@@ -123,12 +123,36 @@ $(O)/tests/conformance/%: $(O)/tests/conformance/%.o $(O)/libsupport.a $(O)/liba
 	@echo "LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)
 
+# ---- tests -----------------------------------------------------------------------------------------------------------------------------------------
+# Fuzz targets: tests/fuzz/NAME_fuzz.c with a corpus in tests/fuzz/corpus/NAME/. Replayed here; `make fuzz T=NAME SECONDS=n` searches for more with clang's libFuzzer.
+FUZZ := $(call find,tests/fuzz,*_fuzz.c)
+FUZZ_BINS := $(FUZZ:%.c=$(O)/%)
+$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/replay.o $(O)/libcontroller.a $(O)/libagent.a $(O)/libcommon.a
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_agent)
+SECONDS ?= 60
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang MODE=asan O=build/fuzz CFLAGS_asan="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" build/fuzz/libcommon.a build/fuzz/libcontroller.a build/fuzz/libagent.a build/fuzz/tests/fuzz/$(T)_fuzz.o
+	clang -fsanitize=fuzzer,address,undefined -o build/fuzz/$(T)_fuzz build/fuzz/tests/fuzz/$(T)_fuzz.o build/fuzz/libcontroller.a build/fuzz/libagent.a build/fuzz/libcommon.a $(LIBS_agent)
+	mkdir -p build/fuzz/found/$(T)
+	build/fuzz/$(T)_fuzz -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
+
 # T=word: only the unit tests whose path holds the word.
 UNIT_BINS := $(foreach t,$(filter $(O)/tests/unit/%,$(TEST_BINS)),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
 check-unit: $(UNIT_BINS)
 	@tests/run-tap $^
-check: build $(TEST_BINS) check-layers
-	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/run-tap $(TEST_BINS) $(sort $(wildcard tests/e2e/*.bats))
+test-bins: $(TEST_BINS) $(FUZZ_BINS)
+thread-test-bins: $(filter $(O)/tests/unit/both/%,$(TEST_BINS))
+
+# Everything, with one closing line: unit tests and fuzz corpora under ASan and UBSan, the threaded ones under TSan too, conformance against real servers, end to end on
+# the release build; kill tests on the debug build, which has the failpoints.
+check: check-layers build
+	@$(MAKE) --no-print-directory MODE=asan test-bins
+	@$(MAKE) --no-print-directory MODE=tsan thread-test-bins
+	@$(MAKE) --no-print-directory MODE=debug build test-bins
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(patsubst %.c,build/asan/%,$(filter tests/unit/%,$(TESTS)) $(FUZZ)) \
+		$(patsubst %.c,build/tsan/%,$(filter tests/unit/both/%,$(TESTS))) $(patsubst %.c,build/debug/%,$(filter tests/conformance/%,$(TESTS))) \
+		$(sort $(wildcard tests/e2e/*.bats))
 
 # ---- bench -----------------------------------------------------------------------------------------------------------------------------------------
 $(O)/bin/raw_apply: $(O)/tests/bench/raw_apply.o $(O)/libcommon.a
