@@ -81,7 +81,7 @@ static void test_hostile_cells(void **state)
 	expect(t, OUTPUT_NDJSON, "{\"x\":\"a\\\"b\\\\c\\n\\u001B[2J\",\"y\":\"bad\xef\xbf\xbd utf\",\"z\":\"caf\xc3\xa9\"}\n");
 	t = table_new("x,y,z");
 	table_row(t, cells);
-	expect(t, OUTPUT_TABLE, "X            Y         Z\na\"b\\c  [2J  bad\xef\xbf\xbd utf  caf\xc3\xa9\n");
+	expect(t, OUTPUT_TABLE, "X           Y         Z\na\"b\\c  [2J  bad\xef\xbf\xbd utf  caf\xc3\xa9\n");
 	t = table_new("x,y,z");
 	table_row(t, (const char *const[]){"a,b", "say \"hi\"", "two\nlines"});
 	expect(t, OUTPUT_CSV, "x,y,z\n\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\"\n");
