@@ -53,27 +53,35 @@ enum msg_type {
 	MSG_TYPE_COUNT
 };
 
-/* What an operator may ask. Append only. Arguments of each verb: proto/README.md. */
+/* What an operator may ask. Append only. Named after each: arguments -> columns of the reply's rows.
+ * Replies: `columns` carry the marks of table_new ('+' only wide and machine formats, '#' a number); a reply with other columns begins another table; long tables come in
+ * several replies with the same columns. The last reply's `message` says in words what is so now and what to type next; its `exit_code` is the tool's (common/cli/cmd.h); a
+ * refusal has `error_code` (err_code_name) and its reason in `message`. `release` is a version or the manifest's digest in hex; `rollout` an id or a unique beginning of one.
+ * `detail` is the reason of a state, `next` what to type. Times are clock_text(). */
 enum verb {
 	VERB_INVALID = 0,
-	VERB_PING, /* controller's version, epoch, trust version, counts */
-	VERB_RELEASE_ADD, /* hash: of an uploaded envelope; verified, then listed */
-	VERB_RELEASE_LIST,
-	VERB_ROLLOUT_PREVIEW, /* document: plan; release, environment, direction?, except* -> rows: target, changeset, what would happen, why not */
-	VERB_ROLLOUT_START, /* the same -> rollout id, state, what to type next */
-	VERB_ROLLOUT_ORDER, /* rollout -> document: order bytes; rows: wave, index, target, salt (hex) */
-	VERB_ROLLOUT_APPROVE, /* rollout; document: approval envelope */
-	VERB_ROLLOUT_LIST,
-	VERB_ROLLOUT_STATUS, /* rollout, target? -> rows: wave, target, state, step, attempt, detail, ... */
-	VERB_ROLLOUT_PAUSE,
-	VERB_ROLLOUT_RESUME,
+	VERB_PING, /* -> key,value: controller (version), epoch, trust (version), agents, targets, rollouts */
+	VERB_RELEASE_ADD, /* hash (hex): of an uploaded envelope; verified, then listed -> as RELEASE_LIST */
+	VERB_RELEASE_LIST, /* -> version,project,#sequence,#changesets,signed-by,added,+digest */
+	/* document: plan text; release, environment, direction?, except*, target* -> target,wave,engine,changeset,action,detail: a row for each pending changeset in order; action is apply,
+	 * resume (some steps are done), rollback, nothing (one row, changeset empty), blocked (why in detail) or unknown (not surveyed: why in detail) */
+	VERB_ROLLOUT_PREVIEW,
+	VERB_ROLLOUT_START, /* the same -> rollout,state,release,environment,direction,#targets; exit 3 while approvals are awaited */
+	VERB_ROLLOUT_ORDER, /* rollout -> document: order bytes, in the first reply; #index,#wave,target,salt (hex): the leaves in their order, wave from 0 */
+	VERB_ROLLOUT_APPROVE, /* rollout; document: approval envelope -> as ROLLOUT_LIST; exit 3 while more approvals are needed */
+	VERB_ROLLOUT_LIST, /* -> rollout,state,release,environment,direction,#targets,#applied,#failed,#open,created,detail */
+	/* rollout, target* -> three tables: as ROLLOUT_LIST; wave,state,#targets,#applied,#failed,#open,max-failures,detail; target,wave,state,step,#attempt,detail,next,+changeset,+since.
+	 * exit 0 succeeded or under way, 3 awaits approval, 4 targets failed (halted, failed, rolled back), 5 something needs attention, 1 aborted */
+	VERB_ROLLOUT_STATUS,
+	VERB_ROLLOUT_PAUSE, /* rollout, reason? -> as ROLLOUT_LIST, these five */
+	VERB_ROLLOUT_RESUME, /* rollout, reason? */
 	VERB_ROLLOUT_ABORT, /* rollout, reason */
-	VERB_ROLLOUT_RETRY, /* rollout, target* */
-	VERB_ROLLOUT_ROLLBACK, /* rollout, except* -> a new rollout of direction rollback over the targets that applied it */
-	VERB_AGENT_ADMIT, /* document: certificate envelope */
-	VERB_AGENT_LIST,
-	VERB_TARGET_LIST, /* selector? */
-	VERB_HISTORY, /* target?, rollout?, limit? */
+	VERB_ROLLOUT_RETRY, /* rollout, target*; none: all that failed */
+	VERB_ROLLOUT_ROLLBACK, /* rollout, except*, reason? -> a new rollout of direction rollback over the targets that applied it */
+	VERB_AGENT_ADMIT, /* document: certificate envelope -> as AGENT_LIST */
+	VERB_AGENT_LIST, /* -> agent,state (online, offline),site,#targets,version,last-seen,+serial,+expires */
+	VERB_TARGET_LIST, /* selector? -> target,engine,agent,state,release,labels */
+	VERB_HISTORY, /* target?, rollout?, limit? -> at,target,rollout,release,direction,outcome,#attempt,detail,+agent,+report */
 	VERB_TRUST_SHOW, /* -> document: trust envelope */
 	VERB_COUNT
 };
