@@ -21,8 +21,6 @@ static char *free_text(const char *s, struct arena *a)
 	char *copy = arena_strndup(a, s ? s : "", n);
 	while (n > 0 && s[n] != '\0' && ((unsigned char)s[n] & 0xc0) == 0x80)
 		copy[--n] = '\0'; /* not in the middle of a character */
-	if (n > 0 && s[n] != '\0' && ((unsigned char)copy[n - 1] & 0xc0) == 0xc0)
-		copy[n - 1] = '\0';
 	if (!bytes_is_utf8(bytes_of_str(copy)))
 		for (char *c = copy; *c; c++)
 			if ((unsigned char)*c >= 0x80)
