@@ -145,3 +145,9 @@ bool str_is_target_id(const char *s)
 	}
 	return parts + 1 == 3 || parts + 1 == 4;
 }
+
+bool str_is_curve_key(const char *s)
+{
+	static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+	return s && strlen(s) == 40 && strspn(s, alphabet) == 40;
+}

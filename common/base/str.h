@@ -29,5 +29,7 @@ bool str_glob(const char *pattern, const char *s);
 bool str_is_name(const char *s);
 /* Target ids: 3 or 4 names joined by '/' where database and schema may also hold upper case and '_'; 200 characters at most. */
 bool str_is_target_id(const char *s);
+/* A CURVE key as text: 40 characters of Z85 (ZeroMQ RFC 32). */
+bool str_is_curve_key(const char *s);
 
 #endif

@@ -67,13 +67,6 @@ static int check_role(const struct trust *t, size_t i, struct err *e)
 	return 0;
 }
 
-/* Z85, as curve keys are written: 40 of these characters. Source: ZeroMQ RFC 32. */
-static bool is_z85_key(const char *s)
-{
-	static const char alphabet[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
-	return s && strlen(s) == CURVE_KEY_TEXT_SIZE - 1 && strspn(s, alphabet) == CURVE_KEY_TEXT_SIZE - 1;
-}
-
 static int check_head(const struct trust *t, struct err *e)
 {
 	if (!str_is_name(t->fleet))
@@ -88,7 +81,7 @@ static int check_head(const struct trust *t, struct err *e)
 	if (t->n_keys > TRUST_KEYS_MAX)
 		return err_set(e, ERR_PARSE, "trust document: %zu keys, and %d are the most", t->n_keys, TRUST_KEYS_MAX);
 	for (size_t i = 0; i < t->n_controller_keys; i++)
-		if (!is_z85_key(t->controller_keys[i]))
+		if (!str_is_curve_key(t->controller_keys[i]))
 			return err_set(e, ERR_PARSE, "trust document: controller key '%s' is not a CURVE public key (40 characters of Z85)",
 			               t->controller_keys[i]);
 	return 0;
