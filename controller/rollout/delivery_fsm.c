@@ -1,0 +1,273 @@
+/* One release on one target.
+ *
+ *            agent gone
+ *   PENDING <----------> UNREACHABLE
+ *     |  ^ busy, hold over
+ *     |  +--------------------------- HELD
+ *     | offer                          ^ hold, window
+ *     v                                |
+ *   OFFERED --> WAITING-LOCK <--> APPLYING <--> VALIDATING     progress moves freely among these four and ROLLING-BACK: its frames may be lost
+ *     |               |               |             |
+ *     +---------------+---- report ---+-------------+------> APPLIED | FAILED | REFUSED | NEEDS-ATTENTION | ROLLED-BACK (rollback order)
+ *     | recalled
+ *     v                     undo (on_failure)
+ *   SKIPPED        APPLIED, FAILED ------> ROLLING-BACK --report--> ROLLED-BACK | FAILED | NEEDS-ATTENTION
+ *
+ *   retry: FAILED, REFUSED, NEEDS-ATTENTION, ROLLED-BACK --> PENDING (or ROLLING-BACK, when it was the undoing that failed)
+ *
+ * A report is a fact: it is taken in every state in which the task may be known to the agent, also in PENDING (a restored store) and SKIPPED (a recall that came too late). */
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "controller/rollout/rollout.h"
+
+static const char *const states[DELIVERY_STATE_COUNT] = {"pending",     "unreachable",     "offered",      "held",    "waiting-lock",
+                                                         "applying",    "validating",      "rolling-back", "applied", "failed",
+                                                         "rolled-back", "needs-attention", "refused",      "skipped"};
+static const char *const events[DELIVERY_EVENT_COUNT] = {"offer",           "accept",     "busy",        "hold",       "hold-over",   "refuse",
+                                                         "recalled",        "agent-gone", "agent-back",  "is-waiting", "is-applying", "is-validating",
+                                                         "is-rolling-back", "applied",    "rolled-back", "failed",     "refused",     "unclear",
+                                                         "report-held",     "undo",       "retry",       "skip"};
+
+enum { NOTHING, SENT, ACCEPTED, AGAIN, AGAIN_ANEW, FAILURE, START_UNDO, NEXT_ATTEMPT, CLOSE };
+static const char *const actions[] = {NULL,         "send offer",   "note accept", "offer again later", "offer anew later", "count failure",
+                                      "start undo", "next attempt", "close"};
+
+static bool is_undo(const void *facts)
+{
+	const struct delivery *d = facts;
+	return d->direction != d->order_direction;
+}
+static bool is_apply_order(const void *facts)
+{
+	return ((const struct delivery *)facts)->order_direction == DIRECTION_APPLY;
+}
+static const struct fsm_guard undo = {"undoing", is_undo};
+static const struct fsm_guard apply_order = {"apply order", is_apply_order};
+
+#define RETRY_HELD_US (30 * INT64_C(1000000)) /* when the agent does not say until when */
+#define RETRY_BUSY_US (1 * INT64_C(1000000))
+
+#define S(x)  DELIVERY_##x
+#define EV(x) DELIVERY_EV_##x
+/* What a report does to a delivery that is not settled. */
+#define REPORTS(from)                                                                                                              \
+	{S(from), EV(APPLIED), NULL, S(APPLIED), CLOSE, "the ledger has all of it, and the signed report is stored"},                  \
+	    {S(from), EV(ROLLED_BACK), NULL, S(ROLLED_BACK), CLOSE, "all of it is undone, and the signed report is stored"},           \
+	    {S(from), EV(FAILED), NULL, S(FAILED), FAILURE, "a step or a validation failed and had no lasting effect"},                \
+	    {S(from), EV(REFUSED), &undo, S(FAILED), FAILURE, "the undoing was refused: what was applied stays"},                      \
+	    {S(from), EV(REFUSED), NULL, S(REFUSED), FAILURE, "the site verified and said no: no statement ran"},                      \
+	    {S(from), EV(UNCLEAR), NULL, S(NEEDS_ATTENTION), FAILURE, "an outcome that only a person can settle counts as a failure"}, \
+	{                                                                                                                              \
+		S(from), EV(HELD), NULL, S(HELD), AGAIN_ANEW, "the site holds it, and has closed this attempt: not a failure"              \
+	}
+/* What PROGRESS does to a delivery that an agent works on. */
+#define PROGRESS(from)                                                                     \
+	{S(from), EV(IS_WAITING), NULL, S(WAITING_LOCK), ACCEPTED, "the lock is polled"},      \
+	    {S(from), EV(IS_APPLYING), NULL, S(APPLYING), ACCEPTED, "a step runs"},            \
+	    {S(from), EV(IS_VALIDATING), NULL, S(VALIDATING), ACCEPTED, "a validation runs"},  \
+	{                                                                                      \
+		S(from), EV(IS_ROLLING_BACK), NULL, S(ROLLING_BACK), ACCEPTED, "rollback SQL runs" \
+	}
+/* An agent that came back is offered the same task again and answers with what it knows of it. */
+#define ANSWERS(from)                                                                                                  \
+	{S(from), EV(OFFER), NULL, S(from), SENT, "offered again: the agent answers a known task with its present state"}, \
+	    {S(from), EV(ACCEPT), NULL, S(from), ACCEPTED, "it is in the agent's journal"},                                \
+	    {S(from), EV(HOLD), NULL, S(HELD), AGAIN, "the site holds it, or its window is closed: not a failure"},        \
+	    {S(from), EV(REFUSE), &undo, S(FAILED), FAILURE, "the undoing was refused: what was applied stays"},           \
+	{                                                                                                                  \
+		S(from), EV(REFUSE), NULL, S(REFUSED), FAILURE, "the agent will not take it"                                   \
+	}
+
+static const struct fsm_row rows[] = {
+    {S(PENDING), EV(OFFER), NULL, S(OFFERED), SENT, "its turn has come and there is room"},
+    {S(PENDING), EV(AGENT_GONE), NULL, S(UNREACHABLE), NOTHING, "its turn has come and its agent is not connected"},
+    {S(PENDING), EV(SKIP), NULL, S(SKIPPED), CLOSE, "the rollout was aborted before its turn"},
+    REPORTS(PENDING),
+
+    {S(UNREACHABLE), EV(AGENT_BACK), NULL, S(PENDING), NOTHING, "its agent is connected again"},
+    {S(UNREACHABLE), EV(SKIP), NULL, S(SKIPPED), CLOSE, "the rollout was aborted before it could be reached"},
+    REPORTS(UNREACHABLE),
+
+    ANSWERS(OFFERED),
+    {S(OFFERED), EV(BUSY), NULL, S(PENDING), AGAIN, "the agent has no room just now"},
+    {S(OFFERED), EV(RECALLED), NULL, S(SKIPPED), CLOSE, "taken back before it started"},
+    PROGRESS(OFFERED),
+    REPORTS(OFFERED),
+
+    {S(HELD), EV(HOLD_OVER), &undo, S(ROLLING_BACK), NOTHING, "ask the site again"},
+    {S(HELD), EV(HOLD_OVER), NULL, S(PENDING), NOTHING, "ask the site again"},
+    {S(HELD), EV(SKIP), NULL, S(SKIPPED), CLOSE, "the rollout was aborted while the site held it"},
+    PROGRESS(HELD),
+    REPORTS(HELD),
+
+    ANSWERS(WAITING_LOCK),
+    PROGRESS(WAITING_LOCK),
+    REPORTS(WAITING_LOCK),
+    ANSWERS(APPLYING),
+    PROGRESS(APPLYING),
+    REPORTS(APPLYING),
+    ANSWERS(VALIDATING),
+    PROGRESS(VALIDATING),
+    REPORTS(VALIDATING),
+
+    ANSWERS(ROLLING_BACK),
+    {S(ROLLING_BACK), EV(BUSY), NULL, S(ROLLING_BACK), AGAIN, "the agent has no room just now"},
+    PROGRESS(ROLLING_BACK),
+    REPORTS(ROLLING_BACK),
+
+    {S(APPLIED), EV(UNDO), NULL, S(ROLLING_BACK), START_UNDO, "on_failure takes the wave, or all waves, back"},
+    {S(FAILED), EV(UNDO), NULL, S(ROLLING_BACK), START_UNDO, "on_failure takes the failed target back"},
+    {S(FAILED), EV(RETRY), &undo, S(ROLLING_BACK), NEXT_ATTEMPT, "an operator wants the undoing tried again"},
+    {S(FAILED), EV(RETRY), NULL, S(PENDING), NEXT_ATTEMPT, "an operator wants it tried again"},
+    {S(REFUSED), EV(RETRY), NULL, S(PENDING), NEXT_ATTEMPT, "an operator wants it tried again"},
+    {S(NEEDS_ATTENTION), EV(RETRY), &undo, S(ROLLING_BACK), NEXT_ATTEMPT, "an operator settled it; the agent asks the database first"},
+    {S(NEEDS_ATTENTION), EV(RETRY), NULL, S(PENDING), NEXT_ATTEMPT, "an operator settled it; the agent asks the database first"},
+    {S(ROLLED_BACK), EV(RETRY), &apply_order, S(PENDING), NEXT_ATTEMPT, "an operator wants to go forward again"},
+    REPORTS(SKIPPED),
+};
+
+const struct fsm delivery_fsm = {
+    .name = "delivery",
+    .states = states,
+    .n_states = DELIVERY_STATE_COUNT,
+    .events = events,
+    .n_events = DELIVERY_EVENT_COUNT,
+    .actions = actions,
+    .rows = rows,
+    .n_rows = ARRAY_LEN(rows),
+    .initial = DELIVERY_PENDING,
+    .final = 1ULL << S(APPLIED) | 1ULL << S(FAILED) | 1ULL << S(ROLLED_BACK) | 1ULL << S(NEEDS_ATTENTION) | 1ULL << S(REFUSED) | 1ULL << S(SKIPPED),
+};
+
+static void forget_offer(struct delivery *d)
+{
+	d->accepted = d->recalled = false;
+	d->offered_at_us = d->recalled_at_us = 0;
+	d->offered_session = 0;
+}
+
+static void again(struct delivery *d, int64_t now_us)
+{
+	forget_offer(d);
+	d->retry_at_us = now_us + (d->state == DELIVERY_HELD ? RETRY_HELD_US : RETRY_BUSY_US);
+}
+
+static void act(struct delivery *d, int action, int64_t now_us)
+{
+	switch (action) {
+	case SENT:
+		d->attempt += d->attempt == 0;
+		d->offered_at_us = now_us;
+		d->offered_session = d->session;
+		d->retry_at_us = 0;
+		break;
+	case ACCEPTED:
+		d->accepted = true;
+		break;
+	case FAILURE:
+		d->failed = true;
+		forget_offer(d);
+		break;
+	case START_UNDO:
+		d->direction = DIRECTION_ROLLBACK;
+		forget_offer(d);
+		break;
+	case NEXT_ATTEMPT:
+		d->attempt++;
+		d->failed = false;
+		if (d->state == DELIVERY_PENDING)
+			d->direction = d->order_direction;
+		d->retry_at_us = 0;
+		forget_offer(d);
+		break;
+	case AGAIN_ANEW: /* the agent's journal has a final report of this attempt and would only repeat it */
+		d->attempt++;
+		again(d, now_us);
+		break;
+	case AGAIN:
+		again(d, now_us);
+		break;
+	case CLOSE:
+		forget_offer(d);
+		break;
+	case NOTHING:
+		break;
+	}
+}
+
+int delivery_step(struct delivery *d, enum delivery_event ev, int64_t now_us, const struct fsm_row **ret_row, struct err *e)
+{
+	const struct fsm_row *row = NULL;
+	if (fsm_step(&delivery_fsm, (int)d->state, (int)ev, d, &row, e) < 0)
+		return err_wrap(e, "%s", d->target);
+	d->state = (enum delivery_state)row->to;
+	act(d, row->action, now_us);
+	if (ret_row)
+		*ret_row = row;
+	return 0;
+}
+
+enum delivery_event delivery_event_of_outcome(enum outcome o)
+{
+	static const enum delivery_event map[OUTCOME_COUNT] = {
+	    [OUTCOME_APPLIED] = EV(APPLIED), [OUTCOME_ROLLED_BACK] = EV(ROLLED_BACK), [OUTCOME_FAILED] = EV(FAILED),
+	    [OUTCOME_REFUSED] = EV(REFUSED), [OUTCOME_NEEDS_ATTENTION] = EV(UNCLEAR), [OUTCOME_HELD] = EV(HELD),
+	};
+	return map[o];
+}
+
+bool delivery_event_of_progress(const char *state, enum delivery_event *ret)
+{
+	static const struct {
+		const char *name;
+		enum delivery_event event;
+	} map[] = {
+	    {"waiting-lock", EV(IS_WAITING)}, {"applying", EV(IS_APPLYING)}, {"validating", EV(IS_VALIDATING)}, {"rolling-back", EV(IS_ROLLING_BACK)}};
+	for (size_t i = 0; i < ARRAY_LEN(map); i++)
+		if (str_eq(map[i].name, state))
+			return *ret = map[i].event, true;
+	return false;
+}
+
+bool delivery_in_flight(const struct delivery *d)
+{
+	switch (d->state) {
+	case DELIVERY_OFFERED:
+	case DELIVERY_WAITING_LOCK:
+	case DELIVERY_APPLYING:
+	case DELIVERY_VALIDATING:
+		return true;
+	case DELIVERY_ROLLING_BACK:
+		return d->offered_at_us != 0;
+	case DELIVERY_PENDING:
+	case DELIVERY_UNREACHABLE:
+	case DELIVERY_HELD:
+	case DELIVERY_APPLIED:
+	case DELIVERY_FAILED:
+	case DELIVERY_ROLLED_BACK:
+	case DELIVERY_NEEDS_ATTENTION:
+	case DELIVERY_REFUSED:
+	case DELIVERY_SKIPPED:
+	case DELIVERY_STATE_COUNT:
+		break;
+	}
+	return false;
+}
+
+bool delivery_settled(const struct delivery *d)
+{
+	return delivery_fsm.final >> d->state & 1;
+}
+
+const char *delivery_state_name(enum delivery_state s)
+{
+	return states[s];
+}
+
+bool delivery_state_parse(const char *s, enum delivery_state *ret)
+{
+	for (size_t i = 0; i < DELIVERY_STATE_COUNT; i++)
+		if (str_eq(s, states[i]))
+			return *ret = (enum delivery_state)i, true;
+	return false;
+}

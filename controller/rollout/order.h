@@ -1,0 +1,29 @@
+/* From a plan's environment and the targets that the agents reported to the frozen list: who is in which wave. The selectors are resolved here, once, before anyone
+ * signs; later changes of labels change nothing. Pure: salts, tree and signatures are the caller's. */
+#ifndef CONTROLLER_ROLLOUT_ORDER_H
+#define CONTROLLER_ROLLOUT_ORDER_H
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/model/plan.h"
+
+struct placed {
+	const struct target *target;
+	uint32_t wave; /* into frozen.waves */
+};
+
+struct frozen {
+	struct wave *waves; /* as the order has them; waves that earlier ones left empty are not there */
+	const struct plan_wave **plan_waves; /* the plan's row of each */
+	size_t n_waves;
+	struct placed *placed; /* by wave, then by target id: the leaf order */
+	size_t n_placed;
+	size_t n_left_out; /* targets of the environment that no wave takes: fine, but to be said */
+};
+
+/* Targets whose label `environment` is the environment's name, each in the first wave that takes it. ERR_USAGE: no such target, or a selector that
+ * matches nothing. `targets` is borrowed as long as *ret. */
+int order_freeze(const struct plan *p, const struct plan_environment *env, const struct target *targets, size_t n_targets, struct arena *a,
+                 struct frozen *ret, struct err *e) MUST_CHECK;
+
+#endif
