@@ -1,0 +1,12 @@
+/* "Did you mean": the known word nearest to one that was written. */
+#ifndef COMMON_BASE_NEAREST_H
+#define COMMON_BASE_NEAREST_H
+
+#include <stddef.h>
+
+/* How many letters must be put in, left out or changed, letters of either case being equal; words past 31 characters are far apart. */
+unsigned nearest_distance(const char *a, const char *b);
+/* The nearest of `n` words, NULL when none is near enough to be a slip of the finger (a third of its length). */
+const char *nearest_word(const char *word, const char *const *words, size_t n);
+
+#endif

@@ -1,0 +1,300 @@
+/* The `--changeset author:id attribute:value ...` line and `--property`. */
+#include "controller/change/liquibase.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "common/base/str.h"
+#include "common/model/context.h"
+
+#define ID_PART_MAX 200
+
+struct head_attribute {
+	const char *name;
+	/* Sets what the attribute says; `target` is a bool or const char * inside struct lb. NULL: read, without effect here (the sentence says why). */
+	enum { HEAD_BOOL, HEAD_TEXT, HEAD_DELIMITER, HEAD_PASS, HEAD_PAID } kind;
+	size_t offset;
+};
+
+#define LB_AT(field) offsetof(struct lb, field)
+
+/* ignore_failure is the reverse of failOnError: turned round in apply_attribute. logicalFilePath only changes the path in Liquibase's identity, which ours does not have. */
+static const struct head_attribute head_attributes[] = {
+    {"runOnChange", HEAD_BOOL, LB_AT(cur.run_on_change)},
+    {"runAlways", HEAD_BOOL, LB_AT(cur.run_always)},
+    {"runInTransaction", HEAD_BOOL, LB_AT(cur.run_in_transaction)},
+    {"failOnError", HEAD_BOOL, LB_AT(cur.ignore_failure)},
+    {"ignore", HEAD_BOOL, LB_AT(cur.ignored)},
+    {"splitStatements", HEAD_BOOL, LB_AT(split)},
+    {"rollbackSplitStatements", HEAD_BOOL, LB_AT(rollback_split)},
+    {"stripComments", HEAD_BOOL, LB_AT(strip_comments)},
+    {"endDelimiter", HEAD_DELIMITER, LB_AT(delimiter)},
+    {"rollbackEndDelimiter", HEAD_DELIMITER, LB_AT(rollback_delimiter)},
+    {"context", HEAD_TEXT, LB_AT(cur.context)},
+    {"contextFilter", HEAD_TEXT, LB_AT(cur.context)},
+    {"labels", HEAD_TEXT, LB_AT(cur.labels)},
+    {"dbms", HEAD_TEXT, LB_AT(cur.dbms)},
+    {"logicalFilePath", HEAD_PASS, 0},
+    {"runWith", HEAD_PAID, 0},
+    {"runWithSpoolFile", HEAD_PAID, 0},
+};
+
+/* "\n", "\r" and "\t" are written as two characters; a "$" after "\n/" says end of line in Liquibase's pattern. Anything else that only a pattern can mean is refused. */
+static const char *delimiter_text(struct lb *lb, const struct attribute *at)
+{
+	struct buf out = BUF_INIT;
+	const char *s = at->value;
+	bool pattern = false;
+	for (; *s; s++) {
+		if (*s == '\\' && (s[1] == 'n' || s[1] == 'r' || s[1] == 't')) {
+			s++;
+			buf_addc(&out, *s == 'n' ? '\n' : *s == 'r' ? '\r' : '\t');
+		} else if (*s == '$' && s[1] == '\0' && s >= at->value + 3 && memcmp(s - 3, "\\n/", 3) == 0) {
+			break;
+		} else {
+			pattern |= strchr("\\*+?[](){}^|", *s) != NULL;
+			buf_addc(&out, *s);
+		}
+	}
+	const char *text = arena_strdup(lb->a, buf_str(&out));
+	buf_done(&out);
+	if (!pattern && *text)
+		return text;
+	LB_PROBLEM(lb, "write a plain delimiter, such as ;; or / or \\nGO", pattern ? "%s:%.60s is a pattern" : "%s has no value%.0s", at->key,
+	           at->value);
+	return NULL;
+}
+
+static const struct head_attribute *find_attribute(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(head_attributes); i++)
+		if (str_ieq(head_attributes[i].name, key))
+			return &head_attributes[i];
+	return NULL;
+}
+
+static void unknown_attribute(struct lb *lb, const struct attribute *at)
+{
+	const char *names[ARRAY_LEN(head_attributes)];
+	size_t n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(head_attributes); i++)
+		if (head_attributes[i].kind != HEAD_PAID)
+			names[n++] = head_attributes[i].name;
+	lb_unknown_attribute(lb, at, "changeset", names, n);
+}
+
+static bool apply_attribute(struct lb *lb, const struct head_attribute *h, const struct attribute *at)
+{
+	char *field = (char *)lb + h->offset;
+	switch (h->kind) {
+	case HEAD_BOOL:
+		if (!lb_bool(lb, at, (bool *)field))
+			return false;
+		if (str_eq(h->name, "failOnError"))
+			lb->cur.ignore_failure = !lb->cur.ignore_failure;
+		return true;
+	case HEAD_TEXT:
+		if (!*at->value) {
+			LB_PROBLEM(lb, "give it one, or remove the attribute", "%s has no value", at->key);
+			return false;
+		}
+		return (*(const char **)field = lb_expand(lb, at->value)) != NULL;
+	case HEAD_DELIMITER:
+		return (*(const char **)field = delimiter_text(lb, at)) != NULL;
+	case HEAD_PASS:
+		return true;
+	case HEAD_PAID:
+		LB_PROBLEM(lb, "remove it: Rollcall runs the statements itself",
+		           "%s needs another program to run the SQL, and only Liquibase's paid edition has it", h->name);
+		return false;
+	}
+	return false;
+}
+
+static bool read_attributes(struct lb *lb, struct bytes rest)
+{
+	unsigned long seen = 0;
+	bool ok = true;
+	struct attribute at;
+	while (lb_trim(rest).n) {
+		if (!lb_attribute(lb, &rest, &at))
+			return false;
+		const struct head_attribute *h = find_attribute(at.key);
+		if (!h) {
+			unknown_attribute(lb, &at);
+			ok = false;
+			continue;
+		}
+		unsigned long bit = 1ul << (h - head_attributes);
+		if (seen & bit) {
+			LB_PROBLEM(lb, "write it once", "%s is given twice", h->name);
+			ok = false;
+		}
+		seen |= bit;
+		ok &= apply_attribute(lb, h, &at);
+	}
+	return ok;
+}
+
+static bool check_dbms(struct lb *lb)
+{
+	const char *unknown;
+	lb->cur.engines = lb->o->engines & dbms_engines(lb->cur.dbms, lb->a, &unknown);
+	if (!unknown)
+		return true;
+	const char *near = dbms_nearest(unknown);
+	LB_PROBLEM(lb,
+	           near ? arena_printf(lb->a, "did you mean %s?", near) : "name a database that Liquibase knows, such as postgresql, mariadb or sqlite",
+	           "dbms '%.60s' is no database that Liquibase knows", unknown);
+	return false;
+}
+
+static bool check_context(struct lb *lb)
+{
+	struct err e = ERR_INIT;
+	bool unused;
+	if (context_matches(lb->cur.context, NULL, 0, &unused, &e) == 0)
+		return true;
+	LB_PROBLEM(lb, "write names joined by and, or, !, commas and parentheses", "context '%.200s' is malformed", lb->cur.context);
+	return false;
+}
+
+static bool part_is_valid(const char *s)
+{
+	size_t n = s ? strlen(s) : 0;
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f || s[i] == ';')
+			return false;
+	return n > 0 && n <= ID_PART_MAX;
+}
+
+/* "part" or part, up to `stop` (0: white space). Empty when nothing is there. */
+static struct bytes take_part(struct bytes *rest, char stop)
+{
+	size_t n = 0;
+	bool quoted = rest->n && rest->p[0] == '"';
+	if (quoted && (n = rest->n > 1 ? strcspn((const char *)rest->p + 1, "\"\n") : 0) > 0 && n + 1 < rest->n && rest->p[n + 1] == '"') {
+		struct bytes part = bytes_of(rest->p + 1, n);
+		*rest = bytes_of(rest->p + n + 2, rest->n - n - 2);
+		return part;
+	}
+	for (n = 0; n < rest->n && (stop ? rest->p[n] != stop : !isspace(rest->p[n])); n++)
+		;
+	struct bytes part = bytes_of(rest->p, n);
+	*rest = bytes_of(rest->p + n, rest->n - n);
+	return part;
+}
+
+static const char head_form[] = "write --changeset author:id";
+
+static bool read_identity(struct lb *lb, struct bytes *rest)
+{
+	*rest = lb_trim(*rest);
+	struct bytes author = take_part(rest, ':');
+	if (rest->n == 0 || rest->p[0] != ':') {
+		LB_PROBLEM(lb, head_form, "a changeset line without author:id");
+		return false;
+	}
+	*rest = bytes_of(rest->p + 1, rest->n - 1);
+	if (rest->n && isspace(rest->p[0]) && lb_trim(*rest).n) {
+		LB_PROBLEM(lb, head_form, "a blank between the author's colon and the id");
+		return false;
+	}
+	struct bytes name = take_part(rest, 0);
+	if (name.n == 0) {
+		LB_PROBLEM(lb, head_form, "the changeset has no id");
+		return false;
+	}
+	author = lb_trim(author);
+	lb->cur.author = lb_expand(lb, arena_strndup(lb->a, (const char *)author.p, author.n));
+	lb->cur.name = lb_expand(lb, arena_strndup(lb->a, (const char *)name.p, name.n));
+	if (!part_is_valid(lb->cur.author) || !part_is_valid(lb->cur.name)) {
+		LB_PROBLEM(lb, "use 1 to 200 characters for each, without control characters and semicolons", "author or id of the changeset cannot be used");
+		return false;
+	}
+	lb->cur.id = arena_printf(lb->a, "%s:%s", lb->cur.author, lb->cur.name);
+	return true;
+}
+
+bool lb_read_head(struct lb *lb, struct bytes rest)
+{
+	lb->cur = (struct change){
+	    .file = lb->file->path, .line = lb->lines.line, .run_in_transaction = true, .on_fail = ON_FAIL_HALT, .on_error = ON_FAIL_HALT};
+	lb->split = lb->rollback_split = lb->strip_comments = true;
+	lb->delimiter = lb->rollback_delimiter = lb->preconditions_output = NULL;
+	/* The attributes are read even when the identity is wrong, and the other way round: all problems of a line at once. */
+	bool ok = read_identity(lb, &rest);
+	return ok && read_attributes(lb, rest) && check_dbms(lb) && check_context(lb);
+}
+
+static bool property_holds(struct lb *lb, const char *context)
+{
+	struct err e = ERR_INIT;
+	bool holds = true;
+	if (context && context_matches(context, lb->o->contexts, lb->o->n_contexts, &holds, &e) != 0)
+		LB_PROBLEM(lb, "write names joined by and, or, !, commas and parentheses", "context '%.200s' is malformed", context);
+	return holds;
+}
+
+struct property_line {
+	const char *name, *value, *context, *dbms;
+	bool global;
+};
+
+static bool read_property_line(struct lb *lb, struct bytes rest, struct property_line *l)
+{
+	static const char *const known[] = {"name", "value", "context", "contextFilter", "dbms", "global", "labels"};
+	struct attribute at;
+	while (lb_trim(rest).n) {
+		if (!lb_attribute(lb, &rest, &at))
+			return false;
+		if (str_ieq(at.key, "name"))
+			l->name = lb_expand(lb, at.value);
+		else if (str_ieq(at.key, "value"))
+			l->value = lb_expand(lb, at.raw); /* Liquibase keeps the quotes */
+		else if (str_ieq(at.key, "context") || str_ieq(at.key, "contextFilter"))
+			l->context = lb_expand(lb, at.value);
+		else if (str_ieq(at.key, "dbms"))
+			l->dbms = lb_expand(lb, at.value);
+		else if (str_ieq(at.key, "global")) {
+			if (!lb_bool(lb, &at, &l->global))
+				return false;
+		} else if (str_ieq(at.key, "labels")) {
+			LB_PROBLEM(lb, "use context", "a property with labels cannot be known when the release is signed");
+			return false;
+		} else {
+			lb_unknown_attribute(lb, &at, "property", known, ARRAY_LEN(known) - 1);
+			return false;
+		}
+	}
+	return true;
+}
+
+void lb_read_property(struct lb *lb, struct bytes rest)
+{
+	struct property_line l = {.global = true};
+	const char *unknown;
+	if (!read_property_line(lb, rest, &l))
+		return;
+	if (str_empty(l.name) || str_empty(l.value)) {
+		LB_PROBLEM(lb, "write --property name:x value:y", "a property needs a name and a value");
+		return;
+	}
+	if (strlen(l.value) > PROPERTY_VALUE_MAX) {
+		LB_PROBLEM(lb, "use a smaller value", "the value of property %.60s is larger than 64 KiB", l.name);
+		return;
+	}
+	unsigned engines = dbms_engines(l.dbms, lb->a, &unknown);
+	if (unknown) {
+		const char *near = dbms_nearest(unknown);
+		LB_PROBLEM(
+		    lb, near ? arena_printf(lb->a, "did you mean %s?", near) : "name a database that Liquibase knows, such as postgresql, mariadb or sqlite",
+		    "dbms '%.60s' is no database that Liquibase knows", unknown);
+		return;
+	}
+	if (!property_holds(lb, l.context))
+		return;
+	if (!properties_add(&lb->properties,
+	                    (struct property){.name = l.name, .value = l.value, .engines = engines, .local = !l.global, .file = lb->file->path}))
+		LB_PROBLEM(lb, "use fewer", "more than %d properties", PROPERTIES_MAX);
+}
