@@ -1,5 +1,5 @@
 /* The seam between applying and a database: one const struct of functions for each engine, with its capabilities. apply/ asks for a capability, never
- * for a name. A new engine is one engine_*.c, its sql/*.sql, one row in engines.c and one library line in the Makefile; the conformance suite picks it up.
+ * for a name. A new engine is one engine_*.c, its file in sql/, one row in engines.c and one library line in the Makefile; the conformance suite picks it up.
  * A connection belongs to one thread, except `cancel`, which any thread may call. Every call has a deadline and may block up to it. */
 #ifndef AGENT_ENGINE_ENGINE_H
 #define AGENT_ENGINE_ENGINE_H
@@ -110,6 +110,7 @@ struct engine {
 	int (*blockers)(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e);
 	void (*cancel)(struct conn *c); /* from any thread: the running statement ends with an error */
 	enum retry_class (*retry_class)(const struct err *e);
+	bool (*unique_violation)(const struct err *e); /* on the ledger's own keys: another attempt won */
 };
 
 /* The table of engines (engines.c), NULL-terminated. */

@@ -10,7 +10,7 @@
 
 struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
 	const char *const *create; /* NULL-terminated; idempotent; run one by one */
-	const char *exists; /* one row, one column: 1 or 0 */
+	const char *exists; /* one row, one column: 1 or 0; any other text says why the ledger there cannot be used */
 	const char *read; /* all rows by seq, columns in the order of struct ledger_row */
 	const char *insert; /* parameters in the same order, then `once` */
 	const char *meta_read; /* key, value */
@@ -42,7 +42,7 @@ struct ledger_row {
 
 struct ledger {
 	struct ledger_row *rows; /* by seq */
-	size_t n_rows;
+	size_t n_rows, cap_rows;
 	uint8_t head[DIGEST_SIZE]; /* row_hash of the last row; zero when empty */
 	const char *target_id, *database_identity; /* from meta; NULL when the ledger was just made */
 	uint32_t epoch;

@@ -1,0 +1,499 @@
+/* SQLite: connection, transactions, statements. The database works inside our process, so killing the agent kills the statement, and the file's journal undoes it.
+ * Foreign keys are off while a step runs and checked before its COMMIT: with them on, the table rebuild that SQLite's own manual prescribes for ALTER would fire
+ * ON DELETE CASCADE on the children. A dsn with foreign_keys=on has the actions fire; the check is made all the same. */
+#include "agent/engine/engine_sqlite.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/engine/sql/sqlite_ledger.sql.h"
+#include "agent/ledger/ledger.h"
+#include "common/base/clock.h"
+#include "common/base/str.h"
+
+#define PROGRESS_OPS 20000 /* virtual machine steps between two looks at the clock: under a millisecond */
+
+/* ---- errors ---- */
+
+static bool is_timeout(struct conn *c, int rc)
+{
+	return (rc & 0xff) == SQLITE_INTERRUPT && !atomic_load(&c->cancelled);
+}
+
+/* Fills e from the handle's last error. */
+int lite_engine_error(struct conn *c, int rc, struct err *e)
+{
+	char limit[32];
+	if (is_timeout(c, rc))
+		err_set(e, ERR_TIMEOUT, "the statement ran longer than statement_timeout (%s) and was stopped",
+		        engine_duration(c->target->statement_timeout_ms, limit));
+	else if ((rc & 0xff) == SQLITE_INTERRUPT)
+		err_set(e, ERR_DB, "the statement was cancelled");
+	else if ((rc & 0xff) == SQLITE_BUSY)
+		err_set(e, ERR_DB, "another process held the write lock longer than lock_timeout (%s)", engine_duration(c->target->lock_timeout_ms, limit));
+	else
+		err_set(e, ERR_DB, "%s", c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
+	if (e)
+		e->db_errno = rc;
+	return -1;
+}
+
+/* ---- call-backs of the library ---- */
+
+static int on_progress(void *arg)
+{
+	struct conn *c = arg;
+	return atomic_load(&c->cancelled) || clock_mono_us() > c->deadline_us;
+}
+
+static int on_busy(void *arg, int tries)
+{
+	struct conn *c = arg;
+	if (atomic_load(&c->cancelled) || clock_mono_us() > c->busy_deadline_us)
+		return 0;
+	clock_sleep_ms(tries < 10 ? 2 : 20);
+	return 1;
+}
+
+static bool is_ledger_table(const char *table)
+{
+	return str_eq(table, "rollcall_ledger") || str_eq(table, "rollcall_meta");
+}
+
+static int authorize_pragma(struct conn *c, const char *name, const char *value)
+{
+	c->dirty = true;
+	bool unsafe_journal = str_ieq(name, "journal_mode") && (str_ieq(value, "off") || str_ieq(value, "memory"));
+	bool unsafe_sync = str_ieq(name, "synchronous") && value && !str_ieq(value, "full") && !str_ieq(value, "extra");
+	return unsafe_journal || unsafe_sync ? SQLITE_DENY : SQLITE_OK;
+}
+
+/* A release's statement may not end our transaction, leave the file, weaken its durability or touch the ledger. VACUUM attaches "" and begins by itself. */
+static int on_authorize(void *arg, int action, const char *a, const char *b, const char *database, const char *trigger)
+{
+	struct conn *c = arg;
+	(void)trigger;
+	if (!c->in_script)
+		return SQLITE_OK;
+	switch (action) {
+	case SQLITE_PRAGMA:
+		return authorize_pragma(c, a, b);
+	case SQLITE_CREATE_TEMP_TABLE:
+	case SQLITE_CREATE_TEMP_VIEW:
+	case SQLITE_CREATE_TEMP_TRIGGER:
+		c->dirty = true;
+		return SQLITE_OK;
+	case SQLITE_TRANSACTION:
+		return sqlite3_get_autocommit(c->db) ? SQLITE_OK : SQLITE_DENY;
+	case SQLITE_ATTACH:
+		return str_eq(a, "") ? SQLITE_OK : SQLITE_DENY;
+	case SQLITE_INSERT:
+	case SQLITE_UPDATE:
+	case SQLITE_DELETE:
+	case SQLITE_DROP_TABLE:
+		return str_eq(database, "main") && is_ledger_table(a) ? SQLITE_DENY : SQLITE_OK;
+	case SQLITE_CREATE_TRIGGER:
+	case SQLITE_ALTER_TABLE:
+		return is_ledger_table(b) ? SQLITE_DENY : SQLITE_OK;
+	default:
+		return SQLITE_OK;
+	}
+}
+
+/* ---- opening ---- */
+
+static void arm(struct conn *c)
+{
+	int64_t now = clock_mono_us();
+	c->deadline_us = now + (int64_t)c->target->statement_timeout_ms * 1000;
+	c->busy_deadline_us = now + (int64_t)c->target->lock_timeout_ms * 1000;
+	atomic_store(&c->cancelled, false);
+}
+
+static int run_plain(struct conn *c, const char *sql, struct err *e)
+{
+	arm(c);
+	int rc = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
+	return rc == SQLITE_OK ? 0 : lite_engine_error(c, rc, e);
+}
+
+static void handle_close(struct conn *c)
+{
+	pthread_mutex_lock(&c->db_mutex);
+	sqlite3_close(c->db);
+	c->db = NULL;
+	pthread_mutex_unlock(&c->db_mutex);
+}
+
+static int open_error(struct conn *c, int rc, struct err *e)
+{
+	const char *why = c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc);
+	if ((rc & 0xff) == SQLITE_NOTADB)
+		err_set(e, ERR_DB_CONNECT, "%s is not a SQLite database (or it is encrypted): correct the target's dsn", c->path);
+	else if ((rc & 0xff) == SQLITE_CANTOPEN && access(c->path, F_OK) < 0)
+		err_set(e, ERR_DB_CONNECT, "database file %s does not exist: make it first, or add ?create=1 to the target's dsn", c->path);
+	else
+		err_set(e, ERR_DB_CONNECT, "database file %s cannot be opened: %s", c->path, why);
+	if (e)
+		e->db_errno = rc;
+	return -1;
+}
+
+static int handle_open(struct conn *c, struct err *e)
+{
+	sqlite3 *db = NULL;
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_EXRESCODE | (c->create ? SQLITE_OPEN_CREATE : 0);
+	int rc = sqlite3_open_v2(c->path, &db, flags, NULL);
+	pthread_mutex_lock(&c->db_mutex);
+	c->db = db;
+	pthread_mutex_unlock(&c->db_mutex);
+	if (rc != SQLITE_OK)
+		return open_error(c, rc, e);
+	arm(c);
+	sqlite3_progress_handler(db, PROGRESS_OPS, on_progress, c);
+	sqlite3_busy_handler(db, on_busy, c);
+	sqlite3_set_authorizer(db, on_authorize, c);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	rc = sqlite3_exec(db,
+	                  c->foreign_keys ? "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA schema_version"
+	                                  : "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA schema_version",
+	                  NULL, NULL, NULL);
+	c->dirty = false;
+	return rc == SQLITE_OK ? 0 : open_error(c, rc, e);
+}
+
+static void sqlite_close_conn(struct conn **cp)
+{
+	struct conn *c = *cp;
+	if (!c)
+		return;
+	handle_close(c);
+	if (c->lock_fd >= 0)
+		close(c->lock_fd);
+	buf_done(&c->broken_keys);
+	mem_free_ptr(&c->path);
+	pthread_mutex_destroy(&c->db_mutex);
+	free(c);
+	*cp = NULL;
+}
+
+static int sqlite_open_conn(const struct engine_target *t, struct conn **ret, struct err *e)
+{
+	AUTO(sqlite_close_conn) struct conn *c = mem_alloc(sizeof *c);
+	c->target = t;
+	c->lock_fd = -1;
+	pthread_mutex_init(&c->db_mutex, NULL);
+	lite_file_backend(c->backend);
+	if (lite_file_parse(c, t->dsn, e) < 0 || handle_open(c, e) < 0 || lite_file_remember(c, e) < 0)
+		return -1;
+	if (sqlite3_db_readonly(c->db, "main") == 1)
+		return err_set(e, ERR_DB_CONNECT,
+		               "database file %s is read-only for this user: give the agent's user write access to the file and its folder", c->path);
+	*ret = take_ptr(&c);
+	return 0;
+}
+
+/* A fresh handle knows nothing of what a release's PRAGMA or temporary table left behind. */
+static int settle(struct conn *c, struct err *e)
+{
+	if (!c->dirty || !sqlite3_get_autocommit(c->db))
+		return 0;
+	handle_close(c);
+	c->broken_keys_known = false; /* data_version counts for each handle anew */
+	return lite_file_same(c, e) < 0 ? -1 : handle_open(c, e);
+}
+
+static int sqlite_identity(struct conn *c, struct engine_identity *ret, struct err *e)
+{
+	(void)e;
+	*ret = (struct engine_identity){.primary = true};
+	snprintf(ret->database, sizeof ret->database, "%llu:%llu", (unsigned long long)c->device, (unsigned long long)c->inode);
+	str_copy(ret->version, sizeof ret->version, sqlite3_libversion());
+	return 0;
+}
+
+static const char *sqlite_ledger_prefix(struct conn *c)
+{
+	(void)c;
+	return "rollcall_";
+}
+
+/* ---- statements ---- */
+
+static bool only_blank_is_left(sqlite3 *db, const char *tail, const char *end)
+{
+	sqlite3_stmt *next = NULL;
+	int rc = tail < end ? sqlite3_prepare_v2(db, tail, (int)(end - tail), &next, NULL) : SQLITE_OK;
+	bool blank = rc == SQLITE_OK && !next;
+	sqlite3_finalize(next);
+	return blank;
+}
+
+static int prepare(struct conn *c, struct bytes sql, sqlite3_stmt **ret, struct err *e)
+{
+	const char *text = (const char *)sql.p, *tail = NULL;
+	if (sql.n > INT32_MAX)
+		return err_set(e, ERR_LIMIT, "a statement of %zu bytes is more than SQLite takes", sql.n);
+	int rc = sqlite3_prepare_v2(c->db, text, (int)sql.n, ret, &tail);
+	if ((rc & 0xff) == SQLITE_AUTH) {
+		err_set(
+		    e, ERR_DB,
+		    "not allowed in a release: it would end the transaction, attach another file, make the journal unsafe or change Rollcall's own tables");
+		if (e)
+			e->db_errno = rc;
+		return -1;
+	}
+	if (rc != SQLITE_OK)
+		return lite_engine_error(c, rc, e);
+	if (only_blank_is_left(c->db, tail, text + sql.n))
+		return 0;
+	sqlite3_finalize(*ret);
+	return err_set(e, ERR_PARSE, "more than one statement where one is expected");
+}
+
+static int step_to_end(struct conn *c, sqlite3_stmt *stmt, engine_row_fn *fn, void *arg, struct err *e)
+{
+	int columns = sqlite3_column_count(stmt), rc;
+	const char **values = mem_alloc(sizeof *values * (size_t)(columns + 1));
+	int result = 0;
+	while (result == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		for (int i = 0; fn && i < columns; i++)
+			values[i] = (const char *)sqlite3_column_text(stmt, i);
+		result = fn ? fn(arg, (size_t)columns, values, e) : 0;
+	}
+	free(values);
+	if (result < 0)
+		return -1;
+	return rc == SQLITE_DONE ? 0 : lite_engine_error(c, rc, e);
+}
+
+static void bind(sqlite3_stmt *stmt, const struct engine_param *params, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (params[i].null)
+			sqlite3_bind_null(stmt, (int)i + 1);
+		else
+			sqlite3_bind_text64(stmt, (int)i + 1, (const char *)params[i].value.p, params[i].value.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+int lite_engine_query(struct conn *c, struct bytes sql, const struct engine_param *params, size_t n_params, engine_row_fn *fn, void *arg,
+                      struct err *e)
+{
+	sqlite3_stmt *stmt = NULL;
+	arm(c);
+	if (prepare(c, sql, &stmt, e) < 0)
+		return -1;
+	if (!stmt)
+		return 0;
+	bind(stmt, params, n_params);
+	int rc = step_to_end(c, stmt, fn, arg, e);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+static int sqlite_query(struct conn *c, struct bytes sql, const struct engine_param *params, size_t n_params, engine_row_fn *fn, void *arg,
+                        struct err *e)
+{
+	return settle(c, e) < 0 ? -1 : lite_engine_query(c, sql, params, n_params, fn, arg, e);
+}
+
+static int run_script(struct conn *c, struct bytes sql, struct err *e)
+{
+	sqlite3_stmt *stmt = NULL;
+	arm(c);
+	c->in_script = true;
+	int rc = prepare(c, sql, &stmt, e);
+	if (rc == 0 && stmt)
+		rc = step_to_end(c, stmt, NULL, NULL, e);
+	sqlite3_finalize(stmt);
+	c->in_script = false;
+	return rc;
+}
+
+/* Some errors (disk full, interrupt, out of memory) roll the transaction back by themselves; a savepoint or BEGIN of the statement's own may be left. */
+static int check_transaction(struct conn *c, bool was_inside, int rc, struct err *e)
+{
+	bool inside = !sqlite3_get_autocommit(c->db);
+	if (was_inside == inside)
+		return rc;
+	if (rc < 0)
+		return err_wrap(e, "SQLite rolled the transaction back");
+	if (inside) {
+		(void)sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+		return err_set(e, ERR_STATE, "the statement left a transaction open: it was rolled back; releases hold no BEGIN or SAVEPOINT of their own");
+	}
+	return err_set(e, ERR_STATE, "the statement ended Rollcall's transaction: releases hold no COMMIT or ROLLBACK of their own");
+}
+
+static int sqlite_exec_one(struct conn *c, struct bytes sql, uint64_t *ret_rows, struct err *e)
+{
+	if (settle(c, e) < 0)
+		return -1;
+	bool inside = !sqlite3_get_autocommit(c->db);
+	int64_t before = sqlite3_total_changes64(c->db);
+	c->touched = true;
+	if (check_transaction(c, inside, run_script(c, sql, e), e) < 0)
+		return -1;
+	if (ret_rows)
+		*ret_rows = sqlite3_total_changes64(c->db) > before ? (uint64_t)sqlite3_changes64(c->db) : 0;
+	return 0;
+}
+
+/* ---- transactions ---- */
+
+static bool sqlite_in_transaction(struct conn *c)
+{
+	return c->db && !sqlite3_get_autocommit(c->db);
+}
+
+static int sqlite_rollback(struct conn *c, struct err *e)
+{
+	c->broken_keys_known = c->touched = false;
+	return sqlite_in_transaction(c) ? run_plain(c, "ROLLBACK", e) : 0;
+}
+
+static int sqlite_begin(struct conn *c, struct err *e)
+{
+	if (settle(c, e) < 0 || run_plain(c, "BEGIN IMMEDIATE", e) < 0)
+		return -1;
+	c->touched = false;
+	if (lite_catalog_keys_before(c, e) < 0) {
+		struct err ignored;
+		(void)sqlite_rollback(c, &ignored);
+		return -1;
+	}
+	return 0;
+}
+
+static int commit_checks(struct conn *c, struct err *e)
+{
+	if (!sqlite_in_transaction(c))
+		return err_set(e, ERR_STATE, "there is no transaction to commit");
+	if (c->touched && lite_catalog_keys_after(c, e) < 0)
+		return -1;
+	return lite_file_same(c, e);
+}
+
+/* An I/O error while committing leaves open whether the journal was removed: the ledger tells, on a fresh handle. */
+static int commit_failed(struct conn *c, int rc, struct err *e)
+{
+	lite_engine_error(c, rc, e);
+	struct err ignored;
+	(void)sqlite_rollback(c, &ignored);
+	if ((rc & 0xff) != SQLITE_IOERR)
+		return err_wrap(e, "COMMIT");
+	c->dirty = true;
+	if (e)
+		e->code = ERR_UNKNOWN;
+	return err_wrap(e, "the outcome of COMMIT is unknown");
+}
+
+static int sqlite_commit(struct conn *c, struct err *e)
+{
+	struct err ignored;
+	if (commit_checks(c, e) < 0) {
+		(void)sqlite_rollback(c, &ignored);
+		return -1;
+	}
+	arm(c);
+	int rc = sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return commit_failed(c, rc, e);
+	c->touched = false;
+	return 0;
+}
+
+/* ---- the rest of the seam ---- */
+
+static int sqlite_cleanup(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e)
+{
+	(void)c, (void)s, (void)e;
+	*ret_cleaned = false; /* nothing half-made survives here */
+	return 0;
+}
+
+static int sqlite_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e)
+{
+	return settle(c, e) < 0 ? -1 : lite_catalog_object_state(c, s, out, e);
+}
+
+static int sqlite_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e)
+{
+	return settle(c, e) < 0 ? -1 : lite_catalog_table_exists(c, schema, table, view, ret_exists, e);
+}
+
+static const char *sqlite_backend(struct conn *c)
+{
+	return c->backend;
+}
+
+static void sqlite_cancel(struct conn *c)
+{
+	pthread_mutex_lock(&c->db_mutex);
+	atomic_store(&c->cancelled, true);
+	if (c->db)
+		sqlite3_interrupt(c->db);
+	pthread_mutex_unlock(&c->db_mutex);
+}
+
+static const struct retry_rule retry_rules[] = {
+    {NULL, SQLITE_BUSY, RETRY_LOCK},      {NULL, SQLITE_LOCKED, RETRY_LOCK},     {NULL, SQLITE_SCHEMA, RETRY_TXN},
+    {NULL, SQLITE_CANTOPEN, RETRY_CONN},  {NULL, SQLITE_PROTOCOL, RETRY_LOCK},   {NULL, SQLITE_READONLY, RETRY_PRIMARY},
+    {NULL, SQLITE_FULL, RETRY_RESOURCES}, {NULL, SQLITE_NOMEM, RETRY_RESOURCES}, {NULL, SQLITE_IOERR, RETRY_RESOURCES},
+    {NULL, SQLITE_CORRUPT, RETRY_HALT},   {NULL, SQLITE_NOTADB, RETRY_HALT},
+};
+
+static enum retry_class sqlite_retry_class(const struct err *e)
+{
+	struct err primary = *e;
+	primary.db_errno &= 0xff; /* extended codes are classed as the code that they refine */
+	return engine_retry_class(&primary, retry_rules, ARRAY_LEN(retry_rules));
+}
+
+static bool sqlite_unique_violation(const struct err *e)
+{
+	return e->db_errno == SQLITE_CONSTRAINT_UNIQUE || e->db_errno == SQLITE_CONSTRAINT_PRIMARYKEY;
+}
+
+static const char *const schemes[] = {"sqlite", NULL};
+
+static const struct ledger_sql ledger = {
+    .create = sqlite_ledger_create,
+    .exists = sqlite_ledger_exists,
+    .read = sqlite_ledger_read,
+    .insert = sqlite_ledger_insert,
+    .meta_read = sqlite_ledger_meta_read,
+    .meta_write = sqlite_ledger_meta_write,
+    .epoch = sqlite_ledger_epoch,
+};
+
+const struct engine engine_sqlite = {
+    .name = "sqlite",
+    .dialect = DIALECT_SQLITE,
+    .schemes = schemes,
+    .caps = {.transactional_ddl = true, .session_lock = true, .statement_timeout = true},
+    .ledger = &ledger,
+    .open = sqlite_open_conn,
+    .close = sqlite_close_conn,
+    .identity = sqlite_identity,
+    .ledger_prefix = sqlite_ledger_prefix,
+    .try_lock = lite_file_try_lock,
+    .unlock = lite_file_unlock,
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .in_transaction = sqlite_in_transaction,
+    .exec = sqlite_exec_one,
+    .query = sqlite_query,
+    .object_state = sqlite_object_state,
+    .cleanup = sqlite_cleanup,
+    .table_exists = sqlite_table_exists,
+    .backend = sqlite_backend,
+    .backend_alive = lite_file_backend_alive,
+    .blockers = lite_file_blockers,
+    .cancel = sqlite_cancel,
+    .retry_class = sqlite_retry_class,
+    .unique_violation = sqlite_unique_violation,
+};

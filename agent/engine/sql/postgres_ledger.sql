@@ -1,0 +1,48 @@
+-- The ledger inside a PostgreSQL target: schema rollcall for a database target, tables rollcall_* in the target's own schema for a schema target.
+-- Columns in the order of struct ledger_row (agent/ledger/ledger.h); digests are lower-case hex. In psql read %s as "rollcall". with its dot.
+--: postgres_ledger_create[]
+DO $rollcall$ BEGIN IF $prefix$%s$prefix$ = '"rollcall".' AND to_regnamespace('rollcall') IS NULL THEN CREATE SCHEMA rollcall; END IF; END $rollcall$;
+CREATE TABLE IF NOT EXISTS %smeta (name text PRIMARY KEY, value text NOT NULL);
+INSERT INTO %smeta (name, value) VALUES ('epoch', '0') ON CONFLICT DO NOTHING;
+CREATE TABLE IF NOT EXISTS %sledger (
+	seq bigint PRIMARY KEY,
+	changeset text NOT NULL,
+	direction text NOT NULL,
+	run bigint NOT NULL,
+	step bigint NOT NULL,
+	state text NOT NULL,
+	via text NOT NULL,
+	class text NOT NULL,
+	digest text NOT NULL,
+	changeset_digest text NOT NULL,
+	release_version text NOT NULL,
+	release_sequence numeric(20) NOT NULL,
+	release_digest text NOT NULL,
+	order_digest text NOT NULL,
+	task text NOT NULL,
+	attempt bigint NOT NULL,
+	epoch bigint NOT NULL,
+	agent text NOT NULL,
+	backend text NOT NULL,
+	state_before text NOT NULL,
+	started_at_us bigint NOT NULL,
+	ended_at_us bigint NOT NULL,
+	prev_hash text NOT NULL,
+	row_hash text NOT NULL,
+	once text UNIQUE);
+--: postgres_ledger_exists
+SELECT CASE WHEN pg_catalog.to_regclass('%sledger') IS NULL THEN 0 ELSE 1 END;
+--: postgres_ledger_read
+SELECT seq, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence, release_digest,
+	order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash
+FROM %sledger ORDER BY seq;
+--: postgres_ledger_insert
+INSERT INTO %sledger (seq, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence,
+	release_digest, order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash, once)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25);
+--: postgres_ledger_meta_read
+SELECT name, value FROM %smeta;
+--: postgres_ledger_meta_write
+INSERT INTO %smeta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+--: postgres_ledger_epoch
+SELECT value FROM %smeta WHERE name = 'epoch' FOR UPDATE;

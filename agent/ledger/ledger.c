@@ -1,0 +1,273 @@
+/* Opening, fencing and appending to the ledger. All SQL is the engine's (agent/engine/sql); this file knows no engine by name. */
+#include "agent/ledger/ledger.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/ledger/row.h"
+#include "common/base/str.h"
+
+/* Puts the engine's prefix in for each %s of a ledger statement. */
+static struct bytes ledger_sql(const struct engine *en, struct conn *c, const char *sql, struct buf *to)
+{
+	const char *prefix = en->ledger_prefix(c);
+	buf_clear(to);
+	for (const char *at; (at = strstr(sql, "%s")); sql = at + 2) {
+		buf_add(to, sql, (size_t)(at - sql));
+		buf_adds(to, prefix);
+	}
+	buf_adds(to, sql);
+	return buf_bytes(to);
+}
+
+static int run(const struct engine *en, struct conn *c, const char *sql, const struct engine_param *params, size_t n, engine_row_fn *fn, void *arg,
+               struct err *e)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	return en->query(c, ledger_sql(en, c, sql, &text), params, n, fn, arg, e);
+}
+
+static struct engine_param param(const char *text)
+{
+	return (struct engine_param){.value = bytes_of_str(text), .null = !text};
+}
+
+/* ---- presence ---- */
+
+struct presence {
+	bool exists;
+	char why_not[256];
+};
+
+static int presence_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)e;
+	struct presence *p = arg;
+	p->exists = str_eq(values[0], "1");
+	if (values[0] && !p->exists && !str_eq(values[0], "0"))
+		str_copy(p->why_not, sizeof p->why_not, values[0]);
+	return 0;
+}
+
+static int ledger_exists(const struct engine *en, struct conn *c, bool *ret, struct err *e)
+{
+	struct presence p = {0};
+	if (run(en, c, en->ledger->exists, NULL, 0, presence_row, &p, e) < 0)
+		return err_wrap(e, "look for the ledger");
+	if (p.why_not[0])
+		return err_set(e, ERR_STATE, "the ledger table %sledger cannot be used: %s", en->ledger_prefix(c), p.why_not);
+	*ret = p.exists;
+	return 0;
+}
+
+static int meta_write(const struct engine *en, struct conn *c, const char *name, const char *value, struct err *e)
+{
+	struct engine_param params[] = {param(name), param(value)};
+	return run(en, c, en->ledger->meta_write, params, ARRAY_LEN(params), NULL, NULL, e);
+}
+
+static int claim(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
+{
+	struct engine_identity id;
+	if (en->identity(c, &id, e) < 0)
+		return -1;
+	return meta_write(en, c, "database", id.database, e) < 0 ? -1 : meta_write(en, c, "target", target_id, e);
+}
+
+static int create_tables(const struct engine *en, struct conn *c, struct err *e)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	for (const char *const *sql = en->ledger->create; *sql; sql++)
+		if (en->query(c, ledger_sql(en, c, *sql, &text), NULL, 0, NULL, NULL, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* One transaction where the engine can; elsewhere every statement is idempotent, and a missing claim is repaired by the next open. */
+static int ledger_make(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
+{
+	bool together = en->caps.transactional_ddl;
+	if (together && en->begin(c, e) < 0)
+		return -1;
+	if (create_tables(en, c, e) < 0 || claim(en, c, target_id, e) < 0) {
+		struct err ignored;
+		if (together && en->in_transaction(c))
+			(void)en->rollback(c, &ignored);
+		return err_wrap(e, "make the ledger %sledger", en->ledger_prefix(c));
+	}
+	return together ? en->commit(c, e) : 0;
+}
+
+/* ---- reading ---- */
+
+static int meta_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n;
+	struct ledger *l = arg;
+	uint64_t epoch;
+	if (str_eq(values[0], "target"))
+		l->target_id = arena_strdup(l->arena, values[1]);
+	else if (str_eq(values[0], "database"))
+		l->database_identity = arena_strdup(l->arena, values[1]);
+	else if (str_eq(values[0], "epoch")) {
+		if (str_to_u64(values[1], "epoch", 0, UINT32_MAX, &epoch, e) < 0)
+			return -1;
+		l->epoch = (uint32_t)epoch;
+	}
+	return 0;
+}
+
+static int chain_check(const struct ledger *l, const struct ledger_row *row, struct err *e)
+{
+	uint64_t expected = l->n_rows + 1;
+	uint8_t hash[DIGEST_SIZE];
+	if (row->seq != expected)
+		return err_set(e, ERR_STATE, "ledger row %llu is missing: nothing runs here until a person has compared the ledger with the reports",
+		               (unsigned long long)expected);
+	row_hash(row, hash);
+	if (memcmp(hash, row->row_hash, DIGEST_SIZE) != 0)
+		return err_set(e, ERR_STATE, "ledger row %llu was changed: its hash is not that of its values; nothing runs here until a person has looked",
+		               (unsigned long long)row->seq);
+	if (memcmp(row->prev_hash, l->head, DIGEST_SIZE) != 0)
+		return err_set(e, ERR_STATE, "ledger row %llu was changed: it does not follow row %llu; nothing runs here until a person has looked",
+		               (unsigned long long)row->seq, (unsigned long long)l->n_rows);
+	return 0;
+}
+
+static void push(struct ledger *l, const struct ledger_row *row)
+{
+	arena_vec_grow(l->arena, l->rows, l->n_rows, l->cap_rows);
+	l->rows[l->n_rows++] = *row;
+	memcpy(l->head, row->row_hash, DIGEST_SIZE);
+}
+
+static int ledger_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	struct ledger *l = arg;
+	struct ledger_row row;
+	if (n != LEDGER_COLUMNS)
+		return err_set(e, ERR_STATE, "the ledger has %zu columns instead of %d: another version of Rollcall wrote it", n, LEDGER_COLUMNS);
+	if (row_from_text(values, l->arena, &row, e) < 0)
+		return err_wrap(e, "ledger row %llu was changed", (unsigned long long)l->n_rows + 1);
+	if (chain_check(l, &row, e) < 0)
+		return -1;
+	push(l, &row);
+	return 0;
+}
+
+static int ledger_load(const struct engine *en, struct conn *c, struct ledger *l, struct err *e)
+{
+	if (run(en, c, en->ledger->meta_read, NULL, 0, meta_row, l, e) < 0 || run(en, c, en->ledger->read, NULL, 0, ledger_row, l, e) < 0)
+		return err_wrap(e, "read the ledger %sledger", en->ledger_prefix(c));
+	return 0;
+}
+
+int ledger_open(const struct engine *en, struct conn *c, const char *target_id, struct arena *a, struct ledger *ret, struct err *e)
+{
+	struct ledger l = {.arena = a};
+	bool exists = false;
+	if (ledger_exists(en, c, &exists, e) < 0)
+		return -1;
+	if (!exists) {
+		if (ledger_make(en, c, target_id, e) < 0)
+			return -1;
+		*ret = l;
+		return 0;
+	}
+	if (ledger_load(en, c, &l, e) < 0)
+		return -1;
+	if (l.target_id && !str_eq(l.target_id, target_id))
+		return err_set(e, ERR_STATE,
+		               "this ledger belongs to target %s, not to %s: the database is a copy, or agent.yaml names the wrong one; nothing was changed",
+		               l.target_id, target_id);
+	if (!l.target_id && claim(en, c, target_id, e) < 0)
+		return err_wrap(e, "claim the ledger %sledger", en->ledger_prefix(c));
+	*ret = l;
+	return 0;
+}
+
+int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct ledger *ret, struct err *e)
+{
+	struct ledger l = {.arena = a};
+	bool exists = false;
+	if (ledger_exists(en, c, &exists, e) < 0)
+		return -1;
+	if (exists && ledger_load(en, c, &l, e) < 0)
+		return -1;
+	*ret = l;
+	return 0;
+}
+
+/* ---- fencing and appending ---- */
+
+static int epoch_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n;
+	return str_to_u64(values[0], "epoch", 0, UINT32_MAX, arg, e);
+}
+
+int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e)
+{
+	uint64_t seen = UINT64_MAX;
+	if (run(en, c, en->ledger->epoch, NULL, 0, epoch_row, &seen, e) < 0)
+		return err_wrap(e, "read the ledger's epoch");
+	if (seen == UINT64_MAX)
+		return err_set(e, ERR_STATE, "the ledger has lost its epoch row: nothing runs here until a person has looked at %smeta",
+		               en->ledger_prefix(c));
+	if (seen > epoch)
+		return err_set(e, ERR_STATE, "a controller of epoch %llu has worked here, ours has epoch %u: it was replaced and may not order this any more",
+		               (unsigned long long)seen, epoch);
+	if (seen < epoch) {
+		char text[24];
+		snprintf(text, sizeof text, "%u", epoch);
+		if (meta_write(en, c, "epoch", text, e) < 0)
+			return err_wrap(e, "write the ledger's epoch");
+	}
+	l->epoch = epoch;
+	return 0;
+}
+
+/* A copy whose strings live as long as the ledger. */
+static struct ledger_row row_keep(struct arena *a, const struct ledger_row *row)
+{
+	struct ledger_row kept = *row;
+	kept.changeset = arena_strdup(a, row->changeset);
+	kept.release_version = arena_strdup(a, row->release_version);
+	kept.task = arena_strdup(a, row->task);
+	kept.agent = arena_strdup(a, row->agent);
+	kept.backend = arena_strdup(a, row->backend);
+	return kept;
+}
+
+int ledger_append(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e)
+{
+	row->seq = l->n_rows + 1;
+	memcpy(row->prev_hash, l->head, DIGEST_SIZE);
+	row_hash(row, row->row_hash);
+	struct row_text text;
+	row_to_text(row, &text);
+	struct engine_param params[LEDGER_COLUMNS + 1];
+	for (size_t i = 0; i < LEDGER_COLUMNS; i++)
+		params[i] = param(text.values[i]);
+	AUTO(buf_done) struct buf once = BUF_INIT;
+	if (row->state == STEP_DONE || row->state == STEP_SKIPPED)
+		buf_addf(&once, "%s/%s/%u/%u", row->changeset, direction_name(row->direction), row->run, row->step);
+	params[LEDGER_COLUMNS] = param(once.n ? once.p : NULL);
+	if (run(en, c, en->ledger->insert, params, ARRAY_LEN(params), NULL, NULL, e) < 0) {
+		if (e && en->unique_violation(e))
+			e->code = ERR_EXISTS;
+		return err_wrap(e, "ledger row %llu (%s step %u)", (unsigned long long)row->seq, row->changeset, row->step);
+	}
+	struct ledger_row kept = row_keep(l->arena, row);
+	push(l, &kept);
+	return 0;
+}
+
+void ledger_forget_last(struct ledger *l)
+{
+	l->n_rows--;
+	if (l->n_rows)
+		memcpy(l->head, l->rows[l->n_rows - 1].row_hash, DIGEST_SIZE);
+	else
+		memset(l->head, 0, DIGEST_SIZE);
+}

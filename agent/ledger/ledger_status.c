@@ -1,0 +1,105 @@
+/* What the ledger's rows say of one changeset. Pure: rows in, a verdict out.
+ *
+ *   rows of the last run                                       state
+ *   none, or failed ones only                                  pending (rolled-back runs before it do not count)
+ *   an apply outcome, steps or an intent missing               partial
+ *   every step done                                            applied
+ *   skipped ones only                                          skipped
+ *   a rollback outcome or intent, steps missing                rolling-back
+ *   every rollback step done                                   rolled-back
+ */
+#include "agent/ledger/ledger.h"
+
+#include <string.h>
+
+#include "common/base/str.h"
+
+static const char *const state_names[] = {"pending", "partial", "applied", "skipped", "rolling-back", "rolled-back"};
+
+const char *changeset_state_name(enum changeset_state s)
+{
+	return state_names[s];
+}
+
+static bool is_outcome(const struct ledger_row *r)
+{
+	return r->state == STEP_DONE || r->state == STEP_SKIPPED;
+}
+
+/* What one direction of the last run shows. */
+struct tally {
+	uint32_t done, skipped;
+	const struct ledger_row *last_outcome, *open_intent;
+};
+
+static void tally_add(struct tally *t, const struct ledger_row *r)
+{
+	bool closes = t->open_intent && t->open_intent->step == r->step;
+	if (r->state == STEP_INTENT)
+		t->open_intent = r;
+	else if (closes)
+		t->open_intent = NULL;
+	if (!is_outcome(r))
+		return;
+	t->done += r->state == STEP_DONE;
+	t->skipped += r->state == STEP_SKIPPED;
+	t->last_outcome = r;
+}
+
+static const struct ledger_row *tally_rows(const struct ledger *l, const char *changeset, uint32_t run, struct tally tallies[2])
+{
+	const struct ledger_row *last = NULL;
+	for (size_t i = 0; i < l->n_rows; i++) {
+		const struct ledger_row *r = &l->rows[i];
+		if (r->run != run || !str_eq(r->changeset, changeset))
+			continue;
+		tally_add(&tallies[r->direction], r);
+		last = r;
+	}
+	return last;
+}
+
+static uint32_t last_run(const struct ledger *l, const char *changeset)
+{
+	uint32_t run = 0;
+	for (size_t i = 0; i < l->n_rows; i++)
+		if (l->rows[i].run > run && str_eq(l->rows[i].changeset, changeset))
+			run = l->rows[i].run;
+	return run;
+}
+
+static enum changeset_state forward_state(const struct tally *t, size_t n_steps)
+{
+	uint32_t outcomes = t->done + t->skipped;
+	if (t->open_intent)
+		return CHANGESET_PARTIAL;
+	if (outcomes == 0)
+		return CHANGESET_PENDING;
+	if (t->done == 0)
+		return CHANGESET_SKIPPED; /* one row stands for the whole changeset */
+	return outcomes >= n_steps ? CHANGESET_APPLIED : CHANGESET_PARTIAL;
+}
+
+static enum changeset_state back_state(const struct tally *t, size_t n_rollback)
+{
+	return !t->open_intent && t->done + t->skipped >= n_rollback ? CHANGESET_ROLLED_BACK : CHANGESET_ROLLING_BACK;
+}
+
+void ledger_status(const struct ledger *l, const char *changeset, size_t n_steps, size_t n_rollback, struct changeset_status *ret)
+{
+	*ret = (struct changeset_status){.run = last_run(l, changeset)};
+	if (!ret->run)
+		return;
+	struct tally tallies[2] = {0};
+	const struct ledger_row *last = tally_rows(l, changeset, ret->run, tallies);
+	const struct tally *forward = &tallies[DIRECTION_APPLY], *back = &tallies[DIRECTION_ROLLBACK];
+	bool going_back = back->last_outcome || back->open_intent;
+	const struct tally *now = going_back ? back : forward;
+	ret->state = going_back ? back_state(back, n_rollback) : forward_state(forward, n_steps);
+	ret->steps_done = now->done + now->skipped;
+	ret->open_intent = back->open_intent ? back->open_intent : forward->open_intent;
+	const struct ledger_row *from = forward->last_outcome ? forward->last_outcome : last;
+	memcpy(ret->changeset_digest, from->changeset_digest, DIGEST_SIZE);
+	ret->release_version = from->release_version;
+	ret->release_sequence = from->release_sequence;
+}
