@@ -36,7 +36,7 @@ const char *hub_public_key(zactor_t *hub); /* Z85 */
 /* What the brain receives from the actor's pipe. */
 enum hub_event_type {
 	HUB_MESSAGE, /* an allowed, well-formed message of a session */
-	HUB_GONE, /* the session ended: BYE, replaced by a newer one, silent for 3 heartbeats */
+	HUB_GONE, /* the session ended: BYE, replaced by a newer one, a broken rule, silent for 3 heartbeats; not after the brain's own DENY or RETRY_AFTER */
 	HUB_STORED /* an operator's PUT is complete: `blob` is its hash, already in blob_dir */
 };
 struct hub_event {
@@ -48,7 +48,11 @@ struct hub_event {
 };
 /* Reads one event from the pipe (call it when the pipe is readable). Blocks otherwise. */
 int hub_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, struct err *e) MUST_CHECK;
-/* Queues a message to a session; a session that is gone is silently dropped (state is in the store, never in queues). A WELCOME makes the session READY. */
+/* Queues a message to a session; a session that is gone is silently dropped (state is in the store, never in queues). A WELCOME makes the session READY: its `session`
+ * is filled in here, its heartbeat_ms governs how long silence is borne, and an older session of the same agent ends. DENY and RETRY_AFTER end the session. The hub
+ * itself answers each HEARTBEAT with a HEARTBEAT_ACK (and still passes it on). ERR_LIMIT when the body is over LIMIT_FRAME_BODY: split the message. */
 int hub_send(zactor_t *hub, uint64_t session, uint32_t epoch, const struct msg *m, struct err *e) MUST_CHECK;
+/* Messages dropped because they broke a rule, since the hub was made. */
+unsigned long hub_violations(void);
 
 #endif

@@ -1,0 +1,97 @@
+/* The inside of the hub's thread: shared by hub.c (the other side of the pipe), hub_thread.c (loop, pipe), hub_ctrl.c (conversations) and hub_blob.c (blobs). */
+#ifndef CONTROLLER_LINK_HUB_STATE_H
+#define CONTROLLER_LINK_HUB_STATE_H
+
+#include <stdatomic.h>
+
+#include "common/link/frame.h"
+#include "controller/link/hub.h"
+#include "controller/link/principals.h"
+#include "controller/link/session.h"
+
+#define UPLOADS_MAX 8
+
+/* brain -> hub: first frame; the body, or the table of principals, is the second. */
+enum hub_op { HUB_OP_SEND, HUB_OP_PRINCIPALS };
+struct hub_command {
+	enum hub_op op;
+	enum msg_type type;
+	uint64_t session;
+	uint32_t epoch, heartbeat_ms; /* heartbeat_ms: of a WELCOME */
+};
+
+/* hub -> brain: first frame; the message's body is the second. */
+struct hub_head {
+	enum hub_event_type type;
+	enum msg_type msg_type;
+	struct principal from;
+	uint64_t session;
+	uint8_t blob[DIGEST_SIZE];
+};
+
+struct hub_waiting { /* an event that waits for room in the pipe */
+	struct hub_waiting *next;
+	struct hub_head head;
+	struct buf body;
+};
+
+struct bucket { /* token bucket */
+	double tokens, per_s, burst;
+	int64_t at_us;
+};
+bool bucket_take(struct bucket *b, int64_t now_us);
+
+struct upload { /* an operator's PUT under way; hash all zero: free slot */
+	uint8_t hash[DIGEST_SIZE];
+	char owner[41], path[4096];
+	uint32_t next, of;
+	int64_t at_us;
+	bool used;
+};
+
+struct hub {
+	zsock_t *pipe, *ctrl, *blob;
+	void *ctrl_raw, *blob_raw;
+	zactor_t *zap;
+	struct principals *known;
+	struct sessions *sessions;
+	const char *blob_dir;
+	char *incoming_dir;
+	struct upload uploads[UPLOADS_MAX];
+	struct bucket admission, warnings;
+	struct hub_waiting *first, *last; /* events for the brain */
+	bool stalled; /* some session has messages waiting */
+	int64_t now_us; /* monotonic, of this turn of the loop */
+	atomic_ulong *violations;
+};
+
+/* hub_thread.c */
+struct hub_start { /* handed to the actor; gone once it has signalled */
+	const struct hub_config *config;
+	const struct curve_key *key;
+	const struct principal *principals;
+	size_t n_principals;
+	char (*ctrl_endpoint)[256], (*blob_endpoint)[256];
+	atomic_ulong *violations;
+	struct err *err;
+	bool ok;
+};
+void hub_actor(zsock_t *pipe, void *start);
+void hub_event(struct hub *h, const struct hub_head *head, struct bytes body);
+/* Counts a broken rule and logs it, at most a few a second. `user` is a key or "". */
+void hub_violation(struct hub *h, const char *user, const char *what);
+
+/* hub_ctrl.c */
+bool hub_ctrl_read(struct hub *h); /* one message; false when there is none */
+void hub_ctrl_send(struct hub *h, const struct hub_command *c, struct bytes body);
+void hub_ctrl_flush(struct hub *h); /* messages that waited for room */
+void hub_ctrl_expire(struct hub *h);
+void hub_ctrl_forgive(struct hub *h); /* we were not reading: nobody's silence counts */
+void hub_ctrl_recheck(struct hub *h); /* the principals changed */
+
+/* hub_blob.c */
+bool hub_blob_read(struct hub *h);
+void hub_blob_expire(struct hub *h);
+int hub_blob_open(struct hub *h, struct err *e) MUST_CHECK; /* empties incoming/ */
+
+#endif
