@@ -1,5 +1,5 @@
 /* struct table: cells in memory, printed once. Cells may come from a peer or a database, so what goes to a terminal is cleaned of control
- * characters here, and what goes to a program is escaped by its format's own rules. */
+ * characters here, and what goes to a program is escaped by its format's own rules (table_machine.c). */
 #include "common/cli/table.h"
 
 #include <ctype.h>
@@ -8,25 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
-#include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
-
-#define COLUMNS_MAX 32
-
-struct column {
-	char *key;
-	bool wide, number;
-};
-
-struct table {
-	struct column columns[COLUMNS_MAX];
-	size_t n_columns;
-	char **cells; /* n_rows * n_columns; NULL: no value */
-	size_t n_rows, n_cells, cap_cells;
-};
+#include "common/cli/rows.h"
 
 static void add_column(struct table *t, const char *spec, size_t n)
 {
@@ -100,15 +84,7 @@ size_t table_count(const struct table *t)
 	return t->n_rows;
 }
 
-static const char *cell_at(const struct table *t, size_t row, size_t column)
-{
-	return t->cells[row * t->n_columns + column];
-}
-
-/* ---- text ---- */
-
-/* Copies with what is not UTF-8 replaced by U+FFFD; `visible` also turns control characters (C0, DEL, C1) into blanks. */
-static void add_clean(struct buf *b, const char *s, bool visible)
+void text_add_clean(struct buf *b, const char *s, bool visible)
 {
 	while (*s) {
 		unsigned char c = (unsigned char)*s;
@@ -125,6 +101,11 @@ static void add_clean(struct buf *b, const char *s, bool visible)
 			buf_add(b, s, n);
 		s += n;
 	}
+}
+
+void output_add_visible(struct buf *b, const char *s)
+{
+	text_add_clean(b, s, true);
 }
 
 /* Columns on the screen, one for each code point: our words are ASCII, names nearly always. */
@@ -222,7 +203,7 @@ static void text_at(const struct table *t, size_t row, size_t column, struct buf
 	if (row == SIZE_MAX)
 		add_heading(ret, t->columns[column].key);
 	else
-		add_clean(ret, cell_at(t, row, column) ? cell_at(t, row, column) : "-", true);
+		text_add_clean(ret, table_cell(t, row, column) ? table_cell(t, row, column) : "-", true);
 }
 
 static void add_line(const struct table *t, size_t row, const size_t *widths, bool wide, bool colour, struct buf *ret)
@@ -261,87 +242,6 @@ static void print_text(const struct table *t, bool wide, FILE *out)
 	}
 }
 
-/* ---- programs ---- */
-
-static json_t *json_cell(const struct column *c, const char *cell)
-{
-	AUTO(buf_done) struct buf clean = BUF_INIT;
-	struct err e = ERR_INIT;
-	int64_t n = 0;
-	char *end;
-	if (!cell)
-		return json_null();
-	if (c->number && str_to_i64(cell, c->key, INT64_MIN, INT64_MAX, &n, &e) == 0)
-		return json_integer(n);
-	if (c->number) {
-		double d = strtod(cell, &end);
-		json_t *real = *cell && !*end ? json_real(d) : NULL; /* NULL for nan and infinity, which JSON lacks */
-		if (real)
-			return real;
-	}
-	add_clean(&clean, cell, false);
-	return json_string(buf_str(&clean));
-}
-
-static json_t *json_row(const struct table *t, size_t row)
-{
-	json_t *o = json_object();
-	for (size_t i = 0; i < t->n_columns; i++)
-		json_object_set_new(o, t->columns[i].key, json_cell(&t->columns[i], cell_at(t, row, i)));
-	return o;
-}
-
-static void print_json(const struct table *t, const char *kind, FILE *out)
-{
-	json_t *rows = json_array(), *top = json_object();
-	for (size_t row = 0; row < t->n_rows; row++)
-		json_array_append_new(rows, json_row(t, row));
-	json_object_set_new(top, kind, rows);
-	json_dumpf(top, out, JSON_INDENT(2));
-	fputc('\n', out);
-	json_decref(top);
-}
-
-static void print_ndjson(const struct table *t, FILE *out)
-{
-	for (size_t row = 0; row < t->n_rows; row++) {
-		json_t *o = json_row(t, row);
-		json_dumpf(o, out, JSON_COMPACT);
-		fputc('\n', out);
-		json_decref(o);
-	}
-}
-
-/* RFC 4180 quoting, lines ended by LF as every Unix reader takes them. */
-static void print_csv_cell(const char *s, FILE *out)
-{
-	if (!s)
-		return;
-	if (!s[strcspn(s, ",\"\r\n")]) {
-		fputs(s, out);
-		return;
-	}
-	fputc('"', out);
-	for (; *s; s++) {
-		if (*s == '"')
-			fputc('"', out);
-		fputc(*s, out);
-	}
-	fputc('"', out);
-}
-
-static void print_csv(const struct table *t, FILE *out)
-{
-	for (size_t row = 0; row <= t->n_rows; row++) {
-		for (size_t i = 0; i < t->n_columns; i++) {
-			if (i)
-				fputc(',', out);
-			print_csv_cell(row ? cell_at(t, row - 1, i) : t->columns[i].key, out);
-		}
-		fputc('\n', out);
-	}
-}
-
 static void print_names(const struct table *t, FILE *out)
 {
 	AUTO(buf_done) struct buf cell = BUF_INIT;
@@ -351,24 +251,41 @@ static void print_names(const struct table *t, FILE *out)
 	}
 }
 
-void table_print(const struct table *t, enum output_format f, const char *kind, FILE *out)
+static void print_texts(const struct table *const *tables, size_t n, bool wide, FILE *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			fputc('\n', out);
+		print_text(tables[i], wide, out);
+	}
+}
+
+void tables_print(const struct table *const *tables, const char *const *kinds, size_t n, enum output_format f, FILE *out)
 {
 	switch (f) {
 	case OUTPUT_TABLE:
 	case OUTPUT_WIDE:
-		print_text(t, f == OUTPUT_WIDE, out);
+		print_texts(tables, n, f == OUTPUT_WIDE, out);
 		return;
 	case OUTPUT_JSON:
-		print_json(t, kind, out);
+		machine_json(tables, kinds, n, out);
 		return;
 	case OUTPUT_NDJSON:
-		print_ndjson(t, out);
+		for (size_t i = 0; i < n; i++)
+			machine_ndjson(tables[i], n > 1 ? kinds[i] : NULL, out);
 		return;
 	case OUTPUT_CSV:
-		print_csv(t, out);
+		if (n)
+			machine_csv(tables[n - 1], out);
 		return;
 	case OUTPUT_NAME:
-		print_names(t, out);
+		if (n)
+			print_names(tables[n - 1], out);
 		return;
 	}
+}
+
+void table_print(const struct table *t, enum output_format f, const char *kind, FILE *out)
+{
+	tables_print(&t, &kind, 1, f, out);
 }

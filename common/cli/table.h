@@ -24,6 +24,11 @@ void table_rowf(struct table *t, const char *fmt, ...) PRINTF_LIKE(2, 3); /* cel
 size_t table_count(const struct table *t);
 /* JSON: {"<kind>": [ {...}, ... ]} ; colours only on a terminal without NO_COLOR (states known to table.c get one). */
 void table_print(const struct table *t, enum output_format f, const char *kind, FILE *out);
+/* Several tables of one answer: for people one under another; JSON is one object with a key for each; ndjson has every row, with its kind; csv and name only the last table. */
+void tables_print(const struct table *const *tables, const char *const *kinds, size_t n, enum output_format f, FILE *out);
+/* Adds text from a peer or a database as a terminal may see it: control characters become blanks, what is not UTF-8 U+FFFD. */
+struct buf;
+void output_add_visible(struct buf *b, const char *s);
 
 /* For output that is not a table (the live tree): may colours go to this stream, and the sequence that a state's word gets ("" for an unknown one; end it with ESC[0m). */
 bool output_has_colour(FILE *out);

@@ -1,0 +1,34 @@
+/* Which controller the live commands speak to: config.yaml in the user's configuration folder, written by `rollcall connect`.
+ *   current: main
+ *   controllers:
+ *     - name: main
+ *       endpoint: "tcp://controller:7410"
+ *       blobs: "tcp://controller:7411"
+ *       key: "Z85 public key of the controller"
+ *       operator_key: "/home/ann/.config/rollcall/ann.curve"
+ * It holds no secret: the operator's key stays in its own file. */
+#ifndef CONTROLLER_CLI_CONTEXT_H
+#define CONTROLLER_CLI_CONTEXT_H
+
+#include "common/base/arena.h"
+#include "common/cli/cmd.h"
+
+/* The options of every live command, for its option table. */
+#define CONTEXT_OPTIONS                                                                                                                      \
+	{"config", 0, "FILE", "the tool's configuration (default: $ROLLCALL_CONFIG, then $XDG_CONFIG_HOME/rollcall/config.yaml)", false, false}, \
+	{                                                                                                                                        \
+		"controller", 0, "NAME", "which controller of the configuration (default: its `current`)", false, false                              \
+	}
+
+struct context {
+	const char *name, *endpoint, *blobs, *key, *operator_key;
+};
+
+/* The configuration's path by --config, $ROLLCALL_CONFIG, $XDG_CONFIG_HOME, $HOME in this order. */
+int context_path(const char *option, struct arena *a, const char **ret, struct err *e) MUST_CHECK;
+/* The controller named (NULL: the current one). ERR_USAGE "... run 'rollcall connect ...'" when there is none. */
+int context_load(const char *path, const char *name, struct arena *a, struct context *ret, struct err *e) MUST_CHECK;
+/* Adds or replaces the controller of this name and makes it the current one. */
+int context_save(const char *path, const struct context *c, struct err *e) MUST_CHECK;
+
+#endif
