@@ -125,6 +125,11 @@ static const struct {
 } state_colours[] = {
     {"applied", COLOUR_GOOD},
     {"completed", COLOUR_GOOD},
+    {"succeeded", COLOUR_GOOD},
+    {"open", COLOUR_MOVING},
+    {"draining", COLOUR_MOVING},
+    {"evaluating", COLOUR_MOVING},
+    {"blocked", COLOUR_QUIET},
     {"passed", COLOUR_GOOD},
     {"verified", COLOUR_GOOD},
     {"online", COLOUR_GOOD},

@@ -1,0 +1,191 @@
+/* The rollout commands' table, and those of them that are one question: start, list, status, pause, resume, abort, retry, rollback. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/str.h"
+#include "common/wire/limits.h"
+#include "controller/cli/commands.h"
+#include "controller/cli/rollout_cli.h"
+
+int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const struct answer *r, struct err *e)
+{
+	struct follow f = {.stop_at_approval = true, .lines = stderr};
+	const char *timeout = cmd_option_value(a, "timeout");
+	int code = answer_print(r, cmd_output(a));
+	if (!cmd_option_given(a, "wait"))
+		return code;
+	if (timeout && str_to_duration_ms(timeout, "--timeout", &f.timeout_ms, e) != 0)
+		return -1;
+	f.rollout = answer_cell(answer_find(r, "rollout"), 0, "rollout");
+	if (str_empty(f.rollout))
+		return err_set(e, ERR_LINK, "the controller did not say which rollout to wait for: run 'rollcall rollout list'");
+	return rollout_follow(l, &f, e);
+}
+
+/* Refuses a bad --timeout before anything is asked of the controller. */
+static int check_wait(const struct cmd_args *a, struct err *e)
+{
+	const char *timeout = cmd_option_value(a, "timeout");
+	uint64_t ms = 0;
+	if (timeout && !cmd_option_given(a, "wait"))
+		return err_set(e, ERR_USAGE, "--timeout says how long to --wait: give both");
+	return timeout ? str_to_duration_ms(timeout, "--timeout", &ms, e) : 0;
+}
+
+static int ask_and_wait(const struct cmd_args *a, const struct question *q, struct err *e)
+{
+	AUTO(live_close) struct live l = {0};
+	AUTO(answer_done) struct answer r = {0};
+	if (check_wait(a, e) != 0 || live_open(a, &l, e) != 0 || live_ask(&l, q, &r, e) != 0)
+		return -1;
+	return rollout_answer_and_wait(a, &l, &r, e);
+}
+
+static int run_start(const struct cmd_args *a, struct err *e)
+{
+	AUTO(chosen_release_done) struct chosen_release release = {0};
+	AUTO(buf_done) struct buf plan = BUF_INIT;
+	struct question q = {.verb = VERB_ROLLOUT_START};
+	if (file_read(cmd_argument(a, 0), LIMIT_YAML, &plan, e) != 0 || chosen_release_load(cmd_option_value(a, "release"), &release, e) != 0)
+		return -1;
+	q.document = buf_bytes(&plan);
+	question_add(&q, "release", release.name);
+	question_add(&q, "environment", cmd_option_value(a, "environment"));
+	return ask_and_wait(a, &q, e);
+}
+
+static int run_list(const struct cmd_args *a, struct err *e)
+{
+	const struct question q = {.verb = VERB_ROLLOUT_LIST};
+	return live_run(a, &q, e);
+}
+
+static int run_status(const struct cmd_args *a, struct err *e)
+{
+	struct question q = {.verb = VERB_ROLLOUT_STATUS};
+	question_add(&q, "rollout", cmd_argument(a, 0));
+	question_add_options(&q, a, "target");
+	return live_run(a, &q, e);
+}
+
+static int run_pause(const struct cmd_args *a, struct err *e)
+{
+	struct question q = {.verb = VERB_ROLLOUT_PAUSE};
+	question_add(&q, "rollout", cmd_argument(a, 0));
+	question_add(&q, "reason", cmd_option_value(a, "reason"));
+	return live_run(a, &q, e);
+}
+
+static int run_resume(const struct cmd_args *a, struct err *e)
+{
+	struct question q = {.verb = VERB_ROLLOUT_RESUME};
+	question_add(&q, "rollout", cmd_argument(a, 0));
+	question_add(&q, "reason", cmd_option_value(a, "reason"));
+	return ask_and_wait(a, &q, e);
+}
+
+static int run_abort(const struct cmd_args *a, struct err *e)
+{
+	struct question q = {.verb = VERB_ROLLOUT_ABORT};
+	question_add(&q, "rollout", cmd_argument(a, 0));
+	question_add(&q, "reason", cmd_option_value(a, "reason"));
+	return ask_and_wait(a, &q, e);
+}
+
+static int run_retry(const struct cmd_args *a, struct err *e)
+{
+	struct question q = {.verb = VERB_ROLLOUT_RETRY};
+	question_add(&q, "rollout", cmd_argument(a, 0));
+	question_add_options(&q, a, "target");
+	return ask_and_wait(a, &q, e);
+}
+
+static int run_rollback(const struct cmd_args *a, struct err *e)
+{
+	struct question q = {.verb = VERB_ROLLOUT_ROLLBACK};
+	question_add(&q, "rollout", cmd_argument(a, 0));
+	question_add(&q, "reason", cmd_option_value(a, "reason"));
+	question_add_options(&q, a, "except");
+	return ask_and_wait(a, &q, e);
+}
+
+#define RELEASE_OPTIONS                                                                                              \
+	{"environment", 'e', "NAME", "one of the plan's environments", false, true},                                     \
+	{                                                                                                                \
+		"release", 'r', "FILE|VERSION", "the release: its file, or a version that the controller holds", false, true \
+	}
+
+static const struct cmd_option preview_options[] = {
+    RELEASE_OPTIONS,
+    {"direction", 0, "apply|rollback", "what to show (default: apply)", false, false},
+    {"target", 0, "TARGET", "only this target", true, false},
+    {"except", 0, "CHANGESET", "with rollback: leave this changeset applied", true, false},
+    CONTEXT_OPTIONS,
+    {0},
+};
+static const struct cmd_option start_options[] = {RELEASE_OPTIONS, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option approve_options[] = {
+    {"key", 'k', "FILE", "your private key, of the role approver/ENVIRONMENT", false, true},
+    {"passphrase-file", 0, "FILE", "first line: the key's passphrase (default: $ROLLCALL_PASSPHRASE_FILE, else asked)", false, false},
+    {"targets", 0, "N", "how many targets you mean to approve; asked on a terminal when not given", false, false},
+    {"as", 0, "NAME", "your name in the approval (default: the key's file name)", false, false},
+    {"reason", 0, "TEXT", "why, for the audit", false, false},
+    {"release", 'r', "FILE", "check that the order is for exactly this file, and list its changesets", false, false},
+    WAIT_OPTIONS,
+    CONTEXT_OPTIONS,
+    {0},
+};
+static const struct cmd_option list_options[] = {CONTEXT_OPTIONS, {0}};
+static const struct cmd_option status_options[] = {{"target", 0, "TARGET", "only this target", true, false}, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option watch_options[] = {
+    {"plain", 0, NULL, "lines instead of a tree, also on a terminal", false, false},
+    {"timeout", 0, "DURATION", "stop watching after this time (exit 8)", false, false},
+    CONTEXT_OPTIONS,
+    {0},
+};
+static const struct cmd_option pause_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option resume_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option abort_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, true}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option retry_options[] = {
+    {"target", 0, "TARGET", "only this target (default: all that failed)", true, false}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option rollback_options[] = {{"except", 0, "CHANGESET", "leave this changeset applied", true, false},
+                                                     {"reason", 0, "TEXT", "why, for the audit", false, false},
+                                                     WAIT_OPTIONS,
+                                                     CONTEXT_OPTIONS,
+                                                     {0}};
+
+const struct cmd rollout_commands[] = {
+    {"rollout preview", "PLAN", "Show the exact statements that would run on each target",
+     "The controller asks each target's ledger what is applied there; the statements come from the release file. Targets with the same statements "
+     "are shown together; -o wide "
+     "shows each by itself, -o json has a row for each statement. Nothing is changed anywhere.",
+     "rollcall rollout preview plans/production.yaml -e production -r shop-1.0.0.release", preview_options, run_rollout_preview, 1, 1},
+    {"rollout start", "PLAN", "Freeze the target list and ask for approval of this rollout",
+     "Nothing runs before the approvals are there. Where the environment needs none, it starts at once.",
+     "rollcall rollout start plans/production.yaml -e production -r 1.0.0\nrollcall rollout start plans/qa.yaml -e qa -r 1.0.0 --wait --timeout 30m",
+     start_options, run_start, 1, 1},
+    {"rollout approve", "ROLLOUT", "Look at a rollout's order and sign your approval of it",
+     "Fetches the order and its target list, recomputes the list's Merkle root here and shows what is approved; the key never leaves this machine. "
+     "The approval is for "
+     "exactly this order: other targets or another release need another one.",
+     "rollcall rollout approve 3f2a91bc --key ann.key --targets 12 --reason 'CHG-4711'", approve_options, run_rollout_approve, 1, 1},
+    {"rollout list", NULL, "List the rollouts, the newest first", NULL, "rollcall rollout list", list_options, run_list, 0, 0},
+    {"rollout status", "ROLLOUT", "Show a rollout, its waves and each target, with what to type next",
+     "The exit code tells the state: 0 done or under way, 3 waits for approval, 4 targets failed, 5 something needs attention.",
+     "rollcall rollout status 3f2a91bc\nrollcall rollout status 3f2a91bc --target eu/db1/acme -o json", status_options, run_status, 1, 1},
+    {"rollout watch", "ROLLOUT", "Watch a rollout as it goes: a live tree on a terminal, lines otherwise",
+     "q or Ctrl-C leaves; the rollout goes on (exit 130).", "rollcall rollout watch 3f2a91bc", watch_options, run_rollout_watch, 1, 1},
+    {"rollout pause", "ROLLOUT", "Start nothing new; what runs ends by itself", NULL, "rollcall rollout pause 3f2a91bc --reason 'peak hours'",
+     pause_options, run_pause, 1, 1},
+    {"rollout resume", "ROLLOUT", "Go on with a paused rollout", NULL, "rollcall rollout resume 3f2a91bc --wait", resume_options, run_resume, 1, 1},
+    {"rollout abort", "ROLLOUT", "End a rollout: nothing new starts, what waits is recalled, what runs ends by itself",
+     "What is applied stays applied; 'rollcall rollout rollback' takes it back.", "rollcall rollout abort 3f2a91bc --reason 'wrong release'",
+     abort_options, run_abort, 1, 1},
+    {"rollout retry", "ROLLOUT", "Try failed targets again, from where their ledgers stand", NULL,
+     "rollcall rollout retry 3f2a91bc --wait\nrollcall rollout retry 3f2a91bc --target eu/db1/acme", retry_options, run_retry, 1, 1},
+    {"rollout rollback", "ROLLOUT", "Start a rollout that takes back what this one applied",
+     "It is a rollout of its own, with the same waves and gates, and needs its own approval.",
+     "rollcall rollout rollback 3f2a91bc --reason 'orders page is slow'", rollback_options, run_rollback, 1, 1},
+    {0},
+};

@@ -1,0 +1,216 @@
+/* `rollcall rollout approve`: what is signed is recomputed here from the order's own bytes and the full target list, so that a lying controller cannot
+ * have one thing approved and another one run. The private key is used here and goes nowhere. */
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "common/crypto/dsse.h"
+#include "common/crypto/merkle.h"
+#include "common/crypto/sign.h"
+#include "common/wire/documents.h"
+#include "controller/cli/rollout_cli.h"
+
+#define SHOWN_TARGETS_MAX 20
+
+static int take_leaf(const struct answer_table *t, size_t row, struct merkle_leaf *ret, struct err *e)
+{
+	uint64_t wave = 0, index = 0;
+	if (str_to_u64(answer_cell(t, row, "index"), "index", 0, UINT32_MAX, &index, e) != 0 ||
+	    str_to_u64(answer_cell(t, row, "wave"), "wave", 0, UINT32_MAX, &wave, e) != 0 ||
+	    bytes_from_hex(answer_cell(t, row, "salt"), ret->salt, TARGET_SALT_SIZE, e) != 0)
+		return err_wrap(e, "the controller's target list, row %zu", row);
+	if (index != row)
+		return err_set(e, ERR_SIGNATURE, "the controller's target list is not in its order at row %zu: nothing was signed", row);
+	ret->wave = (uint32_t)wave;
+	ret->target = answer_cell(t, row, "target");
+	if (!str_is_target_id(ret->target))
+		return err_set(e, ERR_PARSE, "the controller's target list, row %zu: not a target id", row);
+	return 0;
+}
+
+/* The list must be the one that the order's root stands for, wave by wave. */
+static int check_targets(const struct order *o, const struct answer_table *t, struct arena *a, struct err *e)
+{
+	uint8_t root[DIGEST_SIZE];
+	size_t n = t ? t->n_rows : 0;
+	if (n == 0 || n != o->target_count)
+		return err_set(e, ERR_SIGNATURE, "the order is for %u targets, the controller listed %zu: nothing was signed", o->target_count, n);
+	struct merkle_leaf *leaves = arena_alloc(a, n * sizeof *leaves);
+	uint32_t *counts = arena_alloc(a, (o->n_waves + 1) * sizeof *counts);
+	for (size_t i = 0; i < n; i++) {
+		if (take_leaf(t, i, &leaves[i], e) != 0)
+			return -1;
+		if (leaves[i].wave >= o->n_waves)
+			return err_set(e, ERR_SIGNATURE, "target %s is in wave %u, the order has %zu: nothing was signed", leaves[i].target, leaves[i].wave,
+			               o->n_waves);
+		counts[leaves[i].wave]++;
+	}
+	for (size_t w = 0; w < o->n_waves; w++)
+		if (counts[w] != o->waves[w].target_count)
+			return err_set(e, ERR_SIGNATURE, "wave %s: the order says %u targets, the list has %u: nothing was signed", o->waves[w].name,
+			               o->waves[w].target_count, counts[w]);
+	struct merkle_tree *tree = merkle_new(leaves, n);
+	merkle_root(tree, root);
+	merkle_destroy(&tree);
+	if (memcmp(root, o->targets_root, DIGEST_SIZE) != 0)
+		return err_set(e, ERR_SIGNATURE, "the controller's target list is not the one in the order (another Merkle root): nothing was signed");
+	return 0;
+}
+
+static void show_targets(FILE *out, const struct answer_table *t, uint32_t wave, bool all)
+{
+	size_t shown = 0, more = 0;
+	char number[16];
+	snprintf(number, sizeof number, "%u", wave);
+	for (size_t i = 0; i < t->n_rows; i++) {
+		if (!str_eq(answer_cell(t, i, "wave"), number))
+			continue;
+		if (all || shown < SHOWN_TARGETS_MAX)
+			shown++, fprintf(out, "             %s\n", answer_cell(t, i, "target"));
+		else
+			more++;
+	}
+	if (more)
+		fprintf(out, "             and %zu more (-o wide shows all)\n", more);
+}
+
+static void show_order(FILE *out, const struct order *o, const struct answer_table *t, bool all)
+{
+	char hex[DIGEST_HEX_SIZE], from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE], failures[16];
+	fprintf(out, "order        %s\n", o->id);
+	fprintf(out, "release      %s %s (sequence %llu)\n", o->project, o->release_version, (unsigned long long)o->release_sequence);
+	fprintf(out, "             sha256 %s\n", bytes_to_hex(bytes_of(o->release_digest, DIGEST_SIZE), hex));
+	fprintf(out, "environment  %s, plan %s, direction %s\n", o->environment, o->plan, direction_name(o->direction));
+	fprintf(out, "valid        %s to %s\n", clock_text(o->not_before_us, from), clock_text(o->not_after_us, to));
+	for (size_t i = 0; i < o->n_except; i++)
+		fprintf(out, "except       %s\n", o->except[i]);
+	for (size_t w = 0; w < o->n_waves; w++) {
+		const struct wave *v = &o->waves[w];
+		fprintf(out, "wave %-7s %u targets, %u at a time, more than %s failures: %s\n", v->name, v->target_count, v->max_parallel,
+		        limit_text(v->max_failures, failures), on_failure_name(v->on_failure));
+		show_targets(out, t, (uint32_t)w, all);
+	}
+	fprintf(out, "targets      %u, Merkle root %s (recomputed here)\n", o->target_count, bytes_to_hex(bytes_of(o->targets_root, DIGEST_SIZE), hex));
+	fprintf(out, "approving    order sha256 %s\n", bytes_to_hex(bytes_of(o->digest, DIGEST_SIZE), hex));
+	fflush(out);
+}
+
+static int check_release(FILE *out, const char *path, const struct order *o, struct err *e)
+{
+	AUTO(chosen_release_done) struct chosen_release c = {0};
+	if (chosen_release_load(path, &c, e) != 0)
+		return -1;
+	if (!c.release)
+		return err_set(e, ERR_USAGE, "--release %s: give the release's file: only that can be compared", path);
+	if (memcmp(c.release->digest, o->release_digest, DIGEST_SIZE) != 0)
+		return err_set(e, ERR_SIGNATURE, "the order is for another release than %s: nothing was signed", path);
+	for (size_t i = 0; i < c.release->n_changesets; i++)
+		fprintf(out, "changeset    %s (%s:%u)\n", c.release->changesets[i].id, c.release->changesets[i].file, c.release->changesets[i].line);
+	return 0;
+}
+
+/* The count is typed by the approver: a selector that matches 883 targets instead of 30 is seen here or never. */
+static int confirm_count(const struct cmd_args *a, const struct order *o, struct err *e)
+{
+	const char *given = cmd_option_value(a, "targets");
+	char line[32] = "";
+	uint64_t n = 0;
+	if (!given && !isatty(STDIN_FILENO))
+		return err_set(e, ERR_USAGE, "say how many targets you approve: --targets N");
+	if (!given) {
+		fprintf(stderr, "How many targets do you approve? ");
+		if (!fgets(line, sizeof line, stdin))
+			return err_set(e, ERR_USAGE, "no number was typed: nothing was signed");
+		line[strcspn(line, "\r\n")] = '\0';
+		given = line;
+	}
+	if (str_to_u64(given, "--targets", 0, UINT32_MAX, &n, e) != 0) {
+		e->code = ERR_USAGE;
+		return -1;
+	}
+	if (n != o->target_count)
+		return err_set(e, ERR_POLICY, "you approve %llu targets, the order has %u: nothing was signed; look at the list above", (unsigned long long)n,
+		               o->target_count);
+	return 0;
+}
+
+static int load_key(const struct cmd_args *a, struct sign_key **ret, struct err *e)
+{
+	AUTO(secret_destroy) struct secret *passphrase = NULL;
+	AUTO(buf_done) struct buf prompt = BUF_INIT;
+	const char *path = cmd_option_value(a, "key");
+	buf_addf(&prompt, "Passphrase for %s", path);
+	if (sign_key_is_encrypted(path) && cmd_passphrase(cmd_option_value(a, "passphrase-file"), prompt.p, false, &passphrase, e) != 0)
+		return -1;
+	return sign_key_load(path, passphrase, ret, e);
+}
+
+static const char *approver_name(const struct cmd_args *a, struct arena *arena)
+{
+	AUTO(mem_free_ptr) char *path = mem_strdup(cmd_option_value(a, "key"));
+	char *name = arena_strdup(arena, cmd_option_value(a, "as") ? cmd_option_value(a, "as") : basename(path));
+	char *dot = cmd_option_value(a, "as") ? NULL : strrchr(name, '.');
+	if (dot && dot != name)
+		*dot = '\0';
+	return name;
+}
+
+static int sign_approval(const struct cmd_args *a, const struct order *o, struct arena *arena, struct buf *ret, struct err *e)
+{
+	AUTO(sign_key_destroy) struct sign_key *key = NULL;
+	AUTO(buf_done) struct buf payload = BUF_INIT;
+	struct approval p = {.environment = o->environment,
+	                     .approver = approver_name(a, arena),
+	                     .reason = cmd_option_value(a, "reason"),
+	                     .target_count = o->target_count,
+	                     .created_at_us = clock_wall_us(),
+	                     .expires_at_us = o->not_after_us};
+	if (load_key(a, &key, e) != 0)
+		return -1;
+	memcpy(p.order_digest, o->digest, DIGEST_SIZE);
+	memcpy(p.release_digest, o->release_digest, DIGEST_SIZE);
+	approval_encode(&p, &payload);
+	struct envelope env = {.type = TYPE_APPROVAL, .payload = buf_bytes(&payload)};
+	if (dsse_sign(&env, key, arena, e) != 0)
+		return -1;
+	envelope_encode(&env, ret);
+	return 0;
+}
+
+static int fetch_order(struct live *l, const char *rollout, struct answer *ret, struct order *ret_order, struct err *e)
+{
+	struct question q = {.verb = VERB_ROLLOUT_ORDER};
+	question_add(&q, "rollout", rollout);
+	if (live_ask(l, &q, ret, e) != 0)
+		return -1;
+	if (!ret->document.n || order_decode(ret->document, ret->arena, ret_order, e) != 0)
+		return err_wrap(e, "the order that the controller sent");
+	return check_targets(ret_order, answer_find(ret, "salt"), ret->arena, e);
+}
+
+int run_rollout_approve(const struct cmd_args *a, struct err *e)
+{
+	AUTO(live_close) struct live l = {0};
+	AUTO(answer_done) struct answer fetched = {0};
+	AUTO(answer_done) struct answer r = {0};
+	AUTO(buf_done) struct buf approval = BUF_INIT;
+	struct question q = {.verb = VERB_ROLLOUT_APPROVE};
+	struct order o = {0};
+	FILE *out = cmd_output(a) == OUTPUT_TABLE || cmd_output(a) == OUTPUT_WIDE ? stdout : stderr;
+	if (live_open(a, &l, e) != 0 || fetch_order(&l, cmd_argument(a, 0), &fetched, &o, e) != 0)
+		return -1;
+	show_order(out, &o, answer_find(&fetched, "salt"), cmd_output(a) == OUTPUT_WIDE);
+	if (cmd_option_value(a, "release") && check_release(out, cmd_option_value(a, "release"), &o, e) != 0)
+		return -1;
+	if (confirm_count(a, &o, e) != 0 || sign_approval(a, &o, fetched.arena, &approval, e) != 0)
+		return -1;
+	question_add(&q, "rollout", o.id);
+	q.document = buf_bytes(&approval);
+	if (live_ask(&l, &q, &r, e) != 0)
+		return -1;
+	return rollout_answer_and_wait(a, &l, &r, e);
+}

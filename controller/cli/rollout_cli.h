@@ -1,0 +1,50 @@
+/* Inside controller/cli only: what the files of the rollout commands share. */
+#ifndef CONTROLLER_CLI_ROLLOUT_CLI_H
+#define CONTROLLER_CLI_ROLLOUT_CLI_H
+
+#include <stdio.h>
+
+#include "common/model/release.h"
+#include "controller/cli/live.h"
+
+/* A --release: a file, read and decoded, or only a version. `name` is what the controller is asked for: the digest of a file, or the version. */
+struct chosen_release {
+	struct arena *arena;
+	const char *name;
+	const struct release *release; /* NULL when only a version was given */
+};
+int chosen_release_load(const char *file_or_version, struct chosen_release *ret, struct err *e) MUST_CHECK;
+void chosen_release_done(struct chosen_release *c); /* for AUTO */
+
+int run_rollout_preview(const struct cmd_args *a, struct err *e);
+int run_rollout_approve(const struct cmd_args *a, struct err *e);
+int run_rollout_watch(const struct cmd_args *a, struct err *e);
+
+/* Follows a rollout until nothing more happens to it by itself: lines for what changed, or a live tree. Returns the exit code of its state; EXIT_INTERRUPTED after
+ * Ctrl-C (the rollout goes on), ERR_TIMEOUT past timeout_ms (0: none). Lost connections are made anew for a minute. */
+struct follow {
+	const char *rollout;
+	uint64_t timeout_ms;
+	bool tree;
+	bool stop_at_approval; /* --wait: waiting for people is an answer, exit 3 */
+	FILE *lines; /* where the changes are told: they are the data of watch, and messages of --wait */
+};
+int rollout_follow(struct live *l, const struct follow *f, struct err *e);
+/* --wait and --timeout of a command. */
+#define WAIT_OPTIONS                                                                                                 \
+	{"wait", 0, NULL, "stay until nothing more happens by itself; the exit code tells how it ended", false, false},  \
+	{                                                                                                                \
+		"timeout", 0, "DURATION", "with --wait: give up waiting after this time, such as 30m (exit 8)", false, false \
+	}
+/* Prints the answer, then follows its rollout when --wait was given. */
+int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const struct answer *r, struct err *e);
+
+/* The live tree of watch. */
+struct tree;
+struct tree *tree_open(void); /* NULL when standard input or output is no terminal */
+void tree_close(struct tree **t); /* gives the terminal back; for AUTO */
+void tree_draw(struct tree *t, const struct answer *status, const char *notice);
+/* Waits up to timeout_ms; true when q or Ctrl-C was pressed. */
+bool tree_wants_to_leave(struct tree *t, int timeout_ms);
+
+#endif

@@ -1,0 +1,236 @@
+/* Following a rollout: asks for its status again and again, tells what changed, and ends when nothing more happens by itself. The rollout itself never
+ * depends on this: leaving, losing the link or being killed changes nothing at the controller. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "controller/cli/rollout_cli.h"
+
+#define POLL_MS         500
+#define UNREACHABLE_MAX ((int64_t)60 * 1000 * 1000)
+
+static volatile sig_atomic_t asked_to_stop;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	asked_to_stop = 1;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal}; /* no SA_RESTART: a wait must end at once */
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+}
+
+static const char *state_of(const struct answer *r)
+{
+	return answer_cell(answer_find(r, "rollout"), 0, "state");
+}
+
+static bool is_over(const char *state, bool stop_at_approval)
+{
+	static const char *const over[] = {"succeeded", "failed", "aborted", "halted"};
+	for (size_t i = 0; i < ARRAY_LEN(over); i++)
+		if (str_eq(state, over[i]))
+			return true;
+	return stop_at_approval && str_eq(state, "awaiting-approval");
+}
+
+/* ---- lines for what changed ---- */
+
+static const char *cell_by_key(const struct answer_table *t, size_t hint, const char *key_column, const char *key, const char *column)
+{
+	if (!t)
+		return "";
+	if (hint < t->n_rows && str_eq(answer_cell(t, hint, key_column), key))
+		return answer_cell(t, hint, column);
+	for (size_t i = 0; i < t->n_rows; i++)
+		if (str_eq(answer_cell(t, i, key_column), key))
+			return answer_cell(t, i, column);
+	return "";
+}
+
+static void print_line(FILE *out, const char *what, const char *name, const char *was, const char *is, const char *detail)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT;
+	char at[CLOCK_TEXT_SIZE];
+	bool colour = output_has_colour(out);
+	const char *on = colour ? output_state_colour(is) : "";
+	buf_addf(&b, "%.8s  %s%s", clock_text(clock_wall_us(), at) + 11, what, *what ? " " : "");
+	output_add_visible(&b, name);
+	buf_addf(&b, "  %s%s%s", *was ? was : "", *was ? " -> " : "", on);
+	output_add_visible(&b, is);
+	buf_adds(&b, *on ? "\033[0m" : "");
+	if (!str_empty(detail)) {
+		buf_adds(&b, "  ");
+		output_add_visible(&b, detail);
+	}
+	fprintf(out, "%s\n", b.p);
+}
+
+static void wave_counts(const struct answer_table *t, size_t row, struct buf *ret)
+{
+	buf_clear(ret);
+	buf_addf(ret, "%s of %s applied", answer_cell(t, row, "applied"), answer_cell(t, row, "targets"));
+	if (!str_eq(answer_cell(t, row, "failed"), "0") && *answer_cell(t, row, "failed"))
+		buf_addf(ret, ", %s failed", answer_cell(t, row, "failed"));
+}
+
+static void print_changed_rows(FILE *out, const struct answer_table *now, const struct answer_table *was, const char *key, bool first)
+{
+	AUTO(buf_done) struct buf counts = BUF_INIT;
+	bool wave = str_eq(key, "wave");
+	for (size_t i = 0; now && i < now->n_rows; i++) {
+		const char *name = answer_cell(now, i, key), *is = answer_cell(now, i, "state"), *old = cell_by_key(was, i, key, name, "state");
+		if (str_eq(is, old) || (first && (str_eq(is, "pending") || str_eq(is, "blocked")))) /* at the start, what waits is no news */
+			continue;
+		if (wave)
+			wave_counts(now, i, &counts);
+		print_line(out, wave ? "wave" : "", name, "", is, wave ? buf_str(&counts) : answer_cell(now, i, "detail"));
+	}
+}
+
+static void print_changes(FILE *out, const struct answer *now, const struct answer *was)
+{
+	const struct answer_table *r = answer_find(now, "rollout");
+	bool first = was->arena == NULL;
+	const char *old = first ? "" : state_of(was);
+	print_changed_rows(out, answer_find(now, "target"), first ? NULL : answer_find(was, "target"), "target", first);
+	print_changed_rows(out, answer_find(now, "max-failures"), first ? NULL : answer_find(was, "max-failures"), "wave", first);
+	if (!str_eq(state_of(now), old))
+		print_line(out, "rollout", answer_cell(r, 0, "rollout"), old, state_of(now), answer_cell(r, 0, "detail"));
+	fflush(out);
+}
+
+/* ---- the loop ---- */
+
+struct following {
+	struct live *live;
+	const struct follow *how;
+	struct tree *tree;
+	struct answer now, was;
+	int64_t deadline_us, unreachable_since_us;
+};
+
+static void following_done(struct following *f)
+{
+	tree_close(&f->tree);
+	answer_done(&f->now);
+	answer_done(&f->was);
+}
+
+/* A broken link is made anew: controllers restart, and the rollout's state is in their store. */
+static int ask_again(struct following *f, struct answer *ret, struct err *e)
+{
+	struct question q = {.verb = VERB_ROLLOUT_STATUS};
+	question_add(&q, "rollout", f->how->rollout);
+	if (!f->live->link && live_open_context(&f->live->context, f->live, e) != 0)
+		return -1;
+	return live_ask(f->live, &q, ret, e);
+}
+
+/* 0 with *ret_fresh false: no answer for now, try again. */
+static int refresh(struct following *f, bool *ret_fresh, struct err *e)
+{
+	struct answer next = {0};
+	*ret_fresh = false;
+	if (ask_again(f, &next, e) == 0) {
+		answer_done(&f->was);
+		f->was = f->now;
+		f->now = next;
+		f->unreachable_since_us = 0;
+		*ret_fresh = true;
+		return 0;
+	}
+	answer_done(&next);
+	if (asked_to_stop)
+		return 0;
+	if (e->code != ERR_LINK && e->code != ERR_TIMEOUT)
+		return -1;
+	operator_close(&f->live->link);
+	if (f->unreachable_since_us == 0)
+		f->unreachable_since_us = clock_mono_us();
+	if (clock_mono_us() - f->unreachable_since_us <= UNREACHABLE_MAX)
+		return 0;
+	e->code = ERR_LINK;
+	return err_wrap(e, "no answer for a minute; the rollout may go on without this watch");
+}
+
+static void show(struct following *f, bool fresh)
+{
+	const char *notice = f->unreachable_since_us ? "the controller does not answer: trying again; the agents go on by themselves" : "";
+	if (f->tree && f->now.arena)
+		tree_draw(f->tree, &f->now, notice);
+	else if (fresh)
+		print_changes(f->how->lines, &f->now, &f->was);
+}
+
+static bool wait_a_little(struct following *f)
+{
+	if (f->tree)
+		return tree_wants_to_leave(f->tree, POLL_MS) || asked_to_stop;
+	poll(NULL, 0, POLL_MS);
+	return asked_to_stop != 0;
+}
+
+static int left(struct following *f)
+{
+	tree_close(&f->tree);
+	fprintf(stderr, "left: the rollout goes on; 'rollcall rollout watch %s' shows it again\n", f->how->rollout);
+	return EXIT_INTERRUPTED;
+}
+
+static int over(struct following *f)
+{
+	bool drawn = f->tree != NULL;
+	tree_close(&f->tree);
+	if (drawn)
+		return answer_print(&f->now, OUTPUT_TABLE); /* the tree's screen is gone: what remains is the last state */
+	f->now.n_tables = 0;
+	return answer_print(&f->now, OUTPUT_TABLE);
+}
+
+int rollout_follow(struct live *l, const struct follow *how, struct err *e)
+{
+	AUTO(following_done) struct following f = {.live = l, .how = how};
+	bool fresh = false;
+	asked_to_stop = 0;
+	catch_signals();
+	if (how->timeout_ms)
+		f.deadline_us = clock_mono_us() + (int64_t)how->timeout_ms * 1000;
+	for (;;) {
+		if (refresh(&f, &fresh, e) != 0)
+			return -1;
+		if (how->tree && !f.tree && f.now.arena)
+			f.tree = tree_open();
+		if (!asked_to_stop)
+			show(&f, fresh);
+		if (fresh && is_over(state_of(&f.now), how->stop_at_approval))
+			return over(&f);
+		if (f.deadline_us && clock_mono_us() >= f.deadline_us)
+			return err_set(e, ERR_TIMEOUT, "rollout %s is %s after the time given: it goes on; 'rollcall rollout status %s' tells how it stands",
+			               how->rollout, f.now.arena ? state_of(&f.now) : "not known to be over", how->rollout);
+		if (wait_a_little(&f))
+			return left(&f);
+	}
+}
+
+int run_rollout_watch(const struct cmd_args *a, struct err *e)
+{
+	AUTO(live_close) struct live l = {0};
+	struct follow f = {.rollout = cmd_argument(a, 0), .lines = stdout, .tree = !cmd_option_given(a, "plain") && cmd_output(a) == OUTPUT_TABLE};
+	const char *timeout = cmd_option_value(a, "timeout");
+	if (timeout && str_to_duration_ms(timeout, "--timeout", &f.timeout_ms, e) != 0)
+		return -1;
+	if (live_open(a, &l, e) != 0)
+		return -1;
+	return rollout_follow(&l, &f, e);
+}
