@@ -32,10 +32,10 @@ static enum monitor_event translate(uint16_t event)
 		return MONITOR_REFUSED;
 	case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
 	case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-		return MONITOR_BROKEN;
-	case ZMQ_EVENT_CLOSED:
 	case ZMQ_EVENT_DISCONNECTED:
-		return MONITOR_CLOSED;
+		return MONITOR_LOST;
+	case ZMQ_EVENT_CLOSED:
+		return MONITOR_UNREACHABLE;
 	default:
 		return MONITOR_NONE;
 	}

@@ -10,8 +10,8 @@ enum monitor_event {
 	MONITOR_NONE, /* nothing new */
 	MONITOR_READY, /* the CURVE handshake is done: both keys are proven */
 	MONITOR_REFUSED, /* the other end refused our key (ZAP) */
-	MONITOR_BROKEN, /* connected, but the handshake failed: another key than the pinned one, or no Rollcall at all */
-	MONITOR_CLOSED /* not reachable, or the connection ended */
+	MONITOR_UNREACHABLE, /* nobody listens there, or the name is unknown */
+	MONITOR_LOST /* the connection ended; before MONITOR_READY: the other end has another key than the pinned one, or is no Rollcall at all */
 };
 
 /* Watches `socket`; make it before zsock_connect. The caller owns the pair and polls it; destroy it after the watched socket. */

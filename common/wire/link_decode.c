@@ -183,6 +183,8 @@ static int decode_offer(const void *pb, struct arena *a, struct msg *ret, struct
 		return -1;
 	if (p->proof.len > PROOF_MAX)
 		return err_set(e, ERR_LIMIT, "proof: %zu bytes; at most %zu are allowed", p->proof.len, PROOF_MAX);
+	if (!direction_parse(p->direction, &o.direction))
+		return err_set(e, ERR_PARSE, "direction: neither apply nor rollback");
 	ret->offer = o;
 	return 0;
 }

@@ -142,6 +142,7 @@ static void encode_offer(const struct msg *m, struct arena *a, struct buf *ret)
 	p.proof = pb_from_bytes(m->offer.proof);
 	p.epoch = m->offer.epoch;
 	p.deadline_us = m->offer.deadline_us;
+	p.direction = text(direction_name(m->offer.direction));
 	pb_pack(&p.base, ret);
 }
 
