@@ -1,0 +1,82 @@
+/* Connection attempts. */
+#include "agent/link/dial.h"
+
+#include "common/base/buf.h"
+#include "common/crypto/sign.h"
+
+static int on_socket(zloop_t *loop, zsock_t *socket, void *arg)
+{
+	(void)loop;
+	struct dial *d = arg;
+	/* A handler may close the dial, or open the next: then this socket is no longer ours to read. */
+	while (d->socket == socket) {
+		struct frame f;
+		struct err e = ERR_INIT;
+		enum frame_result r = frame_recv(zsock_resolve(socket), false, &f, &e);
+		if (r == FRAME_NONE)
+			break;
+		d->handler.frame(d->handler.arg, r, &f, e.msg);
+		frame_done(&f);
+	}
+	return 0;
+}
+
+static int on_monitor(zloop_t *loop, zsock_t *pair, void *arg)
+{
+	(void)loop;
+	struct dial *d = arg;
+	while (d->monitor == pair) {
+		enum monitor_event event = monitor_read(pair);
+		if (event == MONITOR_NONE)
+			break;
+		d->handler.event(d->handler.arg, event);
+	}
+	return 0;
+}
+
+int dial_open(struct dial *d, zloop_t *loop, enum link_socket_kind kind, const struct curve_key *own, const char *server_key, const char *endpoint,
+              const struct dial_handler *handler, struct err *e)
+{
+	*d = (struct dial){.loop = loop, .handler = *handler};
+	if (link_socket_client(kind, own, server_key, &d->socket, e) != 0 || monitor_new(d->socket, &d->monitor, e) != 0) {
+		dial_close(d);
+		return -1;
+	}
+	zloop_reader(loop, d->socket, on_socket, d);
+	zloop_reader(loop, d->monitor, on_monitor, d);
+	if (zmq_connect(zsock_resolve(d->socket), endpoint) != 0) {
+		err_set(e, ERR_LINK, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
+		dial_close(d);
+		return -1;
+	}
+	return 0;
+}
+
+void dial_close(struct dial *d)
+{
+	if (d->socket)
+		zloop_reader_end(d->loop, d->socket);
+	if (d->monitor)
+		zloop_reader_end(d->loop, d->monitor);
+	zsock_destroy(&d->socket);
+	zsock_destroy(&d->monitor);
+}
+
+enum frame_sent dial_send(struct dial *d, struct link_header header, const struct msg *m)
+{
+	AUTO(buf_done) struct buf body = BUF_INIT;
+	if (!d->socket)
+		return FRAME_GONE;
+	msg_encode(m, &body);
+	header.type = (uint8_t)m->type;
+	return frame_send(zsock_resolve(d->socket), bytes_of(NULL, 0), header, buf_bytes(&body), bytes_of(NULL, 0));
+}
+
+uint32_t dial_random_ms(uint32_t low, uint32_t high)
+{
+	uint32_t r = 0;
+	struct err e = ERR_INIT;
+	if (high <= low || crypto_random(&r, sizeof r, &e) != 0)
+		return low;
+	return low + r % (high - low + 1);
+}

@@ -1,0 +1,246 @@
+/* Blobs, pulled. */
+#include "agent/link/fetch.h"
+
+#include <malloc.h>
+#include <string.h>
+
+#include "agent/link/dial.h"
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/crypto/blobs.h"
+#include "common/crypto/digest.h"
+#include "common/wire/limits.h"
+
+#define TICK_MS      100
+#define SILENT_MS    15000 /* without a chunk: the connection is given up, and the next goes on from there */
+#define IDLE_MS      20000 /* nothing wanted: the socket is closed */
+#define BAD_MAX      3 /* wrong answers before the wish is given up */
+#define BAD_PAUSE_MS 500
+
+struct want {
+	struct want *next;
+	uint8_t hash[DIGEST_SIZE];
+	uint64_t size;
+	uint32_t of, have, asked; /* chunks; asked: credit given out up to here */
+	unsigned bad;
+	struct buf data;
+};
+
+struct fetch {
+	zloop_t *loop;
+	struct fetch_settings set;
+	fetch_done_fn *done;
+	void *arg;
+	int timer;
+	struct dial dial;
+	bool ready; /* the handshake is done */
+	size_t key;
+	uint32_t pause_ms;
+	int64_t due_us, heard_us; /* monotonic */
+	struct want *first; /* the one under way */
+};
+
+static void hang_up(struct fetch *f, uint32_t wait_ms)
+{
+	dial_close(&f->dial);
+	f->ready = false;
+	f->due_us = clock_mono_us() + (int64_t)wait_ms * 1000;
+	if (f->first)
+		f->first->asked = f->first->have;
+}
+
+static void retry(struct fetch *f, const char *why)
+{
+	uint32_t high = f->pause_ms > f->set.retry_max_ms / 3 ? f->set.retry_max_ms : f->pause_ms * 3;
+	f->key = (f->key + 1) % f->set.n_controller_keys;
+	f->pause_ms = dial_random_ms(f->set.retry_min_ms, high);
+	log_debug("blobs at %s: %s: next attempt in %u ms", f->set.endpoint, why, f->pause_ms);
+	hang_up(f, f->pause_ms);
+}
+
+static void ask(struct fetch *f)
+{
+	struct want *w = f->first;
+	if (!w || !f->ready || w->asked != w->have)
+		return;
+	struct msg m = {.type = MSG_FETCH,
+	                .fetch = {.first = w->have, .count = w->of - w->have < LIMIT_CHUNK_CREDIT ? w->of - w->have : LIMIT_CHUNK_CREDIT}};
+	memcpy(m.fetch.hash, w->hash, DIGEST_SIZE);
+	f->heard_us = clock_mono_us();
+	if (dial_send(&f->dial, (struct link_header){0}, &m) == FRAME_SENT)
+		w->asked = w->have + m.fetch.count;
+	else
+		retry(f, "the request could not be sent");
+}
+
+static void finish(struct fetch *f, bool ok, const char *why)
+{
+	struct want *w = f->first;
+	f->first = w->next;
+	buf_done(&w->data);
+	malloc_trim(0); /* a release may have been large, and the agent stays for months */
+	f->done(f->arg, w->hash, ok, why);
+	free(w);
+}
+
+/* A wrong answer is the controller's, not the network's: after some of them the wish ends. The bytes so far are not believed either. */
+static void bad_answer(struct fetch *f, const char *why)
+{
+	struct want *w = f->first;
+	buf_done(&w->data);
+	w->have = w->asked = 0;
+	if (++w->bad >= BAD_MAX) {
+		log_warn("blob from %s refused: %s", f->set.endpoint, why);
+		hang_up(f, 0);
+		finish(f, false, why);
+	} else {
+		hang_up(f, BAD_PAUSE_MS);
+	}
+}
+
+static void store(struct fetch *f)
+{
+	struct want *w = f->first;
+	uint8_t hash[DIGEST_SIZE];
+	struct err e = ERR_INIT;
+	digest_sha256(buf_bytes(&w->data), hash);
+	if (memcmp(hash, w->hash, DIGEST_SIZE) != 0) {
+		bad_answer(f, "the bytes do not have the hash that was asked for");
+		return;
+	}
+	if (blobs_put(f->set.dir, buf_bytes(&w->data), hash, &e) != 0) {
+		log_error("blob cannot be kept: %s", e.msg);
+		bad_answer(f, e.msg);
+		return;
+	}
+	finish(f, true, "");
+	ask(f);
+}
+
+static const char *check_chunk(const struct want *w, const struct msg_chunk *c, size_t size)
+{
+	uint64_t expected = c->index + 1 < w->of ? LIMIT_CHUNK : w->size - (uint64_t)(w->of - 1) * LIMIT_CHUNK;
+	if (c->of != w->of)
+		return "the blob has another size than the offer said";
+	if (c->index != w->have || c->index >= w->asked)
+		return "a chunk that was not asked for";
+	return size == expected ? NULL : "a chunk of a wrong size";
+}
+
+static void on_chunk(struct fetch *f, const struct frame *frame, const struct msg_chunk *c)
+{
+	struct want *w = f->first;
+	if (!w || memcmp(c->hash, w->hash, DIGEST_SIZE) != 0)
+		return; /* of a wish that ended */
+	const char *wrong = check_chunk(w, c, frame->raw.n);
+	if (wrong) {
+		bad_answer(f, wrong);
+		return;
+	}
+	buf_add(&w->data, frame->raw.p, frame->raw.n);
+	w->have++;
+	f->heard_us = clock_mono_us();
+	f->pause_ms = f->set.retry_min_ms;
+	if (w->have == w->of)
+		store(f);
+	else
+		ask(f);
+}
+
+static void on_frame(void *arg, enum frame_result r, const struct frame *frame, const char *why)
+{
+	struct fetch *f = arg;
+	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_MESSAGE);
+	struct msg m;
+	struct err e = ERR_INIT;
+	enum msg_type type = (enum msg_type)frame->header.type;
+	if (r != FRAME_OK)
+		retry(f, why);
+	else if (!link_allowed(SOCKET_BLOB, LINK_CONTROLLER, LINK_READY, type) || type == MSG_PUT_ACK)
+		retry(f, "it sent a message that agents do not take here");
+	else if (msg_decode(type, frame->body, a, &m, &e) != 0)
+		retry(f, e.msg);
+	else if (type == MSG_CHUNK)
+		on_chunk(f, frame, &m.chunk);
+	else if (f->first && memcmp(m.nak.hash, f->first->hash, DIGEST_SIZE) == 0)
+		bad_answer(f, m.nak.message);
+}
+
+static void on_event(void *arg, enum monitor_event event)
+{
+	struct fetch *f = arg;
+	if (event == MONITOR_READY) {
+		f->ready = true;
+		ask(f);
+	} else if (event != MONITOR_NONE) {
+		retry(f, event == MONITOR_REFUSED ? "it refused our key" : event == MONITOR_LOST ? "the connection was lost" : "it cannot be reached");
+	}
+}
+
+static int on_timer(zloop_t *loop, int id, void *arg)
+{
+	(void)loop, (void)id;
+	struct fetch *f = arg;
+	struct dial_handler handler = {.frame = on_frame, .event = on_event, .arg = f};
+	struct err e = ERR_INIT;
+	int64_t now_us = clock_mono_us();
+	int64_t quiet_ms = (now_us - f->heard_us) / 1000;
+	if (f->dial.socket) {
+		if (f->first ? quiet_ms > SILENT_MS : quiet_ms > IDLE_MS) {
+			if (f->first)
+				retry(f, "no chunk came");
+			else
+				hang_up(f, 0);
+		}
+	} else if (f->first && now_us >= f->due_us) {
+		f->heard_us = now_us;
+		if (dial_open(&f->dial, f->loop, LINK_BLOB_DEALER, f->set.key, f->set.controller_keys[f->key], f->set.endpoint, &handler, &e) != 0)
+			retry(f, e.msg);
+	}
+	return 0;
+}
+
+struct fetch *fetch_new(zloop_t *loop, const struct fetch_settings *s, fetch_done_fn *done, void *arg)
+{
+	struct fetch *f = mem_alloc(sizeof *f);
+	f->loop = loop;
+	f->set = *s;
+	f->done = done;
+	f->arg = arg;
+	f->pause_ms = s->retry_min_ms;
+	f->timer = zloop_timer(loop, TICK_MS, 0, on_timer, f);
+	return f;
+}
+
+void fetch_destroy(struct fetch **fp)
+{
+	struct fetch *f = *fp;
+	if (!f)
+		return;
+	zloop_timer_end(f->loop, f->timer);
+	dial_close(&f->dial);
+	while (f->first) {
+		struct want *w = f->first;
+		f->first = w->next;
+		buf_done(&w->data);
+		free(w);
+	}
+	free(f);
+	*fp = NULL;
+}
+
+void fetch_want(struct fetch *f, const uint8_t hash[DIGEST_SIZE], uint64_t size)
+{
+	struct want **at = &f->first;
+	for (; *at; at = &(*at)->next)
+		if (memcmp((*at)->hash, hash, DIGEST_SIZE) == 0)
+			return;
+	struct want *w = *at = mem_alloc(sizeof *w);
+	memcpy(w->hash, hash, DIGEST_SIZE);
+	w->size = size;
+	w->of = (uint32_t)((size + LIMIT_CHUNK - 1) / LIMIT_CHUNK);
+	if (f->first == w)
+		ask(f);
+	on_timer(f->loop, 0, f);
+}

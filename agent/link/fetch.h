@@ -1,0 +1,29 @@
+/* Pulls blobs by hash from the controller's blob socket into data_dir/blobs: one at a time, a few chunks of credit, resumed where a connection broke, never more bytes than
+ * the offer said, kept only when the hash is right. It lives in the loop's thread. */
+#ifndef AGENT_LINK_FETCH_H
+#define AGENT_LINK_FETCH_H
+
+#include <czmq.h>
+
+#include "common/base/bytes.h"
+#include "common/link/curve.h"
+
+struct fetch_settings { /* borrowed */
+	const char *endpoint;
+	const char **controller_keys;
+	size_t n_controller_keys;
+	const struct curve_key *key;
+	const char *dir;
+	uint32_t retry_min_ms, retry_max_ms;
+};
+
+/* ok false: the controller has no such blob, or sent other bytes, three times; `why` is for people. */
+typedef void fetch_done_fn(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, const char *why);
+
+struct fetch;
+struct fetch *fetch_new(zloop_t *loop, const struct fetch_settings *s, fetch_done_fn *done, void *arg);
+void fetch_destroy(struct fetch **f);
+/* Asks for a blob; a second wish for the same hash joins the first. A blob that is there already is not asked for: check blobs_has first. */
+void fetch_want(struct fetch *f, const uint8_t hash[DIGEST_SIZE], uint64_t size);
+
+#endif

@@ -1,0 +1,53 @@
+/* The agent's conversation with the controller: connect, HELLO, WELCOME, targets, heartbeats, reports from the outbox, and again from the start when it breaks. It never
+ * gives up and never unlearns whom it trusts. It lives in the loop's thread and calls back from there.
+ *
+ *   WAITING --due--> CONNECTING --handshake--> GREETING --WELCOME--> UP
+ *      ^                 |                        |                  |
+ *      +-----------------+--- failure, DENY, RETRY_AFTER, silence ---+
+ */
+#ifndef AGENT_LINK_UPLINK_H
+#define AGENT_LINK_UPLINK_H
+
+#include <czmq.h>
+
+#include "agent/journal/journal.h"
+#include "common/crypto/sign.h"
+#include "common/link/curve.h"
+#include "common/wire/link.h"
+
+struct uplink_settings { /* all borrowed for the uplink's life */
+	const char *agent, *agent_version;
+	const char *endpoint;
+	const char **controller_keys; /* Z85; tried in their order */
+	size_t n_controller_keys;
+	const struct curve_key *key;
+	const struct sign_key *report_key;
+	struct bytes certificate;
+	uint64_t trust_version;
+	const struct target **targets;
+	size_t n_targets;
+	uint32_t retry_min_ms, retry_max_ms; /* bounds of the pause between attempts */
+};
+
+struct uplink_handler {
+	void (*up)(void *arg, const struct msg_welcome *w);
+	void (*down)(void *arg, const char *why);
+	void (*message)(void *arg, const struct msg *m); /* OFFER, RECALL, STOP, SURVEY; gone after the call */
+	void (*load)(void *arg, struct msg_heartbeat *ret); /* fills running and queued */
+	void *arg;
+};
+
+struct uplink;
+int uplink_new(zloop_t *loop, struct journal *j, const struct uplink_settings *s, const struct uplink_handler *h, struct uplink **ret,
+               struct err *e) MUST_CHECK;
+void uplink_destroy(struct uplink **u); /* says BYE when it is up */
+bool uplink_is_up(const struct uplink *u);
+/* False when it could not be sent now: the caller's state decides what happens on the next `up`. */
+bool uplink_send(struct uplink *u, const struct msg *m);
+/* The outbox has more. */
+void uplink_kick(struct uplink *u);
+/* Sends again what was not acknowledged yet. */
+void uplink_resend(struct uplink *u);
+uint32_t uplink_max_epoch(const struct uplink *u);
+
+#endif
