@@ -1,0 +1,326 @@
+/* The splitter: tokens in, statements out. A statement ends at a ';' that no body holds, and at the chosen delimiter. Comments around a statement
+ * are no part of it; comments inside stay unless they are to be stripped. */
+#include "common/sql/split.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/sql/classify.h"
+#include "common/sql/compound.h"
+#include "common/sql/delimiter.h"
+#include "common/sql/lex.h"
+
+struct splitter {
+	enum dialect dialect;
+	bool split, strip, client_lines; /* client_lines: DELIMITER lines are obeyed */
+	split_fn *fn;
+	void *arg;
+	struct lexer lex;
+	struct delimiter stop;
+	struct compound compound;
+	/* The piece so far. */
+	const uint8_t *first, *last; /* of the kept text; last: behind its end, first NULL: nothing yet */
+	const uint8_t *solid; /* behind the last token that is no ';' */
+	const uint8_t *kept_from; /* stripping: where the text not yet copied begins */
+	uint32_t line;
+	bool has_code, stripped, comment_between, line_break_between;
+	bool split_in_versioned; /* a ';' that would end the statement stands in a versioned comment */
+	bool copy, copy_from; /* PostgreSQL: COPY; the word before was its FROM */
+	struct buf text;
+};
+
+static void splitter_done(struct splitter *s)
+{
+	buf_done(&s->text);
+}
+
+static void piece_reset(struct splitter *s)
+{
+	compound_reset(&s->compound, s->dialect);
+	s->first = s->last = s->solid = s->kept_from = NULL;
+	s->has_code = s->stripped = s->comment_between = s->line_break_between = false;
+	s->split_in_versioned = s->copy = s->copy_from = false;
+	buf_clear(&s->text);
+}
+
+static int fail(const struct token *t, const char *what, struct err *e)
+{
+	return err_set(e, ERR_PARSE, "line %" PRIu32 ": %s", t->line, what);
+}
+
+static int fail_lexer(const struct splitter *s, const struct token *t, struct err *e)
+{
+	const struct lexer *l = &s->lex;
+	return err_set(e, ERR_PARSE, "line %" PRIu32 ": %s%s%.*s: %s", t->line, l->what, l->snippet.n ? " " : "", (int)l->snippet.n,
+	               (const char *)l->snippet.p, l->fix);
+}
+
+static bool is_space(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* The text of the piece that ends at `end`. */
+static struct bytes piece_text(struct splitter *s)
+{
+	const uint8_t *end = s->solid ? s->solid : s->last;
+	if (!s->stripped)
+		return bytes_of(s->first, (size_t)(end - s->first));
+	if (end > s->kept_from)
+		buf_add(&s->text, s->kept_from, (size_t)(end - s->kept_from));
+	struct bytes b = buf_bytes(&s->text);
+	while (b.n && is_space(b.p[b.n - 1]))
+		b.n--;
+	return b;
+}
+
+static int piece_end(struct splitter *s, struct err *e)
+{
+	const char *missing = compound_missing(&s->compound);
+	if (missing && s->has_code)
+		return err_set(e, ERR_PARSE, "line %" PRIu32 ": %s", s->compound.line, missing);
+	int rc = 0;
+	if (s->has_code) {
+		struct piece p = {.sql = piece_text(s), .line = s->line};
+		rc = s->fn(s->arg, &p, e);
+	}
+	piece_reset(s);
+	return rc;
+}
+
+/* Text that stays, code or not, joins the piece. When comments stood before it, they and the white space around them become one blank or line break. */
+static void piece_keep(struct splitter *s, const struct token *t)
+{
+	if (!s->first) {
+		s->first = s->kept_from = t->text.p;
+		s->line = t->line;
+	} else if (s->comment_between && s->strip) {
+		if (s->last > s->kept_from)
+			buf_add(&s->text, s->kept_from, (size_t)(s->last - s->kept_from));
+		buf_addc(&s->text, s->line_break_between ? '\n' : ' ');
+		s->kept_from = t->text.p;
+		s->stripped = true;
+	}
+	s->comment_between = s->line_break_between = false;
+	s->last = t->text.p + t->text.n;
+	if (t->kind != TOKEN_SEMICOLON)
+		s->solid = s->last;
+}
+
+static void note_gap(struct splitter *s, const struct token *t)
+{
+	if (t->kind == TOKEN_COMMENT)
+		s->comment_between = true;
+	if (memchr(t->text.p, '\n', t->text.n))
+		s->line_break_between = true;
+}
+
+/* COPY ... FROM stdin: its data lines follow in the script, which only psql can send. */
+static int check_copy(struct splitter *s, const struct token *t, struct err *e)
+{
+	if (s->dialect != DIALECT_POSTGRESQL)
+		return 0;
+	if (s->compound.tokens == 0)
+		s->copy = token_is_word(t, "COPY");
+	if (s->copy && s->copy_from && token_is_word(t, "STDIN"))
+		return fail(t, "COPY FROM stdin: its data lines need psql, write INSERT statements", e);
+	s->copy_from = s->copy && s->compound.parens == 0 && token_is_word(t, "FROM");
+	return 0;
+}
+
+/* A line of the sqlite3 shell, such as ".read x.sql". */
+static int check_first(struct splitter *s, const struct token *t, struct err *e)
+{
+	if (s->dialect == DIALECT_SQLITE && token_is_symbol(t, '.'))
+		return fail(t, "sqlite3 shell command: the shell does not run here, write it as SQL or take it out", e);
+	if (s->dialect == DIALECT_MARIADB && token_is_word(t, "SOURCE"))
+		return fail(t, "client command source: the mariadb client does not run here, put the file's statements here", e);
+	return 0;
+}
+
+static int take_code(struct splitter *s, const struct token *t, struct err *e)
+{
+	if (s->split_in_versioned)
+		return fail(t, "two statements around a ';' in a versioned comment: write them apart", e);
+	if ((!s->has_code && check_first(s, t, e)) || check_copy(s, t, e))
+		return -1;
+	piece_keep(s, t);
+	s->has_code = true;
+	compound_feed(&s->compound, t);
+	if (s->compound.too_deep)
+		return fail(t, compound_missing(&s->compound), e);
+	return 0;
+}
+
+static int take_semicolon(struct splitter *s, const struct token *t, struct err *e)
+{
+	if (compound_inside(&s->compound))
+		return take_code(s, t, e);
+	if (s->lex.versioned) {
+		s->split_in_versioned = s->has_code;
+		return 0;
+	}
+	if (s->split)
+		return piece_end(s, e);
+	if (s->has_code) {
+		piece_keep(s, t);
+		compound_reset(&s->compound, s->dialect);
+	}
+	return 0;
+}
+
+static bool starts_line(const struct splitter *s, const struct token *t)
+{
+	const uint8_t *p = t->text.p;
+	while (p > s->lex.in.p && (p[-1] == ' ' || p[-1] == '\t'))
+		p--;
+	return p == s->lex.in.p || p[-1] == '\n';
+}
+
+static struct bytes first_argument(struct bytes line)
+{
+	while (line.n && is_space(*line.p)) {
+		line.p++;
+		line.n--;
+	}
+	size_t n = 0;
+	while (n < line.n && !is_space(line.p[n]))
+		n++;
+	line.n = n;
+	if (n >= 2 && (line.p[0] == '\'' || line.p[0] == '"') && line.p[n - 1] == line.p[0])
+		return bytes_of(line.p + 1, n - 2);
+	return line;
+}
+
+static bool rest_is_semicolon(const struct splitter *s)
+{
+	struct lexer ahead = s->lex;
+	return bytes_equal(first_argument(lex_take_line(&ahead)), bytes_of_str(";"));
+}
+
+/* A DELIMITER line of the mariadb client: where a statement may begin; and, in the middle of one that a chosen delimiter should have ended, the line that goes back
+ * to ';', which the client takes as its end. Anywhere else the word is an identifier. */
+static bool is_delimiter_line(const struct splitter *s, const struct token *t)
+{
+	if (s->dialect != DIALECT_MARIADB || !token_is_word(t, "DELIMITER"))
+		return false;
+	return !s->has_code || (s->lex.stop && starts_line(s, t) && rest_is_semicolon(s));
+}
+
+static int take_delimiter_line(struct splitter *s, const struct token *t, struct err *e)
+{
+	if (!s->client_lines)
+		return fail(t, "DELIMITER line in text that is not split: take it out, or split statements", e);
+	if (piece_end(s, e))
+		return -1;
+	struct bytes to = first_argument(lex_take_line(&s->lex));
+	s->lex.stop = NULL;
+	if (to.n == 0)
+		return fail(t, "DELIMITER without an argument: write the new delimiter after it, such as DELIMITER //", e);
+	if (memchr(to.p, '\\', to.n))
+		return fail(t, "DELIMITER with a backslash: choose another, such as DELIMITER //", e);
+	if (bytes_equal(to, bytes_of_str(";")))
+		return 0;
+	if (delimiter_plain(to, &s->stop, e))
+		return err_wrap(e, "line %" PRIu32, t->line);
+	s->lex.stop = &s->stop;
+	return 0;
+}
+
+static int take_token(struct splitter *s, const struct token *t, struct err *e)
+{
+	switch (t->kind) {
+	case TOKEN_SPACE:
+	case TOKEN_COMMENT:
+		note_gap(s, t);
+		return 0;
+	case TOKEN_HINT:
+	case TOKEN_VERSIONED:
+		piece_keep(s, t);
+		return 0;
+	case TOKEN_BAD:
+		return fail_lexer(s, t, e);
+	case TOKEN_SEMICOLON:
+		return take_semicolon(s, t, e);
+	case TOKEN_DELIMITER:
+		if (s->lex.versioned)
+			return fail(t, "delimiter inside a versioned comment: close the comment with */ first", e);
+		return piece_end(s, e);
+	case TOKEN_WORD:
+		if (is_delimiter_line(s, t))
+			return take_delimiter_line(s, t, e);
+		return take_code(s, t, e);
+	case TOKEN_QUOTED:
+	case TOKEN_STRING:
+	case TOKEN_NUMBER:
+	case TOKEN_SYMBOL:
+		return take_code(s, t, e);
+	}
+	return err_set(e, ERR_INTERNAL, "token of kind %d", (int)t->kind);
+}
+
+/* NUL bytes and broken UTF-8, by line. */
+static int check_bytes(struct bytes text, uint32_t line, struct err *e)
+{
+	if (bytes_is_utf8(text) && !bytes_has_nul(text))
+		return 0;
+	for (size_t at = 0; at < text.n; line++) {
+		const uint8_t *end = memchr(text.p + at, '\n', text.n - at);
+		size_t n = end ? (size_t)(end - text.p) + 1 - at : text.n - at;
+		if (bytes_has_nul(bytes_of(text.p + at, n)))
+			return err_set(e, ERR_PARSE, "line %" PRIu32 ": NUL byte: take it out, or save the file as UTF-8 if it is UTF-16", line);
+		if (!bytes_is_utf8(bytes_of(text.p + at, n)))
+			return err_set(e, ERR_PARSE, "line %" PRIu32 ": invalid UTF-8: save the file as UTF-8", line);
+		at += n;
+	}
+	return 0;
+}
+
+static int splitter_run(struct splitter *s, struct bytes text, uint32_t first_line, struct err *e)
+{
+	static const uint8_t bom[] = {0xEF, 0xBB, 0xBF};
+	if (check_bytes(text, first_line, e))
+		return -1;
+	if (text.n >= sizeof bom && memcmp(text.p, bom, sizeof bom) == 0)
+		text = bytes_of(text.p + sizeof bom, text.n - sizeof bom);
+	const struct delimiter *stop = s->lex.stop;
+	lex_init(&s->lex, s->dialect, text, first_line);
+	s->lex.stop = stop;
+	piece_reset(s);
+	struct token t;
+	while (lex_next(&s->lex, &t))
+		if (take_token(s, &t, e))
+			return -1;
+	return piece_end(s, e);
+}
+
+int sql_split(enum dialect d, struct bytes script, const struct split_options *o, split_fn *fn, void *arg, struct err *e)
+{
+	static const struct split_options defaults = {.split = true, .first_line = 1};
+	if (!o)
+		o = &defaults;
+	AUTO(splitter_done)
+	struct splitter s = {.dialect = d, .split = o->split, .strip = o->strip_comments, .client_lines = o->split, .fn = fn, .arg = arg};
+	if (o->split && o->delimiter && strcmp(o->delimiter, ";") != 0) {
+		if (delimiter_compile(o->delimiter, &s.stop, e))
+			return -1;
+		s.lex.stop = &s.stop;
+	}
+	return splitter_run(&s, script, o->first_line ? o->first_line : 1, e);
+}
+
+static int count_piece(void *arg, const struct piece *p, struct err *e)
+{
+	size_t *n = arg;
+	(void)p;
+	return ++*n > 1 ? err_set(e, ERR_PARSE, "more than one statement") : 0;
+}
+
+bool sql_is_single(enum dialect d, struct bytes statement)
+{
+	size_t n = 0;
+	struct err e = ERR_INIT;
+	AUTO(splitter_done) struct splitter s = {.dialect = d, .split = true, .fn = count_piece, .arg = &n};
+	return splitter_run(&s, statement, 1, &e) == 0 && n == 1;
+}
