@@ -24,6 +24,7 @@ struct verify_facts {
 struct verified { /* decoded from exactly the bytes that were verified; in the arena */
 	struct release release;
 	struct order order;
+	enum direction direction; /* of the offer, allowed by the order */
 	const char **approvers; /* owners of the keys that count */
 	size_t n_approvers;
 };

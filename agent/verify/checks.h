@@ -1,0 +1,44 @@
+/* The checks by code, name and what to do: the one list that refusals, reports and the manual share. */
+#ifndef AGENT_VERIFY_CHECKS_H
+#define AGENT_VERIFY_CHECKS_H
+
+#include "common/base/err.h"
+
+enum check_code {
+	CHECK_NONE,
+	C1_EPOCH,
+	C2_SITE_POLICY,
+	C3_TRUST,
+	C4_FRESHNESS,
+	C5_CLOCK,
+	C6_RELEASE_SIGNATURES,
+	C7_RELEASE,
+	C8_SEQUENCE,
+	C9_APPROVALS,
+	C10_TARGET,
+	C11_ORDER,
+	C12_WAVE_GATE,
+	C13_DATABASE,
+	C14_ENGINE,
+	C15_LOCK,
+	C16_LEDGER,
+	C17_SCHEMA_BEFORE,
+	C18_CONTENT,
+	C19_STATEMENT,
+	C20_CLASS,
+	C21_TIMEOUTS,
+	C22_INTENT,
+	C23_VALIDATIONS,
+	C24_SCHEMA_AFTER,
+	C25_LEDGER_CHAIN,
+	C26_REPORT,
+	CHECK_COUNT
+};
+
+const char *check_title(enum check_code c); /* "C9 approvals"; static storage */
+const char *check_what_to_do(enum check_code c);
+
+/* Ends a refusal: sets *ret_check to the title, adds what to do to the message, and leaves ERR_POLICY as it is and makes any other code ERR_SIGNATURE. Returns -1. */
+int check_refuse(enum check_code c, const char **ret_check, struct err *e);
+
+#endif

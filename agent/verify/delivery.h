@@ -1,0 +1,36 @@
+/* Inside of verify_delivery, shared by its files alone. */
+#ifndef AGENT_VERIFY_DELIVERY_H
+#define AGENT_VERIFY_DELIVERY_H
+
+#include "agent/verify/verify.h"
+#include "common/wire/limits.h"
+
+/* An approver's key with the approval that it signed, both checked against the order's bytes. */
+struct vote {
+	const struct trust_key *key;
+	struct approval approval;
+};
+
+#define VOTES_MAX (LIMIT_APPROVALS * ENVELOPE_SIGNATURES_MAX)
+
+struct delivery {
+	const struct verify_facts *f;
+	struct arena *a;
+	struct envelope release_envelope;
+	struct dossier dossier;
+	uint8_t order_digest[DIGEST_SIZE]; /* of the bytes in the dossier, before they are decoded */
+	const struct trust_role *role; /* approver/<environment of the local target> */
+	struct vote votes[VOTES_MAX];
+	size_t n_votes;
+	struct buf not_counted; /* for the message: "; not counted: ..." */
+	struct verified v;
+};
+
+/* Two halves, with the decoding of the order between them: who approved exactly these order bytes, and did they name its exact number of targets? */
+int approvals_collect(struct delivery *d, struct err *e) MUST_CHECK;
+int approvals_check_counts(struct delivery *d, struct err *e) MUST_CHECK;
+
+/* May the changeset's dbms attribute leave the engine out? "postgresql, !mariadb", "all", "none"; NULL: no. */
+bool dbms_allows(const char *dbms, const char *engine);
+
+#endif

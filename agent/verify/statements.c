@@ -1,0 +1,105 @@
+/* C19, C20: the agent reads every statement with its own lexer and believes the manifest's class only when it comes to the same. */
+#include "agent/verify/checks.h"
+#include "agent/verify/verify.h"
+#include "common/sql/classify.h"
+
+struct place {
+	const struct changeset *changeset;
+	const char *what; /* "step 2", "rollback step 1", "validation rows-kept" */
+	uint32_t line;
+};
+
+static int check_single(enum dialect d, struct bytes sql, const struct place *p, struct err *e)
+{
+	if (sql_is_single(d, sql))
+		return 0;
+	return err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: the text is not exactly one statement", p->changeset->file, (unsigned)p->line,
+	               p->changeset->id, p->what);
+}
+
+static int check_statement(enum dialect d, enum step_class class, struct bytes sql, const struct place *p, const char **ret_check, struct err *e)
+{
+	struct sql_class c;
+	if (check_single(d, sql, p, e) != 0)
+		return check_refuse(C19_STATEMENT, ret_check, e);
+	sql_classify(d, sql, &c);
+	if (c.kind == SQL_TRANSACTION) {
+		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s would end or open a transaction, which is Rollcall's own", p->changeset->file,
+		        (unsigned)p->line, p->changeset->id, p->what, c.verb);
+		return check_refuse(C19_STATEMENT, ret_check, e);
+	}
+	if (c.class == STEP_X) {
+		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s: %s", p->changeset->file, (unsigned)p->line, p->changeset->id, p->what, c.verb,
+		        c.why ? c.why : "it can neither be undone nor be resumed");
+		return check_refuse(C20_CLASS, ret_check, e);
+	}
+	if (c.class != class) {
+		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: the release says class %s, and %s is of class %s", p->changeset->file, (unsigned)p->line,
+		        p->changeset->id, p->what, step_class_name(class), c.verb, step_class_name(c.class));
+		return check_refuse(C20_CLASS, ret_check, e);
+	}
+	return 0;
+}
+
+static int check_steps(enum dialect d, const struct changeset *c, const char *word, const struct step *steps, size_t n, const char **ret_check,
+                       struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		char what[64];
+		snprintf(what, sizeof what, "%s %zu", word, i + 1);
+		for (size_t k = 0; k < steps[i].n_statements; k++) {
+			const struct place p = {c, what, steps[i].statements[k].line};
+			if (check_statement(d, steps[i].class, steps[i].statements[k].sql, &p, ret_check, e) != 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* Preconditions and validations ask: they run outside the steps, where a change would be nobody's. */
+static int check_question(enum dialect d, struct bytes sql, const struct place *p, const char **ret_check, struct err *e)
+{
+	struct sql_class c;
+	if (check_single(d, sql, p, e) != 0)
+		return check_refuse(C19_STATEMENT, ret_check, e);
+	sql_classify(d, sql, &c);
+	if (c.kind == SQL_QUERY || c.kind == SQL_OTHER)
+		return 0;
+	err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s is not a question: only a statement that reads may stand here", p->changeset->file,
+	        (unsigned)p->line, p->changeset->id, p->what, c.verb);
+	return check_refuse(C19_STATEMENT, ret_check, e);
+}
+
+static int check_questions(enum dialect d, const struct changeset *c, const char **ret_check, struct err *e)
+{
+	for (size_t i = 0; i < c->n_preconditions; i++) {
+		const struct place p = {c, "precondition", c->preconditions[i].line};
+		if (c->preconditions[i].kind == CHECK_SQL && check_question(d, c->preconditions[i].sql, &p, ret_check, e) != 0)
+			return -1;
+	}
+	for (size_t i = 0; i < c->n_validations; i++) {
+		const struct place p = {c, "validation", c->validations[i].line};
+		if (check_question(d, c->validations[i].sql, &p, ret_check, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int verify_statements(const struct release *r, const char *engine, const char **ret_check, struct err *e)
+{
+	enum dialect d;
+	if (!dialect_parse(engine, &d)) {
+		err_set(e, ERR_POLICY, "engine %s is unknown", engine);
+		return check_refuse(C14_ENGINE, ret_check, e);
+	}
+	for (size_t i = 0; i < r->n_changesets; i++) {
+		const struct changeset *c = &r->changesets[i];
+		const struct body *b = changeset_body(c, engine);
+		if (!b)
+			continue;
+		if (check_questions(d, c, ret_check, e) != 0 || check_steps(d, c, "step", b->steps, b->n_steps, ret_check, e) != 0 ||
+		    check_steps(d, c, "rollback step", b->rollback, b->n_rollback, ret_check, e) != 0)
+			return -1;
+	}
+	return 0;
+}
