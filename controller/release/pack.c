@@ -1,0 +1,199 @@
+/* Grouping: consecutive statements of class T form one step, which is one transaction; every other statement is a step of its own; runInTransaction:false makes each statement
+ * a step. On MariaDB DDL is class N, so that only rows' changes group there. */
+#include "controller/release/pack.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "common/crypto/digest.h"
+#include "common/sql/split.h"
+#include "common/wire/limits.h"
+
+#define COMMENT_MAX ((size_t)16 * 1024)
+#define PATH_SIZE   255
+
+struct packer {
+	const struct project *project;
+	const struct parsed_set *parsed;
+	struct change_set *set;
+	struct arena *a;
+	size_t statements;
+	bool over_limit;
+};
+
+static bool joins(const struct parsed_statement *s, const struct step *last, bool run_in_transaction)
+{
+	return run_in_transaction && last && last->class == STEP_T && s->c.class == STEP_T;
+}
+
+/* At most as many steps as statements, so that nothing here grows. */
+static struct step *group(struct packer *k, const struct parsed_script *s, bool run_in_transaction, size_t *ret_n)
+{
+	struct step *steps = arena_alloc(k->a, (s->n + 1) * sizeof *steps), *last = NULL;
+	struct statement *statements = arena_alloc(k->a, (s->n + 1) * sizeof *statements);
+	*ret_n = 0;
+	for (size_t i = 0; i < s->n; i++) {
+		statements[i] = s->list[i].s;
+		if (joins(&s->list[i], last, run_in_transaction)) {
+			last->n_statements++;
+			continue;
+		}
+		last = &steps[(*ret_n)++];
+		*last = (struct step){.class = s->list[i].c.class, .statements = &statements[i], .n_statements = 1};
+	}
+	for (size_t i = 0; i < *ret_n; i++)
+		digest_step(&steps[i], steps[i].digest);
+	k->statements += s->n;
+	return steps;
+}
+
+static void refuse_unsafe(struct packer *k, const struct parsed_script *s, enum dialect d)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct parsed_statement *p = &s->list[i];
+		if (p->c.class == STEP_X)
+			problem_add(&k->set->problems, s->file, p->s.line, p->c.why ? p->c.why : "rewrite it as statements that are",
+			            "%s is neither transactional nor atomic on %s", *p->c.verb ? p->c.verb : "this statement", dialect_name(d));
+	}
+}
+
+static void pack_body(struct packer *k, const struct parsed_change *p, enum dialect d, struct body *b)
+{
+	const struct change *c = p->change;
+	*b = (struct body){.engine = dialect_name(d), .has_rollback = change_has_rollback(c, d)};
+	b->steps = group(k, &p->forward[d], c->run_in_transaction, &b->n_steps);
+	b->rollback = group(k, &p->rollback[d], c->run_in_transaction, &b->n_rollback);
+	refuse_unsafe(k, &p->forward[d], d);
+	refuse_unsafe(k, &p->rollback[d], d);
+}
+
+static void check_sizes(struct packer *k, const struct change *c)
+{
+	if (strlen(c->id) > 2 * 255 || strlen(c->file) > PATH_SIZE)
+		problem_add(&k->set->problems, c->file, c->line, "use shorter names", "the id or the path of the changeset is longer than 255 characters");
+	if ((c->comment && strlen(c->comment) > COMMENT_MAX) || (c->context && strlen(c->context) > COMMENT_MAX) ||
+	    (c->labels && strlen(c->labels) > COMMENT_MAX))
+		problem_add(&k->set->problems, c->file, c->line, "make it shorter", "comment, context or labels are longer than 16 KiB");
+	if (c->n_preconditions > 1000 || c->n_validations > 1000)
+		problem_add(&k->set->problems, c->file, c->line, "make several changesets of it", "more than 1000 preconditions or validations");
+}
+
+static void pack_change(struct packer *k, const struct parsed_change *p, struct changeset *ret)
+{
+	const struct change *c = p->change;
+	*ret = (struct changeset){
+	    .id = c->id,
+	    .author = c->author,
+	    .name = c->name,
+	    .file = c->file,
+	    .line = c->line,
+	    .comment = c->comment,
+	    .context = c->context,
+	    .labels = c->labels,
+	    .dbms = c->dbms,
+	    .run_on_change = c->run_on_change,
+	    .run_always = c->run_always,
+	    .ignore_failure = c->ignore_failure,
+	    .on_fail = c->on_fail,
+	    .on_error = c->on_error,
+	    .on_fail_message = c->on_fail_message,
+	    .on_error_message = c->on_error_message,
+	    .preconditions = c->preconditions,
+	    .n_preconditions = c->n_preconditions,
+	    .validations = c->validations,
+	    .n_validations = c->n_validations,
+	    .accepted_digests = c->accepted,
+	    .n_accepted_digests = c->n_accepted,
+	};
+	ret->bodies = arena_alloc(k->a, DIALECT_COUNT * sizeof *ret->bodies);
+	for (enum dialect d = 0; d < DIALECT_COUNT; d++)
+		if (change_forward(c, d))
+			pack_body(k, p, d, &ret->bodies[ret->n_bodies++]);
+	check_sizes(k, c);
+}
+
+static struct changeset *find_packed(struct release *r, const char *id)
+{
+	for (size_t i = 0; i < r->n_changesets; i++)
+		if (str_eq(r->changesets[i].id, id))
+			return &r->changesets[i];
+	return NULL;
+}
+
+/* The way back is the other changeset's way forward. */
+static void resolve_rollback(struct packer *k, const struct change *c, struct changeset *packed, struct release *r)
+{
+	const struct changeset *other = find_packed(r, c->rollback_id);
+	if (!other) {
+		problem_add(&k->set->problems, c->file, c->rollback_line, "correct the id, or write the SQL",
+		            "the rollback names changeset %s, which is not in the project", c->rollback_id);
+		return;
+	}
+	for (size_t i = 0; i < packed->n_bodies; i++) {
+		struct body *b = &packed->bodies[i];
+		const struct body *from = changeset_body(other, b->engine);
+		if (!from) {
+			problem_add(&k->set->problems, c->file, c->rollback_line, "write the SQL", "the rollback's changeset %s has nothing for %s",
+			            c->rollback_id, b->engine);
+			continue;
+		}
+		b->rollback = from->steps;
+		b->n_rollback = from->n_steps;
+	}
+}
+
+static void pack_changes(struct packer *k, struct release *r)
+{
+	const struct parsed_set *s = k->parsed;
+	r->changesets = arena_alloc(k->a, (s->n + 1) * sizeof *r->changesets);
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->changes[i].change->ignored)
+			pack_change(k, &s->changes[i], &r->changesets[r->n_changesets++]);
+	for (size_t i = 0, at = 0; i < s->n; i++) {
+		const struct change *c = s->changes[i].change;
+		if (c->ignored)
+			continue;
+		struct changeset *packed = &r->changesets[at++];
+		if (c->rollback_id)
+			resolve_rollback(k, c, packed, r);
+		digest_changeset(packed, packed->digest);
+		digest_changeset_normal(packed, packed->normal_digest);
+	}
+}
+
+bool release_version_is_valid(const char *s)
+{
+	size_t n = s ? strlen(s) : 0;
+	if (n == 0 || n > 64 || !isalnum((unsigned char)s[0]))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!isalnum((unsigned char)s[i]) && !strchr("._+-", s[i]))
+			return false;
+	return true;
+}
+
+void release_pack(const struct project *p, const struct parsed_set *parsed, struct change_set *set, const struct pack_options *o, struct release *ret)
+{
+	struct packer k = {.project = p, .parsed = parsed, .set = set, .a = set->arena};
+	struct release r = {
+	    .project = p->name,
+	    .version = o->version,
+	    .sequence = o->sequence,
+	    .created_at_us = o->now_us,
+	    .expires_at_us = o->now_us + (int64_t)p->valid_ms * 1000,
+	    .engines = p->ranges,
+	    .n_engines = p->n_ranges,
+	    .provenance = o->provenance,
+	    .splitter_version = SQL_SPLITTER_VERSION,
+	    .author = o->author,
+	    .pipeline = p->pipeline,
+	    .n_pipeline = p->n_pipeline,
+	};
+	pack_changes(&k, &r);
+	if (r.n_changesets > LIMIT_CHANGESETS || k.statements > LIMIT_STATEMENTS)
+		problem_add(&set->problems, PROJECT_FILE, 0, "begin a new project whose baseline is what is there",
+		            "more than %d changesets or %d statements", LIMIT_CHANGESETS, LIMIT_STATEMENTS);
+	*ret = r;
+}
