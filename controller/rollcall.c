@@ -5,6 +5,8 @@
 #include "controller/cli/commands.h"
 
 static const struct cmd *const groups[] = {
+    project_commands,
+    release_commands,
     NULL,
 };
 
