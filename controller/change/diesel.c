@@ -93,8 +93,9 @@ static void diesel_read(const struct read_options *o, const struct source_list *
 			continue;
 		bool fits = parse_path(file->name, set->arena, &f) && (str_eq(f.file, "up.sql") || str_eq(f.file, "down.sql"));
 		if (!fits) {
-			problem_add(&set->problems, file->path, 0, "name it <version>_<name>/up.sql or down.sql, or move it out of the change folder",
-			            "not the name of an up or down file");
+			problem_warn(&set->problems, file->path, 0,
+			             "name it <version>_<name>/up.sql or down.sql, or move it out of the change folder: it is passed over",
+			             "not the name of an up or down file");
 			continue;
 		}
 		bool up = str_eq(f.file, "up.sql");

@@ -47,6 +47,14 @@ bool lb_word_is(struct bytes word, const char *s); /* case ignored */
 bool lb_read_head(struct lb *lb, struct bytes rest);
 void lb_read_property(struct lb *lb, struct bytes rest);
 
+/* liquibase_text.c */
+void lb_add_sql_line(struct lb *lb, struct bytes line);
+void lb_add_rollback_line(struct lb *lb, struct bytes text);
+bool lb_is_blank(struct bytes b);
+bool lb_starts_with(struct bytes b, const char *word); /* case ignored */
+/* Turns the open changeset, if there is one, into a change of the set. `last` in its file. */
+void lb_finish_changeset(struct lb *lb, bool last);
+
 /* liquibase_check.c */
 void lb_read_preconditions(struct lb *lb, struct bytes rest);
 void lb_read_precondition(struct lb *lb, struct bytes kind, struct bytes rest);

@@ -149,142 +149,11 @@ static bool is_header(struct bytes text)
 	return rest.n >= 9 && strncasecmp((const char *)rest.p, "formatted", 9) == 0;
 }
 
-/* ---- the text of the open changeset ------------------------------------------------------------------------------------------------------------- */
-
-static void add_sql_line(struct lb *lb, struct bytes line)
-{
-	buf_add(&lb->sql, line.p, line.n);
-	buf_addc(&lb->sql, '\n');
-}
-
-/* Rollback lines may be scattered: the gaps become empty lines, so that places in the rollback stay right too. */
-static void add_rollback_line(struct lb *lb, struct bytes text)
-{
-	if (!lb->cur.rollback_line)
-		lb->cur.rollback_line = lb->rollback_last = lb->lines.line;
-	for (; lb->rollback_last < lb->lines.line; lb->rollback_last++)
-		buf_addc(&lb->rollback, '\n');
-	buf_add(&lb->rollback, text.p, text.n);
-}
-
-static bool is_blank(struct bytes b)
-{
-	return lb_trim(b).n == 0;
-}
-
-/* The text for each engine with its properties put in; engines with equal texts share one script. */
-static void add_scripts(struct lb *lb, struct script proto, struct script **list, size_t *n, size_t *cap)
-{
-	struct script *s = NULL;
-	for (enum dialect d = 0; d < DIALECT_COUNT; d++) {
-		struct bytes text;
-		if (!(lb->cur.engines & ENGINE_BIT(d)))
-			continue;
-		if (properties_expand(&lb->properties, proto.sql, lb->file->path, d, &text) != EXPAND_DONE) {
-			problem_add(lb->problems, lb->file->path, proto.line, "use smaller properties",
-			            "the text grows past 64 MiB when its properties are put in");
-			return;
-		}
-		s = *n ? *list : NULL;
-		while (s && s < *list + *n && !bytes_equal(s->sql, text))
-			s++;
-		if (!s || s == *list + *n) {
-			arena_vec_grow(lb->a, *list, *n, *cap);
-			s = *list + (*n)++;
-			*s = proto;
-			s->sql = text;
-			s->engines = 0;
-		}
-		s->engines |= ENGINE_BIT(d);
-	}
-}
-
-/* A last changeset that ends with a lone "/" is split at lone slashes, as Liquibase does. */
-static bool ends_with_slash_line(struct bytes sql)
-{
-	sql = lb_trim(sql);
-	return sql.n >= 2 && memcmp(sql.p + sql.n - 2, "\n/", 2) == 0;
-}
-
-static struct script make_script(struct lb *lb, const struct buf *text, uint32_t line, bool split, const char *delimiter)
-{
-	return (struct script){.sql = arena_bytes(lb->a, buf_bytes(text)),
-	                       .file = lb->file->path,
-	                       .line = line,
-	                       .split = split,
-	                       .strip_comments = lb->strip_comments,
-	                       .delimiter = delimiter};
-}
-
-static bool starts_with(struct bytes b, const char *word)
-{
-	return b.n >= strlen(word) && strncasecmp((const char *)b.p, word, strlen(word)) == 0;
-}
-
-/* "changeSetId:x changeSetAuthor:y": run that changeset again. */
-static void finish_rollback_by_changeset(struct lb *lb, struct bytes text)
-{
-	const char *id = NULL, *author = NULL;
-	while (text.n) {
-		struct bytes word = lb_next_word(&text);
-		if (starts_with(word, "changeSetId:"))
-			id = arena_strndup(lb->a, (const char *)word.p + 12, word.n - 12);
-		else if (starts_with(word, "changeSetAuthor:"))
-			author = arena_strndup(lb->a, (const char *)word.p + 16, word.n - 16);
-		else if (!starts_with(word, "changeSetPath:")) {
-			problem_add(lb->problems, lb->file->path, lb->cur.rollback_line, "write --rollback changeSetId:x changeSetAuthor:y and nothing else",
-			            "'%.*s' does not belong into a rollback by changeset", (int)(word.n > 60 ? 60 : word.n), (const char *)word.p);
-			return;
-		}
-	}
-	if (str_empty(id) || str_empty(author)) {
-		problem_add(lb->problems, lb->file->path, lb->cur.rollback_line, "write --rollback changeSetId:x changeSetAuthor:y",
-		            "the rollback does not name its changeset's %s", str_empty(id) ? "id" : "author");
-		return;
-	}
-	lb->cur.rollback_id = arena_printf(lb->a, "%s:%s", author, id);
-}
-
-static void finish_rollback(struct lb *lb)
-{
-	struct bytes text = lb_trim(buf_bytes(&lb->rollback));
-	if (text.n == 0) {
-		lb->cur.rollback_line = 0;
-	} else if (starts_with(text, "not required") || starts_with(text, "empty")) {
-		lb->cur.no_rollback_needed = lb->cur.engines;
-	} else if (strcasestr(buf_str(&lb->rollback), "changeSetId:")) {
-		finish_rollback_by_changeset(lb, arena_bytes(lb->a, text));
-	} else {
-		struct script s = make_script(lb, &lb->rollback, lb->cur.rollback_line, lb->rollback_split, lb->rollback_delimiter);
-		add_scripts(lb, s, &lb->cur.rollback, &lb->cur.n_rollback, &lb->cur.cap_rollback);
-	}
-}
-
-static void finish_changeset(struct lb *lb, bool last)
-{
-	if (!lb->open)
-		return;
-	lb->open = false;
-	if (is_blank(buf_bytes(&lb->sql))) {
-		problem_add(lb->problems, lb->file->path, lb->cur.line, "write the SQL after its line, or remove the changeset", "changeset %s has no SQL",
-		            lb->cur.id);
-		return;
-	}
-	if (last && !lb->delimiter && ends_with_slash_line(buf_bytes(&lb->sql)))
-		lb->delimiter = "\n/";
-	struct script s = make_script(lb, &lb->sql, lb->cur.line + 1, lb->split, lb->delimiter);
-	add_scripts(lb, s, &lb->cur.forward, &lb->cur.n_forward, &lb->cur.cap_forward);
-	finish_rollback(lb);
-	lb_finish_validations(lb);
-	arena_vec_grow(lb->a, lb->set->changes, lb->set->n, lb->set->cap);
-	lb->set->changes[lb->set->n++] = lb->cur;
-}
-
 /* ---- directives --------------------------------------------------------------------------------------------------------------------------------- */
 
 static void run_changeset(struct lb *lb, struct bytes rest)
 {
-	finish_changeset(lb, false);
+	lb_finish_changeset(lb, false);
 	buf_clear(&lb->sql);
 	buf_clear(&lb->rollback);
 	if (rest.n && !isspace(rest.p[0]))
@@ -305,7 +174,7 @@ static void run_rollback(struct lb *lb, struct bytes rest)
 	if (rest.p[0] != ' ')
 		LB_PROBLEM(lb, "put a blank after --rollback", "Liquibase reads a rollback only after a blank, not after a tab");
 	else
-		add_rollback_line(lb, bytes_of(rest.p + 1, rest.n - 1));
+		lb_add_rollback_line(lb, bytes_of(rest.p + 1, rest.n - 1));
 }
 
 static struct bytes after_colon(struct bytes rest)
@@ -414,7 +283,7 @@ static bool skip_line(struct lb *lb, struct bytes *line)
 {
 	if (!source_line(&lb->lines, line))
 		return false;
-	add_sql_line(lb, bytes_of("", 0));
+	lb_add_sql_line(lb, bytes_of("", 0));
 	return true;
 }
 
@@ -458,14 +327,14 @@ static void run_ignore_lines(struct lb *lb, struct bytes rest)
 static bool is_rollback_block(struct lb *lb, bool *ret_alone)
 {
 	struct bytes b = lb_trim(lb->line);
-	if (!starts_with(b, "/*"))
+	if (!lb_starts_with(b, "/*"))
 		return false;
 	b = lb_trim(bytes_of(b.p + 2, b.n - 2));
-	if (!starts_with(b, "liquibase"))
+	if (!lb_starts_with(b, "liquibase"))
 		return false;
 	b = lb_trim(bytes_of(b.p + 9, b.n - 9));
 	*ret_alone = b.n == 8;
-	return starts_with(b, "rollback");
+	return lb_starts_with(b, "rollback");
 }
 
 static void read_rollback_block(struct lb *lb)
@@ -475,7 +344,7 @@ static void read_rollback_block(struct lb *lb)
 	while (skip_line(lb, &line)) {
 		struct bytes b = lb_trim(line);
 		bool end = b.n >= 2 && memcmp(b.p + b.n - 2, "*/", 2) == 0;
-		add_rollback_line(lb, end ? bytes_of(b.p, b.n - 2) : line);
+		lb_add_rollback_line(lb, end ? bytes_of(b.p, b.n - 2) : line);
 		if (end)
 			return;
 	}
@@ -492,7 +361,7 @@ static bool run_line_block(struct lb *lb)
 	else if (!lb->open)
 		LB_PROBLEM(lb, "move it below its --changeset line", "a rollback outside of a changeset");
 	else {
-		add_sql_line(lb, bytes_of("", 0));
+		lb_add_sql_line(lb, bytes_of("", 0));
 		read_rollback_block(lb);
 	}
 	return true;
@@ -501,7 +370,7 @@ static bool run_line_block(struct lb *lb)
 static void run_directive(struct lb *lb, const struct directive *d, const struct comment_line *c, struct bytes rest)
 {
 	if (d->run != run_changeset)
-		add_sql_line(lb, bytes_of("", 0));
+		lb_add_sql_line(lb, bytes_of("", 0));
 	if (c->dashes == 1)
 		LB_PROBLEM(lb, arena_printf(lb->a, "write %s", *d->form ? d->form : "two dashes"), "a directive with one dash");
 	else if (c->indented && (d->run == run_ignore_lines || d->run == run_check_sum))
@@ -542,9 +411,9 @@ static bool run_line_directive(struct lb *lb)
 static void run_outside_text(struct lb *lb)
 {
 	struct bytes b = lb_trim(lb->line);
-	if (b.n == 0 || starts_with(b, "--"))
+	if (b.n == 0 || lb_starts_with(b, "--"))
 		return;
-	if (!starts_with(b, "/*")) {
+	if (!lb_starts_with(b, "/*")) {
 		if (lb->set->n == 0 || lb->set->changes[lb->set->n - 1].file != lb->file->path)
 			LB_PROBLEM(lb, "move it below a --changeset line", "SQL before the first changeset");
 		return;
@@ -560,7 +429,7 @@ static void run_outside_text(struct lb *lb)
 static bool read_header(struct lb *lb)
 {
 	static const char *const known[] = {"logicalFilePath"};
-	while (source_line(&lb->lines, &lb->line) && is_blank(lb->line))
+	while (source_line(&lb->lines, &lb->line) && lb_is_blank(lb->line))
 		;
 	struct comment_line c = take_apart(lb->line);
 	if (c.dashes != 2 || !is_header(c.text)) {
@@ -590,11 +459,11 @@ static void read_file(struct lb *lb)
 		if (run_line_directive(lb) || run_line_block(lb))
 			continue;
 		if (lb->open)
-			add_sql_line(lb, lb->line);
+			lb_add_sql_line(lb, lb->line);
 		else
 			run_outside_text(lb);
 	}
-	finish_changeset(lb, true);
+	lb_finish_changeset(lb, true);
 }
 
 /* Other changelog formats in the folder would be changes that nobody runs. */
@@ -627,7 +496,7 @@ static bool liquibase_detects(const struct source_list *l)
 		struct bytes line = {0};
 		if (!str_ends(l->files[i].name, ".sql") || !source_text(&l->files[i], a, &ignored, &lines.rest))
 			continue;
-		while (source_line(&lines, &line) && is_blank(line))
+		while (source_line(&lines, &line) && lb_is_blank(line))
 			;
 		struct comment_line c = take_apart(line);
 		return c.dashes == 2 && is_header(c.text);

@@ -6,19 +6,35 @@
 
 #define PROBLEM_TEXT_MAX 1024
 
-void problem_add(struct problems *p, const char *file, uint32_t line, const char *todo, const char *fmt, ...)
+static void add(struct problems *p, struct problem v, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
+static void add(struct problems *p, struct problem v, const char *fmt, va_list ap)
 {
 	char what[PROBLEM_TEXT_MAX];
-	va_list ap;
 	if (p->n == PROBLEMS_MAX) {
 		p->dropped++;
 		return;
 	}
-	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
-	va_end(ap);
+	v.what = arena_strdup(p->arena, what);
+	p->warnings += v.warning;
 	arena_vec_grow(p->arena, p->list, p->n, p->cap);
-	p->list[p->n++] = (struct problem){.file = file, .line = line, .what = arena_strdup(p->arena, what), .todo = todo};
+	p->list[p->n++] = v;
+}
+
+void problem_add(struct problems *p, const char *file, uint32_t line, const char *todo, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	add(p, (struct problem){.file = file, .line = line, .todo = todo}, fmt, ap);
+	va_end(ap);
+}
+
+void problem_warn(struct problems *p, const char *file, uint32_t line, const char *todo, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	add(p, (struct problem){.file = file, .line = line, .todo = todo, .warning = true}, fmt, ap);
+	va_end(ap);
 }
 
 const char *problem_text(const struct problem *p, struct arena *a)
@@ -30,9 +46,12 @@ const char *problem_text(const struct problem *p, struct arena *a)
 
 int problems_check(const struct problems *p, struct err *e)
 {
-	if (p->n == 0)
+	size_t errors = p->n - p->warnings + p->dropped, i = 0;
+	if (errors == 0)
 		return 0;
-	size_t more = p->n - 1 + p->dropped;
-	err_set(e, ERR_PARSE, "%s", problem_text(&p->list[0], p->arena));
-	return more ? err_set(e, ERR_PARSE, "%s (and %zu more: rollcall lint shows them all)", problem_text(&p->list[0], p->arena), more) : -1;
+	while (i < p->n && p->list[i].warning)
+		i++;
+	const char *text = i < p->n ? problem_text(&p->list[i], p->arena) : "too many errors";
+	return errors > 1 ? err_set(e, ERR_PARSE, "%s (and %zu more: rollcall lint shows them all)", text, errors - 1)
+	                  : err_set(e, ERR_PARSE, "%s", text);
 }

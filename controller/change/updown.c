@@ -94,8 +94,9 @@ static void updown_read(const struct read_options *o, const struct source_list *
 			                                     .up = p.up,
 			                                     .run_in_transaction = true});
 		else if (str_ends(f->name, ".sql"))
-			problem_add(&set->problems, f->path, 0, "name it {version}_{title}.up.sql or .down.sql, or move it out of the change folder",
-			            "not the name of an up or down file");
+			problem_warn(&set->problems, f->path, 0,
+			             "name it {version}_{title}.up.sql or .down.sql, or move it out of the change folder: it is passed over",
+			             "not the name of an up or down file");
 	}
 	pairs_finish(&pairs);
 }

@@ -18,6 +18,8 @@ const struct gate gates[] = {
     {"PF05", GATE_ERROR, "transaction control inside a script",
      "it ends the transaction that carries the ledger row, so that a crash could leave work that nobody recorded",
      "remove it: each step runs in a transaction by itself, unless runInTransaction:false", gate_transaction_control},
+    {"CX01", GATE_ERROR, "a statement that is neither transactional nor atomic", "after a crash in the middle of it nobody can say what it has done",
+     "rewrite it; where a person answers for it, set this gate to warn in rollcall.yaml", gate_class_x},
     {"HY16-duplicate", GATE_ERROR, "the same id twice", "the ledger knows a changeset by its id: the second one would count as applied already",
      "give each changeset its own id", gate_duplicate_id},
     {"HY16-changed", GATE_ERROR, "a released changeset was changed", "targets that have it keep the old content, others get the new one",
@@ -90,9 +92,10 @@ void gate_found(struct gate_output *o, const struct change *c, const char *file,
 	                             .changeset = c ? c->id : NULL,
 	                             .what = arena_strdup(o->findings->arena, what),
 	                             .why = o->gate->why,
-	                             .todo = o->gate->todo,
+	                             .todo = o->todo ? o->todo : o->gate->todo,
 	                             .suppressed = c ? change_suppressed(c, o->gate->id) : NULL,
 	                         });
+	o->todo = NULL;
 }
 
 void gates_run(const struct gate_input *in, struct findings *ret)

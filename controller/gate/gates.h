@@ -22,6 +22,7 @@ struct gate_output {
 	const struct gate_input *in;
 	const struct gate *gate;
 	struct findings *findings;
+	const char *todo; /* for the next finding alone; NULL: the gate's own */
 };
 void gate_found(struct gate_output *o, const struct change *c, const char *file, uint32_t line, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
@@ -45,6 +46,7 @@ void gates_run(const struct gate_input *in, struct findings *ret);
 void gate_rollback_missing(const struct gate_input *in, struct gate_output *out);
 void gate_ddl_and_dml(const struct gate_input *in, struct gate_output *out);
 void gate_transaction_control(const struct gate_input *in, struct gate_output *out);
+void gate_class_x(const struct gate_input *in, struct gate_output *out);
 /* history.c: the order of changes and what was released before */
 void gate_duplicate_id(const struct gate_input *in, struct gate_output *out);
 void gate_changed_content(const struct gate_input *in, struct gate_output *out);

@@ -1,5 +1,6 @@
 /* Gates on what one changeset's scripts hold. */
 #include <stdio.h>
+#include <string.h>
 
 #include "controller/gate/gates.h"
 
@@ -80,4 +81,27 @@ void gate_transaction_control(const struct gate_input *in, struct gate_output *o
 			rollback = rollback || report_control(out, p, &p->rollback[d]);
 		}
 	}
+}
+
+/* The classifier's reason is "why: what to do". */
+static void report_class_x(struct gate_output *out, const struct parsed_change *p, const struct parsed_script *s, enum dialect d)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct parsed_statement *st = &s->list[i];
+		const char *why = st->c.why ? st->c.why : "it can neither be undone nor be resumed", *todo = strstr(why, ": ");
+		if (st->c.class != STEP_X || st->c.kind == SQL_TRANSACTION)
+			continue;
+		out->todo = todo ? todo + 2 : NULL;
+		gate_found(out, p->change, s->file, st->s.line, "%s on %s: %.*s", *st->c.verb ? st->c.verb : "this statement", dialect_name(d),
+		           (int)(todo ? (size_t)(todo - why) : strlen(why)), why);
+	}
+}
+
+void gate_class_x(const struct gate_input *in, struct gate_output *out)
+{
+	for (size_t i = 0; i < in->parsed->n; i++)
+		for (enum dialect d = 0; d < DIALECT_COUNT; d++) {
+			report_class_x(out, &in->parsed->changes[i], &in->parsed->changes[i].forward[d], d);
+			report_class_x(out, &in->parsed->changes[i], &in->parsed->changes[i].rollback[d], d);
+		}
 }

@@ -33,11 +33,11 @@ static void add_problems(struct build *b)
 		if (p->line && has_finding_at(&gates_only, p))
 			continue;
 		finding_add(&b->findings, (struct finding){.rule = "read",
-		                                           .level = GATE_ERROR,
+		                                           .level = p->warning ? GATE_WARN : GATE_ERROR,
 		                                           .file = p->file,
 		                                           .line = p->line,
 		                                           .what = p->what,
-		                                           .why = "it cannot become part of a release",
+		                                           .why = p->warning ? "it will not become part of a release" : "it cannot become part of a release",
 		                                           .todo = p->todo});
 	}
 	if (b->set->problems.dropped)

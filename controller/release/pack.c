@@ -49,14 +49,14 @@ static struct step *group(struct packer *k, const struct parsed_script *s, bool 
 	return steps;
 }
 
-static void refuse_unsafe(struct packer *k, const struct parsed_script *s, enum dialect d)
+/* Whatever gates say: a script that ends the runner's transaction takes the ledger row with it. Other statements of class X are the gate CX01's. */
+static void refuse_control(struct packer *k, const struct parsed_script *s)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		const struct parsed_statement *p = &s->list[i];
-		if (p->c.class == STEP_X)
-			problem_add(&k->set->problems, s->file, p->s.line, p->c.why ? p->c.why : "rewrite it as statements that are",
-			            "%s is neither transactional nor atomic on %s", *p->c.verb ? p->c.verb : "this statement", dialect_name(d));
-	}
+	for (size_t i = 0; i < s->n; i++)
+		if (s->list[i].c.kind == SQL_TRANSACTION)
+			problem_add(&k->set->problems, s->file, s->list[i].s.line,
+			            "remove it: each step runs in a transaction by itself, unless runInTransaction:false",
+			            "%s ends or opens a transaction, which is Rollcall's own", s->list[i].c.verb);
 }
 
 static void pack_body(struct packer *k, const struct parsed_change *p, enum dialect d, struct body *b)
@@ -65,8 +65,8 @@ static void pack_body(struct packer *k, const struct parsed_change *p, enum dial
 	*b = (struct body){.engine = dialect_name(d), .has_rollback = change_has_rollback(c, d)};
 	b->steps = group(k, &p->forward[d], c->run_in_transaction, &b->n_steps);
 	b->rollback = group(k, &p->rollback[d], c->run_in_transaction, &b->n_rollback);
-	refuse_unsafe(k, &p->forward[d], d);
-	refuse_unsafe(k, &p->rollback[d], d);
+	refuse_control(k, &p->forward[d]);
+	refuse_control(k, &p->rollback[d]);
 }
 
 static void check_sizes(struct packer *k, const struct change *c)

@@ -14,7 +14,7 @@ struct pack_options {
 	struct provenance provenance;
 };
 
-/* Packs into set->arena. Steps of class X, a rollback by a changeset that is not there, and sizes that a manifest cannot hold are added to set->problems (the caller looks at
+/* Packs into set->arena. Transaction control, a rollback by a changeset that is not there, and sizes that a manifest cannot hold are added to set->problems (the caller looks at
  * them: a release with problems must not be signed). gate_report_digest stays zero for the caller to set; digest is not set. */
 void release_pack(const struct project *p, const struct parsed_set *parsed, struct change_set *set, const struct pack_options *o,
                   struct release *ret);
