@@ -1,25 +1,32 @@
-/* A small operator-precedence evaluator with its own bounded stacks: no recursion on what people write. */
+/* Context expressions: two small stacks, values and operators, no recursion. */
 #include "common/model/context.h"
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/str.h"
 
-enum token { END, NAME, NOT, AND, OR, OPEN, CLOSE, BAD };
+#define STACK_MAX 64
+
+enum op { OP_OPEN, OP_OR, OP_AND, OP_NOT }; /* in the order in which they bind */
 
 struct evaluation {
-	const char *p;
+	const char *text, *p;
 	const char *const *contexts;
 	size_t n_contexts;
-	bool values[CONTEXT_DEPTH_MAX];
-	enum token operators[CONTEXT_DEPTH_MAX];
-	size_t n_values, n_operators;
+	enum op ops[STACK_MAX];
+	size_t n_ops;
+	bool values[STACK_MAX];
+	size_t n_values;
+	bool want_value; /* a name, "not" or "(" comes next */
+	bool at; /* an '@' in this part */
+	bool any; /* an earlier part, before a comma, holds */
 };
 
-static bool name_char(char c)
+static int fail(const struct evaluation *v, const char *what, struct err *e)
 {
-	return c && !isspace((unsigned char)c) && !strchr(",()!", c);
+	return err_set(e, ERR_PARSE, "context expression '%s': %s: write names joined by and, or, not, commas and parentheses", v->text, what);
 }
 
 static bool in_force(const struct evaluation *v, const char *name, size_t n)
@@ -30,105 +37,151 @@ static bool in_force(const struct evaluation *v, const char *name, size_t n)
 	return false;
 }
 
-static enum token next(struct evaluation *v, bool *value)
+static int push_op(struct evaluation *v, enum op op, struct err *e)
 {
-	while (isspace((unsigned char)*v->p))
-		v->p++;
-	switch (*v->p) {
-	case '\0':
-		return END;
-	case '!':
-		return v->p++, NOT;
-	case '(':
-		return v->p++, OPEN;
-	case ')':
-		return v->p++, CLOSE;
-	case ',':
-		return v->p++, OR;
-	}
-	const char *name = v->p;
-	while (name_char(*v->p))
-		v->p++;
-	size_t n = (size_t)(v->p - name);
-	if (n == 3 && strncasecmp(name, "and", n) == 0)
-		return AND;
-	if (n == 2 && strncasecmp(name, "or", n) == 0)
-		return OR;
-	if (n == 3 && strncasecmp(name, "not", n) == 0)
-		return NOT;
-	*value = in_force(v, name, n);
-	return NAME;
+	if (v->n_ops == STACK_MAX)
+		return fail(v, "nested too deeply", e);
+	v->ops[v->n_ops++] = op;
+	return 0;
 }
 
-static bool reduce(struct evaluation *v)
+static int push_value(struct evaluation *v, bool value, struct err *e)
 {
-	enum token op = v->operators[--v->n_operators];
-	if (v->n_values < (op == NOT ? 1u : 2u))
-		return false;
-	bool right = v->values[v->n_values - 1];
-	if (op == NOT) {
-		v->values[v->n_values - 1] = !right;
-		return true;
-	}
-	bool left = v->values[--v->n_values - 1];
-	v->values[v->n_values - 1] = op == AND ? left && right : left || right;
-	return true;
+	if (v->n_values == STACK_MAX)
+		return fail(v, "too long", e);
+	v->values[v->n_values++] = value;
+	return 0;
 }
 
-/* Higher binds tighter. */
-static int strength(enum token op)
+/* Works out every waiting operator that binds at least as `down_to` does, up to the nearest parenthesis. */
+static void reduce(struct evaluation *v, enum op down_to)
 {
-	return op == NOT ? 3 : op == AND ? 2 : op == OR ? 1 : 0;
-}
-
-static bool push_operator(struct evaluation *v, enum token op)
-{
-	while (op != NOT && op != OPEN && v->n_operators && strength(v->operators[v->n_operators - 1]) >= strength(op))
-		if (!reduce(v))
-			return false;
-	if (v->n_operators == CONTEXT_DEPTH_MAX)
-		return false;
-	v->operators[v->n_operators++] = op;
-	return true;
-}
-
-static bool close_group(struct evaluation *v)
-{
-	while (v->n_operators && v->operators[v->n_operators - 1] != OPEN)
-		if (!reduce(v))
-			return false;
-	return v->n_operators && v->n_operators--;
-}
-
-static bool evaluate(struct evaluation *v, bool *ret)
-{
-	bool value = false, want_operand = true;
-	for (enum token t; (t = next(v, &value)) != END;) {
-		bool operand = t == NAME || t == NOT || t == OPEN;
-		if (operand != want_operand)
-			return false;
-		if (t == NAME) {
-			if (v->n_values == CONTEXT_DEPTH_MAX)
-				return false;
-			v->values[v->n_values++] = value;
-		} else if (t == CLOSE ? !close_group(v) : !push_operator(v, t)) {
-			return false;
+	while (v->n_ops && v->ops[v->n_ops - 1] >= down_to && v->ops[v->n_ops - 1] != OP_OPEN) {
+		enum op op = v->ops[--v->n_ops];
+		bool *top = &v->values[v->n_values - 1];
+		if (op == OP_NOT) {
+			*top = !*top;
+			continue;
 		}
-		want_operand = t == NOT || t == AND || t == OR || t == OPEN;
+		top[-1] = op == OP_AND ? top[-1] && *top : top[-1] || *top;
+		v->n_values--;
 	}
-	while (v->n_operators)
-		if (v->operators[v->n_operators - 1] == OPEN || !reduce(v))
-			return false;
-	*ret = v->n_values == 1 && v->values[0];
-	return v->n_values == 1 && !want_operand;
+}
+
+static int take_binary(struct evaluation *v, enum op op, struct err *e)
+{
+	if (v->want_value)
+		return fail(v, "a name is missing", e);
+	reduce(v, op);
+	v->want_value = true;
+	return push_op(v, op, e);
+}
+
+static int take_open(struct evaluation *v, struct err *e)
+{
+	return v->want_value ? push_op(v, OP_OPEN, e) : fail(v, "'(' behind a name", e);
+}
+
+static int take_close(struct evaluation *v, struct err *e)
+{
+	if (v->want_value)
+		return fail(v, "a name is missing", e);
+	reduce(v, OP_OR);
+	if (!v->n_ops)
+		return fail(v, "')' without '('", e);
+	v->n_ops--;
+	return 0;
+}
+
+/* A part ends: at a comma outside parentheses, and at the end of the text. */
+static int end_part(struct evaluation *v, struct err *e)
+{
+	if (v->want_value)
+		return fail(v, "a name is missing", e);
+	reduce(v, OP_OR);
+	if (v->n_ops)
+		return fail(v, "'(' without ')'", e);
+	v->any = v->any || v->values[0] || (v->n_contexts == 0 && !v->at);
+	v->n_values = 0;
+	v->at = false;
+	v->want_value = true;
+	return 0;
+}
+
+static bool inside_parens(const struct evaluation *v)
+{
+	for (size_t i = 0; i < v->n_ops; i++)
+		if (v->ops[i] == OP_OPEN)
+			return true;
+	return false;
+}
+
+static bool word_is(const char *p, size_t n, const char *word)
+{
+	return strlen(word) == n && strncasecmp(p, word, n) == 0;
+}
+
+static int take_word(struct evaluation *v, const char *p, size_t n, struct err *e)
+{
+	if (word_is(p, n, "and"))
+		return take_binary(v, OP_AND, e);
+	if (word_is(p, n, "or"))
+		return take_binary(v, OP_OR, e);
+	if (!v->want_value)
+		return fail(v, "two names without 'and' or 'or' between them", e);
+	if (word_is(p, n, "not"))
+		return push_op(v, OP_NOT, e);
+	if (*p == '@') {
+		v->at = true;
+		p++;
+		n--;
+	}
+	if (n == 0)
+		return fail(v, "'@' without a name", e);
+	v->want_value = false;
+	return push_value(v, in_force(v, p, n), e);
+}
+
+static int take_sign(struct evaluation *v, struct err *e)
+{
+	switch (*v->p++) {
+	case '(':
+		return take_open(v, e);
+	case ')':
+		return take_close(v, e);
+	case '!':
+		return v->want_value ? push_op(v, OP_NOT, e) : fail(v, "'!' behind a name", e);
+	default:
+		return inside_parens(v) ? take_binary(v, OP_OR, e) : end_part(v, e);
+	}
+}
+
+static int take_next(struct evaluation *v, struct err *e)
+{
+	static const char signs[] = "()!,";
+	if (strchr(signs, *v->p))
+		return take_sign(v, e);
+	const char *from = v->p;
+	while (*v->p && !isspace((unsigned char)*v->p) && !strchr(signs, *v->p))
+		v->p++;
+	return take_word(v, from, (size_t)(v->p - from), e);
 }
 
 int context_matches(const char *expression, const char *const *contexts, size_t n, bool *ret, struct err *e)
 {
-	struct evaluation v = {.p = expression, .contexts = contexts, .n_contexts = n};
-	bool result = true;
-	if (!str_empty(expression) && !evaluate(&v, &result))
-		return err_set(e, ERR_PARSE, "context '%s' is malformed: write names joined by and, or, !, commas and parentheses", expression);
-	*ret = n == 0 || result;
+	struct evaluation v = {.text = expression, .p = expression, .contexts = contexts, .n_contexts = n, .want_value = true};
+	bool empty = true;
+	for (; v.p && *v.p;) {
+		if (isspace((unsigned char)*v.p)) {
+			v.p++;
+			continue;
+		}
+		empty = false;
+		if (take_next(&v, e))
+			return -1;
+	}
+	if (!empty && end_part(&v, e))
+		return -1;
+	*ret = empty || v.any;
 	return 0;
 }
