@@ -1,0 +1,75 @@
+/* The end of a delivery in words: what happened, what is true in the database, what Rollcall does by itself, what to type next. */
+#include "agent/apply/delivery.h"
+#include "agent/report/words.h"
+
+static enum outcome outcome_of(const struct delivery *d, enum ended end)
+{
+	switch (end) {
+	case ENDED_OK:
+		return d->task->direction == DIRECTION_APPLY ? OUTCOME_APPLIED : OUTCOME_ROLLED_BACK;
+	case ENDED_REFUSED:
+		return OUTCOME_REFUSED;
+	case ENDED_ATTENTION:
+		return OUTCOME_NEEDS_ATTENTION;
+	case ENDED_FAILED:
+	case ENDED_LOST:
+	case ENDED_STOPPED:
+		break;
+	}
+	return d->uncertain ? OUTCOME_NEEDS_ATTENTION : OUTCOME_FAILED;
+}
+
+static const char *what_rollcall_does(const struct delivery *d, enum outcome outcome)
+{
+	const struct order *o = &d->verified->order;
+	if (outcome != OUTCOME_FAILED || d->task->direction == DIRECTION_ROLLBACK)
+		return "Rollcall does nothing more on this target by itself.";
+	if (d->wave < o->n_waves && o->waves[d->wave].on_failure != ON_FAILURE_HALT)
+		return arena_printf(d->arena, "The wave's rule is on_failure %s: the controller acts on it now.",
+		                    on_failure_name(o->waves[d->wave].on_failure));
+	return "Rollcall leaves this target as it is; the wave halts when it has more failures than its plan allows.";
+}
+
+static const char *what_to_do(enum outcome outcome, bool uncertain)
+{
+	if (outcome == OUTCOME_REFUSED)
+		return "Next: remove the cause, then type";
+	if (outcome == OUTCOME_NEEDS_ATTENTION && !uncertain)
+		return "Next: look at the database and put what is named here as it was before that step, then type";
+	if (outcome == OUTCOME_NEEDS_ATTENTION)
+		return "Next: when the database can be reached again, let the ledger settle it: type";
+	return "Next: remove the cause, then type";
+}
+
+static const char *then_text(const struct delivery *d, enum outcome outcome)
+{
+	return arena_printf(d->arena, "%s%s %s: rollcall rollout retry %s %s",
+	                    d->report->report.reverted ? "The changeset was rolled back at once. " : "", what_rollcall_does(d, outcome),
+	                    what_to_do(outcome, d->uncertain), d->verified->order.id, d->task->target);
+}
+
+static const char *state_text(const struct delivery *d, enum ended end)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	if (!d->ledger_read)
+		return end == ENDED_REFUSED ? "nothing was changed: no statement was run" : "this run changed nothing; the ledger could not be read";
+	if (end == ENDED_LOST)
+		buf_adds(&text, "when the database was last seen: ");
+	words_state(&text, &d->verified->release, d->engine->name, &d->ledger);
+	if (d->uncertain && d->place.changeset)
+		buf_addf(&text, "; whether step %u of %s took effect is not known, because the connection was lost in its middle", d->place.step,
+		         d->place.changeset);
+	return arena_strdup(d->arena, buf_str(&text));
+}
+
+void conclude(struct delivery *d, enum ended end)
+{
+	struct report *r = &d->report->report;
+	r->outcome = outcome_of(d, end);
+	if (end != ENDED_OK)
+		collect_failure(d->report, &d->error, &d->place, then_text(d, r->outcome), state_text(d, end));
+	if (d->ledger_read) {
+		memcpy(r->ledger_head, d->ledger.head, DIGEST_SIZE);
+		r->ledger_rows = d->ledger.n_rows;
+	}
+}

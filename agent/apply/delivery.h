@@ -1,0 +1,122 @@
+/* One running delivery, shared by the files of apply/; owned by its worker thread. apply.c drives it, each other file does one thing to it:
+ *
+ *   connect -> lock (lock.c) -> ledger -> resolve what an earlier run left (resolve.c) -> plan (plan.c) -> journal intents
+ *     -> for each changeset: preconditions and values before (checks.c) -> steps (step.c) -> validations after -> revert if they fail (rollback.c)
+ *   connection lost or outcome unknown anywhere: close, wait (retry.c), from the top.
+ */
+#ifndef AGENT_APPLY_DELIVERY_H
+#define AGENT_APPLY_DELIVERY_H
+
+#include "agent/apply/plan.h"
+#include "agent/apply/watch.h"
+#include "agent/journal/journal.h"
+#include "agent/report/collect.h"
+#include "agent/verify/verify.h"
+
+/* How a part of the work ended. Everything but ENDED_OK leaves its reason in delivery.error and .place. */
+enum ended {
+	ENDED_OK,
+	ENDED_FAILED, /* what failed had no effect */
+	ENDED_LOST, /* the connection is gone or an outcome is unknown: connect again and resolve */
+	ENDED_ATTENTION, /* a person must look */
+	ENDED_REFUSED, /* not allowed here */
+	ENDED_STOPPED /* asked to end */
+};
+
+struct delivery_progress { /* lossy, for people */
+	const char *state; /* a delivery state of DESIGN.md section 7 */
+	const char *changeset;
+	uint32_t step, of_steps;
+	const char *detail;
+};
+
+struct kept_value { /* what a validation read before the changeset's first step */
+	const char *name, *value; /* value NULL: SQL NULL */
+};
+
+struct delivery {
+	/* given; borrowed */
+	const struct engine *engine;
+	const struct engine_target *target;
+	const struct task *task;
+	const struct verified *verified;
+	struct journal *journal;
+	const char *agent;
+	uint32_t wave; /* of the target in the order */
+	int64_t budget_end_us; /* monotonic: no retry starts after it */
+	struct watch *watch;
+	void (*progress)(void *arg, const struct delivery_progress *p); /* may be NULL; called on the worker's thread */
+	void *progress_arg;
+
+	/* made here; in `arena`, which is the caller's and outlives the report */
+	struct arena *arena;
+	struct collector *report;
+	char task_hex[TASK_SIZE * 2 + 1];
+	struct conn *conn;
+	struct arena *ledger_arena; /* of the present connection's ledger */
+	struct ledger ledger;
+	bool ledger_read; /* `ledger` holds what some connection saw */
+	uint64_t rows_reported; /* ledger rows up to this seq are in the report, as far as they are ours */
+	struct plan plan;
+	uint32_t step_number; /* of the plan's steps, for people */
+	struct kept_value *kept; /* of the present changeset */
+	size_t n_kept, cap_kept;
+	bool uncertain; /* something was in flight and no ledger was read since */
+	uint32_t random_state;
+
+	struct err error;
+	struct failure_place place;
+};
+
+/* Runs to its end and fills the report's outcome. ENDED_STOPPED with WISH_TERMINATE: nothing to report, the task stays open. */
+enum ended delivery_run(struct delivery *d);
+/* Journal outcomes and the sealed report, on disk. */
+int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct err *e) MUST_CHECK;
+
+/* ---- between the files ---- */
+
+void delivery_say(struct delivery *d, const char *state, const char *changeset, const char *detail);
+/* What an error means for the delivery: lost, stopped, a person's, or just failed. */
+enum ended delivery_judge(struct delivery *d, const struct err *e);
+/* After try `n` (from 0) failed with `e`: waits as the error's class says and returns ENDED_OK (try again), or says that it is over. `lost`: it is the connection that
+ * is tried again. Names who blocks. */
+enum ended delivery_wait(struct delivery *d, struct err *e, uint32_t n, const char *changeset, bool lost);
+/* Sleeps unless asked to end; true when the time passed undisturbed. */
+bool delivery_sleep(struct delivery *d, uint32_t ms);
+/* For a failure of the item itself; statement from 1, 0: none. */
+void delivery_place(struct delivery *d, const struct plan_item *it, uint32_t step, uint32_t statement, uint32_t line);
+
+/* lock.c: the session lock, polled. */
+enum ended lock_take(struct delivery *d);
+/* Waits until the backend of an earlier run no longer runs. */
+enum ended lock_wait_for(struct delivery *d, const char *backend, const char *what);
+
+/* resolve.c: settles the intent that an earlier run left open. */
+enum ended resolve_open_intent(struct delivery *d);
+
+/* step.c */
+enum ended step_run(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index);
+/* A ledger row in a transaction of its own: intents, outcomes, marks. */
+int step_write_row(struct delivery *d, struct ledger_row *row, struct err *e) MUST_CHECK;
+struct ledger_row step_row(const struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index, enum step_state state,
+                           enum step_via via);
+/* Puts a row that is in the ledger into the report. */
+void step_report(struct delivery *d, const struct ledger_row *row);
+
+/* checks.c */
+enum precondition_verdict { PRECONDITION_MET, PRECONDITION_SKIP, PRECONDITION_MARK_RAN };
+enum ended checks_preconditions(struct delivery *d, const struct plan_item *it, enum precondition_verdict *ret);
+enum ended checks_before(struct delivery *d, const struct plan_item *it); /* reads, compares, keeps (and notes in the journal) the values before */
+enum ended checks_recall(struct delivery *d, const struct plan_item *it); /* the kept values of an earlier attempt */
+enum ended checks_after(struct delivery *d, const struct plan_item *it, bool *ret_ok); /* all of them; the first failed one is in d->error */
+enum ended checks_restored(struct delivery *d, const struct plan_item *it, bool *ret_ok); /* those of the earlier state once more, after a revert */
+
+/* rollback.c */
+enum ended rollback_item(struct delivery *d, const struct plan_item *it, uint32_t first_step);
+/* A validation after has failed (d->error): undoes the changeset at once. Never ENDED_OK. */
+enum ended rollback_revert(struct delivery *d, const struct plan_item *it, uint32_t first_step);
+
+/* conclude.c: the report's outcome, failure text, what to type next. */
+void conclude(struct delivery *d, enum ended end);
+
+#endif

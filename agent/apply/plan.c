@@ -1,0 +1,299 @@
+/* From release, ledger and order to the list of what to do. */
+#include "agent/apply/plan.h"
+
+#include <string.h>
+
+#include "agent/apply/filter.h"
+#include "common/base/str.h"
+
+static const char *const action_names[PLAN_ACTION_COUNT] = {"skip", "run", "resume", "validate", "revert", "reverted", "rollback"};
+
+const char *plan_action_name(enum plan_action a)
+{
+	return action_names[a];
+}
+
+/* SHA-256 over "T": what digest_step gives for a class T step without statements. */
+static const struct step empty_step = {.class = STEP_T,
+                                       .digest = {0xe6, 0x32, 0xb7, 0x09, 0x5b, 0x0b, 0xf3, 0x2c, 0x26, 0x0f, 0xa4, 0xc5, 0x39, 0xe9, 0xfd, 0x7b,
+                                                  0x85, 0x2d, 0x0d, 0xe4, 0x54, 0xe9, 0xbe, 0x26, 0xf2, 0x4d, 0x0d, 0x6f, 0x91, 0xd0, 0x69, 0xd3}};
+
+size_t plan_steps(const struct body *b, enum direction d)
+{
+	size_t n = d == DIRECTION_APPLY ? b->n_steps : b->n_rollback;
+	return n ? n : 1;
+}
+
+const struct step *plan_step(const struct body *b, enum direction d, size_t i)
+{
+	const struct step *steps = d == DIRECTION_APPLY ? b->steps : b->rollback;
+	return (d == DIRECTION_APPLY ? b->n_steps : b->n_rollback) ? &steps[i] : &empty_step;
+}
+
+/* ---- what the ledger says of one changeset ---- */
+
+static const struct ledger_row *last_row(const struct ledger *l, const char *changeset, enum direction d)
+{
+	for (size_t i = l->n_rows; i-- > 0;)
+		if (l->rows[i].direction == d && str_eq(l->rows[i].changeset, changeset))
+			return &l->rows[i];
+	return NULL;
+}
+
+static bool by_this_attempt(const struct plan_input *in, const struct ledger_row *r)
+{
+	return r && r->attempt == in->attempt && str_eq(r->task, in->task);
+}
+
+/* Only the newest changeset of this delivery can have died before its validations: each is validated before the next one starts. */
+static bool is_newest_of_task(const struct plan_input *in, const char *changeset)
+{
+	for (size_t i = in->ledger->n_rows; i-- > 0;)
+		if (str_eq(in->ledger->rows[i].task, in->task))
+			return str_eq(in->ledger->rows[i].changeset, changeset);
+	return false;
+}
+
+static bool has_validations_after(const struct changeset *c)
+{
+	for (size_t i = 0; i < c->n_validations; i++)
+		if (c->validations[i].when == VALIDATE_AFTER)
+			return true;
+	return false;
+}
+
+static bool content_is(const struct changeset *c, const uint8_t applied[DIGEST_SIZE], bool *ret_accepted)
+{
+	char hex[DIGEST_HEX_SIZE];
+	bytes_to_hex(bytes_of(applied, DIGEST_SIZE), hex);
+	*ret_accepted = false;
+	if (memcmp(c->digest, applied, DIGEST_SIZE) == 0)
+		return true;
+	for (size_t i = 0; i < c->n_accepted_digests; i++)
+		if (str_ieq(c->accepted_digests[i], "any") || str_ieq(c->accepted_digests[i], hex))
+			*ret_accepted = true;
+	return false;
+}
+
+static int refuse_changed(const struct changeset *c, const struct changeset_status *st, struct err *e)
+{
+	char was[DIGEST_HEX_SIZE], is[DIGEST_HEX_SIZE];
+	bytes_to_hex(bytes_of(st->changeset_digest, DIGEST_SIZE), was);
+	bytes_to_hex(bytes_of(c->digest, DIGEST_SIZE), is);
+	return err_set(
+	    e, ERR_POLICY,
+	    "%s:%u: changeset %s was applied with other content by release %s (%.12s there, %.12s here): put the old text back and write the change as a "
+	    "new changeset, or mark it runOnChange or validCheckSum",
+	    c->file ? c->file : "-", c->line, c->id, st->release_version ? st->release_version : "?", was, is);
+}
+
+/* The steps that are done must be the ones in hand, or "go on at step 3" would mean something else. */
+static int check_done_steps(const struct plan_input *in, const struct changeset *c, const struct body *b, const struct changeset_status *st,
+                            enum direction d, struct err *e)
+{
+	for (size_t i = 0; i < in->ledger->n_rows; i++) {
+		const struct ledger_row *r = &in->ledger->rows[i];
+		if (r->state != STEP_DONE || r->direction != d || r->run != st->run || !str_eq(r->changeset, c->id))
+			continue;
+		if (r->step >= plan_steps(b, d) || memcmp(r->digest, plan_step(b, d, r->step)->digest, DIGEST_SIZE) != 0)
+			return err_set(e, ERR_POLICY,
+			               "%s:%u: changeset %s is half-%s by release %s, and its step %u has other content here: deliver release %s again, or keep "
+			               "the finished steps as they were",
+			               c->file ? c->file : "-", c->line, c->id, d == DIRECTION_APPLY ? "applied" : "rolled back",
+			               st->release_version ? st->release_version : "?", r->step + 1, st->release_version ? st->release_version : "?");
+	}
+	return 0;
+}
+
+/* ---- apply ---- */
+
+static void item_set(struct plan_item *it, enum plan_action action, uint32_t run, uint32_t first_step, const char *why)
+{
+	it->action = action;
+	it->run = run;
+	it->first_step = first_step;
+	it->why = why;
+}
+
+static int plan_applied(const struct plan_input *in, const struct changeset_status *st, struct plan_item *it, struct err *e)
+{
+	const struct changeset *c = it->changeset;
+	bool accepted = false, same = content_is(c, st->changeset_digest, &accepted);
+	bool ours = is_newest_of_task(in, c->id);
+	if (st->state == CHANGESET_APPLIED && ours && has_validations_after(c))
+		item_set(it, PLAN_VALIDATE, st->run, (uint32_t)plan_steps(it->body, DIRECTION_APPLY), "applied by an earlier attempt, not yet validated");
+	else if (by_this_attempt(in, last_row(in->ledger, c->id, DIRECTION_APPLY)))
+		item_set(it, PLAN_SKIP, st->run, 0, "applied by this delivery before it was interrupted");
+	else if (c->run_always)
+		item_set(it, PLAN_RUN, st->run + 1, 0, "runAlways");
+	else if (!same && c->run_on_change)
+		item_set(it, PLAN_RUN, st->run + 1, 0, "runOnChange: the content changed");
+	else if (same || accepted)
+		item_set(it, PLAN_SKIP, st->run, 0, st->state == CHANGESET_SKIPPED ? "marked as ran" : "applied already");
+	else
+		return refuse_changed(c, st, e);
+	return 0;
+}
+
+static int plan_rolling_back(const struct plan_input *in, const struct changeset_status *st, struct plan_item *it, struct err *e)
+{
+	bool ours = by_this_attempt(in, last_row(in->ledger, it->changeset->id, DIRECTION_ROLLBACK));
+	if (!it->body->has_rollback)
+		return err_set(e, ERR_STATE, "changeset %s is half-rolled back, and this release holds no rollback for it: deliver the release that began it",
+		               it->changeset->id);
+	item_set(it, ours ? PLAN_REVERTED : PLAN_REVERT, st->run, st->steps_done, "its rollback was interrupted");
+	return check_done_steps(in, it->changeset, it->body, st, DIRECTION_ROLLBACK, e);
+}
+
+static int plan_one(const struct plan_input *in, struct plan_item *it, struct err *e)
+{
+	struct changeset_status st;
+	ledger_status(in->ledger, it->changeset->id, it->body->n_steps, it->body->n_rollback, &st);
+	switch (st.state) {
+	case CHANGESET_PENDING:
+		item_set(it, PLAN_RUN, st.run ? st.run : 1, 0, "pending");
+		return 0;
+	case CHANGESET_PARTIAL:
+		item_set(it, st.steps_done ? PLAN_RESUME : PLAN_RUN, st.run ? st.run : 1, st.steps_done, "half-applied");
+		return check_done_steps(in, it->changeset, it->body, &st, DIRECTION_APPLY, e);
+	case CHANGESET_APPLIED:
+	case CHANGESET_SKIPPED:
+		return plan_applied(in, &st, it, e);
+	case CHANGESET_ROLLING_BACK:
+		return plan_rolling_back(in, &st, it, e);
+	case CHANGESET_ROLLED_BACK:
+		if (by_this_attempt(in, last_row(in->ledger, it->changeset->id, DIRECTION_ROLLBACK)))
+			item_set(it, PLAN_REVERTED, st.run, (uint32_t)plan_steps(it->body, DIRECTION_ROLLBACK), "reverted by this attempt");
+		else
+			item_set(it, PLAN_RUN, st.run + 1, 0, "rolled back earlier");
+		return 0;
+	}
+	return err_set(e, ERR_INTERNAL, "changeset state %d", (int)st.state);
+}
+
+static int check_classes(const struct changeset *c, const struct body *b, enum direction d, struct err *e)
+{
+	for (size_t i = 0; i < plan_steps(b, d); i++) {
+		const struct step *s = plan_step(b, d, i);
+		if (s->class == STEP_T || (s->class == STEP_N && s->n_statements == 1))
+			continue;
+		return err_set(e, ERR_POLICY, "%s:%u: changeset %s, step %zu: class %s cannot be run exactly once: split it into statements that can",
+		               c->file ? c->file : "-", c->line, c->id, i + 1, step_class_name(s->class));
+	}
+	return 0;
+}
+
+static int plan_apply(const struct plan_input *in, struct arena *a, struct plan *p, struct err *e)
+{
+	for (size_t i = 0; i < in->release->n_changesets; i++) {
+		const struct changeset *c = &in->release->changesets[i];
+		struct plan_item *it = &p->items[p->n_items++];
+		bool selected = true;
+		*it = (struct plan_item){.changeset = c, .body = changeset_body(c, in->engine), .position = (uint32_t)i + 1};
+		if (filter_selects(c, in->order, a, &selected, e) != 0)
+			return -1;
+		if (!it->body)
+			item_set(it, PLAN_SKIP, 0, 0, "not for this engine");
+		else if (!selected)
+			item_set(it, PLAN_SKIP, 0, 0, "left out by contexts or labels");
+		else if (check_classes(c, it->body, DIRECTION_APPLY, e) != 0 || plan_one(in, it, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- rollback ---- */
+
+static bool is_excepted(const struct order *o, const char *id)
+{
+	for (size_t i = 0; i < o->n_except; i++)
+		if (str_eq(o->except[i], id))
+			return true;
+	return false;
+}
+
+/* Is the changeset's present run this delivery's to undo? Under a rollback order: what this release applied. Under an apply order (its own on_failure at work): only
+ * what that very order applied (proto/order.proto). */
+static bool is_ours_to_undo(const struct plan_input *in, const char *id, const struct changeset_status *st)
+{
+	if (in->order->direction == DIRECTION_ROLLBACK)
+		return st->release_sequence == in->release->sequence;
+	const struct ledger_row *r = last_row(in->ledger, id, DIRECTION_APPLY);
+	return r && memcmp(r->order_digest, in->order->digest, DIGEST_SIZE) == 0;
+}
+
+static int plan_undo(const struct plan_input *in, const struct changeset_status *st, struct plan_item *it, struct err *e)
+{
+	const struct changeset *c = it->changeset;
+	if (st->state == CHANGESET_PARTIAL && st->steps_done)
+		return err_set(e, ERR_STATE,
+		               "changeset %s is half-applied (%u of %zu steps), and its rollback is written for the whole: finish it with a retry, or undo "
+		               "those steps by "
+		               "hand and leave it out with --except %s",
+		               c->id, st->steps_done, plan_steps(it->body, DIRECTION_APPLY), c->id);
+	if (st->state != CHANGESET_APPLIED && st->state != CHANGESET_ROLLING_BACK) {
+		item_set(it, PLAN_SKIP, st->run, 0, st->state == CHANGESET_ROLLED_BACK ? "rolled back already" : "not applied");
+		return 0;
+	}
+	if (!it->body->has_rollback)
+		return err_set(e, ERR_STATE,
+		               "%s:%u: changeset %s has no rollback: nothing was rolled back; write one in a new release, or leave it out with --except %s",
+		               c->file ? c->file : "-", c->line, c->id, c->id);
+	item_set(it, PLAN_ROLLBACK, st->run, st->state == CHANGESET_ROLLING_BACK ? st->steps_done : 0, "applied by this release");
+	if (check_classes(c, it->body, DIRECTION_ROLLBACK, e) != 0)
+		return -1;
+	return st->state == CHANGESET_ROLLING_BACK ? check_done_steps(in, c, it->body, st, DIRECTION_ROLLBACK, e) : 0;
+}
+
+static int plan_rollback(const struct plan_input *in, struct plan *p, struct err *e)
+{
+	for (size_t i = in->release->n_changesets; i-- > 0;) {
+		const struct changeset *c = &in->release->changesets[i];
+		struct plan_item *it = &p->items[p->n_items++];
+		struct changeset_status st;
+		*it = (struct plan_item){.changeset = c, .body = changeset_body(c, in->engine), .position = (uint32_t)i + 1};
+		if (!it->body) {
+			item_set(it, PLAN_SKIP, 0, 0, "not for this engine");
+			continue;
+		}
+		ledger_status(in->ledger, c->id, it->body->n_steps, it->body->n_rollback, &st);
+		if (is_excepted(in->order, c->id))
+			item_set(it, PLAN_SKIP, st.run, 0, "excepted by the order");
+		else if (st.state != CHANGESET_PENDING && !is_ours_to_undo(in, c->id, &st))
+			item_set(it, PLAN_SKIP, st.run, 0, "applied by another release or rollout");
+		else if (plan_undo(in, &st, it, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static uint32_t steps_to_run(const struct plan_item *it)
+{
+	switch (it->action) {
+	case PLAN_SKIP:
+	case PLAN_VALIDATE:
+		return 0;
+	case PLAN_RUN:
+	case PLAN_RESUME:
+		return (uint32_t)plan_steps(it->body, DIRECTION_APPLY) - it->first_step;
+	case PLAN_REVERT:
+		return (uint32_t)(plan_steps(it->body, DIRECTION_ROLLBACK) - it->first_step + plan_steps(it->body, DIRECTION_APPLY));
+	case PLAN_REVERTED:
+	case PLAN_ROLLBACK:
+		return (uint32_t)plan_steps(it->body, DIRECTION_ROLLBACK) - it->first_step;
+	case PLAN_ACTION_COUNT:
+		break;
+	}
+	return 0;
+}
+
+int plan_make(const struct plan_input *in, struct arena *a, struct plan *ret, struct err *e)
+{
+	struct plan p = {.items = arena_alloc(a, (in->release->n_changesets + 1) * sizeof *p.items)};
+	if ((in->direction == DIRECTION_APPLY ? plan_apply(in, a, &p, e) : plan_rollback(in, &p, e)) != 0)
+		return -1;
+	for (size_t i = 0; i < p.n_items; i++)
+		p.n_steps += steps_to_run(&p.items[i]);
+	*ret = p;
+	return 0;
+}

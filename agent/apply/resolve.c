@@ -1,0 +1,148 @@
+/* Settling an open intent: the catalog is asked, the ledger is told; an intent is never simply run again.
+ *
+ *   open intent --> its backend still runs: wait for its end
+ *               --> half-made object (INVALID index): cleaned up, then
+ *                   object as before  --> not applied: `failed` row via probe; the plan runs the step again
+ *                   object as after   --> applied: `done` row via probe
+ *                   neither           --> a person must look; the intent stays open
+ */
+#include "agent/apply/resolve.h"
+
+#include "agent/apply/delivery.h"
+#include "agent/apply/failpoint.h"
+#include "common/base/str.h"
+
+static bool is_absent(const uint8_t state[DIGEST_SIZE])
+{
+	static const uint8_t zero[DIGEST_SIZE];
+	return memcmp(state, zero, DIGEST_SIZE) == 0;
+}
+
+/* Statements whose effect the object's definition does not show, though running them twice does no harm. */
+static bool is_repeatable(const struct sql_class *s)
+{
+	static const char *const verbs[] = {"VACUUM",  "ANALYZE", "REINDEX",      "OPTIMIZE", "CHECK",  "CLUSTER",
+	                                    "REFRESH", "FLUSH",   "ALTER SYSTEM", "GRANT",    "REVOKE", "SET"};
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (str_starts(s->verb, verbs[i]))
+			return true;
+	return false;
+}
+
+static enum verdict judge_same(const struct sql_class *s, const char **ret_why)
+{
+	if (str_starts(s->verb, "TRUNCATE") || (s->kind != SQL_DDL && !is_repeatable(s))) {
+		*ret_why = "its effect does not show in the catalog";
+		return VERDICT_UNSURE;
+	}
+	*ret_why = "the object is as it was before";
+	return VERDICT_NOT_APPLIED;
+}
+
+enum verdict resolve_judge(const struct sql_class *s, const uint8_t before[DIGEST_SIZE], const uint8_t now[DIGEST_SIZE], const char **ret_why)
+{
+	bool was = !is_absent(before), is = !is_absent(now);
+	if (memcmp(before, now, DIGEST_SIZE) == 0)
+		return judge_same(s, ret_why);
+	if (!s->object[0]) {
+		*ret_why = "the statement names no single object, and the schema has changed since";
+		return VERDICT_UNSURE;
+	}
+	if (str_starts(s->verb, "CREATE") && !was && is) {
+		*ret_why = "the object exists now";
+		return VERDICT_APPLIED;
+	}
+	if (str_starts(s->verb, "DROP") && was && !is) {
+		*ret_why = "the object is gone";
+		return VERDICT_APPLIED;
+	}
+	bool renames = str_starts(s->verb, "RENAME") || (str_starts(s->verb, "ALTER") && s->parent[0]);
+	if (renames && was && !is) {
+		*ret_why = "the object has left its old name";
+		return VERDICT_APPLIED;
+	}
+	bool alters = str_starts(s->verb, "ALTER") || (str_starts(s->verb, "CREATE") && s->if_exists);
+	if (alters && was && is) {
+		*ret_why = "the object's definition has changed";
+		return VERDICT_APPLIED;
+	}
+	*ret_why = "the object is neither as it was before nor as the statement leaves it";
+	return VERDICT_UNSURE;
+}
+
+/* ---- the open intent ---- */
+
+static enum ended attention(struct delivery *d, const struct ledger_row *intent, const char *verb, const char *why)
+{
+	err_set(&d->error, ERR_UNKNOWN,
+	        "%s, step %u (%s) was interrupted (ledger row %llu, attempt %u, backend %s), and it cannot be told whether it took effect: %s",
+	        intent->changeset, intent->step + 1, verb, (unsigned long long)intent->seq, intent->attempt, intent->backend ? intent->backend : "?",
+	        why);
+	return ENDED_ATTENTION;
+}
+
+/* The statement in hand must be the one that was begun. NULL with d->error set otherwise. */
+static const struct step *step_of(struct delivery *d, const struct ledger_row *intent, struct plan_item *it)
+{
+	const struct changeset *c = release_changeset(&d->verified->release, intent->changeset);
+	const struct body *b = c ? changeset_body(c, d->engine->name) : NULL;
+	if (b && intent->step < plan_steps(b, intent->direction)) {
+		const struct step *s = plan_step(b, intent->direction, intent->step);
+		*it = (struct plan_item){.changeset = c, .body = b, .run = intent->run};
+		if (s->n_statements == 1 && memcmp(s->digest, intent->digest, DIGEST_SIZE) == 0)
+			return s;
+	}
+	attention(d, intent, "unknown here",
+	          arena_printf(d->arena, "it came from release %s, and this release holds another statement there: deliver release %s again",
+	                       intent->release_version, intent->release_version));
+	return NULL;
+}
+
+static enum ended settle(struct delivery *d, const struct plan_item *it, const struct ledger_row *intent, const struct sql_class *s,
+                         struct ledger_row *row)
+{
+	const char *why = "";
+	switch (resolve_judge(s, intent->state_before, row->state_before, &why)) {
+	case VERDICT_NOT_APPLIED:
+		row->state = STEP_FAILED;
+		break;
+	case VERDICT_APPLIED:
+		row->state = STEP_DONE;
+		break;
+	case VERDICT_UNSURE:
+		delivery_place(d, it, intent->step + 1, 1, it->changeset->line);
+		return attention(d, intent, s->verb, why);
+	}
+	row->started_at_us = intent->started_at_us;
+	delivery_say(d, "applying", it->changeset->id, arena_printf(d->arena, "step %u was interrupted: %s", intent->step + 1, why));
+	if (step_write_row(d, row, &d->error) != 0)
+		return ENDED_LOST;
+	FAILPOINT("outcome-written");
+	if (row->state == STEP_DONE)
+		step_report(d, row);
+	return ENDED_OK;
+}
+
+enum ended resolve_open_intent(struct delivery *d)
+{
+	/* Nothing is appended while an intent is open, so only the last row can be one. */
+	if (d->ledger.n_rows == 0 || d->ledger.rows[d->ledger.n_rows - 1].state != STEP_INTENT)
+		return ENDED_OK;
+	const struct ledger_row intent = d->ledger.rows[d->ledger.n_rows - 1];
+	struct plan_item it;
+	struct sql_class s;
+	bool cleaned = false;
+	const struct step *step = step_of(d, &intent, &it);
+	if (!step)
+		return ENDED_ATTENTION;
+	enum ended end = lock_wait_for(d, intent.backend, "the interrupted statement");
+	if (end != ENDED_OK)
+		return end;
+	sql_classify(d->engine->dialect, step->statements[0].sql, &s);
+	struct ledger_row row = step_row(d, &it, intent.direction, intent.step, STEP_FAILED, VIA_PROBE);
+	if (d->engine->cleanup(d->conn, &s, &cleaned, &d->error) != 0 || d->engine->object_state(d->conn, &s, row.state_before, &d->error) != 0) {
+		err_wrap(&d->error, "look at what %s, step %u left", it.changeset->id, intent.step + 1);
+		return ENDED_LOST;
+	}
+	return settle(d, &it, &intent, &s, &row);
+}

@@ -1,0 +1,23 @@
+/* How long to wait before a step, or a connection, is tried again. Pure; the class of an error is the engine's to say (engine->retry_class). */
+#ifndef AGENT_APPLY_RETRY_H
+#define AGENT_APPLY_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/engine/engine.h"
+
+enum retry_how {
+	RETRY_HOW_NOT, /* it failed */
+	RETRY_HOW_AGAIN, /* the same transaction again, on the same connection */
+	RETRY_HOW_RECONNECT, /* a new connection, and resolve() before anything else */
+	RETRY_HOW_PERSON /* a person must look */
+};
+
+enum retry_how retry_how(enum retry_class c);
+/* May try number n (from 0, counting the failed ones) be followed by another one, as far as the class is concerned? */
+bool retry_may(enum retry_class c, uint32_t n);
+/* Full jitter: somewhere in 0 .. min(60 s, base * 1.6^n), base 0.5 s (hazards: retry classes). `random` is any 32 random bits. */
+uint32_t retry_delay_ms(enum retry_class c, uint32_t n, uint32_t random);
+
+#endif

@@ -1,0 +1,112 @@
+/* Going back: a whole changeset under a rollback, or at once when its validations after fail. A revert, once begun, is finished: a STOP does not end it. */
+#include "agent/apply/delivery.h"
+#include "agent/apply/failpoint.h"
+
+#define REVERT_NOTE "*revert" /* no validation can have this name */
+
+enum ended rollback_item(struct delivery *d, const struct plan_item *it, uint32_t first_step)
+{
+	for (uint32_t k = first_step; k < plan_steps(it->body, DIRECTION_ROLLBACK); k++) {
+		enum ended end = step_run(d, it, DIRECTION_ROLLBACK, k);
+		if (end != ENDED_OK)
+			return end;
+	}
+	return ENDED_OK;
+}
+
+/* Why, for the report of a run that finds the revert half-done; and the intents of its steps. */
+static int note_revert(struct delivery *d, const struct plan_item *it)
+{
+	size_t n = plan_steps(it->body, DIRECTION_ROLLBACK);
+	struct journal_note note = {.target = d->task->target,
+	                            .changeset = it->changeset->id,
+	                            .run = it->run,
+	                            .name = REVERT_NOTE,
+	                            .value = collect_text(d->arena, d->error.msg, REPORT_TEXT_MAX),
+	                            .attempt = d->task->attempt};
+	struct journal_step *steps = arena_alloc(d->arena, n * sizeof *steps);
+	struct err e = ERR_INIT;
+	memcpy(note.task, d->task->id, TASK_SIZE);
+	for (size_t k = 0; k < n; k++) {
+		steps[k] = (struct journal_step){.target = d->task->target,
+		                                 .changeset = it->changeset->id,
+		                                 .direction = DIRECTION_ROLLBACK,
+		                                 .run = it->run,
+		                                 .step = (uint32_t)k,
+		                                 .attempt = d->task->attempt,
+		                                 .epoch = d->task->epoch,
+		                                 .backend = d->engine->backend(d->conn),
+		                                 .state = STEP_INTENT};
+		memcpy(steps[k].task, d->task->id, TASK_SIZE);
+		memcpy(steps[k].digest, plan_step(it->body, DIRECTION_ROLLBACK, k)->digest, DIGEST_SIZE);
+	}
+	if (journal_notes_put(d->journal, &note, 1, &e) != 0 || journal_steps(d->journal, steps, n, &e) != 0) {
+		d->error = e;
+		return err_wrap(&d->error, "the changeset could not be reverted, the journal cannot be written");
+	}
+	FAILPOINT("revert-noted");
+	return 0;
+}
+
+/* The reason that an earlier run of this attempt noted, when this run has none of its own. */
+static void recall_reason(struct delivery *d, const struct plan_item *it)
+{
+	struct journal_note note;
+	struct err ignored = ERR_INIT;
+	bool found = journal_note_get(d->journal, d->task->target, it->changeset->id, it->run, REVERT_NOTE, d->arena, &note, &ignored) == 0 &&
+	             note.name && note.value;
+	if (found)
+		err_set(&d->error, ERR_STATE, "%s", note.value);
+	else
+		err_set(&d->error, ERR_STATE, "a validation after %s failed before the agent was restarted", it->changeset->id);
+	delivery_place(d, it, 0, 0, it->changeset->line);
+}
+
+static enum ended reverted(struct delivery *d, const struct plan_item *it)
+{
+	struct err why = d->error;
+	struct failure_place at = d->place;
+	bool ok = false;
+	FAILPOINT("reverted");
+	d->report->report.reverted = true;
+	delivery_say(d, "validating", it->changeset->id, "the earlier state");
+	d->error = ERR_INIT;
+	enum ended end = checks_restored(d, it, &ok);
+	if (end != ENDED_OK)
+		return end;
+	if (!ok) {
+		err_wrap(&d->error, "%s; it was rolled back, but the earlier state is not back", why.msg);
+		return ENDED_ATTENTION;
+	}
+	d->error = why;
+	d->place = at;
+	return ENDED_FAILED;
+}
+
+enum ended rollback_revert(struct delivery *d, const struct plan_item *it, uint32_t first_step)
+{
+	if (!it->body->has_rollback) {
+		struct err why = d->error;
+		err_set(&d->error, why.code, "%s; the changeset has no rollback, so what it did stays", why.msg);
+		return ENDED_FAILED;
+	}
+	bool again = it->action == PLAN_REVERTED;
+	if (again)
+		recall_reason(d, it);
+	else if (note_revert(d, it) != 0)
+		return ENDED_FAILED;
+	if (again && checks_recall(d, it) != ENDED_OK)
+		return ENDED_FAILED;
+	struct err why = d->error;
+	struct failure_place at = d->place;
+	enum ended end = rollback_item(d, it, first_step);
+	if (end == ENDED_FAILED) {
+		err_wrap(&d->error, "%s; its rollback fails", why.msg);
+		return ENDED_ATTENTION;
+	}
+	if (end != ENDED_OK)
+		return end;
+	d->error = why;
+	d->place = at;
+	return reverted(d, it);
+}

@@ -1,0 +1,234 @@
+/* One step: class T in a transaction with its ledger row; class N between an intent row and an outcome row. Retries by class. */
+#include "agent/apply/delivery.h"
+#include "agent/apply/failpoint.h"
+#include "agent/apply/resolve.h"
+#include "common/base/clock.h"
+
+struct run { /* one step being tried */
+	const struct plan_item *item;
+	enum direction direction;
+	uint32_t index;
+	const struct step *step;
+	int64_t started_at_us;
+};
+
+struct ledger_row step_row(const struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index, enum step_state state,
+                           enum step_via via)
+{
+	const struct release *r = &d->verified->release;
+	const struct step *s = plan_step(it->body, dir, index);
+	struct ledger_row row = {.changeset = it->changeset->id,
+	                         .direction = dir,
+	                         .run = it->run,
+	                         .step = index,
+	                         .state = state,
+	                         .via = via,
+	                         .class = s->class,
+	                         .release_version = r->version,
+	                         .release_sequence = r->sequence,
+	                         .task = d->task_hex,
+	                         .attempt = d->task->attempt,
+	                         .epoch = d->task->epoch,
+	                         .agent = d->agent,
+	                         .backend = d->engine->backend(d->conn),
+	                         .started_at_us = clock_wall_us(),
+	                         .ended_at_us = clock_wall_us()};
+	memcpy(row.digest, s->digest, DIGEST_SIZE);
+	memcpy(row.changeset_digest, it->changeset->digest, DIGEST_SIZE);
+	memcpy(row.release_digest, r->digest, DIGEST_SIZE);
+	memcpy(row.order_digest, d->verified->order.digest, DIGEST_SIZE);
+	return row;
+}
+
+void step_report(struct delivery *d, const struct ledger_row *row)
+{
+	struct step_outcome o = {.changeset = arena_strdup(d->arena, row->changeset),
+	                         .direction = row->direction,
+	                         .run = row->run,
+	                         .step = row->step,
+	                         .class = row->class,
+	                         .state = row->state,
+	                         .via = row->via,
+	                         .started_at_us = row->started_at_us,
+	                         .ended_at_us = row->ended_at_us};
+	memcpy(o.digest, row->digest, DIGEST_SIZE);
+	memcpy(o.row_hash, row->row_hash, DIGEST_SIZE);
+	collect_step(d->report, &o);
+	if (row->seq > d->rows_reported)
+		d->rows_reported = row->seq;
+}
+
+static void undo(struct delivery *d, bool appended)
+{
+	struct err ignored; /* the first error is the one that matters */
+	if (d->engine->in_transaction(d->conn))
+		(void)d->engine->rollback(d->conn, &ignored);
+	if (appended)
+		ledger_forget_last(&d->ledger);
+}
+
+int step_write_row(struct delivery *d, struct ledger_row *row, struct err *e)
+{
+	const struct engine *en = d->engine;
+	bool appended = false;
+	int rc = en->begin(d->conn, e);
+	if (rc == 0)
+		rc = ledger_fence(en, d->conn, &d->ledger, d->task->epoch, e);
+	if (rc == 0) {
+		rc = ledger_append(en, d->conn, &d->ledger, row, e);
+		appended = rc == 0;
+	}
+	if (rc == 0)
+		rc = en->commit(d->conn, e);
+	if (rc != 0)
+		undo(d, appended);
+	return rc;
+}
+
+static int exec_statement(struct delivery *d, const struct run *r, size_t i, struct err *e)
+{
+	const struct statement *s = &r->step->statements[i];
+	delivery_place(d, r->item, r->index + 1, (uint32_t)i + 1, s->line);
+	watch_statement(d->watch, true);
+	int rc = d->engine->exec(d->conn, s->sql, NULL, e);
+	watch_statement(d->watch, false);
+	return rc;
+}
+
+/* ---- class T ---- */
+
+/* All that happens between BEGIN and COMMIT. */
+static enum ended inside(struct delivery *d, const struct run *r, struct ledger_row *row, bool *ret_appended, struct err *e)
+{
+	if (ledger_fence(d->engine, d->conn, &d->ledger, d->task->epoch, e) != 0)
+		return delivery_judge(d, e);
+	FAILPOINT("begun");
+	for (size_t i = 0; i < r->step->n_statements; i++)
+		if (exec_statement(d, r, i, e) != 0)
+			return delivery_judge(d, e);
+	FAILPOINT("statement-run");
+	if (!d->engine->in_transaction(d->conn)) {
+		err_set(e, ERR_STATE, "a statement ended the transaction that Rollcall had begun: what came before it is committed without its ledger row");
+		return ENDED_ATTENTION;
+	}
+	row->started_at_us = r->started_at_us;
+	row->ended_at_us = clock_wall_us();
+	if (ledger_append(d->engine, d->conn, &d->ledger, row, e) != 0)
+		return delivery_judge(d, e);
+	*ret_appended = true;
+	FAILPOINT("ledger-written");
+	return ENDED_OK;
+}
+
+static int begin(struct delivery *d, struct err *e)
+{
+	watch_statement(d->watch, true); /* where beginning takes the lock, this is where it waits */
+	int rc = d->engine->begin(d->conn, e);
+	watch_statement(d->watch, false);
+	return rc;
+}
+
+static enum ended attempt_t(struct delivery *d, const struct run *r, struct err *e)
+{
+	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_DONE, VIA_RUN);
+	bool appended = false;
+	enum ended end = begin(d, e) == 0 ? inside(d, r, &row, &appended, e) : delivery_judge(d, e);
+	if (end == ENDED_OK && d->engine->commit(d->conn, e) != 0) {
+		d->uncertain = e->code == ERR_UNKNOWN;
+		end = delivery_judge(d, e);
+	}
+	if (end != ENDED_OK) {
+		undo(d, appended);
+		return end;
+	}
+	FAILPOINT("committed");
+	step_report(d, &row);
+	return ENDED_OK;
+}
+
+/* ---- class N ---- */
+
+/* The server answered with an error. It says "not applied"; an object that it names is looked at all the same (an INVALID index is left behind, MariaDB 1317). */
+static enum ended n_refused(struct delivery *d, const struct run *r, const struct sql_class *s, const uint8_t before[DIGEST_SIZE], struct err *e)
+{
+	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_FAILED, VIA_RUN);
+	struct err second = ERR_INIT;
+	bool cleaned = false;
+	if (d->engine->cleanup(d->conn, s, &cleaned, &second) != 0 || d->engine->object_state(d->conn, s, row.state_before, &second) != 0) {
+		*e = second;
+		return ENDED_LOST; /* the intent stays open: a new connection looks again */
+	}
+	if (s->object[0] && memcmp(row.state_before, before, DIGEST_SIZE) != 0) {
+		err_wrap(e, "%s failed, yet %s %s is not as it was before", s->verb, s->object_kind[0] ? s->object_kind : "object", s->object);
+		return ENDED_ATTENTION;
+	}
+	row.started_at_us = r->started_at_us;
+	if (step_write_row(d, &row, &second) != 0) {
+		*e = second;
+		return ENDED_LOST;
+	}
+	d->uncertain = false;
+	return ENDED_FAILED;
+}
+
+static enum ended n_outcome(struct delivery *d, const struct run *r, const struct sql_class *s, struct err *e)
+{
+	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_DONE, VIA_RUN);
+	row.started_at_us = r->started_at_us;
+	if (d->engine->object_state(d->conn, s, row.state_before, e) != 0 || step_write_row(d, &row, e) != 0)
+		return watch_wish(d->watch) == WISH_TERMINATE ? ENDED_STOPPED : ENDED_LOST;
+	FAILPOINT("outcome-written");
+	d->uncertain = false;
+	step_report(d, &row);
+	return ENDED_OK;
+}
+
+static enum ended attempt_n(struct delivery *d, const struct run *r, struct err *e)
+{
+	struct ledger_row intent = step_row(d, r->item, r->direction, r->index, STEP_INTENT, VIA_RUN);
+	struct sql_class s;
+	sql_classify(d->engine->dialect, r->step->statements[0].sql, &s);
+	FAILPOINT("before-intent");
+	if (d->engine->object_state(d->conn, &s, intent.state_before, e) != 0 || step_write_row(d, &intent, e) != 0)
+		return e->code == ERR_UNKNOWN ? ENDED_LOST : delivery_judge(d, e);
+	FAILPOINT("intent-written");
+	d->uncertain = true;
+	int rc = exec_statement(d, r, 0, e);
+	FAILPOINT("n-statement-run");
+	if (rc == 0)
+		return n_outcome(d, r, &s, e);
+	enum ended end = delivery_judge(d, e);
+	return end == ENDED_FAILED ? n_refused(d, r, &s, intent.state_before, e) : end;
+}
+
+/* ---- either ---- */
+
+static void report_failed(struct delivery *d, const struct run *r)
+{
+	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_FAILED, VIA_RUN);
+	row.started_at_us = r->started_at_us;
+	step_report(d, &row); /* seq and row_hash stay zero: a class T failure leaves no row */
+}
+
+enum ended step_run(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index)
+{
+	struct run r = {.item = it, .direction = dir, .index = index, .step = plan_step(it->body, dir, index)};
+	d->step_number++;
+	delivery_say(d, dir == DIRECTION_APPLY ? "applying" : "rolling-back", it->changeset->id, NULL);
+	for (uint32_t n = 0;; n++) {
+		struct err e = ERR_INIT;
+		delivery_place(d, it, index + 1, 0, it->changeset->line);
+		r.started_at_us = clock_wall_us();
+		enum ended end = r.step->class == STEP_T ? attempt_t(d, &r, &e) : attempt_n(d, &r, &e);
+		bool failed = end == ENDED_FAILED;
+		if (failed)
+			end = delivery_wait(d, &e, n, it->changeset->id, false);
+		if (failed && end == ENDED_OK)
+			continue;
+		if (end == ENDED_FAILED)
+			report_failed(d, &r);
+		if (end != ENDED_OK)
+			d->error = e;
+		return end;
+	}
+}
