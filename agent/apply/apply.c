@@ -381,6 +381,13 @@ enum ended delivery_run(struct delivery *d)
 	return end;
 }
 
+void delivery_done(struct delivery *d)
+{
+	disconnect(d);
+	arena_destroy(&d->ledger_arena);
+	d->ledger = (struct ledger){0};
+}
+
 int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct err *e)
 {
 	const struct report *all = &d->report->report;

@@ -73,6 +73,8 @@ enum ended delivery_run(struct delivery *d);
 /* Journal outcomes and the sealed report, on disk. */
 int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct err *e) MUST_CHECK;
 
+void delivery_done(struct delivery *d); /* frees what it made outside `arena` */
+
 /* ---- between the files ---- */
 
 void delivery_say(struct delivery *d, const char *state, const char *changeset, const char *detail);

@@ -105,10 +105,10 @@ static enum ended inside(struct delivery *d, const struct run *r, struct ledger_
 	FAILPOINT("begun");
 	for (size_t i = 0; i < r->step->n_statements; i++)
 		if (exec_statement(d, r, i, e) != 0)
-			return delivery_judge(d, e);
+			return e->code == ERR_STATE ? ENDED_ATTENTION : delivery_judge(d, e); /* it ended our transaction: what came before it may be committed */
 	FAILPOINT("statement-run");
 	if (!d->engine->in_transaction(d->conn)) {
-		err_set(e, ERR_STATE, "a statement ended the transaction that Rollcall had begun: what came before it is committed without its ledger row");
+		err_set(e, ERR_STATE, "a statement ended Rollcall's transaction: what came before it may be committed without its ledger row");
 		return ENDED_ATTENTION;
 	}
 	row->started_at_us = r->started_at_us;
