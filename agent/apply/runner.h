@@ -1,5 +1,5 @@
-/* One running delivery: verify, connect, resolve what an earlier run left, apply or roll back step by step, validate, report. Runs in a thread of its own that owns
- * the database connection; tells the loop what it does over a pipe; its last act is journal_finish. Safe to kill at any instant: the next run resolves. */
+/* One running delivery: verify, connect, resolve what an earlier run left, apply or roll back step by step, validate, report. Its worker thread owns the database
+ * connection, a second thread listens to the loop meanwhile and names who blocks. Its last act is journal_finish. Safe to kill at any instant: the next run resolves. */
 #ifndef AGENT_APPLY_RUNNER_H
 #define AGENT_APPLY_RUNNER_H
 
@@ -16,7 +16,8 @@ struct runner_job { /* all borrowed until the runner ended */
 
 /* Messages from the runner (zmsg on the actor's pipe, first frame a string):
  *   "PROGRESS" state changeset step of_steps detail    lossy, for people
- *   "DONE"                                              the report is in the journal's outbox; the actor may be destroyed
+ *   "DONE"                                              the report is in the journal's outbox; the actor may be destroyed. When the journal cannot be
+ *                                                       written, that is logged and the task stays open: the outbox then has no report of it
  * To the runner: "STOP" (ends between steps; the report says so). "$TERM" cancels the running statement, then ends. */
 void runner_actor(zsock_t *pipe, void *job /* struct runner_job * */);
 

@@ -15,6 +15,8 @@ enum wish {
 
 struct watch {
 	pthread_mutex_t mutex;
+	pthread_cond_t looked; /* `looking` ended */
+	bool looking;
 	enum wish wish;
 	const struct engine *engine;
 	const struct engine_target *target;
@@ -27,7 +29,7 @@ struct watch {
 void watch_init(struct watch *w);
 void watch_done(struct watch *w);
 
-/* The worker's side. conn NULL: about to be closed. */
+/* The worker's side. conn NULL: about to be closed; waits until the other thread's look, which uses `t`, has ended. */
 void watch_connection(struct watch *w, const struct engine *en, const struct engine_target *t, struct conn *conn);
 void watch_statement(struct watch *w, bool running);
 enum wish watch_wish(struct watch *w);

@@ -1,0 +1,170 @@
+/* Everything around delivery_run. */
+#include "agent/apply/deliver.h"
+
+#include "agent/report/seal.h"
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/crypto/blobs.h"
+#include "common/wire/limits.h"
+
+struct papers { /* what was pulled, and what it says once verified */
+	struct buf release, dossier;
+	struct merkle_proof proof;
+	struct verified verified;
+};
+
+static void papers_done(struct papers *p)
+{
+	buf_done(&p->release);
+	buf_done(&p->dossier);
+}
+
+static int read_papers(const struct deliver_job *job, struct papers *p, struct err *e)
+{
+	AUTO(mem_free_ptr) char *dir = file_join(job->config->data_dir, "blobs");
+	if (blobs_get(dir, job->task->release_hash, LIMIT_ENVELOPE, &p->release, e) != 0)
+		return err_wrap(e, "release");
+	if (blobs_get(dir, job->task->dossier_hash, LIMIT_DOSSIER, &p->dossier, e) != 0)
+		return err_wrap(e, "order");
+	return merkle_proof_decode(job->task->proof, &p->proof, e) == 0 ? 0 : err_wrap(e, "proof of the target");
+}
+
+static int verify(const struct deliver_job *job, struct journal *j, struct papers *p, struct arena *a, const char **ret_check, struct err *e)
+{
+	uint64_t max_epoch = 0;
+	const char *engine = job->target->target.engine;
+	if (journal_number(j, "epoch", &max_epoch, e) != 0)
+		return -1;
+	struct verify_facts facts = {.trust = &job->config->trust,
+	                             .release_envelope = buf_bytes(&p->release),
+	                             .dossier = buf_bytes(&p->dossier),
+	                             .proof = p->proof,
+	                             .target = job->target->target.id,
+	                             .environment = job->target->environment,
+	                             .engine = engine,
+	                             .agent_version = ROLLCALL_VERSION,
+	                             .epoch = job->task->epoch,
+	                             .max_epoch = (uint32_t)max_epoch,
+	                             .direction = job->task->direction,
+	                             .now_us = clock_wall_us()};
+	if (verify_delivery(&facts, a, &p->verified, ret_check, e) != 0)
+		return -1;
+	return verify_statements(&p->verified.release, engine, ret_check, e);
+}
+
+/* A task that has begun is finished whatever the clock says; one that has not is not begun late. */
+static int check_deadline(const struct task *t, const char **ret_check, struct err *e)
+{
+	char text[CLOCK_TEXT_SIZE];
+	if (!t->deadline_us || t->state != TASK_ACCEPTED || clock_wall_us() <= t->deadline_us)
+		return 0;
+	*ret_check = "C11 window";
+	return err_set(e, ERR_POLICY, "the delivery had to begin before %s", clock_text(t->deadline_us, text));
+}
+
+static void refuse(struct collector *c, const struct deliver_job *job, const char *check, const struct err *e)
+{
+	struct failure_place at = {.check = check};
+	const char *then = arena_printf(
+	    c->arena, "Rollcall does nothing more on this target by itself. Next: remove the cause, then type: rollcall rollout retry ROLLOUT %s",
+	    job->task->target);
+	c->report.outcome = OUTCOME_REFUSED;
+	collect_failure(c, e, &at, then, "nothing was changed: no statement was run");
+}
+
+static void start_report(struct collector *c, const struct deliver_job *job)
+{
+	struct report *r = &c->report;
+	*r = (struct report){.agent = job->config->name,
+	                     .target = job->task->target,
+	                     .attempt = job->task->attempt,
+	                     .direction = job->task->direction,
+	                     .started_at_us = clock_wall_us(),
+	                     .epoch = job->task->epoch,
+	                     .agent_version = ROLLCALL_VERSION};
+	memcpy(r->task, job->task->id, TASK_SIZE);
+}
+
+static int64_t budget_end(const struct deliver_job *job)
+{
+	int64_t ms = job->config->retry_budget_ms;
+	int64_t left_us = job->task->deadline_us ? job->task->deadline_us - clock_wall_us() : INT64_MAX;
+	if (left_us < 0)
+		left_us = 0; /* it had begun in time: it is finished, but not tried again for long */
+	return clock_mono_us() + (left_us < ms * 1000 ? left_us : ms * 1000);
+}
+
+/* Connects with the password of this moment: it is fetched for each delivery and wiped after it. */
+static int run(struct delivery *d, const struct deliver_job *job, struct err *e)
+{
+	struct engine_target connect = job->target->connect;
+	AUTO(secret_destroy) struct secret *password = NULL;
+	if (agent_config_password(job->target, &password, e) != 0)
+		return -1;
+	connect.password = password;
+	d->target = &connect;
+	enum ended end = delivery_run(d);
+	watch_connection(job->watch, d->engine, NULL, NULL);
+	d->target = NULL;
+	if (end == ENDED_STOPPED && watch_wish(job->watch) == WISH_TERMINATE)
+		return err_set(e, ERR_STATE, "asked to end; the next start resumes it");
+	return 0;
+}
+
+static void unreachable(struct delivery *d, const struct err *e)
+{
+	d->error = *e;
+	conclude(d, ENDED_FAILED);
+}
+
+static int deliver_verified(struct delivery *d, const struct deliver_job *job, struct err *e)
+{
+	d->engine = engine_by_name(job->target->target.engine);
+	d->budget_end_us = budget_end(job);
+	memcpy(d->report->report.order_digest, d->verified->order.digest, DIGEST_SIZE);
+	memcpy(d->report->report.release_digest, d->verified->release.digest, DIGEST_SIZE);
+	if (!d->engine) {
+		err_set(e, ERR_POLICY, "this agent has no engine %s", job->target->target.engine);
+		refuse(d->report, job, "C14 engine", e);
+		return 0;
+	}
+	if (run(d, job, e) == 0)
+		return 0;
+	if (watch_wish(job->watch) == WISH_TERMINATE)
+		return -1;
+	unreachable(d, e);
+	return 0;
+}
+
+int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_DOCUMENT);
+	AUTO(mem_free_ptr) char *path = file_join(job->config->data_dir, "journal.db");
+	AUTO(journal_close) struct journal *j = NULL;
+	AUTO(papers_done) struct papers p = {0};
+	AUTO(delivery_done) struct delivery d = {0};
+	struct collector c = {.arena = a};
+	const char *check = NULL;
+	if (journal_open(path, &j, e) != 0)
+		return -1;
+	start_report(&c, job);
+	d = (struct delivery){.task = job->task,
+	                      .verified = &p.verified,
+	                      .journal = j,
+	                      .agent = job->config->name,
+	                      .watch = job->watch,
+	                      .progress = job->progress,
+	                      .progress_arg = job->progress_arg,
+	                      .arena = a,
+	                      .report = &c};
+	bool ok = read_papers(job, &p, e) == 0 && verify(job, j, &p, a, &check, e) == 0 && check_deadline(job->task, &check, e) == 0;
+	d.wave = p.proof.wave;
+	if (!ok)
+		refuse(&c, job, check, e);
+	else if (deliver_verified(&d, job, e) != 0)
+		return -1;
+	if (delivery_finish(&d, report_seal, job->config->report_key, e) != 0)
+		return -1;
+	*ret_outcome = c.report.outcome;
+	return 0;
+}

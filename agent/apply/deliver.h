@@ -1,0 +1,21 @@
+/* A delivery from the journal's task to the sealed report, without any socket: blobs, verification, password, the run itself, the outbox. Blocks; one thread. */
+#ifndef AGENT_APPLY_DELIVER_H
+#define AGENT_APPLY_DELIVER_H
+
+#include "agent/apply/delivery.h"
+#include "agent/daemon/config.h"
+
+struct deliver_job {
+	const struct agent_config *config;
+	const struct agent_target *target;
+	const struct task *task;
+	struct watch *watch;
+	void (*progress)(void *arg, const struct delivery_progress *p);
+	void *progress_arg;
+};
+
+/* 0: the report is in the outbox, *ret_outcome tells how it ended. -1 with ERR_STATE: asked to terminate. -1 otherwise: the journal cannot be read or written. After -1 the
+ * task stays open: the next start resumes it. */
+int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err *e) MUST_CHECK;
+
+#endif

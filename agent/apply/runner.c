@@ -1,0 +1,129 @@
+/* The actor around a delivery. Two threads, because a thread that waits in a database call cannot listen:
+ *
+ *   loop <--pipe--> runner_actor: listens, cancels, looks who blocks <--pipe--> worker: owns the connection and the journal handle, does the delivery
+ *
+ * They share only the watch. */
+#include "agent/apply/runner.h"
+
+#include "agent/apply/deliver.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+
+#define LOOK_EVERY_MS 250
+#define BLOCKED_MS    300 /* a statement that runs shorter than this is nobody's worry */
+
+struct worker_job {
+	const struct runner_job *job;
+	struct watch *watch;
+};
+
+static void send_progress(zsock_t *to, const struct delivery_progress *p)
+{
+	char step[16], of[16];
+	snprintf(step, sizeof step, "%u", p->step);
+	snprintf(of, sizeof of, "%u", p->of_steps);
+	(void)zstr_sendx(to, "PROGRESS", p->state, p->changeset ? p->changeset : "", step, of, p->detail ? p->detail : "", NULL); /* lossy */
+}
+
+static void on_progress(void *arg, const struct delivery_progress *p)
+{
+	send_progress(arg, p);
+}
+
+static void log_end(const struct runner_job *job, enum outcome outcome)
+{
+	if (outcome == OUTCOME_APPLIED || outcome == OUTCOME_ROLLED_BACK)
+		log_info("%s: %s", job->task.target, outcome_name(outcome));
+	else
+		log_warn("%s: %s: the report says why", job->task.target, outcome_name(outcome));
+}
+
+static void worker(zsock_t *pipe, void *arg)
+{
+	struct worker_job *w = arg;
+	struct err e = ERR_INIT;
+	enum outcome outcome = OUTCOME_FAILED;
+	zsock_signal(pipe, 0);
+	struct deliver_job job = {
+	    .config = w->job->config, .target = w->job->target, .task = &w->job->task, .watch = w->watch, .progress = on_progress, .progress_arg = pipe};
+	if (deliver(&job, &outcome, &e) == 0)
+		log_end(w->job, outcome);
+	else
+		log_error("%s: %s; the task stays open and is resumed at the next start", w->job->task.target, e.msg);
+	engines_thread_end();
+	zstr_send(pipe, "DONE");
+}
+
+static void hear_loop(zsock_t *pipe, struct watch *watch, bool *terminating)
+{
+	char *word = zstr_recv(pipe);
+	if (!word || str_eq(word, "$TERM"))
+		*terminating = true;
+	else if (str_eq(word, "STOP"))
+		watch_ask(watch, WISH_STOP);
+	zstr_free(&word);
+}
+
+/* True when the worker has ended. */
+static bool hear_worker(zactor_t *from, zsock_t *to)
+{
+	zmsg_t *m = zmsg_recv(from);
+	if (!m)
+		return true;
+	bool done = zframe_streq(zmsg_first(m), "DONE");
+	if (!done)
+		zmsg_send(&m, to);
+	zmsg_destroy(&m);
+	return done;
+}
+
+static void look(struct watch *watch, zsock_t *to)
+{
+	char blocker[512] = "";
+	if (watch_look(watch, BLOCKED_MS, blocker))
+		send_progress(to, &(struct delivery_progress){.state = "waiting-lock", .detail = blocker});
+}
+
+static void wait_for_term(zsock_t *pipe)
+{
+	for (;;) {
+		char *word = zstr_recv(pipe);
+		bool end = !word || str_eq(word, "$TERM");
+		zstr_free(&word);
+		if (end)
+			return;
+	}
+}
+
+void runner_actor(zsock_t *pipe, void *arg)
+{
+	struct watch watch;
+	watch_init(&watch);
+	struct worker_job w = {.job = arg, .watch = &watch};
+	zactor_t *actor = zactor_new(worker, &w);
+	zsock_signal(pipe, 0);
+	zpoller_t *poller = zpoller_new(pipe, actor, NULL);
+	zpoller_set_nonstop(poller, true);
+	bool done = false, terminating = false;
+	while (!done) {
+		void *from = zpoller_wait(poller, LOOK_EVERY_MS);
+		if (from == pipe)
+			hear_loop(pipe, &watch, &terminating);
+		else if (from)
+			done = hear_worker(actor, pipe);
+		else if (zpoller_terminated(poller))
+			terminating = true;
+		else if (!terminating)
+			look(&watch, pipe);
+		if (terminating)
+			watch_ask(&watch, WISH_TERMINATE); /* again each time: a statement may have begun just after the last one */
+	}
+	zpoller_destroy(&poller);
+	zactor_destroy(&actor);
+	watch_done(&watch);
+	engines_thread_end();
+	if (terminating)
+		return;
+	zstr_send(pipe, "DONE");
+	wait_for_term(pipe);
+}
