@@ -13,7 +13,8 @@ struct agent_target {
 	struct target target; /* id, engine, labels */
 	struct engine_target connect; /* password is filled from its source at each connect: see config_password */
 	const char *environment; /* label "environment", required: approvals are checked against it */
-	const char *password_file, *password_command, *password_credential; /* at most one */
+	const char *password_file, *password_credential; /* at most one of the three */
+	const char **password_command; /* argv, NULL-terminated; its first line of output is the password */
 };
 
 struct agent_config {
