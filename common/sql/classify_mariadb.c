@@ -232,8 +232,10 @@ static void refine(const struct window *w, struct bytes statement, struct sql_cl
 		c->kind = SQL_TRANSACTION;
 	if (m)
 		class_set(c, STEP_X, m->why);
-	else if (str_eq(c->verb, "SET") && marks_find(globals, ARRAY_LEN(globals), w->dialect, statement))
+	else if (str_eq(c->verb, "SET") && marks_find(globals, ARRAY_LEN(globals), w->dialect, statement)) {
 		class_set(c, STEP_N, repeat);
+		c->kind = SQL_UTILITY; /* of the server, not of the session */
+	}
 	if (str_eq(c->object_kind, "user") && names_several(w))
 		class_set(c, STEP_X, many_users);
 	if (str_eq(c->verb, "RENAME TABLE") && names_several(w))

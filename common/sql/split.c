@@ -61,6 +61,12 @@ static bool is_space(uint8_t c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* MariaDB reads "--" and a comment as two minus signs, but "--" and a blank, or the end, as the start of a comment: what follows them cannot be cut off. */
+static bool ends_in_minus_signs(const struct splitter *s, const uint8_t *end)
+{
+	return s->dialect == DIALECT_MARIADB && end - s->first >= 2 && end[-1] == '-' && end[-2] == '-';
+}
+
 /* The text of the piece that ends at `end`. */
 static struct bytes piece_text(struct splitter *s)
 {
@@ -80,6 +86,8 @@ static int piece_end(struct splitter *s, struct err *e)
 	const char *missing = compound_missing(&s->compound);
 	if (missing && s->has_code)
 		return err_set(e, ERR_PARSE, "line %" PRIu32 ": %s", s->compound.line, missing);
+	if (s->has_code && ends_in_minus_signs(s, s->solid))
+		return err_set(e, ERR_PARSE, "line %" PRIu32 ": '--' at the end of a statement: a comment needs a blank behind the '--'", s->line);
 	int rc = 0;
 	if (s->has_code) {
 		struct piece p = {.sql = piece_text(s), .line = s->line};
@@ -95,7 +103,7 @@ static void piece_keep(struct splitter *s, const struct token *t)
 	if (!s->first) {
 		s->first = s->kept_from = t->text.p;
 		s->line = t->line;
-	} else if (s->comment_between && s->strip) {
+	} else if (s->comment_between && s->strip && !ends_in_minus_signs(s, s->last)) {
 		if (s->last > s->kept_from)
 			buf_add(&s->text, s->kept_from, (size_t)(s->last - s->kept_from));
 		buf_addc(&s->text, s->line_break_between ? '\n' : ' ');
@@ -208,11 +216,21 @@ static bool is_delimiter_line(const struct splitter *s, const struct token *t)
 	return !s->has_code || (s->lex.stop && starts_line(s, t) && rest_is_semicolon(s));
 }
 
+/* A chosen delimiter is plain text: it may stand where it cuts something that the dialect takes for one. */
+static int end_at_delimiter(struct splitter *s, const struct token *t, struct err *e)
+{
+	if (s->lex.versioned)
+		return fail(t, "delimiter inside a versioned comment: close the comment with */ first", e);
+	if (s->has_code && !compound_missing(&s->compound) && !sql_is_single(s->dialect, bytes_of(s->first, (size_t)(s->last - s->first))))
+		return fail(t, "delimiter in the middle of a token: choose another delimiter", e);
+	return piece_end(s, e);
+}
+
 static int take_delimiter_line(struct splitter *s, const struct token *t, struct err *e)
 {
 	if (!s->client_lines)
 		return fail(t, "DELIMITER line in text that is not split: take it out, or split statements", e);
-	if (piece_end(s, e))
+	if (end_at_delimiter(s, t, e))
 		return -1;
 	struct bytes to = first_argument(lex_take_line(&s->lex));
 	s->lex.stop = NULL;
@@ -244,9 +262,7 @@ static int take_token(struct splitter *s, const struct token *t, struct err *e)
 	case TOKEN_SEMICOLON:
 		return take_semicolon(s, t, e);
 	case TOKEN_DELIMITER:
-		if (s->lex.versioned)
-			return fail(t, "delimiter inside a versioned comment: close the comment with */ first", e);
-		return piece_end(s, e);
+		return end_at_delimiter(s, t, e);
 	case TOKEN_WORD:
 		if (is_delimiter_line(s, t))
 			return take_delimiter_line(s, t, e);
@@ -279,11 +295,8 @@ static int check_bytes(struct bytes text, uint32_t line, struct err *e)
 
 static int splitter_run(struct splitter *s, struct bytes text, uint32_t first_line, struct err *e)
 {
-	static const uint8_t bom[] = {0xEF, 0xBB, 0xBF};
 	if (check_bytes(text, first_line, e))
 		return -1;
-	if (text.n >= sizeof bom && memcmp(text.p, bom, sizeof bom) == 0)
-		text = bytes_of(text.p + sizeof bom, text.n - sizeof bom);
 	const struct delimiter *stop = s->lex.stop;
 	lex_init(&s->lex, s->dialect, text, first_line);
 	s->lex.stop = stop;
@@ -298,8 +311,11 @@ static int splitter_run(struct splitter *s, struct bytes text, uint32_t first_li
 int sql_split(enum dialect d, struct bytes script, const struct split_options *o, split_fn *fn, void *arg, struct err *e)
 {
 	static const struct split_options defaults = {.split = true, .first_line = 1};
+	static const uint8_t bom[] = {0xEF, 0xBB, 0xBF};
 	if (!o)
 		o = &defaults;
+	if (script.n >= sizeof bom && memcmp(script.p, bom, sizeof bom) == 0)
+		script = bytes_of(script.p + sizeof bom, script.n - sizeof bom);
 	AUTO(splitter_done)
 	struct splitter s = {.dialect = d, .split = o->split, .strip = o->strip_comments, .client_lines = o->split, .fn = fn, .arg = arg};
 	if (o->split && o->delimiter && strcmp(o->delimiter, ";") != 0) {

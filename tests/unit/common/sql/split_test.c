@@ -292,6 +292,7 @@ static void test_whole_and_strip(void **state)
 	     .want = "1:SELECT /*+ hint */ 1 /*!50000 , 2 */\n, 3",
 	     .strip = true},
 	    {.d = PG, .script = "a /* x */; b -- y\n;", .want = "1:a ; b", .strip = true, .whole = true},
+	    {.d = MA, .script = "SELECT 5 --/* keep */x;", .want = "1:SELECT 5 --/* keep */x", .strip = true},
 	};
 	RUN(rows);
 }

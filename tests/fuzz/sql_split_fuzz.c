@@ -1,0 +1,76 @@
+/* Fuzz target for common/sql. First byte: dialect and options; the rest: a script. Pieces must lie inside the script (unless comments are stripped), in order,
+ * without white space around them, each one statement; classification must not fail; the lexer must cover every byte once. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/sql/classify.h"
+#include "common/sql/lex.h"
+#include "common/sql/split.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct run {
+	enum dialect d;
+	struct bytes script;
+	const uint8_t *last; /* behind the piece before */
+	bool inside, single;
+};
+
+static void require(bool ok, const char *what)
+{
+	if (!ok) {
+		fprintf(stderr, "invariant broken: %s\n", what);
+		abort();
+	}
+}
+
+static int check_piece(void *arg, const struct piece *p, struct err *e)
+{
+	struct run *c = arg;
+	struct sql_class class;
+	(void)e;
+	require(p->sql.n > 0, "piece is not empty");
+	if (c->inside) {
+		require(p->sql.p >= c->last && p->sql.p + p->sql.n <= c->script.p + c->script.n, "piece inside the script, in order");
+		c->last = p->sql.p + p->sql.n;
+	}
+	if (c->single)
+		require(sql_is_single(c->d, p->sql), "piece is one statement");
+	sql_classify(c->d, p->sql, &class);
+	require(class.class == STEP_T || class.why != NULL, "class N and X say why");
+	return 0;
+}
+
+static void check_lexer(enum dialect d, struct bytes script)
+{
+	struct lexer l;
+	struct token t;
+	lex_init(&l, d, script, 1);
+	const uint8_t *at = script.p;
+	while (lex_next(&l, &t)) {
+		if (t.kind == TOKEN_BAD)
+			return;
+		require(t.text.p == at && t.text.n > 0, "tokens cover the script");
+		at += t.text.n;
+	}
+	require(at == script.p + script.n, "tokens reach the end");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char *const delimiters[] = {NULL, "//", "$$", "GO", "\\n/\\s*$"};
+	if (size < 1)
+		return 0;
+	unsigned options = data[0] / DIALECT_COUNT;
+	struct run c = {.d = (enum dialect)(data[0] % DIALECT_COUNT), .script = bytes_of(data + 1, size - 1), .last = data + 1};
+	struct split_options o = {.split = !(options & 1), .strip_comments = options & 2, .delimiter = delimiters[options / 4 % 5], .first_line = 1};
+	struct err e = ERR_INIT;
+	c.inside = !o.strip_comments;
+	c.single = o.split;
+	check_lexer(c.d, c.script);
+	if (sql_split(c.d, c.script, &o, check_piece, &c, &e))
+		require(e.code == ERR_PARSE, "errors are parse errors");
+	return 0;
+}
