@@ -17,6 +17,7 @@ struct lb {
 	struct source_lines lines;
 	struct bytes line; /* the present one */
 	bool open; /* inside a changeset: `cur`, the two texts and their options are valid */
+	bool broken; /* its line was wrong: it comes to nothing */
 	struct change cur;
 	struct buf sql, rollback;
 	uint32_t rollback_last; /* line of the last rollback text */
@@ -52,6 +53,7 @@ void lb_add_sql_line(struct lb *lb, struct bytes line);
 void lb_add_rollback_line(struct lb *lb, struct bytes text);
 bool lb_is_blank(struct bytes b);
 bool lb_starts_with(struct bytes b, const char *word); /* case ignored */
+void lb_begin_changeset(struct lb *lb);
 /* Turns the open changeset, if there is one, into a change of the set. `last` in its file. */
 void lb_finish_changeset(struct lb *lb, bool last);
 

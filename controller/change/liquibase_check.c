@@ -45,7 +45,7 @@ void lb_read_preconditions(struct lb *lb, struct bytes rest)
 	}
 }
 
-/* `[expectedResult:]V rest`, V bare, 'single' or "double" quoted. false when there is no value or nothing follows it. */
+/* `[expectedResult:]V rest`, V bare, 'single' or "double" quoted. false when there is no value. */
 static bool take_expected(struct lb *lb, struct bytes *rest, const char **ret)
 {
 	static const char key[] = "expectedResult:";
@@ -58,12 +58,12 @@ static bool take_expected(struct lb *lb, struct bytes *rest, const char **ret)
 			return false;
 		*ret = arena_strndup(lb->a, (const char *)b.p + 1, (size_t)(end - b.p) - 1);
 		*rest = lb_trim(bytes_of(end + 1, b.n - (size_t)(end - b.p) - 1));
-		return rest->n > 0;
+		return true;
 	}
 	struct bytes value = lb_next_word(&b);
 	*ret = arena_strndup(lb->a, (const char *)value.p, value.n);
 	*rest = b;
-	return value.n && b.n;
+	return value.n > 0;
 }
 
 static void add_check(struct lb *lb, struct check c)
@@ -83,7 +83,7 @@ static const char *without_semicolon(struct lb *lb, struct bytes sql)
 static void read_sql_check(struct lb *lb, struct bytes rest)
 {
 	struct check c = {.kind = CHECK_SQL};
-	if (!take_expected(lb, &rest, &c.expected)) {
+	if (!take_expected(lb, &rest, &c.expected) || rest.n == 0) {
 		LB_PROBLEM(lb, "write --precondition-sql-check expectedResult:0 SELECT ...", "a sql-check needs an expected result and a query");
 		return;
 	}

@@ -161,7 +161,7 @@ static bool check_context(struct lb *lb)
 
 static bool part_is_valid(const char *s)
 {
-	size_t n = s ? strlen(s) : 0;
+	size_t n = strlen(s);
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f || s[i] == ';')
 			return false;
@@ -208,6 +208,8 @@ static bool read_identity(struct lb *lb, struct bytes *rest)
 	author = lb_trim(author);
 	lb->cur.author = lb_expand(lb, arena_strndup(lb->a, (const char *)author.p, author.n));
 	lb->cur.name = lb_expand(lb, arena_strndup(lb->a, (const char *)name.p, name.n));
+	if (!lb->cur.author || !lb->cur.name)
+		return false;
 	if (!part_is_valid(lb->cur.author) || !part_is_valid(lb->cur.name)) {
 		LB_PROBLEM(lb, "use 1 to 200 characters for each, without control characters and semicolons", "author or id of the changeset cannot be used");
 		return false;
@@ -218,13 +220,7 @@ static bool read_identity(struct lb *lb, struct bytes *rest)
 
 bool lb_read_head(struct lb *lb, struct bytes rest)
 {
-	lb->cur = (struct change){
-	    .file = lb->file->path, .line = lb->lines.line, .run_in_transaction = true, .on_fail = ON_FAIL_HALT, .on_error = ON_FAIL_HALT};
-	lb->split = lb->rollback_split = lb->strip_comments = true;
-	lb->delimiter = lb->rollback_delimiter = lb->preconditions_output = NULL;
-	/* The attributes are read even when the identity is wrong, and the other way round: all problems of a line at once. */
-	bool ok = read_identity(lb, &rest);
-	return ok && read_attributes(lb, rest) && check_dbms(lb) && check_context(lb);
+	return read_identity(lb, &rest) && read_attributes(lb, rest) && check_dbms(lb) && check_context(lb);
 }
 
 static bool property_holds(struct lb *lb, const char *context)

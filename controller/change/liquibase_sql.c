@@ -20,16 +20,13 @@ struct directive {
 };
 
 static void run_changeset(struct lb *lb, struct bytes rest);
-static void run_property(struct lb *lb, struct bytes rest);
 static void run_rollback(struct lb *lb, struct bytes rest);
 static void run_comment(struct lb *lb, struct bytes rest);
 static void run_check_sum(struct lb *lb, struct bytes rest);
-static void run_preconditions(struct lb *lb, struct bytes rest);
 static void run_precondition(struct lb *lb, struct bytes rest);
 static void run_ignore_lines(struct lb *lb, struct bytes rest);
 static void run_before(struct lb *lb, struct bytes rest);
 static void run_after(struct lb *lb, struct bytes rest);
-static void run_suppression(struct lb *lb, struct bytes rest);
 static void run_wrong_comments(struct lb *lb, struct bytes rest);
 static void run_wrong_ignore(struct lb *lb, struct bytes rest);
 static void run_wrong_validate(struct lb *lb, struct bytes rest);
@@ -39,20 +36,20 @@ static void run_paid(struct lb *lb, struct bytes rest);
 /* Longer words stand before the words that they begin with. */
 static const struct directive directives[] = {
     {"changeset", FOLLOW_ANYTHING, true, "--changeset author:id", run_changeset},
-    {"property", FOLLOW_BLANK, true, "--property name:x value:y", run_property},
+    {"property", FOLLOW_BLANK, true, "--property name:x value:y", lb_read_property},
     {"rollbackSqlFile", FOLLOW_WORD_END, true, "--rollback SQL", run_paid},
     {"rollback", FOLLOW_BLANK, false, "--rollback SQL", run_rollback},
     {"comments", FOLLOW_TEXT, true, "--comment text", run_wrong_comments},
     {"comment", FOLLOW_TEXT, false, "--comment text", run_comment},
     {"validCheckSum", FOLLOW_TEXT, false, "--validCheckSum: x", run_check_sum},
-    {"preconditions", FOLLOW_WORD_END, false, "--preconditions onFail:HALT", run_preconditions},
+    {"preconditions", FOLLOW_WORD_END, false, "--preconditions onFail:HALT", lb_read_preconditions},
     {"precondition-", FOLLOW_ANYTHING, false, "--precondition-sql-check expectedResult:0 SELECT ...", run_precondition},
     {"ignoreLines:", FOLLOW_ANYTHING, true, "--ignoreLines:3, or --ignoreLines:start and --ignoreLines:end", run_ignore_lines},
     {"ignore:", FOLLOW_ANYTHING, true, "--ignoreLines:3, or --ignoreLines:start and --ignoreLines:end", run_wrong_ignore},
     {"validate-before", FOLLOW_WORD_END, false, "--validate-before name:x SELECT ...", run_before},
     {"validate-after", FOLLOW_WORD_END, false, "--validate-after name:x expectedResult:V SELECT ...", run_after},
     {"validate-", FOLLOW_ANYTHING, true, "--validate-before or --validate-after", run_wrong_validate},
-    {"lint-ignore", FOLLOW_WORD_END, false, "--lint-ignore RULE reason:\"...\"", run_suppression},
+    {"lint-ignore", FOLLOW_WORD_END, false, "--lint-ignore RULE reason:\"...\"", lb_read_suppression},
     {"includeAll", FOLLOW_WORD_END, true, "", run_paid},
     {"include", FOLLOW_BLANK, true, "", run_paid},
     {"tagDatabase", FOLLOW_WORD_END, true, "", run_paid},
@@ -135,10 +132,19 @@ static const struct directive *misspelt(const struct comment_line *c)
 		return NULL;
 	memcpy(word, c->text.p, n);
 	word[n] = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(directives); i++)
-		if (nearest_distance(word, directives[i].word) - 1 < 2)
-			return &directives[i];
-	return NULL;
+	char *kind = strncasecmp(word, "precond", 7) == 0 ? strchr(word, '-') : NULL;
+	if (kind)
+		kind[1] = '\0';
+	const struct directive *near = NULL;
+	unsigned nearest = 3;
+	for (size_t i = 0; i < ARRAY_LEN(directives); i++) {
+		unsigned distance = nearest_distance(word, directives[i].word);
+		if (distance == 0)
+			return NULL; /* rightly spelt, and not followed by what would make it one */
+		if (distance < nearest)
+			nearest = distance, near = &directives[i];
+	}
+	return near;
 }
 
 static bool is_header(struct bytes text)
@@ -153,20 +159,12 @@ static bool is_header(struct bytes text)
 
 static void run_changeset(struct lb *lb, struct bytes rest)
 {
-	lb_finish_changeset(lb, false);
-	buf_clear(&lb->sql);
-	buf_clear(&lb->rollback);
+	lb_begin_changeset(lb);
 	if (rest.n && !isspace(rest.p[0]))
 		LB_PROBLEM(lb, "write --changeset author:id; begin an ordinary comment with another word",
 		           "a line that begins with --changeset is not a changeset line");
 	else
-		lb->open = lb_read_head(lb, rest);
-}
-
-/* Liquibase's own pattern wants two colons; anything else after the word stops it as well. */
-static void run_property(struct lb *lb, struct bytes rest)
-{
-	lb_read_property(lb, rest);
+		lb->broken = !lb_read_head(lb, rest);
 }
 
 static void run_rollback(struct lb *lb, struct bytes rest)
@@ -216,11 +214,6 @@ static void run_check_sum(struct lb *lb, struct bytes rest)
 	}
 }
 
-static void run_preconditions(struct lb *lb, struct bytes rest)
-{
-	lb_read_preconditions(lb, rest);
-}
-
 static void run_precondition(struct lb *lb, struct bytes rest)
 {
 	struct bytes kind = lb_next_word(&rest);
@@ -235,11 +228,6 @@ static void run_before(struct lb *lb, struct bytes rest)
 static void run_after(struct lb *lb, struct bytes rest)
 {
 	lb_read_validation(lb, VALIDATE_AFTER, rest);
-}
-
-static void run_suppression(struct lb *lb, struct bytes rest)
-{
-	lb_read_suppression(lb, rest);
 }
 
 static void run_wrong_comments(struct lb *lb, struct bytes rest)
@@ -371,9 +359,11 @@ static void run_directive(struct lb *lb, const struct directive *d, const struct
 {
 	if (d->run != run_changeset)
 		lb_add_sql_line(lb, bytes_of("", 0));
-	if (c->dashes == 1)
+	if (c->dashes == 1) {
+		if (d->run == run_changeset)
+			lb_begin_changeset(lb);
 		LB_PROBLEM(lb, arena_printf(lb->a, "write %s", *d->form ? d->form : "two dashes"), "a directive with one dash");
-	else if (c->indented && (d->run == run_ignore_lines || d->run == run_check_sum))
+	} else if (c->indented && (d->run == run_ignore_lines || d->run == run_check_sum))
 		LB_PROBLEM(lb, "remove the blanks before it", "Liquibase reads this line only when it begins with its dashes");
 	else if (!lb->open && !d->outside)
 		LB_PROBLEM(lb, "move it below its --changeset line", "a %.*s line outside of a changeset", (int)strcspn(d->word, ":"), d->word);
@@ -433,7 +423,8 @@ static bool read_header(struct lb *lb)
 		;
 	struct comment_line c = take_apart(lb->line);
 	if (c.dashes != 2 || !is_header(c.text)) {
-		LB_PROBLEM(lb, "begin the file with --liquibase formatted sql", lb->lines.line ? "not a Liquibase formatted SQL file" : "an empty file");
+		LB_PROBLEM(lb, "begin the file with --liquibase formatted sql",
+		           lb_is_blank(lb->line) ? "an empty file" : "not a Liquibase formatted SQL file");
 		return false;
 	}
 	struct attribute at;
@@ -452,6 +443,7 @@ static void read_file(struct lb *lb)
 	if (!source_text(lb->file, lb->a, lb->problems, &lb->lines.rest))
 		return;
 	lb->lines.line = 0;
+	lb->line = bytes_of("", 0);
 	lb->open = false;
 	if (!read_header(lb))
 		return;

@@ -113,11 +113,26 @@ static void finish_rollback(struct lb *lb)
 	}
 }
 
+/* Until its line has been read well, its text is taken but comes to nothing: the line's problem is told, not one for each line below it. */
+void lb_begin_changeset(struct lb *lb)
+{
+	lb_finish_changeset(lb, false);
+	buf_clear(&lb->sql);
+	buf_clear(&lb->rollback);
+	lb->cur = (struct change){
+	    .file = lb->file->path, .line = lb->lines.line, .run_in_transaction = true, .on_fail = ON_FAIL_HALT, .on_error = ON_FAIL_HALT};
+	lb->split = lb->rollback_split = lb->strip_comments = true;
+	lb->delimiter = lb->rollback_delimiter = lb->preconditions_output = NULL;
+	lb->open = lb->broken = true;
+}
+
 void lb_finish_changeset(struct lb *lb, bool last)
 {
 	if (!lb->open)
 		return;
 	lb->open = false;
+	if (lb->broken)
+		return;
 	if (lb_is_blank(buf_bytes(&lb->sql))) {
 		problem_add(lb->problems, lb->file->path, lb->cur.line, "write the SQL after its line, or remove the changeset", "changeset %s has no SQL",
 		            lb->cur.id);

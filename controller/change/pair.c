@@ -110,12 +110,16 @@ static void take_change(struct pairs *p, size_t first, size_t end)
 /* Two titles under one version are fine for different engines; for the same one, nobody could say which comes first. */
 static void check_versions(struct pairs *p)
 {
-	for (size_t i = 1; i < p->n; i++) {
-		const struct pair_file *x = &p->files[i - 1], *y = &p->files[i];
-		unsigned ex = x->engines ? x->engines : ENGINES_ALL, ey = y->engines ? y->engines : ENGINES_ALL;
-		if (x->up && y->up && str_eq(x->order, y->order) && !str_eq(x->name, y->name) && (ex & ey))
+	const struct pair_file *x = NULL;
+	for (size_t i = 0; i < p->n; i++) {
+		const struct pair_file *y = &p->files[i];
+		if (!y->up)
+			continue;
+		unsigned ex = x && x->engines ? x->engines : ENGINES_ALL, ey = y->engines ? y->engines : ENGINES_ALL;
+		if (x && str_eq(x->order, y->order) && !str_eq(x->name, y->name) && (ex & ey))
 			problem_add(&p->set->problems, y->file->path, 0, "give each its own version", "version %s is also that of %s",
 			            y->order + strspn(y->order, "0"), x->file->path);
+		x = y;
 	}
 }
 

@@ -5,6 +5,8 @@
 #include "controller/change/change.h"
 #include "controller/change/source.h"
 
+#define PAIR_OTHER_ENGINE (1u << 31) /* a database that no project of ours has */
+
 struct pair_file {
 	const struct source_file *file;
 	const char *order; /* compared octet by octet, then the name */

@@ -6,6 +6,7 @@
 
 #include "common/base/str.h"
 #include "controller/change/pair.h"
+#include "controller/change/properties.h"
 #include "controller/change/readers.h"
 
 struct name_parts {
@@ -15,27 +16,28 @@ struct name_parts {
 	bool up;
 };
 
-static bool engine_word(const char *s, size_t n, unsigned *ret)
+/* "postgres", "mysql", ..., "all"; a database that is none of ours ("mssql") counts too: its files must not run elsewhere. */
+static bool engine_word(struct arena *a, const char *s, size_t n, unsigned *ret)
 {
-	char word[32];
+	const char *word = arena_strndup(a, s, n), *unknown;
 	enum dialect d;
-	if (n == 0 || n >= sizeof word)
-		return false;
-	memcpy(word, s, n);
-	word[n] = '\0';
 	if (str_ieq(word, "all"))
 		return *ret = 0, true;
-	if (!dialect_parse(word, &d))
+	if (dialect_parse(word, &d))
+		return *ret = ENGINE_BIT(d), true;
+	if (n < 2 || strchr(word, ',') || *word == '!')
 		return false;
-	*ret = ENGINE_BIT(d);
-	return true;
+	dbms_engines(word, a, &unknown);
+	if (unknown && !str_ieq(word, "cockroach") && !str_ieq(word, "sqlserver"))
+		return false;
+	return *ret = PAIR_OTHER_ENGINE, true;
 }
 
 /* Engine named by a folder on the way to the file. */
-static void engine_of_folders(const char *name, unsigned *ret)
+static void engine_of_folders(struct arena *a, const char *name, unsigned *ret)
 {
 	for (const char *slash; (slash = strchr(name, '/')); name = slash + 1)
-		engine_word(name, (size_t)(slash - name), ret);
+		engine_word(a, name, (size_t)(slash - name), ret);
 }
 
 static bool take_suffix(const char *base, size_t *n, const char *suffix)
@@ -61,9 +63,9 @@ static bool parse_name(const char *name, struct arena *a, struct name_parts *ret
 	if (digits == 0 || str_to_u64(version, "version", 0, UINT64_MAX, &p.version, &ignored) != 0 || !strchr("_.", base[start + digits]) ||
 	    start + digits > n)
 		return false;
-	engine_of_folders(name, &p.engines);
+	engine_of_folders(a, name, &p.engines);
 	const char *dot = memrchr(base, '.', n);
-	if (dot && dot > base + start + digits && engine_word(dot + 1, n - (size_t)(dot + 1 - base), &p.engines))
+	if (dot && dot > base + start + digits && engine_word(a, dot + 1, n - (size_t)(dot + 1 - base), &p.engines))
 		n = (size_t)(dot - base);
 	p.stem = arena_strndup(a, base, n);
 	*ret = p;
