@@ -49,7 +49,7 @@ static int verify(const struct deliver_job *job, struct journal *j, struct paper
 	                             .now_us = clock_wall_us()};
 	if (verify_delivery(&facts, a, &p->verified, ret_check, e) != 0)
 		return -1;
-	return verify_statements(&p->verified.release, engine, ret_check, e);
+	return verify_statements(&p->verified.release, engine, job->config->allow_class_x, ret_check, e);
 }
 
 /* A task that has begun is finished whatever the clock says; one that has not is not begun late. */

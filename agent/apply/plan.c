@@ -175,7 +175,7 @@ static int check_classes(const struct changeset *c, const struct body *b, enum d
 {
 	for (size_t i = 0; i < plan_steps(b, d); i++) {
 		const struct step *s = plan_step(b, d, i);
-		if (s->class == STEP_T || (s->class == STEP_N && s->n_statements == 1))
+		if (s->class == STEP_T || ((s->class == STEP_N || s->class == STEP_X) && s->n_statements == 1))
 			continue;
 		return err_set(e, ERR_POLICY, "%s:%u: changeset %s, step %zu: class %s cannot be run exactly once: split it into statements that can",
 		               c->file ? c->file : "-", c->line, c->id, i + 1, step_class_name(s->class));

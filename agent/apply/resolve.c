@@ -42,6 +42,10 @@ static enum verdict judge_same(const struct sql_class *s, const char **ret_why)
 enum verdict resolve_judge(const struct sql_class *s, const uint8_t before[DIGEST_SIZE], const uint8_t now[DIGEST_SIZE], const char **ret_why)
 {
 	bool was = !is_absent(before), is = !is_absent(now);
+	if (s->class == STEP_X) {
+		*ret_why = "a statement of class X may have been half done";
+		return VERDICT_UNSURE;
+	}
 	if (memcmp(before, now, DIGEST_SIZE) == 0)
 		return judge_same(s, ret_why);
 	if (!s->object[0]) {

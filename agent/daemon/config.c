@@ -197,6 +197,7 @@ static int take_count(struct loading *l, const char *key, unsigned value, uint32
 static int take_limits(struct loading *l, struct engine_target *ret_timeouts, struct err *e)
 {
 	const struct raw_limits *r = &l->raw.config->limits;
+	l->c->allow_class_x = r->class_x;
 	if (take_count(l, "max_parallel", r->max_parallel, 4, &l->c->max_parallel, e) != 0 ||
 	    take_count(l, "max_parallel_per_instance", r->max_parallel_per_instance, 2, &l->c->max_parallel_per_instance, e) != 0 ||
 	    take_duration(l, "retry_budget", r->retry_budget, 0, 20 * 60 * 1000, &l->c->retry_budget_ms, e) != 0 ||

@@ -28,6 +28,7 @@ struct agent_config {
 	struct bytes certificate; /* envelope bytes */
 	uint32_t max_parallel, max_parallel_per_instance; /* deliveries at once: in all, and for one database server */
 	uint32_t retry_budget_ms;
+	bool allow_class_x; /* statements that can neither be undone nor be resumed: refused unless the site says otherwise */
 	struct agent_target *targets;
 	size_t n_targets;
 	struct arena *arena; /* owns all of it */

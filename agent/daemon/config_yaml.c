@@ -36,6 +36,7 @@ static const cyaml_schema_field_t limits_fields[] = {
     OPT_TEXT("lock_timeout", struct raw_limits, lock_timeout),
     OPT_TEXT("statement_timeout", struct raw_limits, statement_timeout),
     OPT_TEXT("connect_timeout", struct raw_limits, connect_timeout),
+    CYAML_FIELD_BOOL("class_x", CYAML_FLAG_OPTIONAL, struct raw_limits, class_x),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_field_t password_fields[] = {

@@ -19,6 +19,7 @@ struct raw_keys {
 struct raw_limits { /* NULL or 0: the default */
 	unsigned max_parallel, max_parallel_per_instance;
 	char *retry_budget, *lock_timeout, *statement_timeout, *connect_timeout;
+	bool class_x;
 };
 struct raw_password {
 	char *file, *credential, *option_file;

@@ -3,6 +3,12 @@
 #include "agent/verify/verify.h"
 #include "common/sql/classify.h"
 
+/* What holds for this target. */
+struct rules {
+	enum dialect d;
+	bool allow_class_x;
+};
+
 struct place {
 	const struct changeset *changeset;
 	const char *what; /* "step 2", "rollback step 1", "validation rows-kept" */
@@ -17,18 +23,19 @@ static int check_single(enum dialect d, struct bytes sql, const struct place *p,
 	               p->changeset->id, p->what);
 }
 
-static int check_statement(enum dialect d, enum step_class class, struct bytes sql, const struct place *p, const char **ret_check, struct err *e)
+static int check_statement(const struct rules *r, enum step_class class, struct bytes sql, const struct place *p, const char **ret_check,
+                           struct err *e)
 {
 	struct sql_class c;
-	if (check_single(d, sql, p, e) != 0)
+	if (check_single(r->d, sql, p, e) != 0)
 		return check_refuse(C19_STATEMENT, ret_check, e);
-	sql_classify(d, sql, &c);
+	sql_classify(r->d, sql, &c);
 	if (c.kind == SQL_TRANSACTION) {
 		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s would end or open a transaction, which is Rollcall's own", p->changeset->file,
 		        (unsigned)p->line, p->changeset->id, p->what, c.verb);
 		return check_refuse(C19_STATEMENT, ret_check, e);
 	}
-	if (c.class == STEP_X) {
+	if (c.class == STEP_X && !r->allow_class_x) {
 		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s: %s", p->changeset->file, (unsigned)p->line, p->changeset->id, p->what, c.verb,
 		        c.why ? c.why : "it can neither be undone nor be resumed");
 		return check_refuse(C20_CLASS, ret_check, e);
@@ -41,7 +48,7 @@ static int check_statement(enum dialect d, enum step_class class, struct bytes s
 	return 0;
 }
 
-static int check_steps(enum dialect d, const struct changeset *c, const char *word, const struct step *steps, size_t n, const char **ret_check,
+static int check_steps(const struct rules *r, const struct changeset *c, const char *word, const struct step *steps, size_t n, const char **ret_check,
                        struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -49,7 +56,7 @@ static int check_steps(enum dialect d, const struct changeset *c, const char *wo
 		snprintf(what, sizeof what, "%s %zu", word, i + 1);
 		for (size_t k = 0; k < steps[i].n_statements; k++) {
 			const struct place p = {c, what, steps[i].statements[k].line};
-			if (check_statement(d, steps[i].class, steps[i].statements[k].sql, &p, ret_check, e) != 0)
+			if (check_statement(r, steps[i].class, steps[i].statements[k].sql, &p, ret_check, e) != 0)
 				return -1;
 		}
 	}
@@ -85,10 +92,10 @@ static int check_questions(enum dialect d, const struct changeset *c, const char
 	return 0;
 }
 
-int verify_statements(const struct release *r, const char *engine, const char **ret_check, struct err *e)
+int verify_statements(const struct release *r, const char *engine, bool allow_class_x, const char **ret_check, struct err *e)
 {
-	enum dialect d;
-	if (!dialect_parse(engine, &d)) {
+	struct rules rules = {.allow_class_x = allow_class_x};
+	if (!dialect_parse(engine, &rules.d)) {
 		err_set(e, ERR_POLICY, "engine %s is unknown", engine);
 		return check_refuse(C14_ENGINE, ret_check, e);
 	}
@@ -97,8 +104,8 @@ int verify_statements(const struct release *r, const char *engine, const char **
 		const struct body *b = changeset_body(c, engine);
 		if (!b)
 			continue;
-		if (check_questions(d, c, ret_check, e) != 0 || check_steps(d, c, "step", b->steps, b->n_steps, ret_check, e) != 0 ||
-		    check_steps(d, c, "rollback step", b->rollback, b->n_rollback, ret_check, e) != 0)
+		if (check_questions(rules.d, c, ret_check, e) != 0 || check_steps(&rules, c, "step", b->steps, b->n_steps, ret_check, e) != 0 ||
+		    check_steps(&rules, c, "rollback step", b->rollback, b->n_rollback, ret_check, e) != 0)
 			return -1;
 	}
 	return 0;

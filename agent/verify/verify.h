@@ -37,7 +37,8 @@ int verify_delivery(const struct verify_facts *f, struct arena *a, struct verifi
 struct ledger;
 int verify_against_ledger(const struct verified *v, const struct ledger *l, const char *engine, const char **ret_check, struct err *e) MUST_CHECK;
 
-/* Every statement is one statement, and its class derived here equals the manifest's (C19, C20); no transaction control. */
-int verify_statements(const struct release *r, const char *engine, const char **ret_check, struct err *e) MUST_CHECK;
+/* Every statement is one statement, and its class derived here equals the manifest's (C19, C20); no transaction control. Class X only where the site allows it
+ * (limits: {class_x: true} in agent.yaml): the release's signers have said yes to it by the gate, the site says yes for itself. */
+int verify_statements(const struct release *r, const char *engine, bool allow_class_x, const char **ret_check, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,0 +1,145 @@
+# A whole fleet for end-to-end tests and benches: keys, trust, one controller, agents, all by the programs' own commands, nothing mocked.
+# Source it, then: fleet_new DIR; fleet_agent NAME SITE "globs" <<<"targets yaml"; fleet_up; ...; fleet_down.
+# Everything lives in DIR and dies with fleet_down. Environment of this fleet: release threshold 1; dev needs no approval, production one.
+# shellcheck shell=bash
+
+: "${ROLLCALL_BIN:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/release/bin}"
+
+rc() { "$ROLLCALL_BIN/rollcall" "$@"; }
+
+# Two free loopback ports. The kernel hands out ephemeral ports from 32768 on, so ours are taken below that.
+fleet_free_port() {
+	local p
+	while :; do
+		p=$((10000 + RANDOM % 20000))
+		(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || break
+	done
+	echo "$p"
+}
+
+fleet_new() {
+	F=$1
+	FLEET_AGENTS=()
+	mkdir -p "$F/keys" "$F/controller"
+	chmod 700 "$F/keys"
+	local k
+	for k in root release approver approver2 enrol stranger; do rc keys new "$F/keys/$k" --no-passphrase --owner "$k" >/dev/null || return 1; done
+	for k in controller operator viewer; do rc keys curve "$F/keys/$k.curve" >/dev/null || return 1; done
+	rc trust init --fleet test --root "$F/keys/root.pub" --release "$F/keys/release.pub" --approver "production=$F/keys/approver.pub" \
+		--approver "production=$F/keys/approver2.pub" --approver-threshold "production=${FLEET_APPROVALS:-1}" --approver "dev=$F/keys/approver.pub" \
+		--approver-threshold dev=0 --enrol "$F/keys/enrol.pub" --out "$F/trust.env" >/dev/null || return 1
+	rc trust sign "$F/trust.env" --key "$F/keys/root" >/dev/null || return 1
+	local control blobs
+	control=$(fleet_free_port) blobs=$(fleet_free_port)
+	FLEET_CONTROL="tcp://127.0.0.1:$control" FLEET_BLOBS="tcp://127.0.0.1:$blobs"
+	cat >"$F/controller.yaml" <<-EOF
+		data_dir: controller
+		listen: {control: "$FLEET_CONTROL", blobs: "$FLEET_BLOBS"}
+		curve_key: keys/controller.curve
+		trust: trust.env
+		operators:
+		  - {name: olga, role: admin, key: keys/operator.curve.pub}
+		  - {name: vera, role: viewer, key: keys/viewer.curve.pub}
+	EOF
+	export ROLLCALL_CONFIG="$F/config.yaml"
+}
+
+# fleet_agent NAME SITE GLOB...   targets (a YAML list) on standard input. FLEET_LIMITS: the limits line, if other than the default.
+fleet_agent() {
+	local name=$1 site=$2 globs=() g
+	shift 2
+	for g in "$@"; do globs+=(--targets "$g"); done
+	local dir=$F/$name
+	"$ROLLCALL_BIN/rollcall-agent" init --name "$name" --site "$site" --dir "$dir" "${globs[@]}" >/dev/null || return 1
+	rc trust certify "$dir/$name.request" --key "$F/keys/enrol" --trust "$F/trust.env" --out "$dir/$name.cert" >/dev/null || return 1
+	{
+		cat <<-EOF
+			name: $name
+			site: $site
+			data_dir: data
+			controller: {endpoint: "$FLEET_CONTROL", blobs: "$FLEET_BLOBS", keys: ["$(cat "$F/keys/controller.curve.pub")"]}
+			keys: {curve: curve.key, report: report.key}
+			trust: ../trust.env
+			certificate: $name.cert
+			limits: ${FLEET_LIMITS:-"{max_parallel: 4, max_parallel_per_instance: 4, retry_budget: 60s, lock_timeout: 3s, statement_timeout: 60s, connect_timeout: 5s}"}
+			targets:
+		EOF
+		cat
+	} >"$dir/agent.yaml"
+	FLEET_AGENTS+=("$name")
+}
+
+fleet_start_controller() {
+	"${ROLLCALL_CONTROLLER:-$ROLLCALL_BIN/rollcall-controller}" run --config "$F/controller.yaml" >>"$F/controller.log" 2>&1 3>&- &
+	echo $! >"$F/controller.pid"
+}
+
+fleet_start_agent() {
+	"${ROLLCALL_AGENT:-$ROLLCALL_BIN/rollcall-agent}" run --config "$F/$1/agent.yaml" >>"$F/$1.log" 2>&1 3>&- &
+	echo $! >"$F/$1.pid"
+}
+
+fleet_kill() { # NAME [SIGNAL]: controller or an agent; waits until it is gone
+	local pid
+	pid=$(cat "$F/$1.pid" 2>/dev/null) || return 0
+	kill "-${2:-KILL}" "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+	rm -f "$F/$1.pid"
+}
+
+# Starts everything and waits until every agent is connected.
+fleet_up() {
+	local a
+	fleet_start_controller
+	local i
+	for i in $(seq 100); do
+		rc connect --endpoint "$FLEET_CONTROL" --blobs "$FLEET_BLOBS" --key "$F/keys/controller.curve.pub" --operator-key "$F/keys/operator.curve" >/dev/null 2>"$F/connect.err" && break
+		[ "$i" -lt 100 ] || { cat "$F/connect.err" "$F/controller.log" >&2; return 1; }
+		sleep 0.05
+	done
+	for a in "${FLEET_AGENTS[@]}"; do
+		rc agents admit "$F/$a/$a.cert" >/dev/null || return 1
+		fleet_start_agent "$a"
+	done
+	fleet_wait_connected "${#FLEET_AGENTS[@]}"
+}
+
+fleet_wait_connected() { # N
+	local i
+	for i in $(seq 300); do
+		[ "$(rc agents list -o json 2>/dev/null | jq '[.agents[] | select(.state == "connected")] | length')" = "$1" ] && return 0
+		sleep 0.05
+	done
+	echo "agents did not connect:" >&2
+	rc agents list >&2
+	tail -n 5 "$F"/*.log >&2
+	return 1
+}
+
+fleet_down() {
+	local p
+	for p in "$F"/*.pid; do
+		[ -e "$p" ] || continue
+		fleet_kill "$(basename "$p" .pid)" TERM
+	done
+}
+
+# fleet_release PROJECT VERSION: builds, signs, pushes; the file is $F/VERSION.release
+fleet_release() {
+	rc release build "$1" --version "$2" --out "$F/$2.release" >"$F/build.log" 2>&1 &&
+		rc release sign "$F/$2.release" --key "$F/keys/release" >>"$F/build.log" 2>&1 &&
+		rc release push "$F/$2.release" >>"$F/build.log" 2>&1 || { cat "$F/build.log" >&2; return 1; }
+}
+
+# fleet_start PLAN ENVIRONMENT VERSION: starts a rollout and prints its id (exit 3, waiting for approval, is fine)
+fleet_start() {
+	local out rc=0
+	out=$(rc rollout start "$1" --environment "$2" --release "$3" -o json 2>"$F/start.err") || rc=$?
+	[ $rc -eq 0 ] || [ $rc -eq 3 ] || { cat "$F/start.err" >&2; return 1; }
+	jq -r '.rollouts[0].rollout' <<<"$out"
+}
+
+fleet_approve() { # ROLLOUT TARGETS [KEY]
+	rc rollout approve "$1" --key "$F/keys/${3:-approver}" --targets "$2" --reason test
+}
