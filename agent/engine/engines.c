@@ -8,7 +8,7 @@
 #include "agent/engine/engine_impl.h"
 #include "common/base/str.h"
 
-const struct engine *const engines[] = {&engine_sqlite, NULL};
+const struct engine *const engines[] = {&engine_postgres, &engine_sqlite, NULL};
 
 const struct engine *engine_by_name(const char *name)
 {

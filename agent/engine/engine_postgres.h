@@ -1,0 +1,55 @@
+/* What the files of the PostgreSQL engine share: the connection and how a statement is run on it. Not for anyone else. */
+#ifndef AGENT_ENGINE_ENGINE_POSTGRES_H
+#define AGENT_ENGINE_ENGINE_POSTGRES_H
+
+#include "agent/engine/engine_impl.h"
+
+struct pg_conn;
+struct pg_cancel;
+struct pg_result;
+
+struct conn {
+	const struct engine_target *target; /* borrowed */
+	struct pg_conn *pg;
+	struct pg_cancel *cancel; /* made once: PQcancel may come from any thread */
+	char *begin_sql; /* BEGIN with everything that a step may rely on, in one round trip */
+	char *prefix; /* "rollcall". or "schema".rollcall_ */
+	bool dirty; /* a release's statement may have changed session state since the last reset */
+	bool lock_held;
+	struct engine_identity identity;
+	char backend[64]; /* "pid/start in microseconds since 1970" */
+};
+
+/* engine_postgres.c */
+struct pg_call { /* one statement with its parameters */
+	struct bytes sql;
+	const struct engine_param *params;
+	size_t n_params;
+	engine_row_fn *fn; /* NULL: rows are dropped */
+	void *arg;
+	bool script; /* several statements are allowed: our own only */
+};
+int pg_run(struct conn *c, const struct pg_call *call, uint64_t *ret_rows, struct err *e) MUST_CHECK;
+/* Our own statements without parameters or rows. */
+int pg_run_script(struct conn *c, const char *sql, struct err *e) MUST_CHECK;
+int pg_query_text(struct conn *c, const char *sql, const char *const *params, size_t n_params, engine_row_fn *fn, void *arg,
+                  struct err *e) MUST_CHECK;
+
+/* engine_postgres_connect.c */
+int pg_connect_open(const struct engine_target *t, struct conn **ret, struct err *e) MUST_CHECK;
+void pg_connect_close(struct conn **c);
+/* Waits until the socket is readable (or writable); 0 at the deadline, -1 on failure. */
+int pg_wait(struct conn *c, bool for_write, int64_t deadline_us);
+/* "name" with its quotes doubled. Heap; caller frees. */
+char *pg_quote_name(const char *name);
+
+/* engine_postgres_catalog.c */
+int pg_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e) MUST_CHECK;
+int pg_catalog_cleanup(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e) MUST_CHECK;
+int pg_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e) MUST_CHECK;
+int pg_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e) MUST_CHECK;
+int pg_catalog_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e) MUST_CHECK;
+int pg_catalog_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *e) MUST_CHECK;
+int pg_catalog_unlock(struct conn *c, struct err *e) MUST_CHECK;
+
+#endif

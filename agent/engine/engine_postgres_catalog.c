@@ -1,0 +1,228 @@
+/* What the PostgreSQL engine asks of the catalog: object states, half-made objects, locks, backends. */
+#include "agent/engine/engine_postgres.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/engine/sql/postgres_catalog.sql.h"
+#include "common/base/str.h"
+#include "common/crypto/digest.h"
+
+#define LOCK_CLASS 1919904876 /* "roll" */
+
+/* ---- object state ---- */
+
+struct definition {
+	struct digest *d;
+	bool found;
+};
+
+static int definition_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)e;
+	struct definition *def = arg;
+	for (size_t i = 0; i < n; i++)
+		digest_add_sized(def->d, bytes_of_str(values[i]));
+	def->found = true;
+	return 0;
+}
+
+/* The object's name as to_regclass reads it. Heap. */
+static char *qualified(const char *schema, const char *name)
+{
+	struct buf b = BUF_INIT;
+	AUTO(mem_free_ptr) char *s = pg_quote_name(schema), *n = pg_quote_name(name);
+	if (schema[0])
+		buf_addf(&b, "%s.", s);
+	buf_adds(&b, n);
+	return buf_take(&b);
+}
+
+static int state_rows(struct conn *c, const struct sql_class *s, struct definition *def, struct err *e)
+{
+	AUTO(mem_free_ptr) char *name = qualified(s->object_schema, s->object);
+	const char *quoted = name, *plain = s->object, *schema = c->target->schema;
+	if (!s->object[0])
+		return pg_query_text(c, pg_sql_schema_state, &schema, 1, definition_row, def, e);
+	if (str_eq(s->object_kind, "database"))
+		return pg_query_text(c, pg_sql_database_state, &plain, 1, definition_row, def, e);
+	if (str_eq(s->object_kind, "tablespace"))
+		return pg_query_text(c, pg_sql_tablespace_state, &plain, 1, definition_row, def, e);
+	if (str_eq(s->object_kind, "type"))
+		return pg_query_text(c, pg_sql_type_state, &quoted, 1, definition_row, def, e);
+	return pg_query_text(c, pg_sql_relation_state, &quoted, 1, definition_row, def, e);
+}
+
+int pg_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e)
+{
+	struct definition def = {.d = digest_new()};
+	int rc = state_rows(c, s, &def, e);
+	uint8_t digest[DIGEST_SIZE];
+	digest_final(&def.d, digest);
+	if (rc < 0)
+		return err_wrap(e, "state of %s", s->object[0] ? s->object : "the schema");
+	memset(out, 0, DIGEST_SIZE);
+	if (def.found)
+		memcpy(out, digest, DIGEST_SIZE);
+	return 0;
+}
+
+/* ---- what an interrupted statement left ---- */
+
+static int name_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)e;
+	buf_addf(arg, "%s\n", values[0]);
+	return 0;
+}
+
+/* Runs `before` + line for each line; each outside a transaction, as CONCURRENTLY asks. */
+static int run_lines(struct conn *c, const char *before, char *lines, struct err *e)
+{
+	AUTO(buf_done) struct buf sql = BUF_INIT;
+	char *save = NULL;
+	for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		buf_clear(&sql);
+		buf_addf(&sql, "%s%s", before, line);
+		if (pg_query_text(c, buf_str(&sql), NULL, 0, NULL, NULL, e) < 0)
+			return err_wrap(e, "clean up: %s", buf_str(&sql));
+	}
+	return 0;
+}
+
+static int collect_and_run(struct conn *c, const char *question, const char *const *params, size_t n_params, const char *before, bool *ret_cleaned,
+                           struct err *e)
+{
+	AUTO(buf_done) struct buf names = BUF_INIT;
+	if (pg_query_text(c, question, params, n_params, name_row, &names, e) < 0)
+		return -1;
+	if (names.n)
+		*ret_cleaned = true;
+	return names.n ? run_lines(c, before, names.p, e) : 0;
+}
+
+int pg_catalog_cleanup(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e)
+{
+	AUTO(mem_free_ptr) char *name = qualified(s->object_schema, s->object);
+	bool reindex = str_starts(s->verb, "REINDEX"), cleaned = false;
+	const char *params[] = {name, reindex ? "true" : "false"};
+	if (!s->object[0])
+		return *ret_cleaned = false, 0;
+	if (collect_and_run(c, pg_sql_invalid_indexes, params, 2, "DROP INDEX CONCURRENTLY IF EXISTS ", &cleaned, e) < 0 ||
+	    collect_and_run(c, pg_sql_pending_detach, params, 1, "", &cleaned, e) < 0)
+		return -1;
+	*ret_cleaned = cleaned;
+	return 0;
+}
+
+/* ---- small questions ---- */
+
+static int found_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)values, (void)e;
+	*(bool *)arg = true;
+	return 0;
+}
+
+static int truth_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)e;
+	*(bool *)arg = str_eq(values[0], "t");
+	return 0;
+}
+
+int pg_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e)
+{
+	const char *params[] = {table, schema, view ? "true" : "false"};
+	bool found = false;
+	if (pg_query_text(c, pg_sql_table_exists, params, 3, found_row, &found, e) < 0)
+		return -1;
+	*ret_exists = found;
+	return 0;
+}
+
+int pg_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e)
+{
+	char pid[24], start[32];
+	if (sscanf(backend, "%23[0-9]/%31[0-9]", pid, start) != 2)
+		return err_set(e, ERR_STATE, "'%s' is not a backend that Rollcall records for PostgreSQL", backend);
+	const char *params[] = {pid, start};
+	bool found = false;
+	if (pg_query_text(c, pg_sql_backend_alive, params, 2, found_row, &found, e) < 0)
+		return -1;
+	*ret_alive = found;
+	return 0;
+}
+
+/* ---- the lock of a delivery: an advisory lock of the session, keyed by the target's id ---- */
+
+struct lock_key {
+	char class[16], object[16];
+	const char *params[2];
+};
+
+static void lock_key(const struct engine_target *t, struct lock_key *k)
+{
+	uint8_t hash[DIGEST_SIZE];
+	digest_sha256(bytes_of_str(t->id), hash);
+	int32_t object;
+	memcpy(&object, hash, sizeof object);
+	snprintf(k->class, sizeof k->class, "%d", LOCK_CLASS);
+	snprintf(k->object, sizeof k->object, "%" PRId32, object);
+	k->params[0] = k->class;
+	k->params[1] = k->object;
+}
+
+static int holder_row(void *arg, size_t n, const char *const *v, struct err *e)
+{
+	(void)n, (void)e;
+	snprintf(arg, 256, "pid %s %s (%s) connected for %s s", v[0], v[1] ? v[1] : "?", str_empty(v[2]) ? "?" : v[2], v[3] ? v[3] : "?");
+	return 0;
+}
+
+int pg_catalog_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *e)
+{
+	struct lock_key k;
+	bool got = c->lock_held; /* advisory locks count: a second one would need a second unlock */
+	lock_key(c->target, &k);
+	if (!got && pg_query_text(c, pg_sql_try_lock, k.params, 2, truth_row, &got, e) < 0)
+		return err_wrap(e, "lock target %s", c->target->id);
+	if (!got && holder) {
+		str_copy(holder, 256, "another session");
+		if (pg_query_text(c, pg_sql_lock_holder, k.params, 2, holder_row, holder, e) < 0)
+			return err_wrap(e, "ask who holds the lock of target %s", c->target->id);
+	}
+	*ret_got = c->lock_held = got;
+	return 0;
+}
+
+int pg_catalog_unlock(struct conn *c, struct err *e)
+{
+	struct lock_key k;
+	if (!c->lock_held)
+		return 0;
+	lock_key(c->target, &k);
+	c->lock_held = false;
+	return pg_query_text(c, pg_sql_unlock, k.params, 2, NULL, NULL, e);
+}
+
+/* ---- who is in the way ---- */
+
+static int blocker_row(void *arg, size_t n, const char *const *v, struct err *e)
+{
+	(void)n, (void)e;
+	struct buf *b = arg;
+	buf_addf(b, "%spid %s %s (%s, %s) %s s, %s: %s", b->n ? "; " : "", v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
+	return 0;
+}
+
+int pg_catalog_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e)
+{
+	AUTO(pg_connect_close) struct conn *c = NULL;
+	char pid[24];
+	const char *params[] = {pid};
+	if (sscanf(backend, "%23[0-9]/", pid) != 1)
+		return err_set(e, ERR_STATE, "'%s' is not a backend that Rollcall records for PostgreSQL", backend);
+	return pg_connect_open(t, &c, e) < 0 ? -1 : pg_query_text(c, pg_sql_blockers, params, 1, blocker_row, ret, e);
+}

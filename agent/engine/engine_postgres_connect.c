@@ -1,0 +1,316 @@
+/* Connecting to PostgreSQL. Everything that a step may rely on goes into the start-up packet, so that it costs no round trip and RESET ALL comes back to it; one query
+ * then says who answers: a pooler, a standby and a database that is closed for writing are refused with what to do. */
+#include "agent/engine/engine_postgres.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/str.h"
+
+/* ---- options ---- */
+
+char *pg_quote_name(const char *name)
+{
+	struct buf b = BUF_INIT;
+	buf_addc(&b, '"');
+	for (const char *p = name; *p; p++) {
+		if (*p == '"')
+			buf_addc(&b, '"');
+		buf_addc(&b, *p);
+	}
+	buf_addc(&b, '"');
+	return buf_take(&b);
+}
+
+/* " -c name=value" for the start-up packet, where blanks and backslashes of the value are escaped. */
+static void option(struct buf *b, const char *name, const char *value)
+{
+	buf_addf(b, " -c %s=", name);
+	for (const char *p = value; *p; p++) {
+		if (*p == ' ' || *p == '\\')
+			buf_addc(b, '\\');
+		buf_addc(b, *p);
+	}
+}
+
+static void option_ms(struct buf *b, const char *name, uint32_t ms)
+{
+	char text[24];
+	snprintf(text, sizeof text, "%u", ms);
+	option(b, name, text);
+}
+
+static void startup_options(const struct engine_target *t, struct buf *b)
+{
+	option_ms(b, "lock_timeout", t->lock_timeout_ms);
+	option_ms(b, "statement_timeout", t->statement_timeout_ms);
+	option(b, "idle_in_transaction_session_timeout", "300000"); /* ours alone is idle there only when the host was suspended */
+	option(b, "synchronous_commit", "on");
+	option(b, "TimeZone", "UTC");
+	option(b, "standard_conforming_strings", "on"); /* what the splitter read */
+	option(b, "default_transaction_isolation", "read committed");
+	if (t->schema) {
+		AUTO(mem_free_ptr) char *quoted = pg_quote_name(t->schema);
+		option(b, "search_path", quoted);
+	}
+	if (t->role)
+		option(b, "role", t->role);
+}
+
+struct parameters {
+	const char *names[16], *values[16];
+	size_t n;
+};
+
+static void add(struct parameters *p, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	p->names[p->n] = name;
+	p->values[p->n++] = value;
+}
+
+static PGconn *start(const struct engine_target *t, const char *options)
+{
+	struct parameters p = {0};
+	bool several_hosts = strchr(t->dsn, ',') && !strstr(t->dsn, "target_session_attrs");
+	add(&p, "dbname", t->dsn); /* expanded: the rest overrides what it says */
+	add(&p, "user", t->user);
+	add(&p, "password", t->password ? secret_reveal(t->password) : NULL);
+	add(&p, "passfile", t->option_file);
+	add(&p, "application_name", "rollcall");
+	add(&p, "client_encoding", "UTF8");
+	add(&p, "options", options);
+	add(&p, "keepalives_idle", "60");
+	add(&p, "tcp_user_timeout", "60000");
+	add(&p, "target_session_attrs", several_hosts ? "primary" : NULL);
+	return PQconnectStartParams(p.names, p.values, 1);
+}
+
+/* ---- connecting within the deadline ---- */
+
+int pg_wait(struct conn *c, bool for_write, int64_t deadline_us)
+{
+	for (;;) {
+		int64_t left_us = deadline_us - clock_mono_us();
+		struct pollfd fd = {.fd = PQsocket(c->pg), .events = for_write ? POLLIN | POLLOUT : POLLIN};
+		if (left_us <= 0 || fd.fd < 0)
+			return fd.fd < 0 ? -1 : 0;
+		int n = poll(&fd, 1, (int)(left_us / 1000) + 1);
+		if (n > 0)
+			return 1;
+		if (n < 0 && errno != EINTR)
+			return -1;
+	}
+}
+
+static const char *host_of(PGconn *pg)
+{
+	const char *host = PQhost(pg);
+	return str_empty(host) ? "(no host)" : host;
+}
+
+static bool mentions(const char *message, const char *const *words)
+{
+	for (; *words; words++)
+		if (strstr(message, *words))
+			return true;
+	return false;
+}
+
+/* libpq gives no SQLSTATE for a refused connection: the advice goes by its words, and without a match the message alone is told. */
+static const struct refusal {
+	const char *words[4];
+	const char *sqlstate, *advice;
+} refusals[] = {
+    {{"password authentication failed", "no password supplied", "authentication failed for user", NULL},
+     "28P01",
+     "correct the target's user and its password_file, password_command or option_file"},
+    {{"no pg_hba.conf entry", NULL}, "28000", "let the agent's host and user in by pg_hba.conf"},
+    {{"permission denied for database", NULL}, "42501", "grant the agent's role CONNECT on it"},
+    {{"role \"", NULL}, "28000", "make the role first, or correct the target's user"},
+    {{"\" does not exist", NULL}, "3D000", "make the database first, or correct the target's dsn"},
+    {{"unsupported startup parameter", NULL}, "08P01", "this is a connection pooler: point the target's dsn at the PostgreSQL server itself"},
+    {{"invalid response to SSL negotiation", "expected authentication request", "invalid length of startup packet", NULL},
+     "08P01",
+     "another kind of server listens on this port: correct the target's engine or dsn"},
+};
+
+static int refused(PGconn *pg, struct err *e)
+{
+	char message[600];
+	str_copy(message, sizeof message, PQerrorMessage(pg));
+	message[strcspn(message, "\n")] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		if (!mentions(message, refusals[i].words))
+			continue;
+		err_set(e, ERR_DB_CONNECT, "PostgreSQL: %s: %s", message, refusals[i].advice);
+		if (e)
+			str_copy(e->sqlstate, sizeof e->sqlstate, refusals[i].sqlstate);
+		return -1;
+	}
+	return err_set(e, ERR_DB_CONNECT, "PostgreSQL: %s", message);
+}
+
+static int connect_until(struct conn *c, int64_t deadline_us, struct err *e)
+{
+	char limit[32];
+	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+	while (status != PGRES_POLLING_OK) {
+		if (status == PGRES_POLLING_FAILED || PQstatus(c->pg) == CONNECTION_BAD)
+			return refused(c->pg, e);
+		if (pg_wait(c, status == PGRES_POLLING_WRITING, deadline_us) <= 0)
+			return err_set(e, ERR_DB_CONNECT,
+			               "PostgreSQL at %s port %s did not answer within connect_timeout (%s): is the address right, is a firewall in the way?",
+			               host_of(c->pg), PQport(c->pg), engine_duration(c->target->connect_timeout_ms, limit));
+		status = PQconnectPoll(c->pg);
+	}
+	return 0;
+}
+
+/* ---- who answers ---- */
+
+struct answer {
+	char pid[24], start_us[24], system[24], oid[24], version[64], database[128];
+	bool recovery, read_only;
+};
+
+static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
+{
+	(void)n, (void)e;
+	struct answer *a = arg;
+	str_copy(a->pid, sizeof a->pid, v[0]);
+	str_copy(a->start_us, sizeof a->start_us, v[1] ? v[1] : "0");
+	a->recovery = str_eq(v[2], "t");
+	a->read_only = str_eq(v[3], "on");
+	str_copy(a->oid, sizeof a->oid, v[4]);
+	str_copy(a->version, sizeof a->version, v[5]);
+	str_copy(a->database, sizeof a->database, v[6]);
+	str_copy(a->system, sizeof a->system, v[7]);
+	return 0;
+}
+
+#define ASK_WHO(system)                                                                                              \
+	"SELECT pg_backend_pid(), (extract(epoch FROM a.backend_start) * 1000000)::bigint, pg_is_in_recovery(), "        \
+	"current_setting('default_transaction_read_only'), d.oid, current_setting('server_version'), d.datname, " system \
+	" FROM pg_catalog.pg_database d, pg_catalog.pg_stat_get_activity(pg_backend_pid()) a WHERE d.datname = pg_catalog.current_database()"
+
+static int ask_who(struct conn *c, struct answer *a, struct err *e)
+{
+	struct err first = ERR_INIT;
+	if (pg_query_text(c, ASK_WHO("(SELECT system_identifier FROM pg_catalog.pg_control_system())"), NULL, 0, answer_row, a, &first) == 0)
+		return 0;
+	if (!str_eq(first.sqlstate, "42501")) { /* a hardened server may keep pg_control_system for itself */
+		if (e)
+			*e = first;
+		return -1;
+	}
+	return pg_query_text(c, ASK_WHO("'unknown'"), NULL, 0, answer_row, a, e);
+}
+
+static int check_answer(struct conn *c, const struct answer *a, struct err *e)
+{
+	char pid[24];
+	snprintf(pid, sizeof pid, "%d", PQbackendPID(c->pg));
+	if (!str_eq(pid, a->pid)) {
+		err_set(e, ERR_DB_CONNECT,
+		        "%s port %s is a connection pooler (pgbouncer), which would share Rollcall's locks and settings with others: "
+		        "point the target's dsn at the PostgreSQL server itself",
+		        host_of(c->pg), PQport(c->pg));
+		if (e)
+			str_copy(e->sqlstate, sizeof e->sqlstate, "08P01");
+		return -1;
+	}
+	if (a->recovery || a->read_only) {
+		err_set(e, ERR_DB_CONNECT, "PostgreSQL at %s port %s, database %s, %s: point the target's dsn at the primary, or list all hosts in it",
+		        host_of(c->pg), PQport(c->pg), a->database, a->recovery ? "is a standby" : "is set read-only (default_transaction_read_only)");
+		if (e)
+			str_copy(e->sqlstate, sizeof e->sqlstate, "25006");
+		return -1;
+	}
+	return 0;
+}
+
+static int identify(struct conn *c, struct err *e)
+{
+	struct answer a = {0};
+	if (ask_who(c, &a, e) < 0) {
+		if (e)
+			e->code = ERR_DB_CONNECT;
+		return err_wrap(e, "PostgreSQL at %s port %s", host_of(c->pg), PQport(c->pg));
+	}
+	if (check_answer(c, &a, e) < 0)
+		return -1;
+	snprintf(c->backend, sizeof c->backend, "%s/%s", a.pid, a.start_us);
+	snprintf(c->identity.database, sizeof c->identity.database, "%s/%s", a.system, a.oid);
+	str_copy(c->identity.version, sizeof c->identity.version, a.version);
+	c->identity.primary = true;
+	return 0;
+}
+
+/* ---- open and close ---- */
+
+static void drop_notice(void *arg, const PGresult *r)
+{
+	(void)arg, (void)r;
+}
+
+/* RESET comes back to the start-up values. A dead agent's transaction ends within client_connection_check_interval instead of holding its locks to the end of
+ * a long statement; it is LOCAL because a class N statement had better finish. */
+static char *make_begin(int server_version)
+{
+	struct buf b = BUF_INIT;
+	buf_adds(&b, "BEGIN;RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DISCARD TEMP");
+	if (server_version >= 140000)
+		buf_adds(&b, ";SET LOCAL client_connection_check_interval='5s'");
+	return buf_take(&b);
+}
+
+static char *make_prefix(const struct engine_target *t)
+{
+	struct buf b = BUF_INIT;
+	AUTO(mem_free_ptr) char *schema = pg_quote_name(t->schema ? t->schema : "rollcall");
+	buf_addf(&b, "%s.%s", schema, t->schema ? "rollcall_" : "");
+	return buf_take(&b);
+}
+
+void pg_connect_close(struct conn **cp)
+{
+	struct conn *c = *cp;
+	if (!c)
+		return;
+	PQfreeCancel(c->cancel);
+	PQfinish(c->pg);
+	free(c->begin_sql);
+	free(c->prefix);
+	free(c);
+	*cp = NULL;
+}
+
+int pg_connect_open(const struct engine_target *t, struct conn **ret, struct err *e)
+{
+	AUTO(pg_connect_close) struct conn *c = mem_alloc(sizeof *c);
+	AUTO(buf_done) struct buf options = BUF_INIT;
+	int64_t deadline_us = clock_mono_us() + (int64_t)t->connect_timeout_ms * 1000;
+	c->target = t;
+	startup_options(t, &options);
+	c->pg = start(t, buf_str(&options));
+	if (!c->pg)
+		return err_set(e, ERR_INTERNAL, "libpq has no memory");
+	if (connect_until(c, deadline_us, e) < 0)
+		return -1;
+	PQsetNoticeReceiver(c->pg, drop_notice, NULL);
+	if (PQsetnonblocking(c->pg, 1) < 0)
+		return err_set(e, ERR_INTERNAL, "libpq refuses the non-blocking mode");
+	c->cancel = PQgetCancel(c->pg);
+	c->begin_sql = make_begin(PQserverVersion(c->pg));
+	c->prefix = make_prefix(t);
+	if (identify(c, e) < 0)
+		return -1;
+	*ret = take_ptr(&c);
+	return 0;
+}
