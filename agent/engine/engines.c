@@ -8,7 +8,7 @@
 #include "agent/engine/engine_impl.h"
 #include "common/base/str.h"
 
-const struct engine *const engines[] = {&engine_postgres, &engine_sqlite, NULL};
+const struct engine *const engines[] = {&engine_postgres, &engine_mariadb, &engine_sqlite, NULL};
 
 const struct engine *engine_by_name(const char *name)
 {
@@ -43,16 +43,17 @@ int engines_init(struct err *e)
 {
 	for (size_t i = 0; engines[i]; i++)
 		assert_complete(engines[i]);
-	(void)e;
-	return 0;
+	return engine_mariadb_library_init(e);
 }
 
 void engines_thread_end(void)
 {
+	engine_mariadb_thread_end();
 }
 
 void engines_done(void)
 {
+	engine_mariadb_library_end();
 }
 
 static bool rule_fits(const struct retry_rule *r, const struct err *e)

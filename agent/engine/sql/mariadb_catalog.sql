@@ -1,0 +1,52 @@
+-- Questions that the MariaDB engine asks of the server. For people: SET @s = 'database' and put the names in.
+--: maria_sql_identity
+SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE, @@GLOBAL.read_only, @@hostname, @@port FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'UPTIME';
+--: maria_sql_differing_variables
+-- Session variables that a release's SET moved away from the server's values. Session-only ones have no global value and are not here.
+SELECT VARIABLE_NAME FROM information_schema.SYSTEM_VARIABLES
+WHERE VARIABLE_SCOPE = 'SESSION' AND READ_ONLY = 'NO' AND NOT SESSION_VALUE <=> GLOBAL_VALUE AND GLOBAL_VALUE IS NOT NULL
+	AND VARIABLE_NAME NOT LIKE 'character\_set\_%' AND VARIABLE_NAME NOT LIKE 'collation\_%';
+--: maria_sql_table_exists
+SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND (TABLE_TYPE = 'VIEW') = ?;
+--: maria_sql_schema_state[]
+SELECT TABLE_NAME, TABLE_TYPE, ENGINE, ROW_FORMAT, TABLE_COLLATION, CREATE_OPTIONS, TABLE_COMMENT FROM information_schema.TABLES
+	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME NOT LIKE 'rollcall\_%' ORDER BY 1;
+SELECT TABLE_NAME, ORDINAL_POSITION, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, GENERATION_EXPRESSION,
+	COLUMN_COMMENT FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME NOT LIKE 'rollcall\_%' ORDER BY 1, 2;
+SELECT TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, NON_UNIQUE, SUB_PART, COLLATION, INDEX_TYPE, IGNORED FROM information_schema.STATISTICS
+	WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME NOT LIKE 'rollcall\_%' ORDER BY 1, 2, 3;
+SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE() ORDER BY 1, 2;
+SELECT k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME
+	FROM information_schema.KEY_COLUMN_USAGE k WHERE k.TABLE_SCHEMA = DATABASE() AND k.TABLE_NAME NOT LIKE 'rollcall\_%' ORDER BY 1, 2, 3;
+SELECT TABLE_NAME, VIEW_DEFINITION, CHECK_OPTION, DEFINER, SECURITY_TYPE FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE() ORDER BY 1;
+SELECT TRIGGER_NAME, EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION, ACTION_ORDER, ACTION_STATEMENT FROM information_schema.TRIGGERS
+	WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY 1;
+SELECT ROUTINE_NAME, ROUTINE_TYPE, DTD_IDENTIFIER, ROUTINE_DEFINITION, SQL_DATA_ACCESS, SECURITY_TYPE, DEFINER FROM information_schema.ROUTINES
+	WHERE ROUTINE_SCHEMA = DATABASE() ORDER BY 1, 2;
+SELECT EVENT_NAME, EVENT_DEFINITION, INTERVAL_VALUE, INTERVAL_FIELD, STATUS FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() ORDER BY 1;
+--: maria_sql_try_lock
+SELECT GET_LOCK(?, 0);
+--: maria_sql_unlock
+SELECT RELEASE_LOCK(?);
+--: maria_sql_lock_holder
+SELECT p.ID, p.USER, SUBSTRING_INDEX(p.HOST, ':', 1), p.TIME FROM information_schema.PROCESSLIST p WHERE p.ID = IS_USED_LOCK(?);
+--: maria_sql_backend_alive
+-- Connection ids start again with the server, so the server's start belongs to the id (it is computed from whole seconds: two of tolerance).
+SELECT 1 FROM information_schema.PROCESSLIST p, information_schema.GLOBAL_STATUS s
+WHERE p.ID = ? AND s.VARIABLE_NAME = 'UPTIME' AND ABS(UNIX_TIMESTAMP() - s.VARIABLE_VALUE - ?) <= 2;
+--: maria_sql_row_blockers
+SELECT b.trx_mysql_thread_id, p.USER, SUBSTRING_INDEX(p.HOST, ':', 1), p.DB, TIMESTAMPDIFF(SECOND, b.trx_started, NOW()), p.COMMAND,
+	LEFT(COALESCE(b.trx_query, p.INFO, ''), 80)
+FROM information_schema.INNODB_LOCK_WAITS w JOIN information_schema.INNODB_TRX r ON r.trx_id = w.requesting_trx_id
+	JOIN information_schema.INNODB_TRX b ON b.trx_id = w.blocking_trx_id JOIN information_schema.PROCESSLIST p ON p.ID = b.trx_mysql_thread_id
+WHERE r.trx_mysql_thread_id = ? LIMIT 5;
+--: maria_sql_metadata_blockers
+SELECT m.THREAD_ID, p.USER, SUBSTRING_INDEX(p.HOST, ':', 1), p.DB, p.TIME, p.COMMAND, LEFT(COALESCE(p.INFO, ''), 80)
+FROM information_schema.METADATA_LOCK_INFO m JOIN information_schema.PROCESSLIST p ON p.ID = m.THREAD_ID
+WHERE m.TABLE_SCHEMA = DATABASE() AND m.THREAD_ID <> ? AND m.THREAD_ID <> CONNECTION_ID() GROUP BY m.THREAD_ID ORDER BY p.TIME DESC LIMIT 5;
+--: maria_sql_open_transactions
+-- Without the metadata_lock_info plugin: the oldest open transactions, one of which it must be.
+SELECT t.trx_mysql_thread_id, p.USER, SUBSTRING_INDEX(p.HOST, ':', 1), p.DB, TIMESTAMPDIFF(SECOND, t.trx_started, NOW()), p.COMMAND,
+	LEFT(COALESCE(t.trx_query, p.INFO, ''), 80)
+FROM information_schema.INNODB_TRX t JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
+WHERE t.trx_mysql_thread_id <> ? AND t.trx_mysql_thread_id <> CONNECTION_ID() AND p.DB = DATABASE() ORDER BY t.trx_started LIMIT 5;
