@@ -1,0 +1,133 @@
+/* Covers servers.bash: one process a call, its standard output is the answer. */
+#include "tests/support/servers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/base/buf.h"
+
+#define SCRIPT    "tests/support/servers.bash"
+#define ARGUMENTS 8
+
+struct server {
+	char *dir, *password;
+	enum dialect kind;
+	int port;
+};
+
+static void child(int out, const char *const *arguments)
+{
+	const char *argv[ARGUMENTS + 3] = {"bash", SCRIPT};
+	for (size_t i = 0; arguments[i] && i < ARGUMENTS; i++)
+		argv[i + 2] = arguments[i];
+	dup2(out, STDOUT_FILENO);
+	execvp("bash", (char *const *)(uintptr_t)argv);
+	_exit(127);
+}
+
+/* Runs the script; its output without the last newline, heap. */
+static char *script(const char *const *arguments)
+{
+	int ends[2], status = 0;
+	char chunk[4096], owner[32];
+	struct buf out = BUF_INIT;
+	ssize_t n;
+	snprintf(owner, sizeof owner, "%ld", (long)getpid());
+	setenv("SERVER_OWNER", owner, 1);
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(ends[0]);
+		child(ends[1], arguments);
+	}
+	close(ends[1]);
+	while ((n = read(ends[0], chunk, sizeof chunk)) > 0)
+		buf_add(&out, chunk, (size_t)n);
+	close(ends[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (status != 0)
+		fail_msg(SCRIPT " %s failed (its messages are on standard error)", arguments[0]);
+	while (out.n && out.p[out.n - 1] == '\n')
+		out.p[--out.n] = '\0';
+	return buf_take(&out);
+}
+
+#define RUN(...) script((const char *const[]){__VA_ARGS__, NULL})
+
+static int number(char *text)
+{
+	int v = (int)strtol(text, NULL, 10);
+	free(text);
+	return v;
+}
+
+struct server *server_start(enum dialect kind, bool password)
+{
+	struct server *s = mem_alloc(sizeof *s);
+	s->kind = kind;
+	s->dir = RUN("start", dialect_name(kind), password ? "password" : "trust");
+	s->port = number(RUN("get", s->dir, "port"));
+	s->password = password ? RUN("get", s->dir, "password") : mem_strdup("");
+	return s;
+}
+
+void server_stop(struct server **sp)
+{
+	struct server *s = *sp;
+	if (!s)
+		return;
+	free(RUN("stop", s->dir));
+	free(s->dir);
+	free(s->password);
+	free(s);
+	*sp = NULL;
+}
+
+void server_kill(struct server *s)
+{
+	free(RUN("kill", s->dir));
+}
+
+void server_restart(struct server *s)
+{
+	free(RUN("restart", s->dir));
+}
+
+const char *server_password(const struct server *s)
+{
+	return s->password;
+}
+
+int server_port(const struct server *s)
+{
+	return s->port;
+}
+
+int server_pooler(struct server *s)
+{
+	return number(RUN("pooler", s->dir));
+}
+
+void server_create(struct server *s, const char *database)
+{
+	free(RUN("create", s->dir, database));
+}
+
+char *server_dsn(const struct server *s, const char *database)
+{
+	return RUN("dsn", s->dir, database);
+}
+
+char *server_sql(const struct server *s, const char *database, const char *sql)
+{
+	return RUN("sql", s->dir, database ? database : "", sql);
+}

@@ -1,0 +1,25 @@
+/* Private PostgreSQL and MariaDB servers for tests written in C: a thin cover over servers.bash, which does the work and whose watchdog removes a server whose test
+ * died. Every function fails the running test when it cannot do what it is for: a missing server is a failure, never a skip. Run from the top of the tree. */
+#ifndef TESTS_SUPPORT_SERVERS_H
+#define TESTS_SUPPORT_SERVERS_H
+
+#include <stdbool.h>
+
+#include "common/sql/dialect.h"
+
+struct server;
+
+struct server *server_start(enum dialect kind, bool password); /* postgresql or mariadb; password: scram or mysql_native_password, else trust */
+void server_stop(struct server **s); /* NULL-safe */
+void server_kill(struct server *s); /* kill -9 */
+void server_restart(struct server *s);
+const char *server_password(const struct server *s); /* of user "rollcall"; "" when there is none */
+int server_port(const struct server *s); /* changes never, also over a restart */
+int server_pooler(struct server *s); /* pgbouncer before it: its port */
+void server_create(struct server *s, const char *database);
+/* "postgresql://rollcall@127.0.0.1:PORT/database"; heap, caller frees. */
+char *server_dsn(const struct server *s, const char *database);
+/* As the administrator; database NULL: the server's own. Rows as bare text, heap, caller frees. */
+char *server_sql(const struct server *s, const char *database, const char *sql);
+
+#endif
