@@ -250,6 +250,7 @@ static int prepare(struct conn *c, struct bytes sql, sqlite3_stmt **ret, struct 
 	if (only_blank_is_left(c->db, tail, text + sql.n))
 		return 0;
 	sqlite3_finalize(*ret);
+	*ret = NULL;
 	return err_set(e, ERR_PARSE, "more than one statement where one is expected");
 }
 

@@ -73,12 +73,12 @@ server_launch() { # DIR: starts it on its port and waits until it answers
 	port=$(server_get "$dir" port)
 	if [ "$(server_get "$dir" kind)" = postgresql ]; then
 		server_exec postgresql setsid "$PG_BIN/postgres" -D "$dir/data" -k "$dir/run" -p "$port" -c listen_addresses=127.0.0.1 -c "fsync=$fsync" \
-			-c "full_page_writes=$fsync" -c max_connections=200 -c log_min_messages=warning >>"$dir/log" 2>&1 </dev/null &
+			-c "full_page_writes=$fsync" -c max_connections=200 -c log_min_messages=warning >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
 	else
 		server_exec mariadb setsid mariadbd --no-defaults --datadir="$dir/data" --socket="$dir/run/mysqld.sock" --port="$port" --bind-address=127.0.0.1 \
 			--pid-file="$dir/data/server.pid" --skip-name-resolve --innodb-log-file-size=8M --innodb-buffer-pool-size=32M --max-connections=200 \
 			--innodb-flush-log-at-trx-commit="$([ "$fsync" = on ] && echo 1 || echo 2)" --plugin-maturity=unknown \
-			--plugin-load-add=metadata_lock_info >>"$dir/log" 2>&1 </dev/null &
+			--plugin-load-add=metadata_lock_info >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
 	fi
 	server_put "$dir" pid $!
 	for _ in $(seq 400); do
@@ -204,7 +204,7 @@ server_create() {
 	if [ "$(server_get "$1" kind)" = postgresql ]; then
 		server_sql "$1" '' "CREATE DATABASE \"$2\" OWNER $SERVER_USER"
 	else
-		server_sql "$1" '' "CREATE DATABASE \`$2\`"
+		server_sql "$1" '' "CREATE DATABASE \`$2\` CHARACTER SET utf8mb4"
 	fi
 }
 
@@ -227,7 +227,7 @@ server_pooler() {
 		ignore_startup_parameters = ${2:-options,extra_float_digits}
 	INI
 	chmod 644 "$dir/run/pgbouncer.ini"
-	server_exec postgresql setsid "$(PATH=$PATH:/usr/sbin command -v pgbouncer)" -q "$dir/run/pgbouncer.ini" >>"$dir/log" 2>&1 </dev/null &
+	server_exec postgresql setsid "$(PATH=$PATH:/usr/sbin command -v pgbouncer)" -q "$dir/run/pgbouncer.ini" >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
 	server_put "$dir" pooler.pid $!
 	for _ in $(seq 200); do
 		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && echo "$port" && return 0
