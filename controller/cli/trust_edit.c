@@ -1,0 +1,186 @@
+/* `rollcall trust init | add-key`: making and changing trust documents. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/crypto/trust.h"
+#include "common/link/curve.h"
+#include "common/wire/documents.h"
+#include "controller/cli/key_option.h"
+#include "controller/cli/trust_cli.h"
+
+void trust_cli_next(const char *path, const struct trust *t, const struct envelope *env)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT;
+	trust_draft_next(t, env, &b);
+	if (b.n)
+		fprintf(stderr, "%s: %s run 'rollcall trust sign %s --key KEY'.\n", path, buf_str(&b), path);
+	else if (t->version > 1)
+		fprintf(stderr,
+		        "%s: the root signatures of this version are enough. Next: 'rollcall trust verify %s --after OLD' tells whether those of the version "
+		        "before are, too.\n",
+		        path, path);
+	else
+		fprintf(stderr, "%s: the root signatures are enough. Next: give it to the controller and to every agent.\n", path);
+}
+
+/* ---- init ---------------------------------------------------------------------------------------------------------------------------------------- */
+
+static int add_keys(const struct cmd_args *args, const char *option, const char *role, struct trust *t, struct arena *a, struct err *e)
+{
+	const char *const *values;
+	size_t n = cmd_option_values(args, option, &values);
+	for (size_t i = 0; i < n; i++)
+		if (trust_draft_add(t, role, values[i], a, e) != 0)
+			return err_wrap(e, "--%s", option);
+	return 0;
+}
+
+static int set_threshold(const char *option, const char *text, const char *role, struct trust *t, struct arena *a, struct err *e)
+{
+	uint64_t n;
+	if (!text)
+		return 0;
+	if (str_to_u64(text, option, 0, TRUST_KEYS_MAX, &n, e) != 0) {
+		if (e)
+			e->code = ERR_USAGE;
+		return -1;
+	}
+	trust_draft_threshold(t, role, (uint32_t)n, a);
+	return 0;
+}
+
+/* "ENV=VALUE" into the role's name and the value. */
+static int split_environment(const char *option, const char *text, struct arena *a, const char **ret_role, const char **ret_value, struct err *e)
+{
+	const char *eq = strchr(text, '=');
+	const char *environment = eq ? arena_strndup(a, text, (size_t)(eq - text)) : NULL;
+	if (!eq || !str_is_name(environment) || !eq[1])
+		return err_set(e, ERR_USAGE, "--%s %s: write it as ENVIRONMENT=%s, such as production=%s", option, text,
+		               str_eq(option, "approver") ? "KEY.pub" : "N", str_eq(option, "approver") ? "bob.pub" : "2");
+	*ret_role = arena_printf(a, ROLE_APPROVER_PREFIX "%s", environment);
+	*ret_value = eq + 1;
+	return 0;
+}
+
+static int add_approvers(const struct cmd_args *args, struct trust *t, struct arena *a, struct err *e)
+{
+	const char *const *values, *role, *value;
+	size_t n = cmd_option_values(args, "approver", &values);
+	for (size_t i = 0; i < n; i++)
+		if (split_environment("approver", values[i], a, &role, &value, e) != 0 || trust_draft_add(t, role, value, a, e) != 0)
+			return -1;
+	n = cmd_option_values(args, "approver-threshold", &values);
+	for (size_t i = 0; i < n; i++)
+		if (split_environment("approver-threshold", values[i], a, &role, &value, e) != 0 ||
+		    set_threshold("approver-threshold", value, role, t, a, e) != 0)
+			return -1;
+	return 0;
+}
+
+static int add_controllers(const struct cmd_args *args, struct trust *t, struct arena *a, struct err *e)
+{
+	const char *const *values;
+	size_t n = cmd_option_values(args, "controller", &values);
+	t->controller_keys = arena_alloc(a, n * sizeof *t->controller_keys);
+	for (size_t i = 0; i < n; i++) {
+		char text[CURVE_KEY_TEXT_SIZE];
+		if (curve_public_read(values[i], text, e) != 0)
+			return err_wrap(e, "--controller");
+		t->controller_keys[t->n_controller_keys++] = arena_strdup(a, text);
+	}
+	return 0;
+}
+
+static int add_roles(const struct cmd_args *args, struct trust *t, struct arena *a, struct err *e)
+{
+	static const char *const roles[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL};
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+		if (add_keys(args, roles[i], roles[i], t, a, e) != 0)
+			return -1;
+	if (set_threshold("root-threshold", cmd_option_value(args, "root-threshold"), ROLE_ROOT, t, a, e) != 0 ||
+	    set_threshold("release-threshold", cmd_option_value(args, "release-threshold"), ROLE_RELEASE, t, a, e) != 0)
+		return -1;
+	return add_approvers(args, t, a, e) != 0 || add_controllers(args, t, a, e) != 0 ? -1 : 0;
+}
+
+int run_trust_init(const struct cmd_args *args, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(TRUST_CLI_ARENA);
+	const char *out = cmd_option_value(args, "out");
+	int64_t now_us = clock_wall_us();
+	struct envelope env;
+	struct trust t = {.fleet = cmd_option_value(args, "fleet"), .version = 1, .created_at_us = now_us, .expires_at_us = now_us + 365 * DAY_US};
+	if (!out)
+		out = "trust.env";
+	if (file_exists(out))
+		return err_set(e, ERR_EXISTS, "%s: exists already and is left as it is: give another --out", out);
+	if (time_option(args, "expires", now_us, &t.expires_at_us, e) != 0 || add_roles(args, &t, a, e) != 0)
+		return -1;
+	if (trust_draft_close(&t, a, &env, e) != 0 || envelope_save(out, &env, e) != 0)
+		return -1;
+	printf("%s\n", out);
+	trust_cli_next(out, &t, &env);
+	return EXIT_DONE;
+}
+
+const struct cmd_option trust_init_options[] = {
+    {"fleet", 0, "NAME", "the fleet's name: agents of another fleet refuse the document", false, true},
+    {"root", 0, "KEY.pub", "who may change this document; repeat for more", true, true},
+    {"root-threshold", 0, "N", "how many of them must sign it (default: 1)", false, false},
+    {"release", 0, "KEY.pub", "who may sign releases; repeat for more", true, true},
+    {"release-threshold", 0, "N", "how many of them must sign each release (default: 1)", false, false},
+    {"approver", 0, "ENV=KEY.pub", "who may approve rollouts in an environment; repeat for more", true, false},
+    {"approver-threshold", 0, "ENV=N", "how many of them must approve (default: 1); 0: none need to", true, false},
+    {"enrol", 0, "KEY.pub", "who may sign agents' certificates; repeat for more", true, false},
+    {"controller", 0, "KEY",
+     "CURVE public key, or its file, of a controller that agents may talk to; repeat for more (default: any that agent.yaml pins)", true, false},
+    {"expires", 0, "WHEN", "a date, or a time from now (default: 365d)", false, false},
+    {"out", 0, "FILE", "where to write it (default: trust.env)", false, false},
+    {0},
+};
+
+/* ---- add-key ------------------------------------------------------------------------------------------------------------------------------------- */
+
+int run_trust_add(const struct cmd_args *args, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(TRUST_CLI_ARENA);
+	const char *path = cmd_argument(args, 0), *out = cmd_option_value(args, "out"), *role = cmd_option_value(args, "role");
+	int64_t now_us = clock_wall_us();
+	struct envelope env;
+	struct trust t;
+	if (trust_file_load(path, a, &env, &t, e) != 0)
+		return -1;
+	if (env.n_signatures && !out)
+		return err_set(e, ERR_USAGE, "%s: it is signed, so it stays as it is: say with --out FILE where the next version goes", path);
+	if (out && file_exists(out))
+		return err_set(e, ERR_EXISTS, "%s: exists already and is left as it is: give another --out", out);
+	if (env.n_signatures) {
+		t.version++;
+		t.created_at_us = now_us;
+	}
+	if (time_option(args, "expires", now_us, &t.expires_at_us, e) != 0 || trust_draft_add(&t, role, cmd_argument(args, 1), a, e) != 0 ||
+	    set_threshold("threshold", cmd_option_value(args, "threshold"), role, &t, a, e) != 0)
+		return -1;
+	if (!out)
+		out = path;
+	if (trust_draft_close(&t, a, &env, e) != 0 || envelope_save(out, &env, e) != 0)
+		return -1;
+	printf("%s\n", out);
+	if (t.version > 1)
+		fprintf(stderr, "%s: version %" PRIu64 ", unsigned. The root keys of the version before must sign it, too.\n", out, t.version);
+	trust_cli_next(out, &t, &env);
+	return EXIT_DONE;
+}
+
+const struct cmd_option trust_add_options[] = {
+    {"role", 0, "ROLE", "root, release, enrol, fresh, site, break-glass or approver/ENVIRONMENT", false, true},
+    {"threshold", 0, "N", "the role's new threshold (default: as it was; 1 for a new role)", false, false},
+    {"expires", 0, "WHEN", "a date, or a time from now (default: as it was)", false, false},
+    {"out", 0, "FILE", "where to write it (default: in place, when nobody has signed yet)", false, false},
+    {0},
+};

@@ -1,0 +1,70 @@
+/* See the header. */
+#include "controller/release/approve.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/crypto/digest.h"
+#include "common/crypto/dsse.h"
+#include "common/crypto/trust.h"
+#include "common/wire/documents.h"
+
+static int check_release(const struct approval_terms *t, const struct sign_key *k, struct err *e)
+{
+	uint8_t digest[DIGEST_SIZE], public_key[SIGN_PUBLIC_SIZE];
+	if (!str_eq(t->release->type, TYPE_RELEASE))
+		return err_set(e, ERR_POLICY, "what was given as the release is another document: nothing was signed");
+	digest_sha256(t->release->payload, digest);
+	if (memcmp(digest, t->order->release_digest, DIGEST_SIZE) != 0)
+		return err_set(e, ERR_POLICY, "order %s is for another release (%s %s): nothing was signed; ask for the order of this release", t->order->id,
+		               t->order->project, t->order->release_version);
+	sign_key_public(k, public_key);
+	if (dsse_signed_by(t->release, TYPE_RELEASE, public_key))
+		return err_set(e, ERR_POLICY, "this key signed the release itself, so its approval would not count: have somebody else approve");
+	return 0;
+}
+
+static int check_terms(const struct approval_terms *t, struct err *e)
+{
+	char at[CLOCK_TEXT_SIZE];
+	if (t->targets != t->order->target_count)
+		return err_set(e, ERR_POLICY, "you count %" PRIu64 " targets, order %s has %" PRIu32 ": nothing was signed; look at what the plan selects",
+		               t->targets, t->order->id, t->order->target_count);
+	if (t->now_us >= t->order->not_after_us)
+		return err_set(e, ERR_POLICY, "order %s ended at %s: nothing was signed; start a new rollout", t->order->id,
+		               clock_text(t->order->not_after_us, at));
+	return 0;
+}
+
+int approval_make(const struct approval_terms *t, const struct sign_key *k, struct arena *a, struct envelope *ret, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT;
+	if (check_terms(t, e) != 0 || (t->release && check_release(t, k, e) != 0))
+		return -1;
+	struct approval p = {.environment = t->order->environment,
+	                     .approver = t->approver,
+	                     .reason = t->reason,
+	                     .target_count = t->order->target_count,
+	                     .created_at_us = t->now_us,
+	                     .expires_at_us = t->expires_at_us ? t->expires_at_us : t->order->not_after_us};
+	memcpy(p.order_digest, t->order->digest, DIGEST_SIZE);
+	memcpy(p.release_digest, t->order->release_digest, DIGEST_SIZE);
+	approval_encode(&p, &b);
+	struct approval again;
+	if (approval_decode(buf_bytes(&b), a, &again, e) != 0)
+		return -1;
+	*ret = (struct envelope){.type = TYPE_APPROVAL, .payload = arena_bytes(a, buf_bytes(&b))};
+	return dsse_sign(ret, k, a, e);
+}
+
+int approvals_needed(const struct trust *t, const char *environment)
+{
+	char name[128];
+	snprintf(name, sizeof name, ROLE_APPROVER_PREFIX "%s", environment);
+	const struct trust_role *r = trust_role(t, name);
+	return r ? (int)r->threshold : -1;
+}

@@ -1,0 +1,28 @@
+/* Making trust documents and agent certificates: what `rollcall trust` does, without its command line. Files are DSSE envelopes. No network, no controller. */
+#ifndef CONTROLLER_RELEASE_TRUST_DRAFT_H
+#define CONTROLLER_RELEASE_TRUST_DRAFT_H
+
+#include "common/base/arena.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/crypto/sign.h"
+#include "common/model/trust.h"
+#include "common/wire/request.h"
+
+/* Adds the key of a .pub file to the document (once) and to the role, which it makes with threshold 1 when it is new. ERR_EXISTS when the role has the key. */
+int trust_draft_add(struct trust *t, const char *role, const char *pub_path, struct arena *a, struct err *e) MUST_CHECK;
+/* Sets a role's threshold; makes the role when it is new. */
+void trust_draft_threshold(struct trust *t, const char *role, uint32_t threshold, struct arena *a);
+/* Checks the shape and puts the document into an unsigned envelope. */
+int trust_draft_close(const struct trust *t, struct arena *a, struct envelope *ret, struct err *e) MUST_CHECK;
+
+/* Reads an envelope and the trust document in it. Nothing is verified: that is trust_check_self or trust_check_next. */
+int trust_file_load(const char *path, struct arena *a, struct envelope *ret_env, struct trust *ret, struct err *e) MUST_CHECK;
+/* Who must sign before it holds: "1 of 2 signatures (root): signed by ann; have one of bob, eve", or "" when the root threshold is met. */
+void trust_draft_next(const struct trust *t, const struct envelope *env, struct buf *ret);
+
+/* A signed certificate from an agent's request. The key must hold role enrol in `trust` (ERR_POLICY). not_before is now. */
+int certificate_make(const struct request *r, const struct trust *t, const struct sign_key *k, int64_t now_us, int64_t not_after_us, struct arena *a,
+                     struct envelope *ret, struct err *e) MUST_CHECK;
+
+#endif
