@@ -5,8 +5,11 @@
 #include "controller/cli/commands.h"
 
 static const struct cmd *const groups[] = {
+    keys_commands,
+    trust_commands,
     project_commands,
     release_commands,
+    approve_commands,
     NULL,
 };
 

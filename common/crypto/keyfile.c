@@ -139,7 +139,7 @@ static int decrypt(BIO *in, const char *path, const struct secret *passphrase, P
 		return err_set(e, ERR_KEY, "%s: the key is encrypted and no passphrase was given: give --passphrase-file or type it when asked", path);
 	*ret = PKCS8_decrypt(sig, secret_reveal(passphrase), (int)secret_size(passphrase));
 	ERR_clear_error();
-	return *ret ? 0 : err_set(e, ERR_KEY, "%s: wrong passphrase", path);
+	return *ret ? 0 : err_set(e, ERR_KEY, "%s: wrong passphrase: try again", path);
 }
 
 static int parse_private(const struct secret *text, const char *path, const struct secret *passphrase, struct sign_key **ret, struct err *e)
