@@ -1,0 +1,241 @@
+/* The agent's loop. */
+#include "agent/daemon/loop.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/daemon/surveys.h"
+#include "agent/daemon/tasks.h"
+#include "agent/link/fetch.h"
+#include "agent/link/uplink.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/link/curve.h"
+
+#define RETRY_MIN_MS      1000
+#define RETRY_MAX_MS      120000
+#define BLOB_RETRY_MAX_MS 30000
+#define DRAIN_TICK_MS     100
+
+struct agent {
+	const struct agent_config *config;
+	zloop_t *loop;
+	int lock_fd, signal_fd;
+	char *blob_dir;
+	struct curve_key key;
+	struct journal *journal;
+	const struct target **targets;
+	struct uplink *uplink;
+	struct fetch *fetch;
+	struct tasks *tasks;
+	struct surveys *surveys;
+	unsigned signals;
+};
+
+/* ---- the link's calls ---- */
+
+static void on_up(void *arg, const struct msg_welcome *w)
+{
+	(void)arg, (void)w; /* open tasks go on by themselves; the controller offers again what it misses */
+}
+
+static void on_down(void *arg, const char *why)
+{
+	(void)arg, (void)why;
+}
+
+static void on_message(void *arg, const struct msg *m)
+{
+	struct agent *g = arg;
+	switch (m->type) {
+	case MSG_OFFER:
+		tasks_offer(g->tasks, &m->offer);
+		break;
+	case MSG_RECALL:
+		tasks_recall(g->tasks, &m->task);
+		break;
+	case MSG_STOP:
+		tasks_stop(g->tasks, &m->task);
+		break;
+	case MSG_SURVEY:
+		surveys_ask(g->surveys, &m->survey);
+		break;
+	default: /* the uplink lets nothing else through */
+		break;
+	}
+}
+
+static void on_load(void *arg, struct msg_heartbeat *ret)
+{
+	tasks_load(((struct agent *)arg)->tasks, ret);
+}
+
+static void on_fetched(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, const char *why)
+{
+	(void)why;
+	tasks_blob(((struct agent *)arg)->tasks, hash, ok);
+}
+
+/* ---- signals ---- */
+
+static int on_drain(zloop_t *loop, int id, void *arg)
+{
+	(void)loop, (void)id;
+	return tasks_running(((struct agent *)arg)->tasks) == 0 ? -1 : 0;
+}
+
+static int on_signal(zloop_t *loop, zmq_pollitem_t *item, void *arg)
+{
+	struct agent *g = arg;
+	struct signalfd_siginfo info;
+	if (read(item->fd, &info, sizeof info) != sizeof info)
+		return 0;
+	if (++g->signals > 1) {
+		log_warn("second signal: running statements are cancelled; what they did is found out at the next start");
+		return -1;
+	}
+	log_info("stopping: nothing new is begun, %zu deliveries end between two steps", tasks_running(g->tasks));
+	tasks_drain(g->tasks);
+	zloop_timer(loop, DRAIN_TICK_MS, 0, on_drain, g);
+	return 0;
+}
+
+static int open_signals(struct agent *g, struct err *e)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL); /* before any thread: they all inherit it */
+	g->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return g->signal_fd >= 0 ? 0 : err_set_errno(e, "signalfd");
+}
+
+/* ---- set-up ---- */
+
+static int lock_data_dir(struct agent *g, struct err *e)
+{
+	AUTO(mem_free_ptr) char *path = file_join(g->config->data_dir, "lock");
+	if (file_make_dirs(g->config->data_dir, 0700, e) != 0)
+		return err_wrap(e, "data_dir");
+	g->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (g->lock_fd < 0)
+		return err_set_errno(e, "%s", path);
+	if (flock(g->lock_fd, LOCK_EX | LOCK_NB) != 0)
+		return err_set(e, ERR_STATE, "%s: another agent runs on this data_dir: stop it first", g->config->data_dir);
+	return 0;
+}
+
+/* The highest trust document ever used is remembered: a file put back from an old backup must not bring old keys back. */
+static int check_trust_version(struct agent *g, struct err *e)
+{
+	uint64_t seen = 0;
+	if (journal_number(g->journal, "trust_version", &seen, e) != 0)
+		return -1;
+	if (g->config->trust.version < seen)
+		return err_set(e, ERR_POLICY, "%s: trust document version %llu, but this agent has used version %llu: put the newer one in place",
+		               g->config->trust_file, (unsigned long long)g->config->trust.version, (unsigned long long)seen);
+	return journal_raise(g->journal, "trust_version", g->config->trust.version, e);
+}
+
+static int open_disk(struct agent *g, struct err *e)
+{
+	AUTO(mem_free_ptr) char *path = file_join(g->config->data_dir, AGENT_JOURNAL_FILE);
+	g->blob_dir = file_join(g->config->data_dir, AGENT_BLOBS_FOLDER);
+	if (lock_data_dir(g, e) != 0 || file_make_dirs(g->blob_dir, 0700, e) != 0 || journal_open(path, &g->journal, e) != 0)
+		return -1;
+	return check_trust_version(g, e);
+}
+
+static void list_targets(struct agent *g)
+{
+	g->targets = mem_alloc(g->config->n_targets * sizeof *g->targets);
+	for (size_t i = 0; i < g->config->n_targets; i++)
+		g->targets[i] = &g->config->targets[i].target;
+}
+
+static int open_link(struct agent *g, struct err *e)
+{
+	const struct agent_config *c = g->config;
+	struct uplink_settings up = {
+	    .agent = c->name,
+	    .agent_version = ROLLCALL_VERSION,
+	    .endpoint = c->controller_endpoint,
+	    .controller_keys = c->controller_keys,
+	    .n_controller_keys = c->n_controller_keys,
+	    .key = &g->key,
+	    .report_key = c->report_key,
+	    .certificate = c->certificate,
+	    .trust_version = c->trust.version,
+	    .targets = g->targets,
+	    .n_targets = c->n_targets,
+	    .retry_min_ms = RETRY_MIN_MS,
+	    .retry_max_ms = RETRY_MAX_MS,
+	};
+	struct fetch_settings blobs = {
+	    .endpoint = c->blob_endpoint,
+	    .controller_keys = c->controller_keys,
+	    .n_controller_keys = c->n_controller_keys,
+	    .key = &g->key,
+	    .dir = g->blob_dir,
+	    .retry_min_ms = RETRY_MIN_MS,
+	    .retry_max_ms = BLOB_RETRY_MAX_MS,
+	};
+	struct uplink_handler handler = {.up = on_up, .down = on_down, .message = on_message, .load = on_load, .arg = g};
+	g->fetch = fetch_new(g->loop, &blobs, on_fetched, g);
+	return uplink_new(g->loop, g->journal, &up, &handler, &g->uplink, e);
+}
+
+static int open_agent(struct agent *g, struct err *e)
+{
+	if (open_signals(g, e) != 0 || open_disk(g, e) != 0 || curve_key_load(g->config->curve_key_file, &g->key, e) != 0)
+		return -1;
+	list_targets(g);
+	g->loop = zloop_new();
+	zmq_pollitem_t item = {.fd = g->signal_fd, .events = ZMQ_POLLIN};
+	zloop_poller(g->loop, &item, on_signal, g);
+	g->tasks = tasks_new(g->loop, g->config, g->journal, g->blob_dir);
+	g->surveys = surveys_new(g->loop, g->config);
+	if (open_link(g, e) != 0)
+		return -1;
+	tasks_connect(g->tasks, g->uplink, g->fetch);
+	surveys_connect(g->surveys, g->uplink);
+	return tasks_resume(g->tasks, e);
+}
+
+static void close_agent(struct agent *g)
+{
+	tasks_destroy(&g->tasks);
+	surveys_destroy(&g->surveys);
+	if (g->uplink)
+		uplink_kick(g->uplink); /* the last reports, if the controller is there */
+	uplink_destroy(&g->uplink);
+	fetch_destroy(&g->fetch);
+	if (g->loop)
+		zloop_destroy(&g->loop);
+	journal_close(&g->journal);
+	curve_key_done(&g->key);
+	mem_free_ptr(&g->targets);
+	mem_free_ptr(&g->blob_dir);
+	if (g->signal_fd >= 0)
+		close(g->signal_fd);
+	if (g->lock_fd >= 0)
+		close(g->lock_fd);
+}
+
+int agent_run(const struct agent_config *c, struct err *e)
+{
+	struct agent g = {.config = c, .lock_fd = -1, .signal_fd = -1};
+	int rc = open_agent(&g, e);
+	if (rc == 0) {
+		log_info("agent %s of site %s serves %zu targets", c->name, c->site, c->n_targets);
+		while (zloop_start(g.loop) == 0) /* 0: interrupted by a signal that is not ours */
+			;
+	}
+	close_agent(&g);
+	return rc;
+}

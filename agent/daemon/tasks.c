@@ -1,0 +1,434 @@
+/* Tasks from OFFER to report. */
+#include "agent/daemon/tasks.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/apply/runner.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/crypto/blobs.h"
+#include "common/wire/limits.h"
+
+#define OPEN_ARENA ((size_t)256 * 1024 * 1024) /* all open tasks of the journal */
+#define AGAIN_MS   30000 /* a task whose report could not be written runs again after this */
+
+enum job_state { JOB_FETCHING, JOB_READY, JOB_RUNNING };
+
+struct job {
+	struct tasks *all;
+	enum job_state state;
+	struct runner_job run; /* task's strings are owned by this job */
+	zactor_t *actor; /* RUNNING */
+	bool release_failed, dossier_failed; /* will not come: the runner says so in its report */
+	int64_t not_before_us; /* monotonic */
+};
+
+struct tasks {
+	zloop_t *loop;
+	const struct agent_config *config;
+	struct journal *journal;
+	const char *blob_dir;
+	struct uplink *uplink;
+	struct fetch *fetch;
+	struct job **jobs; /* oldest first */
+	size_t n, cap;
+	bool draining;
+};
+
+static const char *task_text(const uint8_t id[TASK_SIZE], char out[TASK_SIZE * 2 + 1])
+{
+	return bytes_to_hex(bytes_of(id, TASK_SIZE), out);
+}
+
+/* ---- jobs ---- */
+
+/* The job of this attempt, or else one of the same task that has not begun: a later attempt joins it. */
+static struct job *find_job(const struct tasks *t, const uint8_t id[TASK_SIZE], uint32_t attempt)
+{
+	struct job *waiting = NULL;
+	for (size_t i = 0; i < t->n; i++) {
+		struct job *j = t->jobs[i];
+		if (memcmp(j->run.task.id, id, TASK_SIZE) != 0)
+			continue;
+		if (j->run.task.attempt == attempt)
+			return j;
+		if (j->state != JOB_RUNNING)
+			waiting = j;
+	}
+	return waiting;
+}
+
+static struct job *add_job(struct tasks *t, const struct task *task, const struct agent_target *target)
+{
+	struct job *j = mem_alloc(sizeof *j);
+	j->all = t;
+	j->run = (struct runner_job){.config = t->config, .target = target, .task = *task};
+	j->run.task.target = target->target.id;
+	uint8_t *proof = mem_alloc(task->proof.n);
+	if (task->proof.n)
+		memcpy(proof, task->proof.p, task->proof.n);
+	j->run.task.proof = bytes_of(proof, task->proof.n);
+	vec_grow(t->jobs, t->n, t->cap);
+	t->jobs[t->n++] = j;
+	return j;
+}
+
+static void free_job(struct job *j)
+{
+	if (j->actor) {
+		zloop_reader_end(j->all->loop, zactor_sock(j->actor));
+		zactor_destroy(&j->actor);
+	}
+	free((void *)(uintptr_t)j->run.task.proof.p);
+	free(j);
+}
+
+static void remove_job(struct tasks *t, struct job *j)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->jobs[i] != j)
+			continue;
+		memmove(&t->jobs[i], &t->jobs[i + 1], (t->n - i - 1) * sizeof *t->jobs);
+		t->n--;
+		break;
+	}
+	free_job(j);
+}
+
+/* ---- runners ---- */
+
+/* "site/instance": databases on one server share its locks and its disk. */
+static bool same_instance(const char *a, const char *b)
+{
+	const char *end = strchr(strchr(a, '/') + 1, '/');
+	size_t n = (size_t)(end - a) + 1;
+	return strncmp(a, b, n) == 0;
+}
+
+static bool has_place(const struct tasks *t, const struct job *j)
+{
+	size_t running = 0, there = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->jobs[i]->state != JOB_RUNNING)
+			continue;
+		running++;
+		there += same_instance(t->jobs[i]->run.task.target, j->run.task.target);
+		if (t->jobs[i]->run.target == j->run.target)
+			return false; /* one delivery at a time on a target */
+	}
+	return running < t->config->max_parallel && there < t->config->max_parallel_per_instance;
+}
+
+static void start_ready(struct tasks *t);
+
+static void forward_progress(struct tasks *t, const struct job *j, zmsg_t *m)
+{
+	AUTO(zstr_free) char *state = zmsg_popstr(m);
+	AUTO(zstr_free) char *changeset = zmsg_popstr(m);
+	AUTO(zstr_free) char *step = zmsg_popstr(m);
+	AUTO(zstr_free) char *of = zmsg_popstr(m);
+	AUTO(zstr_free) char *detail = zmsg_popstr(m);
+	struct msg p = {.type = MSG_PROGRESS,
+	                .progress = {.attempt = j->run.task.attempt,
+	                             .step = (uint32_t)strtoul(step ? step : "0", NULL, 10),
+	                             .of_steps = (uint32_t)strtoul(of ? of : "0", NULL, 10),
+	                             .state = state,
+	                             .changeset = changeset,
+	                             .detail = detail}};
+	memcpy(p.progress.task, j->run.task.id, TASK_SIZE);
+	if (!uplink_send(t->uplink, &p))
+		log_debug("progress of %s not sent: the controller is away", j->run.task.target);
+}
+
+static bool is_open(struct tasks *t, const struct task *task)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(OPEN_ARENA);
+	struct task *open = NULL;
+	size_t n = 0;
+	struct err e = ERR_INIT;
+	if (journal_open_tasks(t->journal, a, &open, &n, &e) != 0) {
+		log_error("journal: %s", e.msg);
+		return true;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(open[i].id, task->id, TASK_SIZE) == 0 && open[i].attempt == task->attempt)
+			return true;
+	return false;
+}
+
+static int on_again(zloop_t *loop, int id, void *arg)
+{
+	(void)loop, (void)id;
+	start_ready(arg);
+	return 0;
+}
+
+static void end_job(struct tasks *t, struct job *j)
+{
+	zloop_reader_end(t->loop, zactor_sock(j->actor));
+	zactor_destroy(&j->actor);
+	uplink_kick(t->uplink);
+	if (is_open(t, &j->run.task) && !t->draining) {
+		log_error("%s: the delivery ended without a report in the journal: it is resolved again in %d s", j->run.task.target, AGAIN_MS / 1000);
+		j->state = JOB_READY;
+		j->not_before_us = clock_mono_us() + (int64_t)AGAIN_MS * 1000;
+		zloop_timer(t->loop, AGAIN_MS + 100, 1, on_again, t);
+		return;
+	}
+	remove_job(t, j);
+	start_ready(t);
+}
+
+static int on_runner(zloop_t *loop, zsock_t *pipe, void *arg)
+{
+	(void)loop;
+	struct job *j = arg;
+	AUTO(zmsg_destroy) zmsg_t *m = zmsg_recv(pipe);
+	if (!m)
+		return 0;
+	AUTO(zstr_free) char *what = zmsg_popstr(m);
+	if (str_eq(what, "PROGRESS"))
+		forward_progress(j->all, j, m);
+	else if (str_eq(what, "DONE"))
+		end_job(j->all, j);
+	return 0;
+}
+
+static void start_job(struct tasks *t, struct job *j)
+{
+	char id[TASK_SIZE * 2 + 1];
+	struct err e = ERR_INIT;
+	if (journal_task_state(t->journal, j->run.task.id, j->run.task.attempt, TASK_RUNNING, &e) != 0) {
+		log_error("journal: %s: %s is not begun", e.msg, j->run.task.target);
+		j->not_before_us = clock_mono_us() + (int64_t)AGAIN_MS * 1000;
+		zloop_timer(t->loop, AGAIN_MS + 100, 1, on_again, t);
+		return;
+	}
+	j->actor = zactor_new(runner_actor, &j->run);
+	if (!j->actor) {
+		log_error("%s: no thread for its delivery: tried again with the next one", j->run.task.target);
+		return;
+	}
+	j->state = JOB_RUNNING;
+	zloop_reader(t->loop, zactor_sock(j->actor), on_runner, j);
+	log_info("%s: task %s attempt %u begins", j->run.task.target, task_text(j->run.task.id, id), j->run.task.attempt);
+}
+
+static void start_ready(struct tasks *t)
+{
+	int64_t now_us = clock_mono_us();
+	for (size_t i = 0; !t->draining && i < t->n; i++)
+		if (t->jobs[i]->state == JOB_READY && t->jobs[i]->not_before_us <= now_us && has_place(t, t->jobs[i]))
+			start_job(t, t->jobs[i]);
+}
+
+/* ---- blobs ---- */
+
+static bool want_blob(struct tasks *t, const uint8_t hash[DIGEST_SIZE], uint64_t size, bool failed)
+{
+	if (failed || blobs_has(t->blob_dir, hash, NULL))
+		return false;
+	fetch_want(t->fetch, hash, size);
+	return true;
+}
+
+static void prepare(struct tasks *t, struct job *j)
+{
+	const struct task *k = &j->run.task;
+	bool release = want_blob(t, k->release_hash, k->release_size, j->release_failed);
+	bool dossier = want_blob(t, k->dossier_hash, k->dossier_size, j->dossier_failed);
+	if (!release && !dossier)
+		j->state = JOB_READY;
+}
+
+void tasks_blob(struct tasks *t, const uint8_t hash[DIGEST_SIZE], bool ok)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct job *j = t->jobs[i];
+		if (j->state != JOB_FETCHING)
+			continue;
+		if (!ok && memcmp(hash, j->run.task.release_hash, DIGEST_SIZE) == 0)
+			j->release_failed = true;
+		if (!ok && memcmp(hash, j->run.task.dossier_hash, DIGEST_SIZE) == 0)
+			j->dossier_failed = true;
+		prepare(t, j);
+	}
+	start_ready(t);
+}
+
+/* ---- what the controller asks ---- */
+
+static void answer(struct tasks *t, enum msg_type type, const uint8_t id[TASK_SIZE], uint32_t attempt, const char *code, const char *message)
+{
+	struct msg m = {.type = type, .task = {.attempt = attempt, .code = code, .message = message}};
+	memcpy(m.task.task, id, TASK_SIZE);
+	if (!uplink_send(t->uplink, &m))
+		log_debug("%s not sent: the controller is away, and asks again", msg_type_name(type));
+}
+
+static struct task task_of(const struct msg_offer *o)
+{
+	struct task k = {
+	    .attempt = o->attempt,
+	    .epoch = o->epoch,
+	    .target = o->target,
+	    .release_size = o->release_size,
+	    .dossier_size = o->dossier_size,
+	    .proof = o->proof,
+	    .deadline_us = o->deadline_us,
+	    .direction = o->direction,
+	    .state = TASK_ACCEPTED,
+	};
+	memcpy(k.id, o->task, TASK_SIZE);
+	memcpy(k.release_hash, o->release_hash, DIGEST_SIZE);
+	memcpy(k.dossier_hash, o->dossier_hash, DIGEST_SIZE);
+	return k;
+}
+
+static void take(struct tasks *t, const struct msg_offer *o, const struct agent_target *target)
+{
+	struct task k = task_of(o);
+	bool known = false;
+	enum task_state state = TASK_ACCEPTED;
+	struct err e = ERR_INIT;
+	if (journal_accept(t->journal, &k, &known, &state, &e) != 0) {
+		log_error("journal: %s: the offer for %s is not taken", e.msg, o->target);
+		return; /* offered again later */
+	}
+	if (known && state == TASK_FINISHED) {
+		uplink_resend(t->uplink);
+		return;
+	}
+	answer(t, MSG_ACCEPT, o->task, o->attempt, known ? (state == TASK_RUNNING ? "running" : "accepted") : "", "");
+	struct job *j = find_job(t, o->task, o->attempt);
+	if (j && j->run.task.attempt < o->attempt)
+		j->run.task.attempt = o->attempt; /* journal_finish ends the earlier ones with it */
+	if (!j)
+		prepare(t, add_job(t, &k, target));
+	start_ready(t);
+}
+
+void tasks_offer(struct tasks *t, const struct msg_offer *o)
+{
+	char message[512];
+	const struct agent_target *target = agent_config_target(t->config, o->target);
+	if (t->draining)
+		return; /* offered again when this agent is back */
+	if (!target) {
+		snprintf(message, sizeof message, "target %s is not served by agent %s: correct its agent.yaml, or leave the target out", o->target,
+		         t->config->name);
+		answer(t, MSG_REFUSE, o->task, o->attempt, "C11 assignment", message);
+	} else if (o->epoch < uplink_max_epoch(t->uplink)) {
+		snprintf(message, sizeof message, "epoch %u is lower than %u, which this agent has seen: an old controller offered it", o->epoch,
+		         uplink_max_epoch(t->uplink));
+		answer(t, MSG_REFUSE, o->task, o->attempt, "C1 epoch", message);
+	} else {
+		take(t, o, target);
+	}
+}
+
+static void drop(struct tasks *t, const struct msg_task *m, struct job *j)
+{
+	struct err e = ERR_INIT;
+	if (j) {
+		if (journal_task_state(t->journal, j->run.task.id, j->run.task.attempt, TASK_FINISHED, &e) != 0) {
+			log_error("journal: %s: the task is not dropped", e.msg);
+			return;
+		}
+		remove_job(t, j);
+	}
+	answer(t, MSG_REFUSE, m->task, m->attempt, "recalled", "dropped before it began");
+}
+
+void tasks_recall(struct tasks *t, const struct msg_task *m)
+{
+	struct job *j = find_job(t, m->task, m->attempt);
+	if (j && j->state == JOB_RUNNING)
+		answer(t, MSG_ACCEPT, m->task, m->attempt, "running", "it has begun: its report will follow");
+	else
+		drop(t, m, j);
+}
+
+void tasks_stop(struct tasks *t, const struct msg_task *m)
+{
+	struct job *j = find_job(t, m->task, m->attempt);
+	if (j && j->state == JOB_RUNNING)
+		zstr_send(j->actor, "STOP");
+	else if (j)
+		drop(t, m, j);
+}
+
+/* ---- the rest ---- */
+
+struct tasks *tasks_new(zloop_t *loop, const struct agent_config *c, struct journal *j, const char *blob_dir)
+{
+	struct tasks *t = mem_alloc(sizeof *t);
+	t->loop = loop;
+	t->config = c;
+	t->journal = j;
+	t->blob_dir = blob_dir;
+	return t;
+}
+
+void tasks_connect(struct tasks *t, struct uplink *u, struct fetch *f)
+{
+	t->uplink = u;
+	t->fetch = f;
+}
+
+int tasks_resume(struct tasks *t, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(OPEN_ARENA);
+	struct task *open = NULL;
+	size_t n = 0;
+	if (journal_open_tasks(t->journal, a, &open, &n, e) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		const struct agent_target *target = agent_config_target(t->config, open[i].target);
+		if (target)
+			prepare(t, add_job(t, &open[i], target));
+		else
+			log_error("%s: a task of it is open in the journal, but the target is not in %s any more: put it back, so that the task can end",
+			          open[i].target, t->config->path);
+	}
+	if (t->n)
+		log_info("%zu open tasks are taken up again", t->n);
+	start_ready(t);
+	return 0;
+}
+
+void tasks_destroy(struct tasks **tp)
+{
+	struct tasks *t = *tp;
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n; i++)
+		free_job(t->jobs[i]);
+	free(t->jobs);
+	free(t);
+	*tp = NULL;
+}
+
+size_t tasks_running(const struct tasks *t)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->n; i++)
+		n += t->jobs[i]->state == JOB_RUNNING;
+	return n;
+}
+
+void tasks_load(const struct tasks *t, struct msg_heartbeat *ret)
+{
+	ret->running = (uint32_t)tasks_running(t);
+	ret->queued = (uint32_t)t->n - ret->running;
+}
+
+void tasks_drain(struct tasks *t)
+{
+	t->draining = true;
+	for (size_t i = 0; i < t->n; i++)
+		if (t->jobs[i]->state == JOB_RUNNING)
+			zstr_send(t->jobs[i]->actor, "STOP");
+}
