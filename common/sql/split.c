@@ -246,6 +246,12 @@ static int take_delimiter_line(struct splitter *s, const struct token *t, struct
 	return 0;
 }
 
+/* Where a statement may begin the mariadb client takes "--" for a comment even without the blank behind it, and the server never sees that line. */
+static bool is_client_comment(const struct splitter *s, const struct token *t)
+{
+	return s->dialect == DIALECT_MARIADB && !s->first && token_is_symbol(t, '-') && s->lex.at < s->lex.in.n && s->lex.in.p[s->lex.at] == '-';
+}
+
 static int take_token(struct splitter *s, const struct token *t, struct err *e)
 {
 	switch (t->kind) {
@@ -267,10 +273,14 @@ static int take_token(struct splitter *s, const struct token *t, struct err *e)
 		if (is_delimiter_line(s, t))
 			return take_delimiter_line(s, t, e);
 		return take_code(s, t, e);
+	case TOKEN_SYMBOL:
+		if (!is_client_comment(s, t))
+			return take_code(s, t, e);
+		lex_take_line(&s->lex);
+		return 0;
 	case TOKEN_QUOTED:
 	case TOKEN_STRING:
 	case TOKEN_NUMBER:
-	case TOKEN_SYMBOL:
 		return take_code(s, t, e);
 	}
 	return err_set(e, ERR_INTERNAL, "token of kind %d", (int)t->kind);

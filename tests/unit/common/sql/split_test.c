@@ -124,6 +124,7 @@ static void test_mariadb_tokens(void **state)
 	static const struct row rows[] = {
 	    {.d = MA, .script = "SELECT `a;``b`; x", .want = "1:SELECT `a;``b`¦1:x"},
 	    {.d = MA, .script = "SELECT 5--x;\nSELECT 1 -- x;\n; y", .want = "1:SELECT 5--x¦2:SELECT 1¦3:y"},
+	    {.d = MA, .script = "--x;\nSELECT 1; ---- y;\n--\nz", .want = "2:SELECT 1¦4:z"},
 	    {.d = MA, .script = "SELECT 1 # ;\n; x", .want = "1:SELECT 1¦2:x"},
 	    {.d = MA, .script = "SELECT 1 /* /* ; */; x", .want = "1:SELECT 1¦1:x"},
 	    {.d = MA, .script = "SELECT '\\';'; x", .want = "1:SELECT '\\';'¦1:x"},
