@@ -1,0 +1,86 @@
+/* `rollcall-agent check`: reads everything that `run` would read; with --connect it also tries each target. Changes nothing anywhere. */
+#include <stdio.h>
+
+#include "agent/cli/commands.h"
+#include "agent/daemon/config.h"
+#include "common/base/str.h"
+#include "common/cli/table.h"
+
+struct trial {
+	const char *result;
+	struct engine_identity identity;
+	struct err e;
+	bool ok;
+};
+
+static int connect_target(const struct agent_target *t, struct trial *r)
+{
+	AUTO(secret_destroy) struct secret *password = NULL;
+	struct engine_target connect = t->connect;
+	const struct engine *en = engine_by_name(t->target.engine);
+	struct conn *c = NULL;
+	if (agent_config_password(t, &password, &r->e) != 0)
+		return -1;
+	connect.password = password;
+	if (en->open(&connect, &c, &r->e) != 0)
+		return -1;
+	int rc = en->identity(c, &r->identity, &r->e);
+	en->close(&c);
+	return rc;
+}
+
+static void try_target(const struct agent_target *t, bool connect, struct trial *ret)
+{
+	*ret = (struct trial){.result = "not tried", .ok = true};
+	if (!connect)
+		return;
+	ret->ok = connect_target(t, ret) == 0;
+	ret->result = ret->ok ? "connected" : "failed";
+}
+
+static int run_check(const struct cmd_args *a, struct err *e)
+{
+	AUTO(agent_config_done) struct agent_config c = {0};
+	AUTO(table_destroy) struct table *t = table_new("target,engine,environment,result,version,detail,+database");
+	size_t failed = 0;
+	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0)
+		return -1;
+	bool connect = cmd_option_given(a, "connect");
+	for (size_t i = 0; i < c.n_targets; i++) {
+		const struct agent_target *target = &c.targets[i];
+		struct trial r;
+		try_target(target, connect, &r);
+		failed += !r.ok;
+		const char *cells[] = {target->target.id,
+		                       target->target.engine,
+		                       target->environment,
+		                       r.result,
+		                       str_empty(r.identity.version) ? NULL : r.identity.version,
+		                       r.ok ? NULL : r.e.msg,
+		                       str_empty(r.identity.database) ? NULL : r.identity.database};
+		table_row(t, cells);
+	}
+	table_print(t, cmd_output(a), "targets", stdout);
+	fprintf(stderr, "agent %s of site %s: keys, trust document (version %llu) and certificate are good\n", c.name, c.site,
+	        (unsigned long long)c.trust.version);
+	if (failed)
+		return err_set(e, ERR_DB_CONNECT, "%zu of %zu targets cannot be used: see the table", failed, c.n_targets);
+	return EXIT_DONE;
+}
+
+static const struct cmd_option check_options[] = {
+    {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
+    {.name = "connect", .help = "also connect to each target and leave again; nothing is changed there"},
+    {0},
+};
+
+const struct cmd check_commands[] = {
+    {
+        .path = "check",
+        .summary = "Check agent.yaml, keys, trust and certificate, and with --connect the databases",
+        .example = "rollcall-agent check --config /etc/rollcall/agent.yaml --connect",
+        .options = check_options,
+        .run = run_check,
+    },
+    {0},
+};

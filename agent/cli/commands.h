@@ -1,0 +1,9 @@
+/* The groups of rollcall-agent's commands: one const table a file. */
+#ifndef AGENT_CLI_COMMANDS_H
+#define AGENT_CLI_COMMANDS_H
+
+#include "common/cli/cmd.h"
+
+extern const struct cmd init_commands[], run_commands[], check_commands[];
+
+#endif

@@ -1,0 +1,51 @@
+/* main() of the agent. What must be done before any thread is done here. */
+#include <locale.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <czmq.h>
+
+#include "agent/cli/commands.h"
+#include "agent/engine/engine.h"
+#include "common/base/log.h"
+
+#define MALLOC_ARENAS     2 /* each runner thread with an arena of its own would keep megabytes */
+#define MALLOC_TRIM_BYTES (128 * 1024)
+
+static const struct cmd *const groups[] = {init_commands, check_commands, run_commands, NULL};
+
+static const struct cmd_program program = {
+    .name = "rollcall-agent",
+    .purpose = "applies signed releases to the databases of one site, and reports what it did",
+    .version = ROLLCALL_VERSION,
+    .groups = groups,
+};
+
+/* The process holds keys and passwords: no core file, no debugger of the same user. */
+static void harden(void)
+{
+	struct rlimit none = {0, 0};
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+	setlocale(LC_CTYPE, "C.UTF-8");
+	harden();
+	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+	mallopt(M_TRIM_THRESHOLD, MALLOC_TRIM_BYTES);
+	mallopt(M_MMAP_THRESHOLD, MALLOC_TRIM_BYTES);
+	log_open("rollcall-agent", LOG_LEVEL_WARN);
+	zsys_handler_set(NULL); /* czmq would take SIGINT and SIGTERM for itself */
+	if (engines_init(&e) != 0) {
+		fprintf(stderr, "rollcall-agent: %s\n", e.msg);
+		return EXIT_FAILED;
+	}
+	int rc = cmd_main(&program, argc, argv);
+	engines_done();
+	return rc;
+}
