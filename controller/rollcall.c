@@ -10,6 +10,12 @@ static const struct cmd *const groups[] = {
     project_commands,
     release_commands,
     approve_commands,
+    release_live_commands,
+    connect_commands,
+    rollout_commands,
+    fleet_commands,
+    history_commands,
+    demo_commands,
     NULL,
 };
 
