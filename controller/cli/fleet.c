@@ -24,7 +24,7 @@ static int read_certificate(const char *path, struct buf *ret, struct err *e)
 	if (envelope_decode(buf_bytes(ret), arena, &env, e) != 0)
 		return err_wrap(e, "%s", path);
 	if (!str_eq(env.type, TYPE_CERTIFICATE))
-		return err_set(e, ERR_PARSE, "%s: not an agent's certificate but %s: give the file that 'rollcall trust enrol' wrote", path, env.type);
+		return err_set(e, ERR_PARSE, "%s: not an agent's certificate but %s: give the file that 'rollcall trust certify' wrote", path, env.type);
 	return 0;
 }
 
