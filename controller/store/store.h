@@ -1,0 +1,141 @@
+/* The controller's durable memory: who is admitted, what was released, every rollout with its waves, deliveries, approvals, the reports as they came, what they said of each
+ * step, and an append-only event log. One event, or a batch of them, is one transaction; what was decided is sent only after store_commit. It never holds a secret.
+ * store_sqlite*.c is the SQLite form; another database is another set of files behind this header. One thread writes. Every read allocates in the caller's arena. */
+#ifndef CONTROLLER_STORE_STORE_H
+#define CONTROLLER_STORE_STORE_H
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/model/report.h"
+#include "common/model/target.h"
+#include "common/model/trust.h"
+#include "controller/rollout/rollout.h"
+
+struct store;
+
+int store_open(const char *path, struct store **ret, struct err *e) MUST_CHECK; /* makes and migrates */
+void store_close(struct store **s);
+int store_begin(struct store *s, struct err *e) MUST_CHECK;
+int store_commit(struct store *s, struct err *e) MUST_CHECK;
+void store_rollback(struct store *s);
+
+/* The fencing epoch of this start: one more than the last, and at least `at_least`. On disk when it returns. Not inside a transaction. */
+int store_next_epoch(struct store *s, uint32_t at_least, uint32_t *ret, struct err *e) MUST_CHECK;
+
+/* ---- agents and targets ---- */
+struct store_agent {
+	const char *name, *site, *serial, *curve_key, *version; /* version NULL before its first HELLO */
+	struct bytes certificate; /* envelope */
+	uint64_t session_counter;
+	int64_t admitted_at_us, seen_at_us;
+	uint32_t journal; /* grows when the agent lost its journal and counts its reports from 1 again */
+	uint64_t report_seq; /* every report up to here is stored */
+	uint8_t report_hash[DIGEST_SIZE]; /* of the last one's envelope */
+};
+int store_agent_put(struct store *s, const struct store_agent *a,
+                    struct err *e) MUST_CHECK; /* admitted anew: keeps the counters of an agent of this name */
+int store_agent_seen(struct store *s, const struct store_agent *a, struct err *e) MUST_CHECK; /* version, counters, seen */
+int store_agents(struct store *s, struct arena *a, struct store_agent **ret, size_t *ret_n, struct err *e) MUST_CHECK;
+
+struct store_target {
+	struct target target;
+	const char *agent;
+	int64_t seen_at_us;
+};
+/* `first`: every target that the agent had before is gone unless it is named again. */
+int store_targets_put(struct store *s, const char *agent, const struct target *t, size_t n, bool first, int64_t now_us, struct err *e) MUST_CHECK;
+int store_targets(struct store *s, struct arena *a, struct store_target **ret, size_t *ret_n, struct err *e) MUST_CHECK; /* by id */
+/* The version of the newest release that a delivery left applied there, NULL if none. */
+int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, struct err *e) MUST_CHECK;
+
+/* ---- releases ---- */
+struct store_release {
+	uint8_t digest[DIGEST_SIZE], envelope_hash[DIGEST_SIZE];
+	uint64_t envelope_size, sequence;
+	const char *project, *version, *signed_by, *added_by;
+	uint32_t changesets;
+	int64_t added_at_us;
+};
+int store_release_put(struct store *s, const struct store_release *r, struct err *e) MUST_CHECK;
+int store_releases(struct store *s, struct arena *a, struct store_release **ret, size_t *ret_n, struct err *e) MUST_CHECK;
+
+/* ---- rollouts ---- */
+struct delivery_note { /* beside the state: what people read */
+	uint32_t step, of_steps;
+	const char *changeset, *code, *detail; /* NULL: none */
+	int64_t since_us; /* of the present state */
+	uint8_t salt[TARGET_SALT_SIZE];
+};
+
+struct store_rollout {
+	const char *id, *project, *release_version, *environment, *detail, *undoes, *created_by; /* detail, undoes may be NULL */
+	uint8_t release_digest[DIGEST_SIZE], release_hash[DIGEST_SIZE], order_digest[DIGEST_SIZE], dossier_hash[DIGEST_SIZE];
+	uint64_t release_sequence, release_size, dossier_size; /* dossier_size 0: not approved yet */
+	enum direction direction;
+	enum rollout_state state;
+	struct bytes order; /* the order's exact bytes */
+	int64_t created_at_us, changed_at_us;
+};
+/* A new rollout with all of its waves and deliveries. */
+int store_rollout_put(struct store *s, const struct store_rollout *r, const struct rollout *run, const struct delivery_note *notes,
+                      struct err *e) MUST_CHECK;
+int store_rollout_save(struct store *s, const struct store_rollout *r, struct err *e) MUST_CHECK; /* state, detail, dossier, changed_at */
+int store_wave_save(struct store *s, const char *rollout, uint32_t no, const struct wave_run *w, struct err *e) MUST_CHECK;
+int store_delivery_save(struct store *s, const char *rollout, const struct delivery *d, const struct delivery_note *n, struct err *e) MUST_CHECK;
+/* All, oldest first; id not NULL: that one; only_active: those that are not final. */
+int store_rollouts(struct store *s, const char *id, bool only_active, struct arena *a, struct store_rollout **ret, size_t *ret_n,
+                   struct err *e) MUST_CHECK;
+/* Waves (state, site and server caps, soak; the rest is in the order) and deliveries of one. */
+int store_rollout_load(struct store *s, const char *id, struct arena *a, struct rollout *ret, struct delivery_note **ret_notes,
+                       struct err *e) MUST_CHECK;
+struct delivery_counts {
+	uint32_t total, applied, rolled_back, failed, attention, open; /* failed: counts against max_failures; open: not settled */
+};
+int store_delivery_counts(struct store *s, const char *rollout, struct delivery_counts *ret, struct err *e) MUST_CHECK;
+/* Has a rollout of this release over this environment succeeded, and was it not taken back? */
+int store_environment_done(struct store *s, const uint8_t release_digest[DIGEST_SIZE], const char *environment, bool *ret, struct err *e) MUST_CHECK;
+
+/* Which delivery a task belongs to. ret_rollout NULL when it is unknown. */
+int store_task_put(struct store *s, const uint8_t task[TASK_SIZE], const char *rollout, uint32_t no, enum direction d, struct err *e) MUST_CHECK;
+int store_task_find(struct store *s, const uint8_t task[TASK_SIZE], struct arena *a, const char **ret_rollout, uint32_t *ret_no,
+                    enum direction *ret_direction, struct err *e) MUST_CHECK;
+
+struct store_approval {
+	uint8_t public_key[SIGN_PUBLIC_SIZE];
+	const char *approver;
+	struct bytes envelope;
+	int64_t at_us;
+};
+int store_approval_put(struct store *s, const char *rollout, const struct store_approval *p, struct err *e) MUST_CHECK;
+int store_approvals(struct store *s, const char *rollout, struct arena *a, struct store_approval **ret, size_t *ret_n, struct err *e) MUST_CHECK;
+
+/* ---- reports, events, history ---- */
+/* The report, and the newest state of each step that it names. rollout NULL: of no rollout that we know. ERR_EXISTS is impossible: callers take each sequence number once. */
+int store_report_put(struct store *s, const struct report *r, uint32_t journal, const char *rollout, const char *detail, struct bytes envelope,
+                     int64_t now_us, struct err *e) MUST_CHECK;
+
+struct store_event {
+	int64_t at_us;
+	const char *actor; /* "operator alice", "agent eu-1", "controller" */
+	const char *rollout; /* NULL: none */
+	const char *object; /* "rollout", "wave canary", a target id, "release 1.4" */
+	const char *event, *from, *to, *detail; /* from, to, detail may be NULL */
+};
+int store_event_put(struct store *s, const struct store_event *ev, struct err *e) MUST_CHECK;
+
+struct history_row {
+	int64_t at_us;
+	const char *target, *rollout, *release, *direction, *outcome, *detail, *agent;
+	uint32_t attempt, journal;
+	uint64_t seq;
+};
+/* Newest first; target and rollout NULL: any. */
+int store_history(struct store *s, const char *target, const char *rollout, size_t limit, struct arena *a, struct history_row **ret, size_t *ret_n,
+                  struct err *e) MUST_CHECK;
+
+struct store_counts {
+	uint64_t agents, targets, rollouts;
+};
+int store_count(struct store *s, struct store_counts *ret, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,313 @@
+/* The store in SQLite: opening, epoch, agents, targets, releases. */
+#include "controller/store/store_sqlite.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "controller/store/sql/store.sql.h"
+
+int store_open(const char *path, struct store **ret, struct err *e)
+{
+	static const char *const migrations[] = {store_schema_1, NULL};
+	AUTO(store_close) struct store *s = mem_alloc(sizeof *s);
+	if (lite_open(path, migrations, &s->db, e) < 0)
+		return err_wrap(e, "the controller's store");
+	*ret = take_ptr(&s);
+	return 0;
+}
+
+void store_close(struct store **s)
+{
+	if (!*s)
+		return;
+	lite_close(&(*s)->db);
+	free(*s);
+	*s = NULL;
+}
+
+int store_begin(struct store *s, struct err *e)
+{
+	return lite_begin(s->db, e);
+}
+
+int store_commit(struct store *s, struct err *e)
+{
+	return lite_commit(s->db, e);
+}
+
+void store_rollback(struct store *s)
+{
+	lite_rollback(s->db);
+}
+
+const char *column_text(struct lite_stmt *q, int column, struct arena *a)
+{
+	return arena_strdup(a, lite_text(q, column));
+}
+
+struct bytes column_bytes(struct lite_stmt *q, int column, struct arena *a)
+{
+	return arena_bytes(a, lite_blob(q, column));
+}
+
+int column_exact(struct lite_stmt *q, int column, void *out, size_t n, const char *what, struct err *e)
+{
+	struct bytes b = lite_blob(q, column);
+	if (lite_is_null(q, column)) {
+		memset(out, 0, n);
+		return 0;
+	}
+	if (b.n != n)
+		return err_set(e, ERR_STATE, "the store is damaged: %s has %zu bytes, not %zu: restore it from a backup", what, b.n, n);
+	memcpy(out, b.p, n);
+	return 0;
+}
+
+int store_next_epoch(struct store *s, uint32_t at_least, uint32_t *ret, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	bool row = false;
+	if (lite_prepare(s->db, sql_epoch_next, &q, e) < 0)
+		return -1;
+	lite_bind_int(q, 1, at_least > 0 ? at_least : 1);
+	if (lite_step(q, &row, e) < 0)
+		return -1;
+	uint32_t epoch = row ? (uint32_t)lite_int(q, 0) : 0;
+	if (row && lite_run(q, e) < 0)
+		return -1;
+	if (epoch == 0)
+		return err_set(e, ERR_INTERNAL, "the store gave no epoch");
+	*ret = epoch;
+	return 0;
+}
+
+/* ---- agents ----------------------------------------------------------------------------------------------------------------------------------------- */
+
+int store_agent_put(struct store *s, const struct store_agent *a, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_agent_put, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, a->name);
+	lite_bind_text(q, 2, a->site);
+	lite_bind_blob(q, 3, a->certificate);
+	lite_bind_text(q, 4, a->serial);
+	lite_bind_text(q, 5, a->curve_key);
+	lite_bind_int(q, 6, a->admitted_at_us);
+	return lite_run(q, e);
+}
+
+int store_agent_seen(struct store *s, const struct store_agent *a, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_agent_seen, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, a->name);
+	lite_bind_text(q, 2, a->version);
+	lite_bind_int(q, 3, (int64_t)a->session_counter);
+	lite_bind_int(q, 4, a->seen_at_us);
+	lite_bind_int(q, 5, a->journal);
+	lite_bind_int(q, 6, (int64_t)a->report_seq);
+	lite_bind_blob(q, 7, bytes_of(a->report_hash, DIGEST_SIZE));
+	return lite_run(q, e);
+}
+
+static int read_agent(struct lite_stmt *q, struct arena *a, struct store_agent *ret, struct err *e)
+{
+	*ret = (struct store_agent){.name = column_text(q, 0, a),
+	                            .site = column_text(q, 1, a),
+	                            .certificate = column_bytes(q, 2, a),
+	                            .serial = column_text(q, 3, a),
+	                            .curve_key = column_text(q, 4, a),
+	                            .version = column_text(q, 5, a),
+	                            .session_counter = (uint64_t)lite_int(q, 6),
+	                            .admitted_at_us = lite_int(q, 7),
+	                            .seen_at_us = lite_int(q, 8),
+	                            .journal = (uint32_t)lite_int(q, 9),
+	                            .report_seq = (uint64_t)lite_int(q, 10)};
+	return column_exact(q, 11, ret->report_hash, DIGEST_SIZE, "agent.report_hash", e);
+}
+
+int store_agents(struct store *s, struct arena *a, struct store_agent **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	struct store_agent *list = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(s->db, sql_agents, &q, e) < 0)
+		return -1;
+	for (;;) {
+		if (lite_step(q, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		arena_vec_grow(a, list, n, cap);
+		if (read_agent(q, a, &list[n++], e) < 0)
+			return -1;
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+/* ---- targets: labels are a JSON object in one column --------------------------------------------------------------------------------------------------- */
+
+static char *labels_text(const struct target *t)
+{
+	json_t *o = json_object();
+	for (size_t i = 0; i < t->n_labels; i++)
+		json_object_set_new(o, t->labels[i].key, json_string(t->labels[i].value));
+	char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(o);
+	return text;
+}
+
+static void read_labels(const char *text, struct arena *a, struct target *ret)
+{
+	json_t *o = json_loads(text ? text : "{}", 0, NULL), *v;
+	const char *k;
+	ret->labels = arena_alloc(a, (json_object_size(o) + 1) * sizeof *ret->labels);
+	json_object_foreach(o, k, v) ret->labels[ret->n_labels++] = (struct label){arena_strdup(a, k), arena_strdup(a, json_string_value(v))};
+	json_decref(o);
+}
+
+static int put_target(struct store *s, const char *agent, const struct target *t, int64_t now_us, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_target_put, &q, e) < 0)
+		return -1;
+	char *labels = labels_text(t);
+	lite_bind_text(q, 1, t->id);
+	lite_bind_text(q, 2, agent);
+	lite_bind_text(q, 3, t->engine);
+	lite_bind_text(q, 4, labels);
+	lite_bind_int(q, 5, now_us);
+	int rc = lite_run(q, e);
+	free(labels);
+	return rc;
+}
+
+int store_targets_put(struct store *s, const char *agent, const struct target *t, size_t n, bool first, int64_t now_us, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (first) {
+		if (lite_prepare(s->db, sql_targets_absent, &q, e) < 0)
+			return -1;
+		lite_bind_text(q, 1, agent);
+		if (lite_run(q, e) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (put_target(s, agent, &t[i], now_us, e) < 0)
+			return -1;
+	return 0;
+}
+
+int store_targets(struct store *s, struct arena *a, struct store_target **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	struct store_target *list = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(s->db, sql_targets, &q, e) < 0)
+		return -1;
+	for (;;) {
+		if (lite_step(q, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		arena_vec_grow(a, list, n, cap);
+		struct store_target *t = &list[n++];
+		*t = (struct store_target){
+		    .target = {.id = column_text(q, 0, a), .engine = column_text(q, 2, a)}, .agent = column_text(q, 1, a), .seen_at_us = lite_int(q, 4)};
+		read_labels(lite_text(q, 3), a, &t->target);
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	bool row = false;
+	if (lite_prepare(s->db, sql_target_release, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, target);
+	if (lite_step(q, &row, e) < 0)
+		return -1;
+	*ret = row ? column_text(q, 0, a) : NULL;
+	if (row)
+		lite_reset(q);
+	return 0;
+}
+
+/* ---- releases ------------------------------------------------------------------------------------------------------------------------------------------ */
+
+int store_release_put(struct store *s, const struct store_release *r, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_release_put, &q, e) < 0)
+		return -1;
+	lite_bind_blob(q, 1, bytes_of(r->digest, DIGEST_SIZE));
+	lite_bind_blob(q, 2, bytes_of(r->envelope_hash, DIGEST_SIZE));
+	lite_bind_int(q, 3, (int64_t)r->envelope_size);
+	lite_bind_text(q, 4, r->project);
+	lite_bind_text(q, 5, r->version);
+	lite_bind_int(q, 6, (int64_t)r->sequence);
+	lite_bind_int(q, 7, r->changesets);
+	lite_bind_text(q, 8, r->signed_by);
+	lite_bind_text(q, 9, r->added_by);
+	lite_bind_int(q, 10, r->added_at_us);
+	return lite_run(q, e);
+}
+
+static int read_release(struct lite_stmt *q, struct arena *a, struct store_release *ret, struct err *e)
+{
+	*ret = (struct store_release){.envelope_size = (uint64_t)lite_int(q, 2),
+	                              .project = column_text(q, 3, a),
+	                              .version = column_text(q, 4, a),
+	                              .sequence = (uint64_t)lite_int(q, 5),
+	                              .changesets = (uint32_t)lite_int(q, 6),
+	                              .signed_by = column_text(q, 7, a),
+	                              .added_by = column_text(q, 8, a),
+	                              .added_at_us = lite_int(q, 9)};
+	if (column_exact(q, 0, ret->digest, DIGEST_SIZE, "release.digest", e) < 0)
+		return -1;
+	return column_exact(q, 1, ret->envelope_hash, DIGEST_SIZE, "release.envelope_hash", e);
+}
+
+int store_releases(struct store *s, struct arena *a, struct store_release **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	struct store_release *list = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(s->db, sql_releases, &q, e) < 0)
+		return -1;
+	for (;;) {
+		if (lite_step(q, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		arena_vec_grow(a, list, n, cap);
+		if (read_release(q, a, &list[n++], e) < 0)
+			return -1;
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+int store_count(struct store *s, struct store_counts *ret, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	bool row = false;
+	if (lite_prepare(s->db, sql_counts, &q, e) < 0 || lite_step(q, &row, e) < 0)
+		return -1;
+	*ret = (struct store_counts){.agents = (uint64_t)lite_int(q, 0), .targets = (uint64_t)lite_int(q, 1), .rollouts = (uint64_t)lite_int(q, 2)};
+	lite_reset(q);
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* What the files of the SQLite store share. */
+#ifndef CONTROLLER_STORE_STORE_SQLITE_H
+#define CONTROLLER_STORE_STORE_SQLITE_H
+
+#include "common/lite/lite.h"
+#include "controller/store/store.h"
+
+struct store {
+	struct lite *db;
+};
+
+/* Copies of a column in the arena. */
+const char *column_text(struct lite_stmt *q, int column, struct arena *a);
+struct bytes column_bytes(struct lite_stmt *q, int column, struct arena *a);
+/* Exactly n octets, or zeros when the column is NULL; ERR_STATE names `what` when it has another length. */
+int column_exact(struct lite_stmt *q, int column, void *out, size_t n, const char *what, struct err *e) MUST_CHECK;
+
+#endif
