@@ -1,0 +1,234 @@
+/* See the header. libcyaml gives the structs as written; the checks of values name the line of the offending key. */
+#include "controller/plan/plan.h"
+
+#include <stdarg.h>
+
+#include "common/base/file.h"
+#include "common/base/str.h"
+#include "common/conf/conf.h"
+#include "common/crypto/digest.h"
+#include "common/wire/limits.h"
+
+#define MAX_PARALLEL_DEFAULT 10
+#define NOT_AFTER_DEFAULT_MS (UINT64_C(24) * 3600 * 1000)
+#define WAVES_MAX            64
+
+struct yaml_wave {
+	char *name, *selector, *max_failures, *on_failure, *soak;
+	uint32_t *count, *percent, *max_parallel, *max_parallel_site, *max_parallel_instance;
+};
+struct yaml_environment {
+	char *name, *not_after;
+	char **contexts;
+	unsigned contexts_count;
+	struct yaml_wave *waves;
+	unsigned waves_count;
+};
+struct yaml_plan {
+	char *name;
+	struct yaml_environment *environments;
+	unsigned environments_count;
+};
+
+#define TEXT(key, type, required) CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | (required ? 0 : CYAML_FLAG_OPTIONAL), struct type, key, 1, 4096)
+#define NUMBER(key)               CYAML_FIELD_UINT_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_wave, key)
+
+static const cyaml_schema_field_t wave_fields[] = {
+    TEXT(name, yaml_wave, true),
+    TEXT(selector, yaml_wave, false),
+    NUMBER(count),
+    NUMBER(percent),
+    NUMBER(max_parallel),
+    NUMBER(max_parallel_site),
+    NUMBER(max_parallel_instance),
+    TEXT(max_failures, yaml_wave, false),
+    TEXT(on_failure, yaml_wave, false),
+    TEXT(soak, yaml_wave, false),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t wave_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_wave, wave_fields)};
+static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, 4096)};
+static const cyaml_schema_field_t environment_fields[] = {
+    TEXT(name, yaml_environment, true),
+    TEXT(not_after, yaml_environment, false),
+    CYAML_FIELD_SEQUENCE("contexts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_environment, contexts, &text_schema, 0, 64),
+    CYAML_FIELD_SEQUENCE("waves", CYAML_FLAG_POINTER, struct yaml_environment, waves, &wave_schema, 1, WAVES_MAX),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t environment_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_environment, environment_fields)};
+static const cyaml_schema_field_t plan_fields[] = {
+    TEXT(name, yaml_plan, true),
+    CYAML_FIELD_SEQUENCE("environments", CYAML_FLAG_POINTER, struct yaml_plan, environments, &environment_schema, 1, 64),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t plan_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct yaml_plan, plan_fields)};
+
+/* Where we are in the text: how many of each key were passed, so that a message can name the line of the present one. */
+enum key { KEY_NAME, KEY_SELECTOR, KEY_COUNT, KEY_PERCENT, KEY_PARALLEL, KEY_FAILURES, KEY_ON_FAILURE, KEY_SOAK, KEY_NOT_AFTER, N_KEYS };
+static const char *const keys[N_KEYS] = {"name", "selector", "count", "percent", "max_parallel", "max_failures", "on_failure", "soak", "not_after"};
+
+struct reading {
+	const char *path;
+	struct bytes text;
+	struct arena *arena;
+	size_t passed[N_KEYS];
+};
+
+static int wrong(const struct reading *x, enum key k, struct err *e, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static int wrong(const struct reading *x, enum key k, struct err *e, const char *fmt, ...)
+{
+	char what[1024];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof what, fmt, ap);
+	va_end(ap);
+	unsigned line = conf_line_of(x->text, keys[k], x->passed[k]);
+	return err_set(e, ERR_USAGE, "%s:%u: %s", x->path, line ? line : 1, what);
+}
+
+static int read_size(struct reading *x, const struct yaml_wave *y, struct plan_wave *w, struct err *e)
+{
+	w->size = (struct limit){.value = 100, .percent = true};
+	if (y->count && y->percent)
+		return wrong(x, KEY_COUNT, e, "wave %s has both count and percent: keep one", y->name);
+	if (y->count && (*y->count < 1 || *y->count > 1000000))
+		return wrong(x, KEY_COUNT, e, "wave %s: count %u: give 1 or more", y->name, *y->count);
+	if (y->percent && (*y->percent < 1 || *y->percent > 100))
+		return wrong(x, KEY_PERCENT, e, "wave %s: percent %u: give 1 to 100", y->name, *y->percent);
+	if (y->count)
+		w->size = (struct limit){.value = *y->count};
+	if (y->percent)
+		w->size.value = *y->percent;
+	return 0;
+}
+
+static int read_parallel(struct reading *x, const struct yaml_wave *y, struct plan_wave *w, struct err *e)
+{
+	w->max_parallel = y->max_parallel ? *y->max_parallel : MAX_PARALLEL_DEFAULT;
+	w->max_parallel_site = y->max_parallel_site ? *y->max_parallel_site : 0;
+	w->max_parallel_instance = y->max_parallel_instance ? *y->max_parallel_instance : 0;
+	if (w->max_parallel < 1 || w->max_parallel > 100000)
+		return wrong(x, KEY_PARALLEL, e, "wave %s: max_parallel %u: give 1 to 100000", y->name, w->max_parallel);
+	return 0;
+}
+
+static int read_failure(struct reading *x, const struct yaml_wave *y, struct plan_wave *w, struct err *e)
+{
+	w->max_failures = (struct limit){0};
+	w->on_failure = ON_FAILURE_HALT;
+	if (y->max_failures && !limit_parse(y->max_failures, &w->max_failures))
+		return wrong(x, KEY_FAILURES, e, "wave %s: max_failures \"%s\": give a count such as \"2\" or a percentage such as \"5%%\"", y->name,
+		             y->max_failures);
+	if (y->on_failure && !on_failure_parse(y->on_failure, &w->on_failure))
+		return wrong(x, KEY_ON_FAILURE, e, "wave %s: on_failure \"%s\": give halt, rollback-target, rollback-wave or rollback-all", y->name,
+		             y->on_failure);
+	return 0;
+}
+
+static int read_duration(struct reading *x, enum key k, const char *owner, const char *text, uint64_t *ret_ms, struct err *e)
+{
+	struct err inner = ERR_INIT;
+	if (text && str_to_duration_ms(text, keys[k], ret_ms, &inner) < 0)
+		return wrong(x, k, e, "%s: %s", owner, inner.msg);
+	return 0;
+}
+
+static int read_wave(struct reading *x, const struct yaml_wave *y, struct plan_wave *w, struct err *e)
+{
+	struct err inner = ERR_INIT;
+	*w = (struct plan_wave){.name = arena_strdup(x->arena, y->name), .selector_text = arena_strdup(x->arena, y->selector ? y->selector : "")};
+	if (!str_is_name(y->name))
+		return wrong(x, KEY_NAME, e, "wave \"%s\": a name is 1 to 63 of a-z, 0-9, '.', '_', '-': rename it", y->name);
+	if (selector_parse(w->selector_text, x->arena, &w->selector, &inner) < 0)
+		return wrong(x, KEY_SELECTOR, e, "wave %s: %s", y->name, inner.msg);
+	if (read_size(x, y, w, e) < 0 || read_parallel(x, y, w, e) < 0 || read_failure(x, y, w, e) < 0 ||
+	    read_duration(x, KEY_SOAK, y->name, y->soak, &w->soak_ms, e) < 0)
+		return -1;
+	const bool there[N_KEYS] = {true, y->selector, y->count, y->percent, y->max_parallel, y->max_failures, y->on_failure, y->soak, false};
+	for (size_t k = 0; k < N_KEYS; k++)
+		x->passed[k] += there[k];
+	return 0;
+}
+
+static int read_environment(struct reading *x, const struct yaml_environment *y, struct plan_environment *env, struct err *e)
+{
+	if (!str_is_name(y->name))
+		return wrong(x, KEY_NAME, e, "environment \"%s\": a name is 1 to 63 of a-z, 0-9, '.', '_', '-': rename it", y->name);
+	*env = (struct plan_environment){.name = arena_strdup(x->arena, y->name), .not_after_ms = NOT_AFTER_DEFAULT_MS};
+	if (read_duration(x, KEY_NOT_AFTER, y->name, y->not_after, &env->not_after_ms, e) < 0)
+		return -1;
+	x->passed[KEY_NAME]++;
+	x->passed[KEY_NOT_AFTER] += y->not_after != NULL;
+	env->contexts = arena_alloc(x->arena, (y->contexts_count + 1) * sizeof *env->contexts);
+	for (unsigned i = 0; i < y->contexts_count; i++)
+		env->contexts[env->n_contexts++] = arena_strdup(x->arena, y->contexts[i]);
+	env->waves = arena_alloc(x->arena, y->waves_count * sizeof *env->waves);
+	for (unsigned i = 0; i < y->waves_count; i++) {
+		for (unsigned k = 0; k < i; k++)
+			if (str_eq(y->waves[k].name, y->waves[i].name))
+				return wrong(x, KEY_NAME, e, "environment %s has two waves named %s: rename one", y->name, y->waves[i].name);
+		if (read_wave(x, &y->waves[i], &env->waves[env->n_waves++], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_plan(struct reading *x, const struct yaml_plan *y, struct plan *p, struct err *e)
+{
+	if (!str_is_name(y->name))
+		return wrong(x, KEY_NAME, e, "plan \"%s\": a name is 1 to 63 of a-z, 0-9, '.', '_', '-': rename it", y->name);
+	x->passed[KEY_NAME]++;
+	p->name = arena_strdup(x->arena, y->name);
+	p->environments = arena_alloc(x->arena, y->environments_count * sizeof *p->environments);
+	for (unsigned i = 0; i < y->environments_count; i++) {
+		if (plan_environment(p, y->environments[i].name))
+			return wrong(x, KEY_NAME, e, "environment %s stands twice: keep one", y->environments[i].name);
+		if (read_environment(x, &y->environments[i], &p->environments[i], e) < 0)
+			return -1;
+		p->n_environments++;
+	}
+	return 0;
+}
+
+int plan_parse(const char *name, struct bytes text, struct arena *a, struct plan *ret, struct err *e)
+{
+	void *value = NULL;
+	if (conf_parse(name, text, &plan_schema, &value, e) < 0)
+		return -1;
+	struct reading x = {.path = arena_strdup(a, name), .text = text, .arena = a};
+	struct plan p = {.path = x.path};
+	int rc = read_plan(&x, value, &p, e);
+	conf_free(&plan_schema, value);
+	if (rc < 0)
+		return -1;
+	digest_sha256(text, p.digest);
+	*ret = p;
+	return 0;
+}
+
+int plan_load(const char *path, struct arena *a, struct plan *ret, struct err *e)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	if (file_read(path, LIMIT_YAML, &text, e) < 0)
+		return -1;
+	return plan_parse(path, buf_bytes(&text), a, ret, e);
+}
+
+/* The names in a plan come in the order: plan, then for each environment its own and its waves'. */
+int plan_check_pipeline(const struct plan *p, struct bytes text, const char *const *pipeline, size_t n, struct err *e)
+{
+	size_t names = 1;
+	AUTO(buf_done) struct buf known = BUF_INIT;
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&known, "%s%s", i ? ", " : "", pipeline[i]);
+	for (size_t i = 0; i < p->n_environments; i++) {
+		bool found = false;
+		for (size_t k = 0; k < n; k++)
+			found |= str_eq(pipeline[k], p->environments[i].name);
+		if (!found)
+			return err_set(e, ERR_USAGE, "%s:%u: environment %s is not in the project's pipeline (%s): correct the name, or add it to rollcall.yaml",
+			               p->path, conf_line_of(text, "name", names), p->environments[i].name, buf_str(&known));
+		names += 1 + p->environments[i].n_waves;
+	}
+	return 0;
+}
