@@ -95,11 +95,6 @@ int store_delivery_counts(struct store *s, const char *rollout, struct delivery_
 /* Has a rollout of this release over this environment succeeded, and was it not taken back? */
 int store_environment_done(struct store *s, const uint8_t release_digest[DIGEST_SIZE], const char *environment, bool *ret, struct err *e) MUST_CHECK;
 
-/* Which delivery a task belongs to. ret_rollout NULL when it is unknown. */
-int store_task_put(struct store *s, const uint8_t task[TASK_SIZE], const char *rollout, uint32_t no, enum direction d, struct err *e) MUST_CHECK;
-int store_task_find(struct store *s, const uint8_t task[TASK_SIZE], struct arena *a, const char **ret_rollout, uint32_t *ret_no,
-                    enum direction *ret_direction, struct err *e) MUST_CHECK;
-
 struct store_approval {
 	uint8_t public_key[SIGN_PUBLIC_SIZE];
 	const char *approver;

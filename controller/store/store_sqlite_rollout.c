@@ -273,38 +273,7 @@ int store_environment_done(struct store *s, const uint8_t release_digest[DIGEST_
 	return 0;
 }
 
-/* ---- tasks and approvals ---------------------------------------------------------------------------------------------------------------------------- */
-
-int store_task_put(struct store *s, const uint8_t task[TASK_SIZE], const char *rollout, uint32_t no, enum direction d, struct err *e)
-{
-	struct lite_stmt *q = NULL;
-	if (lite_prepare(s->db, sql_task_put, &q, e) < 0)
-		return -1;
-	lite_bind_blob(q, 1, bytes_of(task, TASK_SIZE));
-	lite_bind_text(q, 2, rollout);
-	lite_bind_int(q, 3, no);
-	lite_bind_text(q, 4, direction_name(d));
-	return lite_run(q, e);
-}
-
-int store_task_find(struct store *s, const uint8_t task[TASK_SIZE], struct arena *a, const char **ret_rollout, uint32_t *ret_no,
-                    enum direction *ret_direction, struct err *e)
-{
-	struct lite_stmt *q = NULL;
-	bool row = false;
-	*ret_rollout = NULL;
-	if (lite_prepare(s->db, sql_task_find, &q, e) < 0)
-		return -1;
-	lite_bind_blob(q, 1, bytes_of(task, TASK_SIZE));
-	if (lite_step(q, &row, e) < 0 || !row)
-		return row ? -1 : 0;
-	if (!direction_parse(lite_text(q, 2), ret_direction))
-		return damaged("task.direction", lite_text(q, 2), e);
-	*ret_rollout = column_text(q, 0, a);
-	*ret_no = (uint32_t)lite_int(q, 1);
-	lite_reset(q);
-	return 0;
-}
+/* ---- approvals ---------------------------------------------------------------------------------------------------------------------------- */
 
 int store_approval_put(struct store *s, const char *rollout, const struct store_approval *p, struct err *e)
 {

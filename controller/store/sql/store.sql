@@ -30,7 +30,6 @@ CREATE TABLE delivery (
 	step INTEGER NOT NULL, of_steps INTEGER NOT NULL, changeset TEXT, code TEXT, detail TEXT, PRIMARY KEY (rollout, no)
 );
 CREATE INDEX delivery_target ON delivery(target);
-CREATE TABLE task (task BLOB PRIMARY KEY, rollout TEXT NOT NULL, no INTEGER NOT NULL, direction TEXT NOT NULL);
 CREATE TABLE approval (rollout TEXT NOT NULL REFERENCES rollout(id), public_key BLOB NOT NULL, approver TEXT NOT NULL, envelope BLOB NOT NULL, at_us BIGINT NOT NULL, PRIMARY KEY (rollout, public_key));
 CREATE TABLE report (
 	agent TEXT NOT NULL, journal INTEGER NOT NULL, seq BIGINT NOT NULL, target TEXT NOT NULL, rollout TEXT, release_digest BLOB NOT NULL, direction TEXT NOT NULL,
@@ -121,12 +120,6 @@ WHERE d.target = $1 AND d.state = 'applied' ORDER BY l.sequence DESC LIMIT 1;
 --: sql_environment_done
 SELECT count(*) FROM rollout r WHERE r.release_digest = $1 AND r.environment = $2 AND r.direction = 'apply' AND r.state = 'succeeded'
 	AND NOT EXISTS (SELECT 1 FROM rollout u WHERE u.undoes = r.id AND u.state = 'succeeded');
-
---: sql_task_put
-INSERT INTO task (task, rollout, no, direction) VALUES ($1, $2, $3, $4) ON CONFLICT (task) DO NOTHING;
-
---: sql_task_find
-SELECT rollout, no, direction FROM task WHERE task = $1;
 
 --: sql_approval_put
 INSERT INTO approval (rollout, public_key, approver, envelope, at_us) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (rollout, public_key) DO UPDATE SET envelope = excluded.envelope, at_us = excluded.at_us;

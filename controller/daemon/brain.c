@@ -1,0 +1,177 @@
+/* The turn: begin, events, end. See brain.h. */
+#include "controller/daemon/brain_impl.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/wire/limits.h"
+#include "controller/operate/operate.h"
+
+static void add_principal(struct brain *b, size_t *cap, enum link_role kind, const char *name, const char *role, const char *key)
+{
+	vec_grow(b->principals, b->n_principals, *cap);
+	struct principal *p = &b->principals[b->n_principals++];
+	*p = (struct principal){.kind = kind};
+	str_copy(p->name, sizeof p->name, name);
+	str_copy(p->role, sizeof p->role, role);
+	str_copy(p->curve_key, sizeof p->curve_key, key);
+}
+
+static void collect_principals(struct brain *b)
+{
+	size_t cap = 0;
+	free(b->principals);
+	b->principals = NULL;
+	b->n_principals = 0;
+	for (size_t i = 0; i < b->config->n_operators; i++) {
+		const struct controller_operator *o = &b->config->operators[i];
+		add_principal(b, &cap, LINK_OPERATOR, o->name, o->role, o->curve_key);
+	}
+	for (size_t i = 0; i < b->n_agents; i++)
+		add_principal(b, &cap, LINK_AGENT, b->agents[i]->rec.name, "", b->agents[i]->rec.curve_key);
+}
+
+int brain_new(const struct controller_config *c, struct brain **ret, struct err *e)
+{
+	AUTO(brain_destroy) struct brain *b = mem_alloc(sizeof *b);
+	b->config = c;
+	b->next_survey = 1;
+	if (file_make_dirs(c->data_dir, 0700, e) < 0 || file_make_dirs(c->blob_dir, 0700, e) < 0 || store_open(c->store_path, &b->store, e) < 0 ||
+	    store_next_epoch(b->store, 1, &b->epoch, e) < 0)
+		return -1;
+	if (agents_load(b, e) < 0 || targets_load(b, e) < 0 || runs_load(b, e) < 0)
+		return -1;
+	collect_principals(b);
+	*ret = take_ptr(&b);
+	return 0;
+}
+
+void brain_destroy(struct brain **b)
+{
+	if (!*b)
+		return;
+	surveys_free(*b);
+	runs_free(*b);
+	agents_free(*b);
+	arena_destroy(&(*b)->targets_arena);
+	arena_destroy(&(*b)->turn);
+	store_close(&(*b)->store);
+	free((*b)->out);
+	free((*b)->principals);
+	free(*b);
+	*b = NULL;
+}
+
+void brain_principals(struct brain *b, const struct principal **ret, size_t *ret_n)
+{
+	*ret = b->principals;
+	*ret_n = b->n_principals;
+}
+
+void brain_attach(struct brain *b, const struct brain_link *link)
+{
+	b->link = *link;
+}
+
+uint32_t brain_epoch(const struct brain *b)
+{
+	return b->epoch;
+}
+
+struct arena *brain_turn_arena(struct brain *b)
+{
+	return b->turn;
+}
+
+int brain_begin(struct brain *b, int64_t now_us, struct err *e)
+{
+	b->now_us = now_us;
+	b->turn = arena_new(LIMIT_ARENA_DOCUMENT);
+	b->n_out = 0;
+	return store_begin(b->store, e);
+}
+
+void brain_queue(struct brain *b, uint64_t session, const struct msg *m)
+{
+	vec_grow(b->out, b->n_out, b->cap_out);
+	b->out[b->n_out++] = (struct outgoing){.session = session, .msg = *m};
+}
+
+int brain_log(struct brain *b, const char *actor, const char *rollout, const char *object, const char *event, const char *detail, struct err *e)
+{
+	const struct store_event ev = {.at_us = b->now_us, .actor = actor, .rollout = rollout, .object = object, .event = event, .detail = detail};
+	return store_event_put(b->store, &ev, e);
+}
+
+static int message_event(struct brain *b, const struct hub_event *ev, struct err *e)
+{
+	switch (ev->msg.type) {
+	case MSG_ACCEPT:
+	case MSG_REFUSE:
+	case MSG_PROGRESS:
+		return task_event(b, ev, e);
+	case MSG_REPORT:
+		return report_event(b, ev, e);
+	case MSG_SURVEY_RESULT:
+		return survey_event(b, ev, e);
+	case MSG_COMMAND:
+		return operate_command(b, ev, e);
+	default: /* HELLO, TARGETS, HEARTBEAT; the hub lets nothing else through */
+		return agent_event(b, ev, e);
+	}
+}
+
+int brain_event(struct brain *b, const struct hub_event *ev, struct err *e)
+{
+	switch (ev->type) {
+	case HUB_MESSAGE:
+		return message_event(b, ev, e);
+	case HUB_GONE:
+		return agent_event(b, ev, e);
+	case HUB_STORED: /* the command that names the blob follows */
+		break;
+	}
+	return 0;
+}
+
+/* A message that cannot go out now is not lost: its state is in the store, and offers and acks go again. */
+static void send_all(struct brain *b)
+{
+	for (size_t i = 0; i < b->n_out; i++) {
+		struct err e = ERR_INIT;
+		if (b->link.send && b->link.send(b->link.arg, b->out[i].session, b->epoch, &b->out[i].msg, &e) < 0)
+			log_warn("%s not sent: %s", msg_type_name(b->out[i].msg.type), e.msg);
+	}
+	b->n_out = 0;
+}
+
+int brain_end(struct brain *b, struct err *e)
+{
+	if (runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 || agents_end_turn(b, e) < 0 || store_commit(b->store, e) < 0)
+		return -1;
+	if (b->principals_changed) {
+		collect_principals(b);
+		if (b->link.set_principals && b->link.set_principals(b->link.arg, b->principals, b->n_principals, e) < 0)
+			return -1;
+		b->principals_changed = false;
+	}
+	send_all(b);
+	arena_destroy(&b->turn);
+	return 0;
+}
+
+int64_t brain_wake_at(const struct brain *b)
+{
+	int64_t at = surveys_wake_at(b);
+	for (size_t i = 0; i < b->n_runs; i++) {
+		if (b->runs[i]->touched)
+			return 0;
+		if (b->runs[i]->wake_at_us && b->runs[i]->wake_at_us < at)
+			at = b->runs[i]->wake_at_us;
+	}
+	return at;
+}

@@ -1,0 +1,345 @@
+/* Agents: who is admitted, who is connected, which targets they have. An agent is believed only after its certificate, its key and its signature agree. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/crypto/trust.h"
+#include "common/wire/documents.h"
+#include "common/wire/hello.h"
+#include "common/wire/limits.h"
+#include "controller/daemon/brain_impl.h"
+
+#define AGENT_ARENA    ((size_t)1024 * 1024)
+#define TARGETS_ARENA  ((size_t)512 * 1024 * 1024)
+#define HEARTBEAT_MS   15000
+#define SPREAD_MIN_MS  200
+#define SPREAD_PER_TEN 20 /* ms for each ten agents: 500 a second */
+
+/* ---- who is admitted ----------------------------------------------------------------------------------------------------------------------------------- */
+
+static void agent_free(struct brain_agent *g)
+{
+	arena_destroy(&g->arena);
+	free(g);
+}
+
+void agents_free(struct brain *b)
+{
+	for (size_t i = 0; i < b->n_agents; i++)
+		agent_free(b->agents[i]);
+	free(b->agents);
+}
+
+static int read_certificate(struct bytes data, struct arena *a, struct certificate *ret, struct envelope *ret_env, struct err *e)
+{
+	if (envelope_decode(data, a, ret_env, e) < 0)
+		return err_wrap(e, "certificate");
+	return certificate_decode(ret_env->payload, a, ret, e) < 0 ? err_wrap(e, "certificate") : 0;
+}
+
+/* A fresh object with copies of the record's texts. */
+static int agent_make(const struct store_agent *rec, struct brain_agent **ret, struct err *e)
+{
+	struct brain_agent *g = mem_alloc(sizeof *g);
+	struct envelope env;
+	g->arena = arena_new(AGENT_ARENA);
+	g->rec = *rec;
+	g->rec.name = arena_strdup(g->arena, rec->name);
+	g->rec.site = arena_strdup(g->arena, rec->site);
+	g->rec.serial = arena_strdup(g->arena, rec->serial);
+	g->rec.curve_key = arena_strdup(g->arena, rec->curve_key);
+	g->rec.version = arena_strdup(g->arena, rec->version);
+	g->rec.certificate = arena_bytes(g->arena, rec->certificate);
+	if (g->rec.journal == 0)
+		g->rec.journal = 1;
+	if (read_certificate(g->rec.certificate, g->arena, &g->cert, &env, e) < 0) {
+		(void)err_wrap(e, "agent %s", rec->name);
+		agent_free(g);
+		return -1;
+	}
+	*ret = g;
+	return 0;
+}
+
+int agents_load(struct brain *b, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(TARGETS_ARENA);
+	struct store_agent *list = NULL;
+	size_t n = 0;
+	if (store_agents(b->store, a, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct brain_agent *g = NULL;
+		if (agent_make(&list[i], &g, e) < 0)
+			return -1;
+		vec_grow(b->agents, b->n_agents, b->cap_agents);
+		b->agents[b->n_agents++] = g;
+	}
+	return 0;
+}
+
+struct brain_agent *agent_by_name(const struct brain *b, const char *name)
+{
+	for (size_t i = 0; i < b->n_agents; i++)
+		if (str_eq(b->agents[i]->rec.name, name))
+			return b->agents[i];
+	return NULL;
+}
+
+struct brain_agent *agent_by_session(const struct brain *b, uint64_t session)
+{
+	for (size_t i = 0; session && i < b->n_agents; i++)
+		if (b->agents[i]->session == session)
+			return b->agents[i];
+	return NULL;
+}
+
+/* Admits a new agent or replaces the certificate of a known one; keeps what was counted. */
+int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e)
+{
+	struct brain_agent *g = NULL, *old = agent_by_name(b, rec->name);
+	struct store_agent merged = *rec;
+	if (old) {
+		merged.version = old->rec.version;
+		merged.session_counter = old->rec.session_counter;
+		merged.seen_at_us = old->rec.seen_at_us;
+		merged.journal = old->rec.journal;
+		merged.report_seq = old->rec.report_seq;
+		memcpy(merged.report_hash, old->rec.report_hash, DIGEST_SIZE);
+	}
+	if (agent_make(&merged, &g, e) < 0)
+		return -1;
+	if (store_agent_put(b->store, &merged, e) < 0) {
+		agent_free(g);
+		return -1;
+	}
+	if (!old) {
+		vec_grow(b->agents, b->n_agents, b->cap_agents);
+		b->agents[b->n_agents++] = g;
+	} else { /* in place: runs point to it; its session ends, so that it says HELLO with the new certificate */
+		struct brain_agent was = *old;
+		*old = *g;
+		*g = was;
+		agent_free(g);
+	}
+	b->principals_changed = true;
+	runs_touch(b);
+	return 0;
+}
+
+bool agent_may_serve(const struct brain_agent *g, const char *target)
+{
+	for (size_t i = 0; i < g->cert.n_targets; i++)
+		if (str_glob(g->cert.targets[i], target))
+			return true;
+	return false;
+}
+
+/* ---- HELLO --------------------------------------------------------------------------------------------------------------------------------------------- */
+
+static int check_certificate(struct brain *b, const struct brain_agent *g, const struct hub_event *ev, struct err *e)
+{
+	const struct msg_hello *h = &ev->msg.hello;
+	struct certificate cert;
+	struct envelope env;
+	if (read_certificate(h->certificate, b->turn, &cert, &env, e) < 0)
+		return -1;
+	if (trust_check_role(&b->config->trust, ROLE_ENROL, &env, TYPE_CERTIFICATE, e) < 0)
+		return err_wrap(e, "certificate of %s", cert.agent);
+	if (!str_eq(cert.agent, ev->from.name) || !str_eq(h->agent, ev->from.name))
+		return err_set(e, ERR_POLICY, "the certificate is of agent %s, HELLO says %s, the key is %s's: use the files of one agent", cert.agent,
+		               h->agent, ev->from.name);
+	if (!str_eq(cert.curve_key, ev->from.curve_key))
+		return err_set(e, ERR_POLICY, "the certificate of %s names another CURVE key than the one in use: use the key it was made for", cert.agent);
+	if (!str_eq(cert.serial, g->rec.serial))
+		return err_set(e, ERR_POLICY, "the certificate of %s with serial %s was replaced by %s: install the new one", cert.agent, cert.serial,
+		               g->rec.serial);
+	if (b->now_us < cert.not_before_us || b->now_us >= cert.not_after_us)
+		return err_set(e, ERR_POLICY, "the certificate of %s is not valid now: make a new one and admit it", cert.agent);
+	return 0;
+}
+
+static int check_hello(struct brain *b, const struct brain_agent *g, const struct hub_event *ev, struct err *e)
+{
+	const struct msg_hello *h = &ev->msg.hello;
+	AUTO(buf_done) struct buf signed_bytes = BUF_INIT;
+	if (check_certificate(b, g, ev, e) < 0)
+		return -1;
+	hello_signed_bytes(h, b->link.controller_key, &signed_bytes);
+	if (h->signature.n != SIGNATURE_SIZE || !sign_check(g->cert.report_key, buf_bytes(&signed_bytes), h->signature.p))
+		return err_set(e, ERR_SIGNATURE, "HELLO of %s is not signed by the report key of its certificate", g->rec.name);
+	if (h->proto_min > LINK_PROTO || h->proto_max < LINK_PROTO)
+		return err_set(e, ERR_LINK, "%s speaks link protocol %" PRIu32 " to %" PRIu32 ", this controller speaks %d: upgrade the older one",
+		               g->rec.name, h->proto_min, h->proto_max, LINK_PROTO);
+	return 0;
+}
+
+/* An agent whose newest report is older than what we hold has lost its journal: it counts from 1 again, and its new reports must not pass for old ones. */
+static int note_lost_journal(struct brain *b, struct brain_agent *g, uint64_t report_seq, struct err *e)
+{
+	if (report_seq >= g->rec.report_seq)
+		return 0;
+	log_warn("agent %s has reports up to %" PRIu64 ", but %" PRIu64 " are stored here: its journal was lost or set back; a new count begins",
+	         g->rec.name, report_seq, g->rec.report_seq);
+	g->rec.journal++;
+	g->rec.report_seq = 0;
+	memset(g->rec.report_hash, 0, DIGEST_SIZE);
+	return brain_log(b, "controller", NULL, arena_printf(b->turn, "agent %s", g->rec.name), "journal-lost", NULL, e);
+}
+
+static int welcome(struct brain *b, struct brain_agent *g, const struct hub_event *ev, struct err *e)
+{
+	const struct msg_hello *h = &ev->msg.hello;
+	if (h->max_epoch > b->epoch) { /* our store was set back: go above what the agents have seen, or they would drop us */
+		if (store_next_epoch(b->store, h->max_epoch + 1, &b->epoch, e) < 0)
+			return -1;
+		log_warn("agent %s has seen epoch %" PRIu32 ": the store was set back; going on with epoch %" PRIu32, g->rec.name, h->max_epoch, b->epoch);
+	}
+	if (note_lost_journal(b, g, h->report_seq, e) < 0)
+		return -1;
+	if (h->session_counter <= g->rec.session_counter)
+		log_warn("agent %s: session counter %" PRIu64 " was seen before: two machines with the same keys, or a journal set back", g->rec.name,
+		         h->session_counter);
+	g->rec.session_counter = h->session_counter;
+	g->rec.version = arena_strdup(g->arena, h->agent_version);
+	g->rec.seen_at_us = b->now_us;
+	g->session = ev->session;
+	g->ready = false;
+	g->seen = true;
+	uint32_t spread = (uint32_t)(b->n_agents / 10 * SPREAD_PER_TEN);
+	const struct msg m = {.type = MSG_WELCOME,
+	                      .welcome = {.session = ev->session,
+	                                  .resume_from = g->rec.report_seq,
+	                                  .proto = LINK_PROTO,
+	                                  .epoch = b->epoch,
+	                                  .heartbeat_ms = HEARTBEAT_MS,
+	                                  .spread_ms = spread > SPREAD_MIN_MS ? spread : SPREAD_MIN_MS,
+	                                  .now_us = b->now_us}};
+	brain_queue(b, ev->session, &m);
+	log_info("agent %s connected (%s)", g->rec.name, h->agent_version);
+	return brain_log(b, arena_printf(b->turn, "agent %s", g->rec.name), NULL, arena_printf(b->turn, "agent %s", g->rec.name), "connected",
+	                 arena_strdup(b->turn, h->agent_version), e);
+}
+
+static int hello(struct brain *b, const struct hub_event *ev, struct err *e)
+{
+	struct brain_agent *g = agent_by_name(b, ev->from.name);
+	struct err why = ERR_INIT;
+	if (!g)
+		(void)err_set(&why, ERR_POLICY, "agent %s is not admitted: `rollcall agents admit` its certificate", ev->from.name);
+	if (g && check_hello(b, g, ev, &why) == 0)
+		return welcome(b, g, ev, e);
+	log_warn("agent %s denied: %s", ev->from.name, why.msg);
+	const struct msg m = {.type = MSG_DENY, .deny = {.code = err_code_name(why.code), .message = arena_strdup(b->turn, why.msg)}};
+	brain_queue(b, ev->session, &m);
+	return brain_log(b, arena_printf(b->turn, "agent %s", ev->from.name), NULL, arena_printf(b->turn, "agent %s", ev->from.name), "denied",
+	                 m.deny.message, e);
+}
+
+/* ---- targets ------------------------------------------------------------------------------------------------------------------------------------------- */
+
+int targets_load(struct brain *b, struct err *e)
+{
+	arena_destroy(&b->targets_arena);
+	b->targets_arena = arena_new(TARGETS_ARENA);
+	b->targets = NULL;
+	b->n_targets = 0;
+	if (store_targets(b->store, b->targets_arena, &b->targets, &b->n_targets, e) < 0)
+		return -1;
+	runs_bind_agents(b);
+	return 0;
+}
+
+static int compare_id(const void *id, const void *t)
+{
+	return strcmp(id, ((const struct store_target *)t)->target.id);
+}
+
+const struct store_target *target_by_id(const struct brain *b, const char *id)
+{
+	return b->n_targets ? bsearch(id, b->targets, b->n_targets, sizeof *b->targets, compare_id) : NULL;
+}
+
+/* Why a target that an agent names is not taken; NULL when it is. */
+static const char *objection(const struct brain *b, const struct brain_agent *g, const struct target *t)
+{
+	const struct store_target *known = target_by_id(b, t->id);
+	if (!agent_may_serve(g, t->id))
+		return "its certificate does not cover this target";
+	if (known && !str_eq(known->agent, g->rec.name) && agent_by_name(b, known->agent) && agent_by_name(b, known->agent)->ready)
+		return "another connected agent serves it";
+	return NULL;
+}
+
+static int take_targets(struct brain *b, struct brain_agent *g, const struct msg_targets *m, struct err *e)
+{
+	const char *who = arena_printf(b->turn, "agent %s", g->rec.name);
+	struct target *good = arena_alloc(b->turn, (m->n_targets + 1) * sizeof *good);
+	size_t n = 0;
+	for (size_t i = 0; i < m->n_targets; i++) {
+		const char *why = objection(b, g, &m->targets[i]);
+		if (!why) {
+			good[n++] = m->targets[i];
+			continue;
+		}
+		log_warn("agent %s: target %s is not taken: %s", g->rec.name, m->targets[i].id, why);
+		if (brain_log(b, who, NULL, m->targets[i].id, "target-refused", why, e) < 0)
+			return -1;
+	}
+	if (store_targets_put(b->store, g->rec.name, good, n, m->first, b->now_us, e) < 0)
+		return -1;
+	if (!m->last)
+		return 0;
+	g->ready = true;
+	runs_touch(b);
+	return targets_load(b, e);
+}
+
+/* ---- sessions ------------------------------------------------------------------------------------------------------------------------------------------ */
+
+static int gone(struct brain *b, uint64_t session, struct err *e)
+{
+	struct brain_agent *g = agent_by_session(b, session);
+	if (!g)
+		return 0;
+	g->session = 0;
+	g->ready = false;
+	g->ack = false;
+	g->rec.seen_at_us = b->now_us;
+	g->seen = true;
+	runs_touch(b);
+	log_info("agent %s is gone", g->rec.name);
+	const char *who = arena_printf(b->turn, "agent %s", g->rec.name);
+	return brain_log(b, who, NULL, who, "gone", NULL, e);
+}
+
+int agent_event(struct brain *b, const struct hub_event *ev, struct err *e)
+{
+	if (ev->type == HUB_GONE)
+		return gone(b, ev->session, e);
+	if (ev->msg.type == MSG_HELLO)
+		return hello(b, ev, e);
+	struct brain_agent *g = agent_by_session(b, ev->session);
+	if (!g)
+		return 0;
+	g->rec.seen_at_us = b->now_us;
+	return ev->msg.type == MSG_TARGETS ? take_targets(b, g, &ev->msg.targets, e) : 0;
+}
+
+int agents_end_turn(struct brain *b, struct err *e)
+{
+	for (size_t i = 0; i < b->n_agents; i++) {
+		struct brain_agent *g = b->agents[i];
+		if (g->seen && store_agent_seen(b->store, &g->rec, e) < 0)
+			return -1;
+		if (g->ack && g->session) {
+			const struct msg m = {.type = MSG_REPORT_ACK, .report_ack = {.seq = g->rec.report_seq}};
+			brain_queue(b, g->session, &m);
+		}
+		g->seen = g->ack = false;
+	}
+	return 0;
+}

@@ -1,0 +1,147 @@
+/* What the brain's files and the operators' commands share. One thread. */
+#ifndef CONTROLLER_DAEMON_BRAIN_IMPL_H
+#define CONTROLLER_DAEMON_BRAIN_IMPL_H
+
+#include "common/crypto/merkle.h"
+#include "common/model/order.h"
+#include "common/model/release.h"
+#include "controller/daemon/brain.h"
+#include "controller/rollout/decide.h"
+#include "controller/store/store.h"
+
+#define RELEASE_ARENA LIMIT_ARENA_DOCUMENT
+
+struct brain_agent {
+	struct store_agent rec; /* strings in `arena` */
+	struct certificate cert;
+	struct arena *arena;
+	uint64_t session; /* 0: not connected */
+	bool ready; /* its targets of this session are known */
+	bool seen; /* counters changed in this turn */
+	bool ack; /* owes a REPORT_ACK at the end of this turn */
+};
+
+/* A rollout in memory. Notes' texts are on the heap; the rest is in `arena`. */
+struct run {
+	struct store_rollout rec;
+	struct rollout r;
+	struct delivery_note *notes; /* by delivery index */
+	struct order order;
+	struct brain_agent **agents; /* by delivery index; NULL: no agent has it */
+	uint8_t (*tasks)[TASK_SIZE]; /* by delivery index: of the present direction; zero before the first offer */
+	struct merkle_tree *tree; /* made with the first offer */
+	struct arena *arena;
+	bool touched; /* decide at the end of this turn */
+	int64_t wake_at_us; /* 0: no need */
+};
+
+struct outgoing {
+	uint64_t session;
+	struct msg msg;
+};
+
+struct survey;
+
+struct brain {
+	const struct controller_config *config;
+	struct store *store;
+	struct brain_link link;
+	uint32_t epoch;
+	int64_t now_us; /* of the turn */
+	struct arena *turn;
+	struct brain_agent **agents;
+	size_t n_agents, cap_agents;
+	struct store_target *targets; /* by id; in targets_arena */
+	size_t n_targets;
+	struct arena *targets_arena;
+	struct run **runs; /* the active ones */
+	size_t n_runs, cap_runs;
+	struct outgoing *out;
+	size_t n_out, cap_out;
+	struct principal *principals;
+	size_t n_principals;
+	bool principals_changed;
+	struct survey *surveys; /* previews under way */
+	uint64_t next_survey;
+};
+
+/* brain.c: sent after the commit; what m points to lives as long as the turn. */
+void brain_queue(struct brain *b, uint64_t session, const struct msg *m);
+int brain_log(struct brain *b, const char *actor, const char *rollout, const char *object, const char *event, const char *detail,
+              struct err *e) MUST_CHECK;
+
+/* brain_agents.c */
+int agents_load(struct brain *b, struct err *e) MUST_CHECK;
+void agents_free(struct brain *b);
+int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e) MUST_CHECK;
+struct brain_agent *agent_by_name(const struct brain *b, const char *name);
+struct brain_agent *agent_by_session(const struct brain *b, uint64_t session);
+bool agent_may_serve(const struct brain_agent *g, const char *target);
+int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* HELLO, TARGETS, HEARTBEAT, gone */
+int agents_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* saves counters, queues acks */
+int targets_load(struct brain *b, struct err *e) MUST_CHECK;
+const struct store_target *target_by_id(const struct brain *b, const char *id);
+
+/* brain_reports.c */
+int report_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK;
+
+/* brain_rollout.c */
+int runs_load(struct brain *b, struct err *e) MUST_CHECK;
+void runs_free(struct brain *b);
+/* Takes a rollout that is in the store into memory; the same object when it is there already. NULL in *ret when the store has none. */
+int run_open(struct brain *b, const char *id, struct run **ret, struct err *e) MUST_CHECK;
+/* By a unique beginning of its id. ERR_NOT_FOUND, ERR_USAGE when several begin so. */
+int run_find(struct brain *b, const char *prefix, struct run **ret, struct err *e) MUST_CHECK;
+int run_by_order(struct brain *b, const uint8_t order_digest[DIGEST_SIZE], struct run **ret, struct err *e) MUST_CHECK; /* NULL: none */
+struct delivery *run_delivery(struct run *u, const char *target); /* NULL: not in it */
+void runs_touch(struct brain *b); /* who is connected changed */
+void runs_bind_agents(struct brain *b); /* who has which target changed */
+int task_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* ACCEPT, REFUSE, PROGRESS */
+int run_delivery_event(struct brain *b, struct run *u, struct delivery *d, enum delivery_event ev, const char *actor, struct err *e) MUST_CHECK;
+int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, const char *actor, const char *reason, struct err *e) MUST_CHECK;
+int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, size_t *ret_count, struct err *e) MUST_CHECK;
+void run_note(struct run *u, uint32_t index, const char *changeset, const char *code, const char *detail); /* copies; NULL clears */
+int runs_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* decides, persists, queues offers; lets go of final ones */
+void task_id(const uint8_t order_digest[DIGEST_SIZE], const char *target, enum direction d, uint8_t out[TASK_SIZE]);
+
+/* brain_order.c */
+struct order_request {
+	const struct store_release *release;
+	const char *environment, *actor, *reason;
+	enum direction direction;
+	const char *const *except;
+	size_t n_except;
+	const char *undoes; /* the rollout that a rollback takes back; NULL otherwise */
+	const char *plan_name;
+	uint8_t plan_digest[DIGEST_SIZE];
+	const char *const *contexts;
+	size_t n_contexts;
+	int64_t not_after_us;
+	const struct wave *waves;
+	const struct plan_wave *const *plan_waves; /* site and server caps; NULL: none */
+	size_t n_waves;
+	const char *const *targets; /* in leaf order */
+	const uint32_t *target_waves;
+	size_t n_targets;
+};
+/* Freezes, stores, and starts it when the environment asks for no approval. */
+int order_start(struct brain *b, const struct order_request *q, struct run **ret, struct err *e) MUST_CHECK;
+/* Checks an approval envelope against the rollout and takes it; starts the rollout when the threshold is met. */
+int order_approve(struct brain *b, struct run *u, struct bytes envelope, const char *actor, struct err *e) MUST_CHECK;
+/* How many distinct keys have signed, and how many are needed. */
+int order_approvals(struct brain *b, const struct run *u, size_t *ret_have, uint32_t *ret_need, struct err *e) MUST_CHECK;
+/* The release as it was signed, decoded into `a`; its envelope too when ret_env is not NULL. */
+int order_release(struct brain *b, const uint8_t envelope_hash[DIGEST_SIZE], struct arena *a, struct release *ret, struct envelope *ret_env,
+                  struct err *e) MUST_CHECK;
+
+/* brain_preview.c */
+struct request;
+int survey_start(struct brain *b, struct request *q, const struct release *r, struct arena *owned, enum direction d, const char *const *contexts,
+                 size_t n_contexts, const char *const *except, size_t n_except, const char *const *targets, const char *const *wave_names, size_t n,
+                 struct err *e) MUST_CHECK;
+int survey_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* SURVEY_RESULT */
+int surveys_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* answers the complete and the late ones */
+int64_t surveys_wake_at(const struct brain *b);
+void surveys_free(struct brain *b);
+
+#endif

@@ -1,0 +1,241 @@
+/* Orders: freezing the target list under a Merkle root, taking approvals, and the dossier that agents pull once the threshold is met. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/crypto/blobs.h"
+#include "common/crypto/digest.h"
+#include "common/crypto/trust.h"
+#include "common/model/plan.h"
+#include "common/wire/documents.h"
+#include "common/wire/limits.h"
+#include "controller/daemon/brain_impl.h"
+
+#define CLOCK_SKEW_US (5 * 60 * INT64_C(1000000)) /* a site whose clock is a little behind may start at once */
+
+int order_release(struct brain *b, const uint8_t envelope_hash[DIGEST_SIZE], struct arena *a, struct release *ret, struct envelope *ret_env,
+                  struct err *e)
+{
+	AUTO(buf_done) struct buf data = BUF_INIT;
+	struct envelope env;
+	if (blobs_get(b->config->blob_dir, envelope_hash, LIMIT_ENVELOPE, &data, e) < 0)
+		return err_wrap(e, "the release's blob");
+	if (envelope_decode(arena_bytes(a, buf_bytes(&data)), a, &env, e) < 0 || release_decode(env.payload, a, ret, e) < 0)
+		return -1;
+	if (ret_env)
+		*ret_env = env;
+	return 0;
+}
+
+/* ---- freezing ------------------------------------------------------------------------------------------------------------------------------------------ */
+
+static const char *new_id(struct arena *a, struct err *e)
+{
+	uint8_t raw[16];
+	if (crypto_random(raw, sizeof raw, e) < 0)
+		return NULL;
+	return bytes_to_hex(bytes_of(raw, sizeof raw), arena_alloc(a, 2 * sizeof raw + 1));
+}
+
+struct draft { /* the rollout being made, in the turn's arena */
+	struct order order;
+	struct rollout r;
+	struct delivery_note *notes;
+	struct store_rollout rec;
+};
+
+static int draft_targets(struct brain *b, const struct order_request *q, struct draft *d, struct err *e)
+{
+	size_t n = q->n_targets;
+	struct merkle_leaf *leaves = arena_alloc(b->turn, n * sizeof *leaves);
+	d->r.deliveries = arena_alloc(b->turn, n * sizeof *d->r.deliveries);
+	d->r.n_deliveries = n;
+	d->notes = arena_alloc(b->turn, n * sizeof *d->notes);
+	for (size_t i = 0; i < n; i++) {
+		if (crypto_random(d->notes[i].salt, TARGET_SALT_SIZE, e) < 0)
+			return -1;
+		d->notes[i].since_us = b->now_us;
+		d->r.deliveries[i] = (struct delivery){
+		    .index = (uint32_t)i, .wave = q->target_waves[i], .target = q->targets[i], .direction = q->direction, .order_direction = q->direction};
+		leaves[i] = (struct merkle_leaf){.wave = q->target_waves[i], .target = q->targets[i]};
+		memcpy(leaves[i].salt, d->notes[i].salt, TARGET_SALT_SIZE);
+	}
+	struct merkle_tree *tree = merkle_new(leaves, n);
+	merkle_root(tree, d->order.targets_root);
+	merkle_destroy(&tree);
+	return 0;
+}
+
+static void draft_waves(struct brain *b, const struct order_request *q, struct draft *d)
+{
+	d->r.n_waves = q->n_waves;
+	d->r.waves = arena_alloc(b->turn, q->n_waves * sizeof *d->r.waves);
+	d->order.waves = arena_alloc(b->turn, q->n_waves * sizeof *d->order.waves);
+	d->order.n_waves = q->n_waves;
+	memcpy(d->order.waves, q->waves, q->n_waves * sizeof *d->order.waves);
+	for (size_t i = 0; q->plan_waves && i < q->n_waves; i++) {
+		d->r.waves[i].max_parallel_site = q->plan_waves[i]->max_parallel_site;
+		d->r.waves[i].max_parallel_instance = q->plan_waves[i]->max_parallel_instance;
+	}
+}
+
+static void draft_order(struct brain *b, const struct order_request *q, struct draft *d, const char *id)
+{
+	struct order *o = &d->order;
+	o->id = id;
+	o->project = q->release->project;
+	o->release_version = q->release->version;
+	o->release_sequence = q->release->sequence;
+	o->environment = q->environment;
+	o->plan = q->plan_name;
+	o->direction = q->direction;
+	o->target_count = (uint32_t)q->n_targets;
+	o->created_at_us = b->now_us;
+	o->not_before_us = b->now_us - CLOCK_SKEW_US;
+	o->not_after_us = q->not_after_us;
+	o->contexts = (const char **)q->contexts;
+	o->n_contexts = q->n_contexts;
+	o->except = (const char **)q->except;
+	o->n_except = q->n_except;
+	memcpy(o->release_digest, q->release->digest, DIGEST_SIZE);
+	memcpy(o->plan_digest, q->plan_digest, DIGEST_SIZE);
+}
+
+static void draft_record(struct brain *b, const struct order_request *q, struct draft *d)
+{
+	struct buf encoded = BUF_INIT;
+	order_encode(&d->order, &encoded);
+	d->rec = (struct store_rollout){.id = d->order.id,
+	                                .project = q->release->project,
+	                                .environment = q->environment,
+	                                .detail = q->reason,
+	                                .undoes = q->undoes,
+	                                .created_by = q->actor,
+	                                .direction = q->direction,
+	                                .state = ROLLOUT_PENDING,
+	                                .order = arena_bytes(b->turn, buf_bytes(&encoded)),
+	                                .created_at_us = b->now_us};
+	memcpy(d->rec.release_digest, q->release->digest, DIGEST_SIZE);
+	digest_sha256(d->rec.order, d->rec.order_digest);
+	buf_done(&encoded);
+}
+
+static const struct trust_role *approver_role(const struct brain *b, const char *environment)
+{
+	return trust_role(&b->config->trust, arena_printf(b->turn, "%s%s", ROLE_APPROVER_PREFIX, environment));
+}
+
+/* The order's bytes with the approvals' envelopes become one blob; from here on the rollout runs. */
+static int release_dossier(struct brain *b, struct run *u, const char *actor, struct err *e)
+{
+	struct store_approval *list = NULL;
+	size_t n = 0;
+	if (store_approvals(b->store, u->rec.id, b->turn, &list, &n, e) < 0)
+		return -1;
+	struct dossier d = {.order = u->rec.order, .approvals = arena_alloc(b->turn, (n + 1) * sizeof *d.approvals), .n_approvals = n};
+	for (size_t i = 0; i < n; i++)
+		d.approvals[i] = list[i].envelope;
+	AUTO(buf_done) struct buf data = BUF_INIT;
+	dossier_encode(&d, &data);
+	if (blobs_put(b->config->blob_dir, buf_bytes(&data), u->rec.dossier_hash, e) < 0)
+		return -1;
+	u->rec.dossier_size = data.n;
+	return run_rollout_event(b, u, ROLLOUT_EV_APPROVED, actor, NULL, e);
+}
+
+int order_start(struct brain *b, const struct order_request *q, struct run **ret, struct err *e)
+{
+	struct draft d = {0};
+	const struct trust_role *role = approver_role(b, q->environment);
+	if (!role)
+		return err_set(e, ERR_POLICY,
+		               "the trust document names no role %s%s, so nobody could approve this: add the role, with threshold 0 if none is wanted",
+		               ROLE_APPROVER_PREFIX, q->environment);
+	const char *id = new_id(b->turn, e);
+	if (!id || draft_targets(b, q, &d, e) < 0)
+		return -1;
+	draft_waves(b, q, &d);
+	draft_order(b, q, &d, id);
+	draft_record(b, q, &d);
+	if (store_rollout_put(b->store, &d.rec, &d.r, d.notes, e) < 0 || run_open(b, id, ret, e) < 0)
+		return -1;
+	if (brain_log(b, q->actor, id, "rollout", "start", q->reason, e) < 0)
+		return -1;
+	return role->threshold == 0 ? release_dossier(b, *ret, q->actor, e) : run_rollout_event(b, *ret, ROLLOUT_EV_ASK, q->actor, NULL, e);
+}
+
+/* ---- approvals ------------------------------------------------------------------------------------------------------------------------------------------ */
+
+static int check_words(const struct brain *b, const struct run *u, const struct approval *p, struct err *e)
+{
+	if (memcmp(p->order_digest, u->rec.order_digest, DIGEST_SIZE) != 0)
+		return err_set(e, ERR_POLICY, "the approval is for another order: fetch the order of rollout %s and approve that", u->rec.id);
+	if (memcmp(p->release_digest, u->rec.release_digest, DIGEST_SIZE) != 0)
+		return err_set(e, ERR_POLICY, "the approval is for another release than rollout %s rolls out", u->rec.id);
+	if (!str_eq(p->environment, u->rec.environment))
+		return err_set(e, ERR_POLICY, "the approval is for environment %s, rollout %s goes over %s", p->environment, u->rec.id, u->rec.environment);
+	if (p->target_count != u->order.target_count)
+		return err_set(e, ERR_POLICY, "the approval says %" PRIu32 " targets, the order has %" PRIu32 ": look at the list again", p->target_count,
+		               u->order.target_count);
+	if (p->expires_at_us <= b->now_us)
+		return err_set(e, ERR_POLICY, "the approval has expired: sign a new one");
+	return 0;
+}
+
+/* Four eyes: who signed the release does not approve it. */
+static int check_no_author(struct brain *b, const struct run *u, const struct trust_key *const *keys, size_t n, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(RELEASE_ARENA);
+	struct release r;
+	struct envelope env;
+	if (order_release(b, u->rec.release_hash, a, &r, &env, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (dsse_signed_by(&env, TYPE_RELEASE, keys[i]->public_key))
+			return err_set(e, ERR_POLICY, "%s signed release %s and cannot approve it too: another approver has to", keys[i]->owner, r.version);
+	return 0;
+}
+
+int order_approvals(struct brain *b, const struct run *u, size_t *ret_have, uint32_t *ret_need, struct err *e)
+{
+	struct store_approval *list = NULL;
+	const struct trust_role *role = approver_role(b, u->rec.environment);
+	*ret_need = role ? role->threshold : UINT32_MAX;
+	return store_approvals(b->store, u->rec.id, b->turn, &list, ret_have, e);
+}
+
+static int store_keys(struct brain *b, struct run *u, struct bytes envelope, const struct trust_key *const *keys, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct store_approval p = {.approver = keys[i]->owner, .envelope = envelope, .at_us = b->now_us};
+		memcpy(p.public_key, keys[i]->public_key, SIGN_PUBLIC_SIZE);
+		const char *who = arena_printf(b->turn, "approver %s", keys[i]->owner);
+		if (store_approval_put(b->store, u->rec.id, &p, e) < 0 || brain_log(b, who, u->rec.id, "rollout", "approve", NULL, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int order_approve(struct brain *b, struct run *u, struct bytes data, const char *actor, struct err *e)
+{
+	struct envelope env;
+	struct approval p;
+	const struct trust_key *keys[ENVELOPE_SIGNATURES_MAX];
+	const struct trust_role *role = approver_role(b, u->rec.environment);
+	size_t have = 0;
+	uint32_t need = 0;
+	if (u->r.state != ROLLOUT_AWAITING_APPROVAL)
+		return err_set(e, ERR_STATE, "rollout %s is %s and awaits no approval", u->rec.id, rollout_state_name(u->r.state));
+	if (data.n > LIMIT_DOCUMENT || envelope_decode(data, b->turn, &env, e) < 0)
+		return data.n > LIMIT_DOCUMENT ? err_set(e, ERR_LIMIT, "an approval is never that large: give the file that `rollcall approve` wrote") : -1;
+	size_t n = role ? trust_count_signers(&b->config->trust, role->name, &env, TYPE_APPROVAL, keys, ARRAY_LEN(keys)) : 0;
+	if (n == 0)
+		return err_set(e, ERR_SIGNATURE, "no key of role %s%s signed this approval: the trust document lists who may", ROLE_APPROVER_PREFIX,
+		               u->rec.environment);
+	if (approval_decode(env.payload, b->turn, &p, e) < 0 || check_words(b, u, &p, e) < 0 || check_no_author(b, u, keys, n, e) < 0)
+		return -1;
+	if (store_keys(b, u, data, keys, n, e) < 0 || order_approvals(b, u, &have, &need, e) < 0)
+		return -1;
+	return have >= need ? release_dossier(b, u, actor, e) : 0;
+}

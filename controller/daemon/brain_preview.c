@@ -1,0 +1,276 @@
+/* Previews: each target's agent is asked what its ledger says, read-only; from that and the release follows what would run. A target that cannot be asked, or does not answer
+ * in time, is said to be unknown, with the reason. */
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/model/context.h"
+#include "controller/operate/operate.h"
+
+#define SURVEY_TIMEOUT_US (20 * INT64_C(1000000))
+
+enum item_state { ITEM_WAITING, ITEM_DONE, ITEM_UNKNOWN };
+
+struct item { /* one target */
+	const char *target, *wave, *engine, *why; /* why: it is unknown */
+	uint64_t id; /* of the SURVEY */
+	enum item_state state;
+	struct survey_entry *entries;
+	size_t n_entries, cap_entries;
+};
+
+struct survey { /* one preview; everything in `arena`, which it owns */
+	struct survey *next;
+	struct arena *arena;
+	uint64_t session;
+	struct msg_command command; /* the id, for the reply */
+	struct release release;
+	enum direction direction;
+	const char **contexts, **except;
+	size_t n_contexts, n_except;
+	struct item *items;
+	size_t n_items, n_waiting;
+	int64_t deadline_us;
+};
+
+static const char **copy_list(struct arena *a, const char *const *list, size_t n)
+{
+	const char **copy = arena_alloc(a, (n + 1) * sizeof *copy);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = arena_strdup(a, list[i]);
+	return copy;
+}
+
+static void ask(struct brain *b, struct survey *s, struct item *it)
+{
+	const struct store_target *t = target_by_id(b, it->target);
+	const struct brain_agent *g = t ? agent_by_name(b, t->agent) : NULL;
+	it->engine = arena_strdup(s->arena, t ? t->target.engine : "");
+	it->id = b->next_survey++;
+	if (!g || !g->ready) {
+		it->state = ITEM_UNKNOWN;
+		it->why = arena_printf(s->arena, "agent %s is not connected", t ? t->agent : "of this target");
+		return;
+	}
+	const struct msg m = {.type = MSG_SURVEY, .survey = {.id = it->id, .target = arena_strdup(b->turn, it->target)}};
+	brain_queue(b, g->session, &m);
+	s->n_waiting++;
+}
+
+int survey_start(struct brain *b, struct request *q, const struct release *r, struct arena *owned, enum direction d, const char *const *contexts,
+                 size_t n_contexts, const char *const *except, size_t n_except, const char *const *targets, const char *const *wave_names, size_t n,
+                 struct err *e)
+{
+	(void)e;
+	struct survey *s = arena_alloc(owned, sizeof *s);
+	*s = (struct survey){.next = b->surveys,
+	                     .arena = owned,
+	                     .session = q->session,
+	                     .command = {.id = q->c->id, .verb = q->c->verb},
+	                     .release = *r,
+	                     .direction = d,
+	                     .contexts = copy_list(owned, contexts, n_contexts),
+	                     .except = copy_list(owned, except, n_except),
+	                     .n_contexts = n_contexts,
+	                     .n_except = n_except,
+	                     .items = arena_alloc(owned, n * sizeof *s->items),
+	                     .n_items = n,
+	                     .deadline_us = b->now_us + SURVEY_TIMEOUT_US};
+	for (size_t i = 0; i < n; i++) {
+		s->items[i].target = arena_strdup(owned, targets[i]);
+		s->items[i].wave = arena_strdup(owned, wave_names[i]);
+		ask(b, s, &s->items[i]);
+	}
+	b->surveys = s;
+	q->deferred = true;
+	return 0;
+}
+
+static struct item *item_by_id(struct brain *b, uint64_t id, struct survey **ret)
+{
+	for (struct survey *s = b->surveys; s; s = s->next)
+		for (size_t i = 0; i < s->n_items; i++)
+			if (s->items[i].id == id) {
+				*ret = s;
+				return &s->items[i];
+			}
+	return NULL;
+}
+
+static void take_entries(struct survey *s, struct item *it, const struct msg_survey_result *m)
+{
+	for (size_t i = 0; i < m->n_entries; i++) {
+		arena_vec_grow(s->arena, it->entries, it->n_entries, it->cap_entries);
+		struct survey_entry *entry = &it->entries[it->n_entries++];
+		*entry = m->entries[i];
+		entry->changeset = arena_strdup(s->arena, entry->changeset);
+		entry->state = arena_strdup(s->arena, entry->state);
+		entry->release_version = arena_strdup(s->arena, entry->release_version);
+	}
+}
+
+int survey_event(struct brain *b, const struct hub_event *ev, struct err *e)
+{
+	(void)e;
+	const struct msg_survey_result *m = &ev->msg.survey_result;
+	struct survey *s = NULL;
+	struct item *it = item_by_id(b, m->id, &s);
+	const struct brain_agent *g = agent_by_session(b, ev->session);
+	const struct store_target *t = it ? target_by_id(b, it->target) : NULL;
+	if (!it || it->state != ITEM_WAITING || !g || !t || !str_eq(t->agent, g->rec.name) || !str_eq(m->target, it->target))
+		return 0;
+	if (!str_empty(m->error_code)) {
+		it->state = ITEM_UNKNOWN;
+		it->why = arena_strdup(s->arena, m->error_message);
+	} else {
+		take_entries(s, it, m);
+		if (m->last)
+			it->state = ITEM_DONE;
+	}
+	s->n_waiting -= it->state != ITEM_WAITING;
+	return 0;
+}
+
+/* ---- what would run -------------------------------------------------------------------------------------------------------------------------------------- */
+
+static const struct survey_entry *entry_of(const struct item *it, const char *changeset)
+{
+	for (size_t i = 0; i < it->n_entries; i++)
+		if (str_eq(it->entries[i].changeset, changeset))
+			return &it->entries[i];
+	return NULL;
+}
+
+static bool is_listed(const char *s, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(list[i], s))
+			return true;
+	return false;
+}
+
+static bool is_accepted(const struct changeset *c, const struct survey_entry *en)
+{
+	char hex[DIGEST_HEX_SIZE];
+	bytes_to_hex(bytes_of(en->digest, DIGEST_SIZE), hex);
+	for (size_t i = 0; i < c->n_accepted_digests; i++)
+		if (str_ieq(c->accepted_digests[i], "any") || str_ieq(c->accepted_digests[i], hex))
+			return true;
+	return memcmp(c->digest, en->digest, DIGEST_SIZE) == 0;
+}
+
+struct verdict {
+	const char *action, *detail; /* action NULL: nothing to do */
+};
+
+static struct verdict would_apply(const struct survey *s, const struct changeset *c, const struct survey_entry *en)
+{
+	if (!en || str_eq(en->state, "pending") || str_eq(en->state, "rolled-back"))
+		return (struct verdict){"apply", en && str_eq(en->state, "rolled-back") ? "it was rolled back before" : ""};
+	if (str_eq(en->state, "partial"))
+		return (struct verdict){"resume", arena_printf(s->arena, "some of its steps are done, by release %s", en->release_version)};
+	if (str_eq(en->state, "rolling-back"))
+		return (struct verdict){"resume", "its rollback is not finished"};
+	if (c->run_always)
+		return (struct verdict){"apply", "runAlways"};
+	if (is_accepted(c, en))
+		return (struct verdict){0};
+	if (c->run_on_change)
+		return (struct verdict){"apply", "runOnChange: its content changed"};
+	return (struct verdict){
+	    "blocked", arena_printf(s->arena, "applied with other content by release %s: write the change as a new changeset", en->release_version)};
+}
+
+static struct verdict would_roll_back(const struct survey *s, const struct changeset *c, const struct body *body, const struct survey_entry *en)
+{
+	bool here = en && (str_eq(en->state, "applied") || str_eq(en->state, "rolling-back"));
+	if (is_listed(c->id, s->except, s->n_except) || !en || !str_eq(en->release_version, s->release.version))
+		return (struct verdict){0};
+	if (str_eq(en->state, "partial"))
+		return (struct verdict){"blocked", "half-applied: finish it with a retry, or leave it out with --except"};
+	if (!here)
+		return (struct verdict){0};
+	if (!body->has_rollback)
+		return (struct verdict){"blocked", "it has no rollback: write one in a new release, or leave it out with --except"};
+	return (struct verdict){"rollback", ""};
+}
+
+static struct verdict judge(const struct survey *s, const struct item *it, const struct changeset *c)
+{
+	const struct body *body = changeset_body(c, it->engine);
+	struct err e = ERR_INIT;
+	bool in_context = true;
+	if (!body)
+		return (struct verdict){0};
+	if (s->direction == DIRECTION_ROLLBACK)
+		return would_roll_back(s, c, body, entry_of(it, c->id));
+	if (context_matches(c->context, s->contexts, s->n_contexts, &in_context, &e) < 0)
+		return (struct verdict){"blocked", arena_strdup(s->arena, e.msg)};
+	return in_context ? would_apply(s, c, entry_of(it, c->id)) : (struct verdict){0};
+}
+
+static void item_rows(struct request *q, const struct survey *s, const struct item *it)
+{
+	size_t n = s->release.n_changesets, rows = 0;
+	if (it->state != ITEM_DONE) {
+		reply_row(q, "%s\t%s\t%s\t\tunknown\t%s", it->target, it->wave, it->engine, it->why ? it->why : "its agent did not answer in time");
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct changeset *c = &s->release.changesets[s->direction == DIRECTION_APPLY ? i : n - 1 - i];
+		struct verdict v = judge(s, it, c);
+		if (!v.action)
+			continue;
+		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s", it->target, it->wave, it->engine, c->id, v.action, v.detail);
+		rows++;
+	}
+	if (rows == 0)
+		reply_row(q, "%s\t%s\t%s\t\tnothing\t", it->target, it->wave, it->engine);
+}
+
+static void answer(struct brain *b, struct survey *s)
+{
+	struct request q = {.b = b, .session = s->session, .c = &s->command, .a = b->turn};
+	size_t unknown = 0;
+	reply_columns(&q, "target,wave,engine,changeset,action,detail");
+	for (size_t i = 0; i < s->n_items; i++) {
+		item_rows(&q, s, &s->items[i]);
+		unknown += s->items[i].state != ITEM_DONE;
+	}
+	reply_end(&q, EXIT_DONE, unknown ? "%zu targets, %zu of them could not be asked; nothing was changed" : "%zu targets; nothing was changed",
+	          s->n_items, unknown);
+}
+
+int surveys_end_turn(struct brain *b, struct err *e)
+{
+	(void)e;
+	for (struct survey **p = &b->surveys; *p;) {
+		struct survey *s = *p;
+		if (s->n_waiting > 0 && s->deadline_us > b->now_us) {
+			p = &s->next;
+			continue;
+		}
+		*p = s->next;
+		answer(b, s);
+		struct arena *a = s->arena;
+		arena_destroy(&a);
+	}
+	return 0;
+}
+
+int64_t surveys_wake_at(const struct brain *b)
+{
+	int64_t at = INT64_MAX;
+	for (const struct survey *s = b->surveys; s; s = s->next)
+		at = s->deadline_us < at ? s->deadline_us : at;
+	return at;
+}
+
+void surveys_free(struct brain *b)
+{
+	while (b->surveys) {
+		struct arena *a = b->surveys->arena;
+		b->surveys = b->surveys->next;
+		arena_destroy(&a);
+	}
+}

@@ -1,0 +1,156 @@
+/* See the header. */
+#include "controller/daemon/config.h"
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/str.h"
+#include "common/conf/conf.h"
+#include "common/crypto/trust.h"
+#include "common/link/curve.h"
+#include "common/wire/documents.h"
+#include "common/wire/limits.h"
+
+#define CONFIG_ARENA ((size_t)16 * 1024 * 1024)
+
+struct yaml_operator {
+	char *name, *role, *key;
+};
+struct yaml_listen {
+	char *control, *blobs;
+};
+struct yaml_config {
+	char *data_dir, *curve_key, *trust;
+	struct yaml_listen listen;
+	struct yaml_operator *operators;
+	unsigned operators_count;
+};
+
+#define TEXT(key, type) CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER, struct type, key, 1, 4096)
+
+static const cyaml_schema_field_t operator_fields[] = {TEXT(name, yaml_operator), TEXT(role, yaml_operator), TEXT(key, yaml_operator),
+                                                       CYAML_FIELD_END};
+static const cyaml_schema_value_t operator_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_operator, operator_fields)};
+static const cyaml_schema_field_t listen_fields[] = {TEXT(control, yaml_listen), TEXT(blobs, yaml_listen), CYAML_FIELD_END};
+static const cyaml_schema_field_t config_fields[] = {
+    TEXT(data_dir, yaml_config),
+    CYAML_FIELD_MAPPING("listen", CYAML_FLAG_DEFAULT, struct yaml_config, listen, listen_fields),
+    TEXT(curve_key, yaml_config),
+    TEXT(trust, yaml_config),
+    CYAML_FIELD_SEQUENCE("operators", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_config, operators, &operator_schema, 0, 1000),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t config_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct yaml_config, config_fields)};
+
+struct reading {
+	const char *path;
+	struct bytes text;
+	struct arena *arena;
+};
+
+static int at_key(const struct reading *x, const char *key, size_t index, struct err *e)
+{
+	unsigned line = conf_line_of(x->text, key, index);
+	return err_wrap(e, "%s:%u", x->path, line ? line : 1);
+}
+
+/* A path as written, from the folder of the configuration file when it is relative. */
+static const char *resolve(const struct reading *x, const char *path)
+{
+	const char *slash = strrchr(x->path, '/');
+	if (path[0] == '/' || !slash)
+		return arena_strdup(x->arena, path);
+	return arena_printf(x->arena, "%.*s/%s", (int)(slash - x->path), x->path, path);
+}
+
+static int read_trust(const struct reading *x, const char *path, struct controller_config *c, struct err *e)
+{
+	AUTO(buf_done) struct buf data = BUF_INIT;
+	struct envelope env;
+	if (file_read(path, LIMIT_DOCUMENT, &data, e) < 0)
+		return -1;
+	c->trust_envelope = arena_bytes(x->arena, buf_bytes(&data));
+	if (envelope_decode(c->trust_envelope, x->arena, &env, e) < 0)
+		return err_wrap(e, "%s", path);
+	if (!str_eq(env.type, TYPE_TRUST))
+		return err_set(e, ERR_PARSE, "%s is no trust document (it is a %s): give the file that `rollcall trust init` wrote", path, env.type);
+	if (trust_decode(env.payload, x->arena, &c->trust, e) < 0 || trust_check_shape(&c->trust, e) < 0 ||
+	    trust_check_self(&c->trust, &env, clock_wall_us(), e) < 0)
+		return err_wrap(e, "%s", path);
+	return 0;
+}
+
+static bool is_role(const char *s)
+{
+	return str_eq(s, "viewer") || str_eq(s, "operator") || str_eq(s, "admin");
+}
+
+static int read_operator(const struct reading *x, const struct yaml_operator *y, size_t i, struct controller_config *c, struct err *e)
+{
+	struct controller_operator *o = &c->operators[i];
+	if (!str_is_name(y->name)) {
+		(void)err_set(e, ERR_USAGE, "operator \"%s\": a name is 1 to 63 of a-z, 0-9, '.', '_', '-': rename it", y->name);
+		return at_key(x, "name", i, e);
+	}
+	if (!is_role(y->role)) {
+		(void)err_set(e, ERR_USAGE, "operator %s: role \"%s\": give viewer, operator or admin", y->name, y->role);
+		return at_key(x, "role", i, e);
+	}
+	*o = (struct controller_operator){.name = arena_strdup(x->arena, y->name), .role = arena_strdup(x->arena, y->role)};
+	bool is_path = strlen(y->key) != CURVE_KEY_TEXT_SIZE - 1;
+	if (curve_public_read(is_path ? resolve(x, y->key) : y->key, o->curve_key, e) < 0)
+		return at_key(x, "key", i, e);
+	for (size_t k = 0; k < i; k++)
+		if (str_eq(c->operators[k].name, o->name) || str_eq(c->operators[k].curve_key, o->curve_key)) {
+			(void)err_set(e, ERR_USAGE, "operators %s and %s have the same name or key: give each person one of their own", c->operators[k].name,
+			              o->name);
+			return at_key(x, "name", i, e);
+		}
+	return 0;
+}
+
+static int read_config(const struct reading *x, const struct yaml_config *y, struct controller_config *c, struct err *e)
+{
+	c->path = arena_strdup(x->arena, x->path);
+	c->data_dir = resolve(x, y->data_dir);
+	c->store_path = arena_printf(x->arena, "%s/store.db", c->data_dir);
+	c->blob_dir = arena_printf(x->arena, "%s/blobs", c->data_dir);
+	c->control_endpoint = arena_strdup(x->arena, y->listen.control);
+	c->blob_endpoint = arena_strdup(x->arena, y->listen.blobs);
+	c->curve_key_file = resolve(x, y->curve_key);
+	struct curve_key key = {0};
+	if (curve_key_load(c->curve_key_file, &key, e) < 0)
+		return at_key(x, "curve_key", 0, e);
+	curve_key_done(&key);
+	if (read_trust(x, resolve(x, y->trust), c, e) < 0)
+		return at_key(x, "trust", 0, e);
+	c->operators = arena_alloc(x->arena, (y->operators_count + 1) * sizeof *c->operators);
+	for (; c->n_operators < y->operators_count; c->n_operators++)
+		if (read_operator(x, &y->operators[c->n_operators], c->n_operators, c, e) < 0)
+			return -1;
+	return 0;
+}
+
+int controller_config_load(const char *path, struct controller_config *ret, struct err *e)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	void *value = NULL;
+	if (file_read(path, LIMIT_YAML, &text, e) < 0 || conf_parse(path, buf_bytes(&text), &config_schema, &value, e) < 0)
+		return -1;
+	struct controller_config c = {.arena = arena_new(CONFIG_ARENA)};
+	struct reading x = {.path = path, .text = buf_bytes(&text), .arena = c.arena};
+	int rc = read_config(&x, value, &c, e);
+	conf_free(&config_schema, value);
+	if (rc < 0) {
+		controller_config_done(&c);
+		return -1;
+	}
+	*ret = c;
+	return 0;
+}
+
+void controller_config_done(struct controller_config *c)
+{
+	arena_destroy(&c->arena);
+	*c = (struct controller_config){0};
+}

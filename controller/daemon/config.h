@@ -1,0 +1,30 @@
+/* controller.yaml: where the controller keeps its things, where it listens, whom it trusts, who its operators are. No secret is in the file itself. */
+#ifndef CONTROLLER_DAEMON_CONFIG_H
+#define CONTROLLER_DAEMON_CONFIG_H
+
+#include "common/base/arena.h"
+#include "common/base/err.h"
+#include "common/model/trust.h"
+
+struct controller_operator {
+	const char *name, *role; /* viewer, operator, admin */
+	char curve_key[CURVE_KEY_TEXT_SIZE];
+};
+
+struct controller_config {
+	const char *path;
+	const char *data_dir, *store_path, *blob_dir; /* DATA/store.db, DATA/blobs */
+	const char *control_endpoint, *blob_endpoint;
+	const char *curve_key_file;
+	struct trust trust; /* checked: its own root threshold, not expired */
+	struct bytes trust_envelope;
+	struct controller_operator *operators;
+	size_t n_operators;
+	struct arena *arena; /* owns all of it */
+};
+
+/* Reads and checks everything that needs no network. Relative paths start at the file's folder. Each error reads "controller.yaml:LINE: what: what to do". */
+int controller_config_load(const char *path, struct controller_config *ret, struct err *e) MUST_CHECK;
+void controller_config_done(struct controller_config *c);
+
+#endif

@@ -1,0 +1,197 @@
+/* The table of commands, and the making of replies. See operate.h. */
+#include "controller/operate/operate.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/wire/limits.h"
+
+#define REPLY_BYTES (LIMIT_FRAME_BODY / 2) /* of cells in one reply, with room for what encoding adds */
+
+enum role { ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
+static const char *const role_names[] = {"viewer", "operator", "admin"};
+
+static const struct {
+	enum verb verb;
+	enum role least;
+	operate_fn *run;
+} commands[] = {
+    {VERB_PING, ROLE_VIEWER, operate_ping},
+    {VERB_RELEASE_ADD, ROLE_OPERATOR, operate_release_add},
+    {VERB_RELEASE_LIST, ROLE_VIEWER, operate_release_list},
+    {VERB_ROLLOUT_PREVIEW, ROLE_VIEWER, operate_preview},
+    {VERB_ROLLOUT_START, ROLE_OPERATOR, operate_start},
+    {VERB_ROLLOUT_ORDER, ROLE_VIEWER, operate_order},
+    {VERB_ROLLOUT_APPROVE, ROLE_VIEWER, operate_approve}, /* the approval's own signature is what counts */
+    {VERB_ROLLOUT_LIST, ROLE_VIEWER, operate_rollout_list},
+    {VERB_ROLLOUT_STATUS, ROLE_VIEWER, operate_status},
+    {VERB_ROLLOUT_PAUSE, ROLE_OPERATOR, operate_pause},
+    {VERB_ROLLOUT_RESUME, ROLE_OPERATOR, operate_resume},
+    {VERB_ROLLOUT_ABORT, ROLE_OPERATOR, operate_abort},
+    {VERB_ROLLOUT_RETRY, ROLE_OPERATOR, operate_retry},
+    {VERB_ROLLOUT_ROLLBACK, ROLE_OPERATOR, operate_rollback},
+    {VERB_AGENT_ADMIT, ROLE_ADMIN, operate_agent_admit},
+    {VERB_AGENT_LIST, ROLE_VIEWER, operate_agent_list},
+    {VERB_TARGET_LIST, ROLE_VIEWER, operate_target_list},
+    {VERB_HISTORY, ROLE_VIEWER, operate_history},
+    {VERB_TRUST_SHOW, ROLE_VIEWER, operate_trust_show},
+};
+
+static bool has_role(const char *role, enum role least)
+{
+	for (size_t i = least; i < ARRAY_LEN(role_names); i++)
+		if (str_eq(role, role_names[i]))
+			return true;
+	return false;
+}
+
+static int run_command(struct request *q, const struct principal *from, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (commands[i].verb != q->c->verb)
+			continue;
+		if (!has_role(from->role, commands[i].least))
+			return err_set(e, ERR_POLICY, "%s needs role %s, %s has %s: ask an admin to change controller.yaml", verb_name(q->c->verb),
+			               role_names[commands[i].least], from->name, from->role);
+		return commands[i].run(q, e);
+	}
+	return err_set(e, ERR_USAGE, "this controller does not know %s: it is older than the tool", verb_name(q->c->verb));
+}
+
+/* A failure of the store in the middle of a handler would leave half of its writes in the transaction: the process ends, nothing is committed. */
+static bool is_fatal(const struct err *e)
+{
+	return e->code == ERR_DB || e->code == ERR_INTERNAL;
+}
+
+int operate_command(struct brain *b, const struct hub_event *ev, struct err *e)
+{
+	if (ev->from.kind != LINK_OPERATOR)
+		return 0;
+	struct request q = {
+	    .b = b, .session = ev->session, .c = &ev->msg.command, .a = b->turn, .actor = arena_printf(b->turn, "operator %s", ev->from.name)};
+	struct err why = ERR_INIT;
+	if (run_command(&q, &ev->from, &why) == 0)
+		return 0;
+	if (is_fatal(&why)) {
+		if (e)
+			*e = why;
+		return -1;
+	}
+	log_info("%s: %s: %s", q.actor, verb_name(q.c->verb), why.msg);
+	reply_error(&q, &why);
+	return 0;
+}
+
+/* ---- arguments ------------------------------------------------------------------------------------------------------------------------------------------- */
+
+const char *request_arg(const struct request *q, const char *key)
+{
+	for (size_t i = 0; i < q->c->n_arguments; i++)
+		if (str_eq(q->c->arguments[i].key, key) && !str_empty(q->c->arguments[i].value))
+			return q->c->arguments[i].value;
+	return NULL;
+}
+
+int request_need(const struct request *q, const char *key, const char **ret, struct err *e)
+{
+	*ret = request_arg(q, key);
+	return *ret ? 0 : err_set(e, ERR_USAGE, "%s needs the argument %s", verb_name(q->c->verb), key);
+}
+
+const char **request_args(const struct request *q, const char *key, size_t *ret_n)
+{
+	const char **list = arena_alloc(q->a, (q->c->n_arguments + 1) * sizeof *list);
+	*ret_n = 0;
+	for (size_t i = 0; i < q->c->n_arguments; i++)
+		if (str_eq(q->c->arguments[i].key, key))
+			list[(*ret_n)++] = q->c->arguments[i].value;
+	return list;
+}
+
+int request_run(struct request *q, struct run **ret, struct err *e)
+{
+	const char *id = NULL;
+	return request_need(q, "rollout", &id, e) < 0 ? -1 : run_find(q->b, id, ret, e);
+}
+
+/* ---- replies --------------------------------------------------------------------------------------------------------------------------------------------- */
+
+static void send_reply(struct request *q, struct msg_reply *r)
+{
+	r->id = q->c->id;
+	r->columns = q->columns;
+	r->n_columns = q->n_columns;
+	r->rows = q->rows;
+	r->n_rows = q->n_rows;
+	const struct msg m = {.type = MSG_REPLY, .reply = *r};
+	brain_queue(q->b, q->session, &m);
+	q->rows = NULL;
+	q->n_rows = q->cap_rows = q->row_bytes = 0;
+}
+
+void reply_columns(struct request *q, const char *columns)
+{
+	if (q->n_columns)
+		send_reply(q, &(struct msg_reply){0});
+	q->columns = arena_alloc(q->a, (strlen(columns) / 2 + 1) * sizeof *q->columns);
+	q->n_columns = 0;
+	for (const char *p = columns; *p; p += strspn(p, ",")) {
+		size_t n = strcspn(p, ",");
+		q->columns[q->n_columns++] = arena_strndup(q->a, p, n);
+		p += n;
+	}
+}
+
+void reply_row(struct request *q, const char *fmt, ...)
+{
+	va_list ap;
+	char *text = NULL;
+	va_start(ap, fmt);
+	int n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		abort();
+	if (q->row_bytes + (size_t)n > REPLY_BYTES && q->n_rows)
+		send_reply(q, &(struct msg_reply){0});
+	arena_vec_grow(q->a, q->rows, q->n_rows, q->cap_rows);
+	struct link_row *row = &q->rows[q->n_rows++];
+	*row = (struct link_row){.cells = arena_alloc(q->a, q->n_columns * sizeof *row->cells)};
+	const char *p = text;
+	for (; row->n_cells < q->n_columns; row->n_cells++) {
+		size_t len = strcspn(p, "\t");
+		row->cells[row->n_cells] = arena_strndup(q->a, p, len);
+		p += len + (p[len] == '\t');
+	}
+	q->row_bytes += (size_t)n + 8 * q->n_columns;
+	free(text);
+}
+
+void reply_document(struct request *q, struct bytes document)
+{
+	send_reply(q, &(struct msg_reply){.document = arena_bytes(q->a, document)});
+}
+
+void reply_end(struct request *q, enum exit_code code, const char *fmt, ...)
+{
+	char text[1536];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	send_reply(q, &(struct msg_reply){.last = true, .exit_code = (uint32_t)code, .message = arena_strdup(q->a, text)});
+}
+
+void reply_error(struct request *q, const struct err *why)
+{
+	q->columns = NULL;
+	q->n_columns = q->n_rows = 0;
+	send_reply(q, &(struct msg_reply){.last = true,
+	                                  .exit_code = (uint32_t)cmd_exit_code(why->code),
+	                                  .error_code = err_code_name(why->code),
+	                                  .message = arena_strdup(q->a, why->msg)});
+}

@@ -1,0 +1,52 @@
+/* Operators' commands: a table verb -> {least role, handler}; one file for each family. A handler checks everything first, then writes; its replies go out after the turn's
+ * commit. What each verb takes and answers stands in common/wire/link.h. */
+#ifndef CONTROLLER_OPERATE_OPERATE_H
+#define CONTROLLER_OPERATE_OPERATE_H
+
+#include "common/cli/cmd.h"
+#include "controller/daemon/brain_impl.h"
+
+struct request {
+	struct brain *b;
+	uint64_t session;
+	const struct msg_command *c;
+	const char *actor; /* "operator alice" */
+	struct arena *a; /* the turn's */
+	/* the reply being made */
+	const char **columns;
+	size_t n_columns;
+	struct link_row *rows;
+	size_t n_rows, cap_rows, row_bytes;
+	bool deferred; /* someone else answers later */
+};
+
+typedef int operate_fn(struct request *q, struct err *e);
+
+int operate_command(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK;
+
+/* ---- for handlers ---- */
+const char *request_arg(const struct request *q, const char *key); /* the first; NULL when absent */
+int request_need(const struct request *q, const char *key, const char **ret, struct err *e) MUST_CHECK; /* ERR_USAGE when absent */
+const char **request_args(const struct request *q, const char *key, size_t *ret_n);
+int request_run(struct request *q, struct run **ret, struct err *e) MUST_CHECK; /* of the argument `rollout` */
+/* Begins a table: comma-joined keys with the marks of table_new. Sends what stood before it. */
+void reply_columns(struct request *q, const char *columns);
+/* Cells separated by tabs; an empty cell is an absent value. */
+void reply_row(struct request *q, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void reply_document(struct request *q, struct bytes document); /* in a reply of its own, first */
+void reply_end(struct request *q, enum exit_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void reply_error(struct request *q, const struct err *why);
+
+/* operate_status.c: rows that several verbs share */
+#define ROLLOUT_COLUMNS "rollout,state,release,environment,direction,#targets,#applied,#failed,#open,created,detail"
+int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e) MUST_CHECK;
+
+operate_fn operate_ping, operate_trust_show, operate_agent_admit, operate_agent_list, operate_target_list, operate_history; /* operate_fleet.c */
+operate_fn operate_release_add, operate_release_list; /* operate_release.c */
+operate_fn operate_preview, operate_start, operate_rollback, operate_order, operate_approve; /* operate_start.c */
+operate_fn operate_rollout_list, operate_status; /* operate_status.c */
+operate_fn operate_pause, operate_resume, operate_abort, operate_retry; /* operate_control.c */
+
+int request_release(struct request *q, struct store_release *ret, struct err *e) MUST_CHECK; /* of the argument `release`: version or digest in hex */
+
+#endif

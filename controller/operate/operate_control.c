@@ -1,0 +1,59 @@
+/* Pause, resume, abort, retry. */
+#include "common/base/str.h"
+#include "controller/operate/operate.h"
+
+static int answer(struct request *q, struct run *u, const char *words, struct err *e)
+{
+	reply_columns(q, ROLLOUT_COLUMNS);
+	if (reply_rollout(q, &u->rec, e) < 0)
+		return -1;
+	reply_end(q, EXIT_DONE, "%s: `rollcall rollout watch %.8s` follows it", words, u->rec.id);
+	return 0;
+}
+
+/* The table says whether it can be done; this says what to do when it cannot. */
+static int step(struct request *q, struct run *u, enum rollout_event ev, const char *verb, struct err *e)
+{
+	if (!fsm_find(&rollout_fsm, (int)u->r.state, (int)ev, &u->r)) {
+		const char *hint = u->r.state == ROLLOUT_HALTED ? ": repair the cause and `rollcall rollout retry` it, abort it, or roll it back" : "";
+		return err_set(e, ERR_STATE, "rollout %.8s is %s and cannot be %s%s", u->rec.id, rollout_state_name(u->r.state), verb, hint);
+	}
+	return run_rollout_event(q->b, u, ev, q->actor, request_arg(q, "reason"), e);
+}
+
+int operate_pause(struct request *q, struct err *e)
+{
+	struct run *u = NULL;
+	if (request_run(q, &u, e) < 0 || step(q, u, ROLLOUT_EV_PAUSE, "paused", e) < 0)
+		return -1;
+	return answer(q, u, "paused: what runs, runs on; nothing new starts", e);
+}
+
+int operate_resume(struct request *q, struct err *e)
+{
+	struct run *u = NULL;
+	if (request_run(q, &u, e) < 0 || step(q, u, ROLLOUT_EV_RESUME, "resumed", e) < 0)
+		return -1;
+	return answer(q, u, "it goes on", e);
+}
+
+int operate_abort(struct request *q, struct err *e)
+{
+	struct run *u = NULL;
+	const char *reason = NULL;
+	if (request_run(q, &u, e) < 0 || request_need(q, "reason", &reason, e) < 0 || step(q, u, ROLLOUT_EV_ABORT, "aborted", e) < 0)
+		return -1;
+	return answer(q, u, "aborted: nothing new starts, what runs ends by itself, what was applied stays", e);
+}
+
+int operate_retry(struct request *q, struct err *e)
+{
+	struct run *u = NULL;
+	size_t n = 0, count = 0;
+	if (request_run(q, &u, e) < 0)
+		return -1;
+	const char **targets = request_args(q, "target", &n);
+	if (run_retry(q->b, u, targets, n, q->actor, &count, e) < 0)
+		return -1;
+	return answer(q, u, arena_printf(q->a, "%zu targets are tried again", count), e);
+}

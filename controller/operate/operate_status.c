@@ -1,0 +1,161 @@
+/* What people see of rollouts: lists, and the whole truth about one. */
+#include <inttypes.h>
+
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "controller/operate/operate.h"
+
+#define WAVE_COLUMNS     "wave,state,#targets,#applied,#failed,#open,max-failures,detail"
+#define DELIVERY_COLUMNS "target,wave,state,step,#attempt,detail,next,+changeset,+since"
+
+static const char *or_empty(const char *s)
+{
+	return s ? s : "";
+}
+
+static bool is_success(enum direction d, enum delivery_state s)
+{
+	return s == (d == DIRECTION_APPLY ? DELIVERY_APPLIED : DELIVERY_ROLLED_BACK);
+}
+
+int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e)
+{
+	struct delivery_counts c = {0};
+	char at[CLOCK_TEXT_SIZE];
+	if (store_delivery_counts(q->b->store, r->id, &c, e) < 0)
+		return -1;
+	uint32_t done = r->direction == DIRECTION_APPLY ? c.applied : c.rolled_back;
+	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s", r->id, rollout_state_name(r->state),
+	          r->release_version, r->environment, direction_name(r->direction), c.total, done, c.failed, c.open, clock_text(r->created_at_us, at),
+	          or_empty(r->detail));
+	return 0;
+}
+
+int operate_rollout_list(struct request *q, struct err *e)
+{
+	struct store_rollout *list = NULL;
+	size_t n = 0;
+	if (store_rollouts(q->b->store, NULL, false, q->a, &list, &n, e) < 0)
+		return -1;
+	reply_columns(q, ROLLOUT_COLUMNS);
+	for (size_t i = 0; i < n; i++)
+		if (reply_rollout(q, &list[i], e) < 0)
+			return -1;
+	reply_end(q, EXIT_DONE, "%zu rollouts", n);
+	return 0;
+}
+
+static void wave_row(struct request *q, const struct run *u, uint32_t i)
+{
+	const struct wave_run *w = &u->r.waves[i];
+	uint32_t done = 0, open = 0;
+	char limit[16], until[CLOCK_TEXT_SIZE];
+	for (size_t k = 0; k < u->r.n_deliveries; k++) {
+		const struct delivery *d = &u->r.deliveries[k];
+		done += d->wave == i && is_success(u->r.direction, d->state);
+		open += d->wave == i && !delivery_settled(d);
+	}
+	const char *detail = w->state == WAVE_SOAKING ? arena_printf(q->a, "until %s", clock_text(w->soak_until_us, until)) : "";
+	reply_row(q, "%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s", w->name, wave_state_name(w->state), w->target_count, done,
+	          wave_failures(&u->r, i), open, limit_text(w->max_failures, limit), detail);
+}
+
+/* What to type, or what happens by itself. */
+static const char *next_of(struct request *q, const struct run *u, size_t i)
+{
+	const struct delivery *d = &u->r.deliveries[i];
+	switch (d->state) {
+	case DELIVERY_UNREACHABLE:
+		return arena_printf(q->a, "starts when agent %s is back", u->agents[i] ? u->agents[i]->rec.name : "(none has it now)");
+	case DELIVERY_HELD:
+		return "the site lifts the hold, or its window opens";
+	case DELIVERY_FAILED:
+	case DELIVERY_REFUSED:
+		return arena_printf(q->a, "repair the cause, then: rollcall rollout retry %.8s %s", u->rec.id, d->target);
+	case DELIVERY_NEEDS_ATTENTION:
+		return arena_printf(q->a, "look at the database, settle it at the site, then: rollcall rollout retry %.8s %s", u->rec.id, d->target);
+	case DELIVERY_ROLLED_BACK:
+		return d->order_direction == DIRECTION_APPLY ? arena_printf(q->a, "to go forward again: rollcall rollout retry %.8s %s", u->rec.id, d->target)
+		                                             : "";
+	case DELIVERY_OFFERED:
+	case DELIVERY_WAITING_LOCK:
+	case DELIVERY_APPLYING:
+	case DELIVERY_VALIDATING:
+	case DELIVERY_ROLLING_BACK:
+		return d->session ? "" : "its agent is not connected; it may be working on";
+	case DELIVERY_PENDING:
+	case DELIVERY_APPLIED:
+	case DELIVERY_SKIPPED:
+	case DELIVERY_STATE_COUNT:
+		break;
+	}
+	return "";
+}
+
+static void delivery_row(struct request *q, const struct run *u, size_t i)
+{
+	const struct delivery *d = &u->r.deliveries[i];
+	const struct delivery_note *n = &u->notes[i];
+	char since[CLOCK_TEXT_SIZE];
+	const char *step = delivery_in_flight(d) && n->of_steps ? arena_printf(q->a, "%" PRIu32 "/%" PRIu32, n->step, n->of_steps) : "";
+	reply_row(q, "%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s\t%s", d->target, u->r.waves[d->wave].name, delivery_state_name(d->state), step, d->attempt,
+	          or_empty(n->detail), next_of(q, u, i), or_empty(n->changeset), clock_text(n->since_us, since));
+}
+
+static bool is_wanted(const char *target, const char *const *wanted, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_glob(wanted[i], target))
+			return true;
+	return n == 0;
+}
+
+static enum exit_code exit_of(const struct run *u, const struct delivery_counts *c)
+{
+	if (c->attention > 0)
+		return EXIT_ATTENTION;
+	if (u->r.state == ROLLOUT_AWAITING_APPROVAL)
+		return EXIT_WAITING;
+	if (u->r.state == ROLLOUT_ABORTED)
+		return EXIT_FAILED;
+	return c->failed > 0 || u->r.state == ROLLOUT_HALTED || u->r.state == ROLLOUT_FAILED || u->r.state == ROLLOUT_ROLLING_BACK ? EXIT_TARGETS
+	                                                                                                                           : EXIT_DONE;
+}
+
+static int end_status(struct request *q, const struct run *u, struct err *e)
+{
+	struct delivery_counts c = {0};
+	size_t have = 0;
+	uint32_t need = 0;
+	if (store_delivery_counts(q->b->store, u->rec.id, &c, e) < 0 || order_approvals(q->b, u, &have, &need, e) < 0)
+		return -1;
+	enum exit_code code = exit_of(u, &c);
+	const char *state = rollout_state_name(u->r.state);
+	if (u->r.state == ROLLOUT_AWAITING_APPROVAL)
+		reply_end(q, code, "awaiting approval: %zu of %" PRIu32 " approvals; an approver runs: rollcall rollout approve %.8s", have, need, u->rec.id);
+	else if (u->r.state == ROLLOUT_HALTED)
+		reply_end(q, code, "halted: nothing new starts; repair the cause, then: rollcall rollout retry %.8s (or abort, or rollback)", u->rec.id);
+	else
+		reply_end(q, code, "%s: %s", state, or_empty(u->rec.detail));
+	return 0;
+}
+
+int operate_status(struct request *q, struct err *e)
+{
+	struct run *u = NULL;
+	size_t n = 0;
+	if (request_run(q, &u, e) < 0)
+		return -1;
+	const char **wanted = request_args(q, "target", &n);
+	reply_columns(q, ROLLOUT_COLUMNS);
+	if (reply_rollout(q, &u->rec, e) < 0)
+		return -1;
+	reply_columns(q, WAVE_COLUMNS);
+	for (uint32_t i = 0; i < u->r.n_waves; i++)
+		wave_row(q, u, i);
+	reply_columns(q, DELIVERY_COLUMNS);
+	for (size_t i = 0; i < u->r.n_deliveries; i++)
+		if (is_wanted(u->r.deliveries[i].target, wanted, n))
+			delivery_row(q, u, i);
+	return end_status(q, u, e);
+}

@@ -1,0 +1,79 @@
+/* main() of the controller daemon. */
+#include <locale.h>
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/cli/cmd.h"
+#include "controller/daemon/config.h"
+#include "controller/daemon/run.h"
+
+static const struct cmd_option config_options[] = {
+    {"config", 'c', "FILE", "configuration file (default /etc/rollcall/controller.yaml)", false, false},
+    {"log-level", 0, "LEVEL", "error, warn, info or debug (default info)", false, false},
+    {0},
+};
+
+static const char *config_path(const struct cmd_args *a)
+{
+	const char *path = cmd_option_value(a, "config");
+	return path ? path : "/etc/rollcall/controller.yaml";
+}
+
+static int open_log(const struct cmd_args *a, struct err *e)
+{
+	enum log_level level = LOG_LEVEL_INFO;
+	const char *text = cmd_option_value(a, "log-level");
+	if (text && log_level_parse(text, &level, e) < 0)
+		return -1;
+	log_open("rollcall-controller", level);
+	return 0;
+}
+
+static int run_run(const struct cmd_args *a, struct err *e)
+{
+	if (open_log(a, e) < 0)
+		return -1;
+	return controller_run(config_path(a), e) < 0 ? -1 : EXIT_DONE;
+}
+
+static int run_check(const struct cmd_args *a, struct err *e)
+{
+	struct controller_config c = {0};
+	if (open_log(a, e) < 0 || controller_config_load(config_path(a), &c, e) < 0)
+		return -1;
+	printf("%s: good: %zu operators, trust version %llu of fleet %s\n", c.path, c.n_operators, (unsigned long long)c.trust.version, c.trust.fleet);
+	controller_config_done(&c);
+	return EXIT_DONE;
+}
+
+static const struct cmd commands[] = {
+    {.path = "run",
+     .summary = "run the controller until it is told to stop",
+     .details = "Listens for agents and operators, decides, and keeps all it knows in DATA_DIR. Logs to stderr. SIGTERM and SIGINT stop it; kill -9 "
+                "loses nothing.",
+     .example = "rollcall-controller run --config /etc/rollcall/controller.yaml",
+     .options = config_options,
+     .run = run_run},
+    {.path = "check",
+     .summary = "check the configuration, its keys and the trust document",
+     .example = "rollcall-controller check --config controller.yaml",
+     .options = config_options,
+     .run = run_check},
+    {0},
+};
+
+static const struct cmd *const groups[] = {commands, NULL};
+
+static const struct cmd_program program = {
+    .name = "rollcall-controller",
+    .purpose = "holds the plan, pushes signed releases to agents, keeps what they report",
+    .version = ROLLCALL_VERSION,
+    .groups = groups,
+};
+
+int main(int argc, char **argv)
+{
+	setlocale(LC_CTYPE, "C.UTF-8");
+	log_open("rollcall-controller", LOG_LEVEL_INFO);
+	return cmd_main(&program, argc, argv);
+}
