@@ -9,6 +9,8 @@ static const struct cmd *const groups[] = {
     trust_commands,
     project_commands,
     release_commands,
+    plan_commands,
+    fsm_commands,
     approve_commands,
     release_live_commands,
     connect_commands,
