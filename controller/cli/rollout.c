@@ -6,6 +6,7 @@
 #include "common/base/str.h"
 #include "common/wire/limits.h"
 #include "controller/cli/commands.h"
+#include "controller/cli/key_option.h"
 #include "controller/cli/rollout_cli.h"
 
 int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const struct answer *r, struct err *e)
@@ -126,10 +127,9 @@ static const struct cmd_option preview_options[] = {
 };
 static const struct cmd_option start_options[] = {RELEASE_OPTIONS, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option approve_options[] = {
-    {"key", 'k', "FILE", "your private key, of the role approver/ENVIRONMENT", false, true},
-    {"passphrase-file", 0, "FILE", "first line: the key's passphrase (default: $ROLLCALL_PASSPHRASE_FILE, else asked)", false, false},
+    KEY_OPTIONS,
     {"targets", 0, "N", "how many targets you mean to approve; asked on a terminal when not given", false, false},
-    {"as", 0, "NAME", "your name in the approval (default: the key's file name)", false, false},
+    {"as", 0, "NAME", "your name in the approval (default: the key's owner)", false, false},
     {"reason", 0, "TEXT", "why, for the audit", false, false},
     {"release", 'r', "FILE", "check that the order is for exactly this file, and list its changesets", false, false},
     WAIT_OPTIONS,

@@ -1,6 +1,5 @@
 /* `rollcall rollout approve`: what is signed is recomputed here from the order's own bytes and the full target list, so that a lying controller cannot
  * have one thing approved and another one run. The private key is used here and goes nowhere. */
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +7,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
-#include "common/crypto/dsse.h"
 #include "common/crypto/merkle.h"
 #include "common/crypto/sign.h"
 #include "common/wire/documents.h"
+#include "controller/cli/key_option.h"
 #include "controller/cli/rollout_cli.h"
+#include "controller/release/approve.h"
 
 #define SHOWN_TARGETS_MAX 20
 
@@ -99,26 +99,26 @@ static void show_order(FILE *out, const struct order *o, const struct answer_tab
 	fflush(out);
 }
 
-static int check_release(FILE *out, const char *path, const struct order *o, struct err *e)
+static int show_release(FILE *out, const struct cmd_args *a, struct chosen_release *c, struct err *e)
 {
-	AUTO(chosen_release_done) struct chosen_release c = {0};
-	if (chosen_release_load(path, &c, e) != 0)
+	const char *path = cmd_option_value(a, "release");
+	if (!path)
+		return 0;
+	if (chosen_release_load(path, c, e) != 0)
 		return -1;
-	if (!c.release)
+	if (!c->release)
 		return err_set(e, ERR_USAGE, "--release %s: give the release's file: only that can be compared", path);
-	if (memcmp(c.release->digest, o->release_digest, DIGEST_SIZE) != 0)
-		return err_set(e, ERR_SIGNATURE, "the order is for another release than %s: nothing was signed", path);
-	for (size_t i = 0; i < c.release->n_changesets; i++)
-		fprintf(out, "changeset    %s (%s:%u)\n", c.release->changesets[i].id, c.release->changesets[i].file, c.release->changesets[i].line);
+	for (size_t i = 0; i < c->release->n_changesets; i++)
+		fprintf(out, "changeset    %s (%s:%u)\n", c->release->changesets[i].id, c->release->changesets[i].file, c->release->changesets[i].line);
+	fflush(out);
 	return 0;
 }
 
 /* The count is typed by the approver: a selector that matches 883 targets instead of 30 is seen here or never. */
-static int confirm_count(const struct cmd_args *a, const struct order *o, struct err *e)
+static int typed_count(const struct cmd_args *a, uint64_t *ret, struct err *e)
 {
 	const char *given = cmd_option_value(a, "targets");
 	char line[32] = "";
-	uint64_t n = 0;
 	if (!given && !isatty(STDIN_FILENO))
 		return err_set(e, ERR_USAGE, "say how many targets you approve: --targets N");
 	if (!given) {
@@ -128,54 +128,35 @@ static int confirm_count(const struct cmd_args *a, const struct order *o, struct
 		line[strcspn(line, "\r\n")] = '\0';
 		given = line;
 	}
-	if (str_to_u64(given, "--targets", 0, UINT32_MAX, &n, e) != 0) {
-		e->code = ERR_USAGE;
-		return -1;
-	}
-	if (n != o->target_count)
-		return err_set(e, ERR_POLICY, "you approve %llu targets, the order has %u: nothing was signed; look at the list above", (unsigned long long)n,
-		               o->target_count);
-	return 0;
+	if (str_to_u64(given, "--targets", 0, UINT32_MAX, ret, e) == 0)
+		return 0;
+	e->code = ERR_USAGE;
+	return -1;
 }
 
-static int load_key(const struct cmd_args *a, struct sign_key **ret, struct err *e)
+/* The name that the key's public file carries. */
+static const char *approver_name(const struct cmd_args *a, struct arena *arena, char out[SIGN_OWNER_SIZE], struct err *e)
 {
-	AUTO(secret_destroy) struct secret *passphrase = NULL;
-	AUTO(buf_done) struct buf prompt = BUF_INIT;
-	const char *path = cmd_option_value(a, "key");
-	buf_addf(&prompt, "Passphrase for %s", path);
-	if (sign_key_is_encrypted(path) && cmd_passphrase(cmd_option_value(a, "passphrase-file"), prompt.p, false, &passphrase, e) != 0)
-		return -1;
-	return sign_key_load(path, passphrase, ret, e);
+	const char *key = NULL;
+	if (cmd_option_value(a, "as"))
+		return cmd_option_value(a, "as");
+	if (key_path(cmd_option_value(a, "key"), arena, &key, e) != 0)
+		return NULL;
+	sign_public_owner(arena_printf(arena, "%s.pub", key), out);
+	return out;
 }
 
-static const char *approver_name(const struct cmd_args *a, struct arena *arena)
-{
-	AUTO(mem_free_ptr) char *path = mem_strdup(cmd_option_value(a, "key"));
-	char *name = arena_strdup(arena, cmd_option_value(a, "as") ? cmd_option_value(a, "as") : basename(path));
-	char *dot = cmd_option_value(a, "as") ? NULL : strrchr(name, '.');
-	if (dot && dot != name)
-		*dot = '\0';
-	return name;
-}
-
-static int sign_approval(const struct cmd_args *a, const struct order *o, struct arena *arena, struct buf *ret, struct err *e)
+static int sign_approval(const struct cmd_args *a, const struct order *o, const struct envelope *release, struct arena *arena, struct buf *ret,
+                         struct err *e)
 {
 	AUTO(sign_key_destroy) struct sign_key *key = NULL;
-	AUTO(buf_done) struct buf payload = BUF_INIT;
-	struct approval p = {.environment = o->environment,
-	                     .approver = approver_name(a, arena),
-	                     .reason = cmd_option_value(a, "reason"),
-	                     .target_count = o->target_count,
-	                     .created_at_us = clock_wall_us(),
-	                     .expires_at_us = o->not_after_us};
-	if (load_key(a, &key, e) != 0)
+	char owner[SIGN_OWNER_SIZE];
+	struct envelope env;
+	struct approval_terms terms = {.order = o, .release = release, .reason = cmd_option_value(a, "reason"), .now_us = clock_wall_us()};
+	if (typed_count(a, &terms.targets, e) != 0)
 		return -1;
-	memcpy(p.order_digest, o->digest, DIGEST_SIZE);
-	memcpy(p.release_digest, o->release_digest, DIGEST_SIZE);
-	approval_encode(&p, &payload);
-	struct envelope env = {.type = TYPE_APPROVAL, .payload = buf_bytes(&payload)};
-	if (dsse_sign(&env, key, arena, e) != 0)
+	terms.approver = approver_name(a, arena, owner, e);
+	if (!terms.approver || key_option_load(a, arena, &key, e) != 0 || approval_make(&terms, key, arena, &env, e) != 0)
 		return -1;
 	envelope_encode(&env, ret);
 	return 0;
@@ -197,6 +178,7 @@ int run_rollout_approve(const struct cmd_args *a, struct err *e)
 	AUTO(live_close) struct live l = {0};
 	AUTO(answer_done) struct answer fetched = {0};
 	AUTO(answer_done) struct answer r = {0};
+	AUTO(chosen_release_done) struct chosen_release release = {0};
 	AUTO(buf_done) struct buf approval = BUF_INIT;
 	struct question q = {.verb = VERB_ROLLOUT_APPROVE};
 	struct order o = {0};
@@ -204,9 +186,7 @@ int run_rollout_approve(const struct cmd_args *a, struct err *e)
 	if (live_open(a, &l, e) != 0 || fetch_order(&l, cmd_argument(a, 0), &fetched, &o, e) != 0)
 		return -1;
 	show_order(out, &o, answer_find(&fetched, "salt"), cmd_output(a) == OUTPUT_WIDE);
-	if (cmd_option_value(a, "release") && check_release(out, cmd_option_value(a, "release"), &o, e) != 0)
-		return -1;
-	if (confirm_count(a, &o, e) != 0 || sign_approval(a, &o, fetched.arena, &approval, e) != 0)
+	if (show_release(out, a, &release, e) != 0 || sign_approval(a, &o, release.release ? &release.envelope : NULL, fetched.arena, &approval, e) != 0)
 		return -1;
 	question_add(&q, "rollout", o.id);
 	q.document = buf_bytes(&approval);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/model/release.h"
+#include "common/model/trust.h"
 #include "controller/cli/live.h"
 
 /* A --release: a file, read and decoded, or only a version. `name` is what the controller is asked for: the digest of a file, or the version. */
@@ -12,6 +13,7 @@ struct chosen_release {
 	struct arena *arena;
 	const char *name;
 	const struct release *release; /* NULL when only a version was given */
+	struct envelope envelope; /* of the file */
 };
 int chosen_release_load(const char *file_or_version, struct chosen_release *ret, struct err *e) MUST_CHECK;
 void chosen_release_done(struct chosen_release *c); /* for AUTO */

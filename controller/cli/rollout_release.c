@@ -5,8 +5,9 @@
 
 #include "common/base/file.h"
 #include "common/base/str.h"
-#include "common/wire/documents.h"
 #include "common/wire/limits.h"
+#include "controller/release/open.h"
+#include "controller/release/project.h"
 
 void chosen_release_done(struct chosen_release *c)
 {
@@ -15,23 +16,17 @@ void chosen_release_done(struct chosen_release *c)
 
 int chosen_release_load(const char *file_or_version, struct chosen_release *ret, struct err *e)
 {
-	struct envelope env = {0};
 	ret->arena = arena_new(LIMIT_ARENA_DOCUMENT);
 	ret->release = NULL;
 	if (!file_exists(file_or_version)) {
-		if (strchr(file_or_version, '/') || str_ends(file_or_version, ".release"))
+		if (strchr(file_or_version, '/') || str_ends(file_or_version, PROJECT_RELEASE_EXTENSION))
 			return err_set(e, ERR_NOT_FOUND, "--release %s: there is no such file", file_or_version);
 		ret->name = arena_strdup(ret->arena, file_or_version);
 		return 0;
 	}
 	struct release *r = arena_alloc(ret->arena, sizeof *r);
-	if (envelope_load(file_or_version, ret->arena, &env, e) != 0)
-		return -1;
-	if (!str_eq(env.type, TYPE_RELEASE))
-		return err_set(e, ERR_PARSE, "--release %s: not a release but %s: give the file that 'rollcall release build' wrote", file_or_version,
-		               env.type);
-	if (release_decode(env.payload, ret->arena, r, e) != 0)
-		return err_wrap(e, "--release %s", file_or_version);
+	if (release_open(file_or_version, ret->arena, &ret->envelope, r, e) != 0)
+		return err_wrap(e, "--release");
 	char *hex = arena_alloc(ret->arena, DIGEST_HEX_SIZE);
 	ret->name = bytes_to_hex(bytes_of(r->digest, DIGEST_SIZE), hex);
 	ret->release = r;
