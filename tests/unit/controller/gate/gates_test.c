@@ -1,0 +1,248 @@
+/* controller/gate: each gate red and green, levels, suppressions. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "controller/release/build.h"
+#include "tests/support/project_folder.h"
+
+#define HEAD "--liquibase formatted sql\n"
+#define YAML "project: shop\nengines: [postgresql, mariadb, sqlite]\npipeline: [staging, production]\n"
+#define BACK "--rollback empty\n"
+
+static struct project_folder folder;
+
+static int setup(void **state)
+{
+	(void)state;
+	project_folder_init(&folder);
+	project_folder_write(&folder, "rollcall.yaml", YAML);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	project_folder_done(&folder);
+	return 0;
+}
+
+static struct build build_text(const char *text, const struct release *previous, const char *environment)
+{
+	struct build b = {0};
+	struct err e = ERR_INIT;
+	const struct build_options o = {
+	    .folder = folder.path, .previous = previous, .environment = environment, .pack = {.version = "2", .sequence = 2, .now_us = 1}};
+	project_folder_write(&folder, "changes/a.sql", text);
+	if (build_project(&o, &b, &e) != 0)
+		fail_msg("%s", e.msg);
+	return b;
+}
+
+/* One line a finding: "level RULE file:line: what: what to do". */
+static const char *told(const struct build *b)
+{
+	const char *s = "";
+	for (size_t i = 0; i < b->findings.n; i++) {
+		const struct finding *f = &b->findings.list[i];
+		s = arena_printf(b->arena, "%s%s %s %s\n", s, f->suppressed ? "suppressed" : gate_level_name(f->level), f->rule, finding_text(f, b->arena));
+	}
+	return s;
+}
+
+static void assert_told(const char *text, const struct release *previous, const char *expected)
+{
+	AUTO(build_done) struct build b = build_text(text, previous, NULL);
+	assert_string_equal(told(&b), expected);
+}
+
+static void test_rollback_missing(void **state)
+{
+	(void)state;
+	assert_told(HEAD "--changeset a:1\nSELECT 1;\n" BACK "--changeset a:2\nSELECT 1;\n--rollback SELECT 2;\n--changeset a:3\n-- nothing\n", NULL, "");
+	assert_told(HEAD "--changeset a:1\nSELECT 1;\n", NULL,
+	            "error PF23 changes/a.sql:2: changeset a:1 has no rollback: add --rollback lines, or say --rollback empty if there is nothing to "
+	            "take back\n");
+}
+
+static void test_rollback_missing_on_some_engines(void **state)
+{
+	(void)state;
+	struct project_folder f;
+	struct err e = ERR_INIT;
+	project_folder_init(&f);
+	project_folder_write(&f, "rollcall.yaml", YAML);
+	project_folder_write(&f, "changes/1_a.up.sql", "SELECT 1;");
+	project_folder_write(&f, "changes/1_a.sqlite.down.sql", "SELECT 1;");
+	AUTO(build_done) struct build b = {0};
+	const struct build_options o = {.folder = f.path, .pack = {.version = "1"}};
+	assert_int_equal(build_project(&o, &b, &e), 0);
+	assert_string_equal(told(&b), "error PF23 changes/1_a.up.sql:1: changeset migrate:1_a has no rollback on postgresql, mariadb: add --rollback "
+	                              "lines, or say --rollback empty if "
+	                              "there is nothing to take back\n");
+	project_folder_done(&f);
+}
+
+static void test_ddl_and_dml(void **state)
+{
+	(void)state;
+	assert_told(HEAD "--changeset a:1\nCREATE TABLE t (a int);\nCREATE INDEX i ON t (a);\n" BACK
+	                 "--changeset a:2\nINSERT INTO t VALUES (1);\nSELECT 1;\n" BACK,
+	            NULL, "");
+	assert_told(
+	    HEAD "--changeset a:1\nCREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\n" BACK, NULL,
+	    "error PF04 changes/a.sql:4: changeset a:1 changes the schema (CREATE TABLE, line 3) and rows (INSERT, line 4): make two changesets of it\n");
+}
+
+static void test_transaction_control(void **state)
+{
+	(void)state;
+	assert_told(HEAD "--changeset a:1 dbms:postgresql\nDO $$ BEGIN NULL; END $$;\n" BACK, NULL, "");
+	assert_told(
+	    HEAD "--changeset a:1 dbms:postgresql\nBEGIN;\nDROP TABLE t;\nCOMMIT;\n" BACK, NULL,
+	    "error PF05 changes/a.sql:3: changeset a:1 holds BEGIN: remove it: each step runs in a transaction by itself, unless runInTransaction:false\n"
+	    "error read changes/a.sql:5: COMMIT ends or opens a transaction, which is Rollcall's own: remove it: each step runs in a transaction by "
+	    "itself, unless "
+	    "runInTransaction:false\n");
+	assert_told(HEAD "--changeset a:1 dbms:sqlite\nDROP TABLE t;\n--rollback COMMIT;\n", NULL,
+	            "error PF05 changes/a.sql:4: changeset a:1 holds COMMIT: remove it: each step runs in a transaction by itself, unless "
+	            "runInTransaction:false\n");
+}
+
+static void test_class_x(void **state)
+{
+	(void)state;
+	assert_told(HEAD "--changeset a:1 dbms:mariadb\nCREATE TABLE t (a int);\n" BACK, NULL, "");
+	AUTO(build_done) struct build b = build_text(HEAD "--changeset a:1 dbms:mariadb\nCALL p();\n" BACK, NULL, NULL);
+	assert_int_equal(b.findings.n, 1);
+	assert_string_equal(b.findings.list[0].rule, "CX01");
+	assert_int_equal(b.findings.list[0].line, 3);
+	assert_non_null(strstr(b.findings.list[0].what, "CALL on mariadb: "));
+}
+
+static void test_duplicate_id(void **state)
+{
+	(void)state;
+	assert_told(HEAD "--changeset a:1\nSELECT 1;\n" BACK "--changeset b:1\nSELECT 1;\n" BACK, NULL, "");
+	assert_told(HEAD "--changeset a:1\nSELECT 1;\n" BACK "--changeset a:1\nSELECT 2;\n" BACK, NULL,
+	            "error HY16-duplicate changes/a.sql:5: changeset a:1 is also in changes/a.sql, line 2: give each changeset its own id\n");
+}
+
+#define FIRST "--changeset a:1\nCREATE TABLE t (a int);\n" BACK "--changeset a:2\nCREATE TABLE u (a int);\n" BACK
+
+static void test_changed_content(void **state)
+{
+	(void)state;
+	AUTO(build_done) struct build before = build_text(HEAD FIRST, NULL, NULL);
+	char hex[DIGEST_HEX_SIZE], expected[1024], text[1024];
+	bytes_to_hex(bytes_of(before.release.changesets[0].digest, DIGEST_SIZE), hex);
+	static const char todo[] = "restore its text and write a new changeset; if both texts do the same, add --validCheckSum: with the old digest";
+	assert_told(HEAD "-- a remark\n" FIRST, &before.release, "");
+	snprintf(expected, sizeof expected,
+	         "error HY16-changed changes/a.sql:2: changeset a:1 is not what release 2 holds (only the layout changed; its digest there is %s): %s\n",
+	         hex, todo);
+	assert_told(HEAD "--changeset a:1\nCREATE  TABLE t (a int);\n" BACK "--changeset a:2\nCREATE TABLE u (a int);\n" BACK, &before.release, expected);
+	snprintf(expected, sizeof expected,
+	         "error HY16-changed changes/a.sql:2: changeset a:1 is not what release 2 holds (its statements or checks changed; its digest there is "
+	         "%s): %s\n",
+	         hex, todo);
+	assert_told(HEAD "--changeset a:1\nCREATE TABLE t (b int);\n" BACK "--changeset a:2\nCREATE TABLE u (a int);\n" BACK, &before.release, expected);
+	snprintf(text, sizeof text,
+	         HEAD "--changeset a:1\n--validCheckSum: %s\nCREATE TABLE t (b int);\n" BACK "--changeset a:2\nCREATE TABLE u (a int);\n" BACK, hex);
+	assert_told(text, &before.release, "");
+	assert_told(HEAD "--changeset a:1 runOnChange:true\nCREATE TABLE t (b int);\n" BACK "--changeset a:2\nCREATE TABLE u (a int);\n" BACK,
+	            &before.release, "");
+}
+
+static void test_order(void **state)
+{
+	(void)state;
+	AUTO(build_done) struct build before = build_text(HEAD FIRST, NULL, NULL);
+	assert_told(HEAD FIRST "--changeset a:3\nSELECT 1;\n" BACK, &before.release, "");
+	assert_told(HEAD "--changeset a:3\nSELECT 1;\n" BACK FIRST, &before.release,
+	            "error HY16-order changes/a.sql:2: changeset a:3 is new, but stands before a:2, which release 2 holds: move it behind the last "
+	            "released changeset\n");
+	assert_told(
+	    HEAD "--changeset a:2\nCREATE TABLE u (a int);\n" BACK "--changeset a:1\nCREATE TABLE t (a int);\n" BACK, &before.release,
+	    "error HY16-order changes/a.sql:5: changeset a:1 stands behind a:2, in release 2 before it: move it behind the last released changeset\n");
+}
+
+static void test_removed(void **state)
+{
+	(void)state;
+	AUTO(build_done) struct build before = build_text(HEAD FIRST, NULL, NULL);
+	assert_told(HEAD "--changeset a:1\nCREATE TABLE t (a int);\n" BACK, &before.release,
+	            "warn HY16-removed changes/a.sql:5: changeset a:2 of release 2 is not here any more: put it back\n");
+}
+
+static void test_suppressions_and_levels(void **state)
+{
+	(void)state;
+	static const char text[] = HEAD "--changeset a:1\n--lint-ignore PF23 reason:\"seeds stay\"\nSELECT 1;\n--changeset a:2\nSELECT 1;\n";
+	struct err e = ERR_INIT;
+	AUTO(build_done) struct build b = build_text(text, NULL, NULL);
+	AUTO(buf_done) struct buf report = BUF_INIT;
+	assert_int_equal(findings_count(&b.findings, GATE_ERROR), 1);
+	assert_int_equal(build_check(&b, &e), -1);
+	assert_int_equal(e.code, ERR_POLICY);
+	assert_string_equal(
+	    e.msg,
+	    "changes/a.sql:5: changeset a:2 has no rollback: add --rollback lines, or say --rollback empty if there is nothing to take back (PF23)");
+	findings_report(&b.findings, &report);
+	assert_string_equal(buf_str(&report), "suppressed PF23 changes/a.sql:2 a:1: changeset a:1 has no rollback (seeds stay)\n"
+	                                      "error PF23 changes/a.sql:5 a:2: changeset a:2 has no rollback\n");
+	project_folder_write(&folder, "rollcall.yaml",
+	                     YAML "gates:\n  - {rule: PF23, level: \"off\"}\n  - {rule: PF23, level: warn, environment: production}\n");
+	AUTO(build_done) struct build strict = build_text(text, NULL, NULL), staging = build_text(text, NULL, "staging");
+	assert_int_equal(build_check(&strict, &e), 0);
+	assert_int_equal(findings_count(&strict.findings, GATE_WARN), 1);
+	assert_int_equal(staging.findings.n, 0);
+	project_folder_write(&folder, "rollcall.yaml", YAML);
+}
+
+static void test_read_problems_are_findings(void **state)
+{
+	(void)state;
+	AUTO(build_done) struct build b = build_text(HEAD "--changeset a:1\n--comments x\nSELECT 1;\n" BACK "-rollback x\n", NULL, NULL);
+	struct err e = ERR_INIT;
+	assert_string_equal(told(&b), "error read changes/a.sql:3: --comments is not a Liquibase line, and Liquibase stops at it: write --comment\n"
+	                              "error read changes/a.sql:6: a directive with one dash: write --rollback SQL\n");
+	assert_int_equal(build_check(&b, &e), -1);
+	assert_string_equal(e.msg, "changes/a.sql:3: --comments is not a Liquibase line, and Liquibase stops at it: write --comment (read; and 1 more: "
+	                           "rollcall lint shows them all)");
+}
+
+static void test_the_table_is_whole(void **state)
+{
+	(void)state;
+	for (const struct gate *g = gates; g->id; g++) {
+		assert_true(g->check && *g->title && *g->why && *g->todo && g->level != GATE_OFF);
+		assert_ptr_equal(gate_find(g->id), g);
+	}
+	assert_null(gate_find("PF99"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_rollback_missing),
+	    cmocka_unit_test(test_rollback_missing_on_some_engines),
+	    cmocka_unit_test(test_ddl_and_dml),
+	    cmocka_unit_test(test_transaction_control),
+	    cmocka_unit_test(test_class_x),
+	    cmocka_unit_test(test_duplicate_id),
+	    cmocka_unit_test(test_changed_content),
+	    cmocka_unit_test(test_order),
+	    cmocka_unit_test(test_removed),
+	    cmocka_unit_test(test_suppressions_and_levels),
+	    cmocka_unit_test(test_read_problems_are_findings),
+	    cmocka_unit_test(test_the_table_is_whole),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
