@@ -260,21 +260,42 @@ static bool says_false(const struct window *w)
 	return false;
 }
 
+/* What stands between the quotes of a string, or between the tags of a dollar quote. */
+static struct bytes string_content(struct bytes b)
+{
+	const uint8_t *open = b.p;
+	while (*open != '\'' && *open != '$') /* over the E of E'' */
+		open++;
+	const uint8_t *from = open + 1;
+	if (*open == '$')
+		while (*from++ != '$')
+			;
+	size_t tag = (size_t)(from - open);
+	return bytes_of(from, b.n - (size_t)(from - b.p) - tag);
+}
+
 /* A DO block's code stands in a string: its words are searched as code. */
 static void look_into_do(const struct window *w, struct sql_class *c)
 {
 	for (size_t i = 1; i < w->n; i++) {
-		struct bytes b = w->t[i].text;
-		if (w->t[i].kind != TOKEN_STRING || b.p[0] != '$')
-			continue;
-		const uint8_t *end = b.p + 1;
-		while (*end != '$')
-			end++;
-		size_t tag = (size_t)(end - b.p) + 1;
-		const struct mark *m = marks_find(outside, ARRAY_LEN(outside), w->dialect, bytes_of(b.p + tag, b.n - 2 * tag));
+		const struct mark *m = NULL;
+		if (w->t[i].kind == TOKEN_STRING)
+			m = marks_find(outside, ARRAY_LEN(outside), w->dialect, string_content(w->t[i].text));
 		if (m)
 			class_set(c, STEP_X, m->why);
 	}
+}
+
+/* COPY ... TO 'file'. */
+static bool copies_to_file(enum dialect d, struct bytes statement)
+{
+	struct lexer l;
+	struct token t, before = {.kind = TOKEN_SPACE};
+	lex_init(&l, d, statement, 1);
+	for (; lex_next_code(&l, &t); before = t)
+		if (t.kind == TOKEN_STRING && token_is_word(&before, "TO"))
+			return true;
+	return false;
 }
 
 static bool runs_expressions(const struct sql_class *c)
@@ -299,6 +320,8 @@ void classify_postgresql(const struct window *w, struct bytes statement, struct 
 		m = marks_find(outside, ARRAY_LEN(outside), w->dialect, statement);
 	if (m)
 		class_set(ret, STEP_X, m->why);
+	else if (str_eq(ret->verb, "COPY") && copies_to_file(w->dialect, statement))
+		class_set(ret, STEP_X, "writes a file on the server, which no rollback undoes: take it out");
 	if (str_eq(ret->verb, "DO"))
 		look_into_do(w, ret);
 }

@@ -91,6 +91,8 @@ static void test_postgresql_transactional(void **state)
 	    {"EXPLAIN SELECT 1", "T query EXPLAIN"},
 	    {"EXPLAIN (ANALYZE) DELETE FROM t", "T utility EXPLAIN"},
 	    {"DO $$ BEGIN PERFORM 1; END $$", "T utility DO"},
+	    {"DO ''", "T utility DO"},
+	    {"DO $$$$", "T utility DO"},
 	    {"SET search_path = a", "T session SET"},
 	    {"CLUSTER t USING i", "T utility CLUSTER: table t"},
 	    {"REINDEX TABLE t", "T utility REINDEX: table t"},
@@ -155,6 +157,8 @@ static void test_postgresql_refused(void **state)
 	    {"DO $x$ BEGIN PERFORM setval('q', 1); END $x$", "X utility DO"},
 	    {"COPY t FROM PROGRAM 'ls'", "X dml COPY: table t"},
 	    {"COPY (SELECT 1) TO PROGRAM 'ls'", "X dml COPY"},
+	    {"COPY t TO '/x'", "X dml COPY: table t"},
+	    {"DO LANGUAGE plpgsql E'BEGIN PERFORM setval(1); END'", "X utility DO"},
 	    {"COPY t TO STDOUT", "X dml COPY: table t"},
 	    {"CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p", "X ddl CREATE SUBSCRIPTION: subscription s"},
 	};
