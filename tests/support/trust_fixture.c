@@ -33,7 +33,7 @@ static const char **lines(struct trust_fixture *f, size_t n, ...)
 
 /* ---- trust --------------------------------------------------------------------------------------------------------------------------------------- */
 
-struct trust_role *fixture_role(struct trust_fixture *f, const char *name)
+struct trust_role *trust_fixture_role(struct trust_fixture *f, const char *name)
 {
 	for (size_t i = 0; i < f->trust.n_roles; i++)
 		if (strcmp(f->trust.roles[i].name, name) == 0)
@@ -42,9 +42,9 @@ struct trust_role *fixture_role(struct trust_fixture *f, const char *name)
 	abort();
 }
 
-void fixture_set_role(struct trust_fixture *f, const char *name, uint32_t threshold, const enum fixture_person *who, size_t n)
+void trust_fixture_set_role(struct trust_fixture *f, const char *name, uint32_t threshold, const enum fixture_person *who, size_t n)
 {
-	struct trust_role *r = fixture_role(f, name);
+	struct trust_role *r = trust_fixture_role(f, name);
 	r->threshold = threshold;
 	r->n_key_ids = n;
 	r->key_ids = arena_alloc(f->arena, n * sizeof *r->key_ids);
@@ -80,10 +80,10 @@ static void make_trust(struct trust_fixture *f)
 	f->trust.roles = arena_alloc(f->arena, sizeof *f->trust.roles * ARRAY_LEN(roles));
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		f->trust.roles[i].name = roles[i];
-	fixture_set_role(f, ROLE_ROOT, 2, (const enum fixture_person[]){ROOT_1, ROOT_2, ROOT_3}, 3);
-	fixture_set_role(f, ROLE_RELEASE, 2, (const enum fixture_person[]){ALICE, BOB, CI}, 3);
-	fixture_set_role(f, "approver/production", 2, (const enum fixture_person[]){CAROL, DAVE, ALICE}, 3);
-	fixture_set_role(f, ROLE_ENROL, 1, (const enum fixture_person[]){ERIN}, 1);
+	trust_fixture_set_role(f, ROLE_ROOT, 2, (const enum fixture_person[]){ROOT_1, ROOT_2, ROOT_3}, 3);
+	trust_fixture_set_role(f, ROLE_RELEASE, 2, (const enum fixture_person[]){ALICE, BOB, CI}, 3);
+	trust_fixture_set_role(f, "approver/production", 2, (const enum fixture_person[]){CAROL, DAVE, ALICE}, 3);
+	trust_fixture_set_role(f, ROLE_ENROL, 1, (const enum fixture_person[]){ERIN}, 1);
 	f->trust_signers[0] = ROOT_1;
 	f->trust_signers[1] = ROOT_2;
 	f->n_trust_signers = 2;
@@ -91,7 +91,7 @@ static void make_trust(struct trust_fixture *f)
 
 /* ---- release ------------------------------------------------------------------------------------------------------------------------------------- */
 
-struct step fixture_step(struct trust_fixture *f, enum step_class class, ...)
+struct step trust_fixture_step(struct trust_fixture *f, enum step_class class, ...)
 {
 	struct step s = {.class = class};
 	size_t cap = 0;
@@ -108,7 +108,7 @@ struct step fixture_step(struct trust_fixture *f, enum step_class class, ...)
 static struct step *one_step(struct trust_fixture *f, enum step_class class, const char *sql)
 {
 	struct step *s = arena_alloc(f->arena, sizeof *s);
-	*s = fixture_step(f, class, sql, NULL);
+	*s = trust_fixture_step(f, class, sql, NULL);
 	return s;
 }
 
@@ -236,7 +236,7 @@ static struct bytes seal(struct trust_fixture *f, struct envelope *env, const ch
 	return keep(f, &b);
 }
 
-struct bytes fixture_sign(struct trust_fixture *f, const char *type, struct bytes payload, enum fixture_person by)
+struct bytes trust_fixture_sign(struct trust_fixture *f, const char *type, struct bytes payload, enum fixture_person by)
 {
 	struct envelope env;
 	return seal(f, &env, type, payload, &by, 1);
@@ -256,7 +256,7 @@ static struct bytes make_approval(struct trust_fixture *f, const struct fixture_
 	if (from->edit)
 		from->edit(&p);
 	approval_encode(&p, &b);
-	return fixture_sign(f, TYPE_APPROVAL, keep(f, &b), from->by);
+	return trust_fixture_sign(f, TYPE_APPROVAL, keep(f, &b), from->by);
 }
 
 static void build_dossier(struct trust_fixture *f)

@@ -59,11 +59,11 @@ void trust_fixture_build(struct trust_fixture *f);
 void trust_fixture_done(struct trust_fixture *f);
 
 /* An envelope over any bytes, signed by one person; encoded, in the arena. */
-struct bytes fixture_sign(struct trust_fixture *f, const char *type, struct bytes payload, enum fixture_person by);
-struct trust_role *fixture_role(struct trust_fixture *f, const char *name);
+struct bytes trust_fixture_sign(struct trust_fixture *f, const char *type, struct bytes payload, enum fixture_person by);
+struct trust_role *trust_fixture_role(struct trust_fixture *f, const char *name);
 /* Sets who holds a role. */
-void fixture_set_role(struct trust_fixture *f, const char *name, uint32_t threshold, const enum fixture_person *who, size_t n);
+void trust_fixture_set_role(struct trust_fixture *f, const char *name, uint32_t threshold, const enum fixture_person *who, size_t n);
 /* Step with the given statements, separated by NULL at the end. */
-struct step fixture_step(struct trust_fixture *f, enum step_class class, ...);
+struct step trust_fixture_step(struct trust_fixture *f, enum step_class class, ...);
 
 #endif

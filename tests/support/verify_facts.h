@@ -5,7 +5,7 @@
 #include "agent/verify/verify.h"
 #include "tests/support/trust_fixture.h"
 
-static inline struct verify_facts fixture_facts(const struct trust_fixture *f)
+static inline struct verify_facts trust_fixture_facts(const struct trust_fixture *f)
 {
 	return (struct verify_facts){.trust = &f->trust,
 	                             .release_envelope = f->release_bytes,

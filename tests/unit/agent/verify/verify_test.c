@@ -36,7 +36,7 @@ static int teardown(void **state)
 static void build(struct scene *s)
 {
 	trust_fixture_build(&s->f);
-	s->facts = fixture_facts(&s->f);
+	s->facts = trust_fixture_facts(&s->f);
 }
 
 static void assert_accepted(struct scene *s, struct verified *ret)
@@ -109,7 +109,7 @@ static void test_expired_trust(void **state)
 static void test_malformed_trust(void **state)
 {
 	struct scene *s = *state;
-	fixture_role(&s->f, ROLE_RELEASE)->threshold = 0;
+	trust_fixture_role(&s->f, ROLE_RELEASE)->threshold = 0;
 	build(s);
 	REFUSED_SIGNATURE(s, "C3 trust", "role 'release' has threshold 0");
 }
@@ -171,7 +171,7 @@ static void test_other_document_as_release(void **state)
 	struct scene *s = *state;
 	build(s);
 	struct envelope env = s->f.release_envelope;
-	s->facts.release_envelope = fixture_sign(&s->f, TYPE_APPROVAL, env.payload, ALICE);
+	s->facts.release_envelope = trust_fixture_sign(&s->f, TYPE_APPROVAL, env.payload, ALICE);
 	REFUSED_SIGNATURE(s, "C6 release-signatures", "release: this is a signed approval, not a release");
 }
 
@@ -184,7 +184,7 @@ static void test_relabelled_document(void **state)
 	struct envelope env;
 	struct err e = ERR_INIT;
 	struct buf b = BUF_INIT;
-	assert_int_equal(envelope_decode(fixture_sign(&s->f, TYPE_APPROVAL, s->f.release_envelope.payload, ALICE), a, &env, &e), 0);
+	assert_int_equal(envelope_decode(trust_fixture_sign(&s->f, TYPE_APPROVAL, s->f.release_envelope.payload, ALICE), a, &env, &e), 0);
 	env.type = TYPE_RELEASE;
 	envelope_encode(&env, &b);
 	s->facts.release_envelope = buf_bytes(&b);
@@ -387,7 +387,7 @@ static void test_release_shown_as_approval(void **state)
 static void test_environment_without_role(void **state)
 {
 	struct scene *s = *state;
-	fixture_role(&s->f, "approver/production")->name = "approver/elsewhere";
+	trust_fixture_role(&s->f, "approver/production")->name = "approver/elsewhere";
 	build(s);
 	REFUSED_SIGNATURE(s, "C9 approvals", "the trust document has no role 'approver/production'");
 }
