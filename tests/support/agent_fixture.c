@@ -74,7 +74,7 @@ void agent_fixture_write(struct agent_fixture *f)
 	trust_fixture_build(&f->signed_by);
 	certificate_encode(&f->certificate, &payload);
 	must(file_write_atomic(in(f, "trust.env", path), f->signed_by.trust_bytes, 0644, &e), &e);
-	must(file_write_atomic(in(f, "eu-1.cert", path), fixture_sign(&f->signed_by, TYPE_CERTIFICATE, buf_bytes(&payload), ERIN), 0644, &e), &e);
+	must(file_write_atomic(in(f, "eu-1.cert", path), trust_fixture_sign(&f->signed_by, TYPE_CERTIFICATE, buf_bytes(&payload), ERIN), 0644, &e), &e);
 }
 
 void agent_fixture_file(const struct agent_fixture *f, const char *name, const char *text, mode_t mode)
