@@ -53,8 +53,10 @@ enum ended lock_take(struct delivery *d)
 		bool got = false;
 		if (d->engine->try_lock(d->conn, &got, holder, &d->error) != 0)
 			return delivery_judge(d, &d->error) == ENDED_LOST ? ENDED_LOST : ENDED_FAILED;
-		if (got)
+		if (got) {
+			FAILPOINT("locked");
 			return ENDED_OK;
+		}
 		if (!mine && (mine = earlier_backend(d)) && runs(d, mine))
 			end_us = orphan_end(d);
 		const char *who = holder[0] ? holder : "another session";
