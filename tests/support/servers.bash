@@ -174,6 +174,7 @@ server_kill() {
 	mapfile -t pids < <(server_children "$(server_get "$1" pid)")
 	kill -9 "${pids[@]}" 2>/dev/null
 	server_gone "${pids[@]}"
+	rm -f "$1/data/postmaster.pid" "$1"/run/.s.PGSQL.*.lock # init may reap late, and PostgreSQL takes a zombie for the living
 }
 
 server_halt() { # fast, clean; kill -9 when it takes longer than 10 s
