@@ -255,7 +255,7 @@ static int settle(struct conn *c, struct err *e)
 {
 	if (!c->dirty || postgres_in_transaction(c))
 		return 0;
-	if (pg_run_script(c, "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DISCARD TEMP", e) < 0)
+	if (pg_run_script(c, c->reset_sql, e) < 0)
 		return -1;
 	c->dirty = false;
 	return 0;

@@ -12,6 +12,7 @@ struct conn {
 	const struct engine_target *target; /* borrowed */
 	struct pg_conn *pg;
 	struct pg_cancel *cancel; /* made once: PQcancel may come from any thread */
+	char *reset_sql; /* session state back to what the start-up packet said */
 	char *begin_sql; /* BEGIN with everything that a step may rely on, in one round trip */
 	char *prefix; /* "rollcall". or "schema".rollcall_ */
 	bool dirty; /* a release's statement may have changed session state since the last reset */

@@ -11,6 +11,8 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
+#define LEDGER_SCHEMA "rollcall"
+
 /* ---- options ---- */
 
 char *pg_quote_name(const char *name)
@@ -176,7 +178,7 @@ static int connect_until(struct conn *c, int64_t deadline_us, struct err *e)
 
 struct answer {
 	char pid[24], start_us[24], system[24], oid[24], version[64], database[128];
-	bool recovery, read_only;
+	bool recovery, read_only, ledgers_name;
 };
 
 static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
@@ -191,12 +193,13 @@ static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
 	str_copy(a->version, sizeof a->version, v[5]);
 	str_copy(a->database, sizeof a->database, v[6]);
 	str_copy(a->system, sizeof a->system, v[7]);
+	a->ledgers_name = str_eq(v[8], LEDGER_SCHEMA);
 	return 0;
 }
 
-#define ASK_WHO(system)                                                                                              \
-	"SELECT pg_backend_pid(), (extract(epoch FROM a.backend_start) * 1000000)::bigint, pg_is_in_recovery(), "        \
-	"current_setting('default_transaction_read_only'), d.oid, current_setting('server_version'), d.datname, " system \
+#define ASK_WHO(system)                                                                                                               \
+	"SELECT pg_backend_pid(), (extract(epoch FROM a.backend_start) * 1000000)::bigint, pg_is_in_recovery(), "                         \
+	"current_setting('default_transaction_read_only'), d.oid, current_setting('server_version'), d.datname, " system ", current_user" \
 	" FROM pg_catalog.pg_database d, pg_catalog.pg_stat_get_activity(pg_backend_pid()) a WHERE d.datname = pg_catalog.current_database()"
 
 static int ask_who(struct conn *c, struct answer *a, struct err *e)
@@ -235,6 +238,24 @@ static int check_answer(struct conn *c, const struct answer *a, struct err *e)
 	return 0;
 }
 
+/* RESET comes back to the start-up values. Where the role is called rollcall, "$user" in search_path would be the ledger's own schema, and a release's CREATE TABLE would
+ * end there: it is taken out. */
+static void make_scripts(struct conn *c, bool ledgers_name)
+{
+	struct buf reset = BUF_INIT, begin = BUF_INIT;
+	buf_adds(&reset, "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DISCARD TEMP");
+	if (ledgers_name && !c->target->schema) {
+		buf_adds(&reset, ";SELECT pg_catalog.set_config('search_path', pg_catalog.regexp_replace(pg_catalog.current_setting('search_path'), "
+		                 "'\"\\$user\"\\s*,?\\s*', ''), false)");
+		c->dirty = true;
+	}
+	/* A dead agent's transaction ends soon instead of holding its locks to the end of a long statement; LOCAL, because a class N statement had better finish. */
+	const char *watch = PQserverVersion(c->pg) >= 140000 ? ";SET LOCAL client_connection_check_interval='5s'" : "";
+	buf_addf(&begin, "BEGIN;%s%s", buf_str(&reset), watch);
+	c->reset_sql = buf_take(&reset);
+	c->begin_sql = buf_take(&begin);
+}
+
 static int identify(struct conn *c, struct err *e)
 {
 	struct answer a = {0};
@@ -245,6 +266,7 @@ static int identify(struct conn *c, struct err *e)
 	}
 	if (check_answer(c, &a, e) < 0)
 		return -1;
+	make_scripts(c, a.ledgers_name);
 	snprintf(c->backend, sizeof c->backend, "%s/%s", a.pid, a.start_us);
 	snprintf(c->identity.database, sizeof c->identity.database, "%s/%s", a.system, a.oid);
 	str_copy(c->identity.version, sizeof c->identity.version, a.version);
@@ -259,21 +281,10 @@ static void drop_notice(void *arg, const PGresult *r)
 	(void)arg, (void)r;
 }
 
-/* RESET comes back to the start-up values. A dead agent's transaction ends within client_connection_check_interval instead of holding its locks to the end of
- * a long statement; it is LOCAL because a class N statement had better finish. */
-static char *make_begin(int server_version)
-{
-	struct buf b = BUF_INIT;
-	buf_adds(&b, "BEGIN;RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DISCARD TEMP");
-	if (server_version >= 140000)
-		buf_adds(&b, ";SET LOCAL client_connection_check_interval='5s'");
-	return buf_take(&b);
-}
-
 static char *make_prefix(const struct engine_target *t)
 {
 	struct buf b = BUF_INIT;
-	AUTO(mem_free_ptr) char *schema = pg_quote_name(t->schema ? t->schema : "rollcall");
+	AUTO(mem_free_ptr) char *schema = pg_quote_name(t->schema ? t->schema : LEDGER_SCHEMA);
 	buf_addf(&b, "%s.%s", schema, t->schema ? "rollcall_" : "");
 	return buf_take(&b);
 }
@@ -286,6 +297,7 @@ void pg_connect_close(struct conn **cp)
 	PQfreeCancel(c->cancel);
 	PQfinish(c->pg);
 	free(c->begin_sql);
+	free(c->reset_sql);
 	free(c->prefix);
 	free(c);
 	*cp = NULL;
@@ -307,7 +319,6 @@ int pg_connect_open(const struct engine_target *t, struct conn **ret, struct err
 	if (PQsetnonblocking(c->pg, 1) < 0)
 		return err_set(e, ERR_INTERNAL, "libpq refuses the non-blocking mode");
 	c->cancel = PQgetCancel(c->pg);
-	c->begin_sql = make_begin(PQserverVersion(c->pg));
 	c->prefix = make_prefix(t);
 	if (identify(c, e) < 0)
 		return -1;
