@@ -43,8 +43,10 @@ static const char *find_value(const char *text, const char *name)
 	const char *p = strstr(text, name);
 	if (!p)
 		return NULL;
-	p += strlen(name);
-	p += strspn(p, " =\"");
+	p = strchr(p + strlen(name), '"'); /* not past more: a Z85 key may begin with '=' */
+	if (!p)
+		return NULL;
+	p++;
 	return is_z85(p, strcspn(p, "\"\r\n")) ? p : NULL;
 }
 

@@ -7,6 +7,12 @@
 
 rc() { "$ROLLCALL_BIN/rollcall" "$@"; }
 
+# For steps whose words matter only when they fail.
+quietly() {
+	local out
+	out=$("$@" 2>&1) || { echo "$* failed: $out" >&2; return 1; }
+}
+
 # Two free loopback ports. The kernel hands out ephemeral ports from 32768 on, so ours are taken below that.
 fleet_free_port() {
 	local p
@@ -19,16 +25,15 @@ fleet_free_port() {
 
 fleet_new() {
 	F=$1
-	FLEET_AGENTS=()
 	mkdir -p "$F/keys" "$F/controller"
 	chmod 700 "$F/keys"
 	local k
-	for k in root release approver approver2 enrol stranger; do rc keys new "$F/keys/$k" --no-passphrase --owner "$k" >/dev/null || return 1; done
-	for k in controller operator viewer; do rc keys curve "$F/keys/$k.curve" >/dev/null || return 1; done
-	rc trust init --fleet test --root "$F/keys/root.pub" --release "$F/keys/release.pub" --approver "production=$F/keys/approver.pub" \
+	for k in root release approver approver2 enrol stranger; do quietly rc keys new "$F/keys/$k" --no-passphrase --owner "$k" || return 1; done
+	for k in controller operator viewer; do quietly rc keys curve "$F/keys/$k.curve" || return 1; done
+	quietly rc trust init --fleet test --root "$F/keys/root.pub" --release "$F/keys/release.pub" --approver "production=$F/keys/approver.pub" \
 		--approver "production=$F/keys/approver2.pub" --approver-threshold "production=${FLEET_APPROVALS:-1}" --approver "dev=$F/keys/approver.pub" \
-		--approver-threshold dev=0 --enrol "$F/keys/enrol.pub" --out "$F/trust.env" >/dev/null || return 1
-	rc trust sign "$F/trust.env" --key "$F/keys/root" >/dev/null || return 1
+		--approver-threshold dev=0 --enrol "$F/keys/enrol.pub" --out "$F/trust.env" || return 1
+	quietly rc trust sign "$F/trust.env" --key "$F/keys/root" || return 1
 	local control blobs
 	control=$(fleet_free_port) blobs=$(fleet_free_port)
 	FLEET_CONTROL="tcp://127.0.0.1:$control" FLEET_BLOBS="tcp://127.0.0.1:$blobs"
@@ -48,10 +53,10 @@ fleet_new() {
 fleet_agent() {
 	local name=$1 site=$2 globs=() g
 	shift 2
-	for g in "$@"; do globs+=(--targets "$g"); done
+	for g in "$@"; do globs+=(--target "$g"); done
 	local dir=$F/$name
-	"$ROLLCALL_BIN/rollcall-agent" init --name "$name" --site "$site" --dir "$dir" "${globs[@]}" >/dev/null || return 1
-	rc trust certify "$dir/$name.request" --key "$F/keys/enrol" --trust "$F/trust.env" --out "$dir/$name.cert" >/dev/null || return 1
+	quietly "$ROLLCALL_BIN/rollcall-agent" init --name "$name" --site "$site" --dir "$dir" "${globs[@]}" || return 1
+	quietly rc trust certify "$dir/$name.request" --key "$F/keys/enrol" --trust "$F/trust.env" --out "$dir/$name.cert" || return 1
 	{
 		cat <<-EOF
 			name: $name
@@ -66,7 +71,6 @@ fleet_agent() {
 		EOF
 		cat
 	} >"$dir/agent.yaml"
-	FLEET_AGENTS+=("$name")
 }
 
 fleet_start_controller() {
@@ -88,6 +92,11 @@ fleet_kill() { # NAME [SIGNAL]: controller or an agent; waits until it is gone
 	rm -f "$F/$1.pid"
 }
 
+fleet_agents() { # their names, one a line
+	local y
+	for y in "$F"/*/agent.yaml; do basename "$(dirname "$y")"; done
+}
+
 # Starts everything and waits until every agent is connected.
 fleet_up() {
 	local a
@@ -98,17 +107,17 @@ fleet_up() {
 		[ "$i" -lt 100 ] || { cat "$F/connect.err" "$F/controller.log" >&2; return 1; }
 		sleep 0.05
 	done
-	for a in "${FLEET_AGENTS[@]}"; do
-		rc agents admit "$F/$a/$a.cert" >/dev/null || return 1
+	for a in $(fleet_agents); do
+		quietly rc agents admit "$F/$a/$a.cert" || return 1
 		fleet_start_agent "$a"
 	done
-	fleet_wait_connected "${#FLEET_AGENTS[@]}"
+	fleet_wait_connected "$(fleet_agents | wc -l)"
 }
 
 fleet_wait_connected() { # N
 	local i
 	for i in $(seq 300); do
-		[ "$(rc agents list -o json 2>/dev/null | jq '[.agents[] | select(.state == "connected")] | length')" = "$1" ] && return 0
+		[ "$(rc agents list -o json 2>/dev/null | jq '[.agents[] | select(.state == "online")] | length')" = "$1" ] && return 0
 		sleep 0.05
 	done
 	echo "agents did not connect:" >&2
