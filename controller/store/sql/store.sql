@@ -1,4 +1,5 @@
--- The controller's durable memory. Plain tables and types that PostgreSQL knows too (BLOB is BYTEA there); times are microseconds since 1970 UTC.
+-- The controller's durable memory. Plain tables and types that PostgreSQL knows too (there BLOB is BYTEA and ?1 is $1; in SQLite $1 would be a name, numbered by first use).
+-- Times are microseconds since 1970 UTC.
 
 --: store_schema_1
 CREATE TABLE meta (key TEXT PRIMARY KEY, value BIGINT NOT NULL);
@@ -49,23 +50,23 @@ CREATE TABLE event (
 CREATE INDEX event_rollout ON event(rollout, seq);
 
 --: sql_epoch_next
-INSERT INTO meta (key, value) VALUES ('epoch', $1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
+INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
 --: sql_agent_put
-INSERT INTO agent (name, site, certificate, serial, curve_key, admitted_at_us) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO agent (name, site, certificate, serial, curve_key, admitted_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (name) DO UPDATE SET site = excluded.site, certificate = excluded.certificate, serial = excluded.serial, curve_key = excluded.curve_key;
 
 --: sql_agent_seen
-UPDATE agent SET version = $2, session_counter = $3, seen_at_us = $4, journal = $5, report_seq = $6, report_hash = $7 WHERE name = $1;
+UPDATE agent SET version = ?2, session_counter = ?3, seen_at_us = ?4, journal = ?5, report_seq = ?6, report_hash = ?7 WHERE name = ?1;
 
 --: sql_agents
 SELECT name, site, certificate, serial, curve_key, version, session_counter, admitted_at_us, seen_at_us, journal, report_seq, report_hash FROM agent ORDER BY name;
 
 --: sql_targets_absent
-UPDATE target SET present = 0 WHERE agent = $1;
+UPDATE target SET present = 0 WHERE agent = ?1;
 
 --: sql_target_put
-INSERT INTO target (id, agent, engine, labels, present, seen_at_us) VALUES ($1, $2, $3, $4, 1, $5)
+INSERT INTO target (id, agent, engine, labels, present, seen_at_us) VALUES (?1, ?2, ?3, ?4, 1, ?5)
 ON CONFLICT (id) DO UPDATE SET agent = excluded.agent, engine = excluded.engine, labels = excluded.labels, present = 1, seen_at_us = excluded.seen_at_us;
 
 --: sql_targets
@@ -73,7 +74,7 @@ SELECT id, agent, engine, labels, seen_at_us FROM target WHERE present = 1 ORDER
 
 --: sql_release_put
 INSERT INTO release (digest, envelope_hash, envelope_size, project, version, sequence, changesets, signed_by, added_by, added_at_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT (digest) DO UPDATE SET envelope_hash = excluded.envelope_hash, envelope_size = excluded.envelope_size, signed_by = excluded.signed_by;
 
 --: sql_releases
@@ -81,70 +82,70 @@ SELECT digest, envelope_hash, envelope_size, project, version, sequence, changes
 
 --: sql_rollout_put
 INSERT INTO rollout (id, project, release_digest, environment, direction, state, final, detail, undoes, order_bytes, order_digest, created_by, created_at_us, changed_at_us)
-VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11, $12, $12);
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?12);
 
 --: sql_rollout_state
-UPDATE rollout SET state = $2, final = $3, detail = $4, changed_at_us = $5, dossier_hash = $6, dossier_size = $7 WHERE id = $1;
+UPDATE rollout SET state = ?2, final = ?3, detail = ?4, changed_at_us = ?5, dossier_hash = ?6, dossier_size = ?7 WHERE id = ?1;
 
 --: sql_rollouts
 SELECT r.id, r.project, r.release_digest, r.environment, r.direction, r.state, r.detail, r.undoes, r.order_bytes, r.order_digest, r.dossier_hash, r.dossier_size,
 	r.created_by, r.created_at_us, r.changed_at_us, l.version, l.sequence, l.envelope_hash, l.envelope_size
-FROM rollout r JOIN release l ON l.digest = r.release_digest WHERE ($1 IS NULL OR r.id = $1) AND ($2 = 0 OR r.final = 0) ORDER BY r.created_at_us, r.id;
+FROM rollout r JOIN release l ON l.digest = r.release_digest WHERE (?1 IS NULL OR r.id = ?1) AND (?2 = 0 OR r.final = 0) ORDER BY r.created_at_us, r.id;
 
 --: sql_wave_put
-INSERT INTO wave (rollout, no, state, max_parallel_site, max_parallel_instance, soak_until_us) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO wave (rollout, no, state, max_parallel_site, max_parallel_instance, soak_until_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (rollout, no) DO UPDATE SET state = excluded.state, soak_until_us = excluded.soak_until_us;
 
 --: sql_waves
-SELECT no, state, max_parallel_site, max_parallel_instance, soak_until_us FROM wave WHERE rollout = $1 ORDER BY no;
+SELECT no, state, max_parallel_site, max_parallel_instance, soak_until_us FROM wave WHERE rollout = ?1 ORDER BY no;
 
 --: sql_delivery_put
 INSERT INTO delivery (rollout, no, wave, target, salt, state, direction, attempt, failed, accepted, offered_at_us, retry_at_us, since_us, step, of_steps)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, 0, 0, 0, $8, 0, 0);
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, ?8, 0, 0);
 
 --: sql_delivery_save
-UPDATE delivery SET state = $3, direction = $4, attempt = $5, failed = $6, accepted = $7, offered_at_us = $8, retry_at_us = $9, since_us = $10, step = $11, of_steps = $12,
-	changeset = $13, code = $14, detail = $15 WHERE rollout = $1 AND no = $2;
+UPDATE delivery SET state = ?3, direction = ?4, attempt = ?5, failed = ?6, accepted = ?7, offered_at_us = ?8, retry_at_us = ?9, since_us = ?10, step = ?11, of_steps = ?12,
+	changeset = ?13, code = ?14, detail = ?15 WHERE rollout = ?1 AND no = ?2;
 
 --: sql_deliveries
 SELECT no, wave, target, salt, state, direction, attempt, failed, accepted, offered_at_us, retry_at_us, since_us, step, of_steps, changeset, code, detail
-FROM delivery WHERE rollout = $1 ORDER BY no;
+FROM delivery WHERE rollout = ?1 ORDER BY no;
 
 --: sql_delivery_counts
-SELECT state, failed, count(*) FROM delivery WHERE rollout = $1 GROUP BY state, failed;
+SELECT state, failed, count(*) FROM delivery WHERE rollout = ?1 GROUP BY state, failed;
 
 --: sql_target_release
 SELECT l.version FROM delivery d JOIN rollout r ON r.id = d.rollout JOIN release l ON l.digest = r.release_digest
-WHERE d.target = $1 AND d.state = 'applied' ORDER BY l.sequence DESC LIMIT 1;
+WHERE d.target = ?1 AND d.state = 'applied' ORDER BY l.sequence DESC LIMIT 1;
 
 --: sql_environment_done
-SELECT count(*) FROM rollout r WHERE r.release_digest = $1 AND r.environment = $2 AND r.direction = 'apply' AND r.state = 'succeeded'
+SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?2 AND r.direction = 'apply' AND r.state = 'succeeded'
 	AND NOT EXISTS (SELECT 1 FROM rollout u WHERE u.undoes = r.id AND u.state = 'succeeded');
 
 --: sql_approval_put
-INSERT INTO approval (rollout, public_key, approver, envelope, at_us) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (rollout, public_key) DO UPDATE SET envelope = excluded.envelope, at_us = excluded.at_us;
+INSERT INTO approval (rollout, public_key, approver, envelope, at_us) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (rollout, public_key) DO UPDATE SET envelope = excluded.envelope, at_us = excluded.at_us;
 
 --: sql_approvals
-SELECT public_key, approver, envelope, at_us FROM approval WHERE rollout = $1 ORDER BY at_us, approver;
+SELECT public_key, approver, envelope, at_us FROM approval WHERE rollout = ?1 ORDER BY at_us, approver;
 
 --: sql_report_put
 INSERT INTO report (agent, journal, seq, target, rollout, release_digest, direction, outcome, attempt, detail, started_at_us, ended_at_us, received_at_us, envelope)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 
 --: sql_step_put
 INSERT INTO step (target, changeset, direction, run, step, state, via, class, digest, row_hash, task, attempt, agent, report_seq, started_at_us, ended_at_us, reported_at_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
 ON CONFLICT (target, changeset, direction, run, step) DO UPDATE SET state = excluded.state, via = excluded.via, class = excluded.class, digest = excluded.digest,
 	row_hash = excluded.row_hash, task = excluded.task, attempt = excluded.attempt, agent = excluded.agent, report_seq = excluded.report_seq,
 	started_at_us = excluded.started_at_us, ended_at_us = excluded.ended_at_us, reported_at_us = excluded.reported_at_us;
 
 --: sql_event_put
-INSERT INTO event (at_us, actor, rollout, object, event, from_state, to_state, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO event (at_us, actor, rollout, object, event, from_state, to_state, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
 
 --: sql_history
 SELECT p.ended_at_us, p.target, p.rollout, l.version, p.direction, p.outcome, p.attempt, p.detail, p.agent, p.journal, p.seq
 FROM report p LEFT JOIN release l ON l.digest = p.release_digest
-WHERE ($1 IS NULL OR p.target = $1) AND ($2 IS NULL OR p.rollout = $2) ORDER BY p.received_at_us DESC, p.seq DESC LIMIT $3;
+WHERE (?1 IS NULL OR p.target = ?1) AND (?2 IS NULL OR p.rollout = ?2) ORDER BY p.received_at_us DESC, p.seq DESC LIMIT ?3;
 
 --: sql_counts
 SELECT (SELECT count(*) FROM agent), (SELECT count(*) FROM target WHERE present = 1), (SELECT count(*) FROM rollout);

@@ -1,0 +1,66 @@
+/* A brain with a stand-in for the hub: what it sends is kept, agents and operators speak through it. Real store, real blobs, real signatures. */
+#ifndef TESTS_SUPPORT_BRAIN_FIXTURE_H
+#define TESTS_SUPPORT_BRAIN_FIXTURE_H
+
+#include "controller/daemon/brain.h"
+#include "tests/support/trust_fixture.h"
+
+#define BRAIN_SENT_MAX 512
+
+struct brain_sent {
+	uint64_t session;
+	struct msg msg; /* a decoded copy in the fixture's arena */
+};
+
+struct brain_agent_fixture {
+	const char *name;
+	char curve_key[CURVE_KEY_TEXT_SIZE];
+	struct sign_key *report_key;
+	struct bytes certificate;
+	uint64_t session, counter, report_seq;
+	uint8_t prev_hash[DIGEST_SIZE];
+};
+
+struct brain_fixture {
+	char dir[64];
+	struct trust_fixture trust;
+	struct arena *arena;
+	struct controller_config config;
+	struct brain *brain;
+	int64_t now_us;
+	struct brain_sent sent[BRAIN_SENT_MAX];
+	size_t n_sent;
+	struct brain_agent_fixture agent;
+	uint64_t next_id, next_session;
+	size_t principals; /* how many the hub was last told */
+};
+
+void brain_fixture_init(struct brain_fixture *f);
+void brain_fixture_done(struct brain_fixture *f);
+/* Kills the brain as a crash would, and starts another one on the same files. */
+void brain_fixture_restart(struct brain_fixture *f);
+
+/* One event in one turn; what went out is in f->sent from 0. */
+void brain_fixture_event(struct brain_fixture *f, const struct hub_event *ev);
+void brain_fixture_idle(struct brain_fixture *f, int64_t later_us);
+/* A command by operator olga (admin) or, with role, by that role; `arguments`: key, value, ..., NULL. Returns the last reply. */
+const struct msg_reply *brain_fixture_command(struct brain_fixture *f, const char *role, enum verb v, struct bytes document, ...);
+/* The cell of the first row of the first reply that has this column; "" when there is none. */
+const char *brain_fixture_cell(const struct brain_fixture *f, const char *column);
+const char *brain_fixture_cell_of(const struct brain_fixture *f, const char *key_column, const char *key, const char *column);
+
+/* The agent: admitted, connected, its targets said. */
+void brain_fixture_admit(struct brain_fixture *f);
+void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, size_t n);
+/* Offers that the last event caused; 0 when none. */
+size_t brain_fixture_offers(const struct brain_fixture *f, const struct msg_offer **ret, size_t max);
+/* The agent's signed report on an offer. */
+struct msg_report brain_fixture_report(struct brain_fixture *f, const struct msg_offer *o, const uint8_t order_digest[DIGEST_SIZE],
+                                       enum outcome outcome);
+void brain_fixture_send_report(struct brain_fixture *f, const struct msg_report *r);
+/* Uploads and adds the fixture's release. */
+void brain_fixture_release(struct brain_fixture *f);
+/* The approval of the rollout by a person of the trust fixture. */
+struct bytes brain_fixture_approval(struct brain_fixture *f, const char *rollout, enum fixture_person by);
+
+#endif
