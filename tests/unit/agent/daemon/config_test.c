@@ -123,7 +123,7 @@ static void test_each_mistake_has_its_line(void **state)
 	     "directory"},
 	    {"curve: curve.key", "curve: none.key", "agent.yaml:8: keys.curve: CURVE key: ./none.key: No such file or directory"},
 	    {"  lock_timeout: 2s", "  lock_timeout: 2",
-	     "agent.yaml:13: lock_timeout: '2' is not a duration: write a number and ms, s, m, h or d, such as 15m"},
+	     "agent.yaml:13: lock_timeout: '2' is not a duration: write a number and a unit, such as 250ms, 5s, 15m, 2h or 7d"},
 	    {"  lock_timeout: 2s", "  lock_timeout: 0s", "agent.yaml:13: lock_timeout '0s': outside 10ms to 24h"},
 	    {"max_parallel: 8", "max_parallel: 8000", "agent.yaml:12: max_parallel 8000: outside 1 to 1000"},
 	    {"id: eu/files/one", "id: eu/one",
