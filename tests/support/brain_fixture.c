@@ -191,7 +191,7 @@ struct bytes brain_fixture_approval(struct brain_fixture *f, const char *rollout
 	memcpy(p.order_digest, o.digest, DIGEST_SIZE);
 	memcpy(p.release_digest, o.release_digest, DIGEST_SIZE);
 	approval_encode(&p, &data);
-	struct bytes env = fixture_sign(&f->trust, TYPE_APPROVAL, arena_bytes(f->arena, buf_bytes(&data)), by);
+	struct bytes env = trust_fixture_sign(&f->trust, TYPE_APPROVAL, arena_bytes(f->arena, buf_bytes(&data)), by);
 	buf_done(&data);
 	return env;
 }
@@ -216,7 +216,7 @@ void brain_fixture_admit(struct brain_fixture *f)
 	                        .not_after_us = f->now_us + 1000 * FIXTURE_HOUR};
 	sign_key_public(f->agent.report_key, c.report_key);
 	certificate_encode(&c, &data);
-	f->agent.certificate = fixture_sign(&f->trust, TYPE_CERTIFICATE, arena_bytes(f->arena, buf_bytes(&data)), ERIN);
+	f->agent.certificate = trust_fixture_sign(&f->trust, TYPE_CERTIFICATE, arena_bytes(f->arena, buf_bytes(&data)), ERIN);
 	buf_done(&data);
 	const struct msg_reply *r = brain_fixture_command(f, NULL, VERB_AGENT_ADMIT, f->agent.certificate, NULL);
 	if (!r || r->exit_code)

@@ -1,0 +1,119 @@
+/* Plans: defaults, what is read, and each mistake with its line and what to do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "controller/plan/plan.h"
+
+#define ARENA ((size_t)4 * 1024 * 1024)
+#define HEAD  "name: p\nenvironments:\n  - name: staging\n    waves:\n"
+
+static void test_reads_with_defaults(void **state)
+{
+	(void)state;
+	static const char text[] =
+	    "name: production\n"
+	    "environments:\n"
+	    "  - name: staging\n"
+	    "    waves:\n"
+	    "      - {name: all, selector: \"environment=staging\", max_parallel: 4}\n"
+	    "  - name: production\n"
+	    "    contexts: [prod]          # optional\n"
+	    "    not_after: 8h\n"
+	    "    waves:\n"
+	    "      - {name: canary, selector: \"ring=canary\", count: 1, max_parallel: 1, max_failures: \"0\", on_failure: rollback-wave, soak: 10s}\n"
+	    "      - {name: rest, percent: 100, max_parallel_instance: 2, max_failures: \"5%\", on_failure: halt}\n";
+	AUTO(arena_destroy) struct arena *a = arena_new(ARENA);
+	struct plan p;
+	struct err e = ERR_INIT;
+	if (plan_parse("plans/p.yaml", bytes_of_str(text), a, &p, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(p.n_environments, 2);
+	const struct plan_environment *staging = plan_environment(&p, "staging"), *prod = plan_environment(&p, "production");
+	assert_int_equal(staging->not_after_ms, 24 * 3600 * 1000);
+	assert_int_equal(staging->n_contexts, 0);
+	assert_int_equal(staging->waves[0].max_parallel, 4);
+	assert_int_equal(staging->waves[0].size.value, 100);
+	assert_true(staging->waves[0].size.percent);
+	assert_int_equal(staging->waves[0].on_failure, ON_FAILURE_HALT);
+	assert_int_equal(staging->waves[0].soak_ms, 0);
+	assert_int_equal(prod->not_after_ms, 8 * 3600 * 1000);
+	assert_string_equal(prod->contexts[0], "prod");
+	assert_int_equal(prod->waves[0].size.value, 1);
+	assert_false(prod->waves[0].size.percent);
+	assert_int_equal(prod->waves[0].on_failure, ON_FAILURE_ROLLBACK_WAVE);
+	assert_int_equal(prod->waves[0].soak_ms, 10000);
+	assert_int_equal(prod->waves[1].max_parallel, 10);
+	assert_int_equal(prod->waves[1].max_parallel_instance, 2);
+	assert_true(prod->waves[1].max_failures.percent);
+	assert_null(plan_environment(&p, "dev"));
+}
+
+static const struct {
+	const char *text, *message;
+} mistakes[] = {
+    {HEAD "      - {name: all, max_paralel: 4}\n", "p.yaml:5: unknown key 'max_paralel': did you mean 'max_parallel'?"},
+    {HEAD "      - {name: a, selector: \"x=\"}\n", "p.yaml:5: wave a: selector \"x=\", character 3: a value is missing: key=value"},
+    {HEAD "      - {name: a, count: 1, percent: 5}\n", "p.yaml:5: wave a has both count and percent: keep one"},
+    {HEAD "      - {name: a}\n      - {name: b, percent: 101}\n", "p.yaml:6: wave b: percent 101: give 1 to 100"},
+    {HEAD "      - {name: a, count: 0}\n", "p.yaml:5: wave a: count 0: give 1 or more"},
+    {HEAD "      - {name: a, max_parallel: 0}\n", "p.yaml:5: wave a: max_parallel 0: give 1 to 100000"},
+    {HEAD "      - {name: a, max_failures: some}\n",
+     "p.yaml:5: wave a: max_failures \"some\": give a count such as \"2\" or a percentage such as \"5%\""},
+    {HEAD "      - {name: a, on_failure: panic}\n",
+     "p.yaml:5: wave a: on_failure \"panic\": give halt, rollback-target, rollback-wave or rollback-all"},
+    {HEAD "      - {name: a}\n      - {name: a}\n", "p.yaml:6: environment staging has two waves named a: rename one"},
+    {HEAD "      - {name: A}\n", "p.yaml:5: wave \"A\": a name is 1 to 63 of a-z, 0-9, '.', '_', '-': rename it"},
+    {HEAD "      - {name: a}\n  - name: staging\n    waves:\n      - {name: a}\n", "p.yaml:6: environment staging stands twice: keep one"},
+};
+
+static void test_mistakes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(mistakes); i++) {
+		AUTO(arena_destroy) struct arena *a = arena_new(ARENA);
+		struct plan p;
+		struct err e = ERR_INIT;
+		assert_int_equal(plan_parse("p.yaml", bytes_of_str(mistakes[i].text), a, &p, &e), -1);
+		assert_string_equal(e.msg, mistakes[i].message);
+	}
+}
+
+static void test_soak_needs_a_unit(void **state)
+{
+	(void)state;
+	AUTO(arena_destroy) struct arena *a = arena_new(ARENA);
+	struct plan p;
+	struct err e = ERR_INIT;
+	assert_int_equal(plan_parse("p.yaml", bytes_of_str(HEAD "      - {name: a, soak: \"10\"}\n"), a, &p, &e), -1);
+	assert_true(str_starts(e.msg, "p.yaml:5: a: soak"));
+}
+
+static void test_environment_outside_the_pipeline(void **state)
+{
+	(void)state;
+	static const char text[] = HEAD "      - {name: a}\n  - name: moon\n    waves:\n      - {name: a}\n";
+	static const char *const pipeline[] = {"dev", "staging"};
+	AUTO(arena_destroy) struct arena *a = arena_new(ARENA);
+	struct plan p;
+	struct err e = ERR_INIT;
+	assert_int_equal(plan_parse("p.yaml", bytes_of_str(text), a, &p, &e), 0);
+	assert_int_equal(plan_check_pipeline(&p, bytes_of_str(text), pipeline, 2, &e), -1);
+	assert_string_equal(e.msg,
+	                    "p.yaml:6: environment moon is not in the project's pipeline (dev, staging): correct the name, or add it to rollcall.yaml");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_reads_with_defaults),
+	    cmocka_unit_test(test_mistakes),
+	    cmocka_unit_test(test_soak_needs_a_unit),
+	    cmocka_unit_test(test_environment_outside_the_pipeline),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,120 @@
+/* Freezing: each target in the first wave that takes it, counts and percentages, and what is said when a selector matches nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "controller/rollout/order.h"
+
+#define TARGETS 10
+
+struct fixture {
+	struct arena *arena;
+	struct target targets[TARGETS + 1];
+	struct label labels[TARGETS + 1][2];
+	char ids[TARGETS + 1][24];
+	struct plan_wave waves[3];
+	struct plan_environment env;
+	struct plan plan;
+};
+
+/* t0..t9 in production, ring canary for t7, t8, t9; one in dev. In no order. */
+static void fixture_init(struct fixture *f)
+{
+	*f = (struct fixture){.arena = arena_new((size_t)4 * 1024 * 1024)};
+	for (size_t i = 0; i <= TARGETS; i++) {
+		size_t n = (i * 7) % TARGETS;
+		snprintf(f->ids[i], sizeof f->ids[i], "eu/pg/t%zu", i == TARGETS ? 99 : n);
+		f->labels[i][0] = (struct label){"environment", i == TARGETS ? "dev" : "production"};
+		f->labels[i][1] = (struct label){"ring", n >= 7 ? "canary" : "rest"};
+		f->targets[i] = (struct target){.id = f->ids[i], .engine = "sqlite", .labels = f->labels[i], .n_labels = 2};
+	}
+	f->env = (struct plan_environment){.name = "production", .waves = f->waves};
+	f->plan = (struct plan){.path = "plans/p.yaml", .name = "p", .environments = &f->env, .n_environments = 1};
+}
+
+static void add_wave(struct fixture *f, const char *name, const char *selector, uint32_t size, bool percent)
+{
+	struct err e = ERR_INIT;
+	struct plan_wave *w = &f->waves[f->env.n_waves++];
+	*w = (struct plan_wave){.name = name, .selector_text = selector, .size = {.value = size, .percent = percent}, .max_parallel = 5};
+	assert_int_equal(selector_parse(selector, f->arena, &w->selector, &e), 0);
+}
+
+static int freeze(struct fixture *f, struct frozen *ret, struct err *e)
+{
+	return order_freeze(&f->plan, &f->env, f->targets, TARGETS + 1, f->arena, ret, e);
+}
+
+static void test_first_wave_that_takes_it(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct frozen z;
+	struct err e = ERR_INIT;
+	fixture_init(&f);
+	add_wave(&f, "canary", "ring=canary", 1, false);
+	add_wave(&f, "some", "", 30, true);
+	add_wave(&f, "rest", "", 100, true);
+	assert_int_equal(freeze(&f, &z, &e), 0);
+	assert_int_equal(z.n_waves, 3);
+	assert_int_equal(z.n_placed, TARGETS);
+	assert_int_equal(z.n_left_out, 0);
+	static const char *const expected[] = {"eu/pg/t7", "eu/pg/t0", "eu/pg/t1", "eu/pg/t2", "eu/pg/t3",
+	                                       "eu/pg/t4", "eu/pg/t5", "eu/pg/t6", "eu/pg/t8", "eu/pg/t9"};
+	static const uint32_t wave[] = {0, 1, 1, 1, 2, 2, 2, 2, 2, 2};
+	for (size_t i = 0; i < TARGETS; i++) {
+		assert_string_equal(z.placed[i].target->id, expected[i]);
+		assert_int_equal(z.placed[i].wave, wave[i]);
+	}
+	assert_int_equal(z.waves[1].target_count, 3); /* 30 % of the 9 left, rounded up */
+	arena_destroy(&f.arena);
+}
+
+static void test_empty_waves_fall_out_and_the_rest_is_told(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct frozen z;
+	struct err e = ERR_INIT;
+	fixture_init(&f);
+	add_wave(&f, "all-canaries", "ring=canary", 100, true);
+	add_wave(&f, "canaries-again", "ring=canary", 100, true);
+	assert_int_equal(freeze(&f, &z, &e), 0);
+	assert_int_equal(z.n_waves, 1);
+	assert_string_equal(z.waves[0].name, "all-canaries");
+	assert_int_equal(z.n_left_out, 7);
+	arena_destroy(&f.arena);
+}
+
+static void test_nothing_matches(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct frozen z;
+	struct err e = ERR_INIT;
+	fixture_init(&f);
+	add_wave(&f, "moon", "ring=moon", 100, true);
+	assert_int_equal(freeze(&f, &z, &e), -1);
+	assert_string_equal(
+	    e.msg, "plans/p.yaml: environment production: wave moon: selector \"ring=moon\" matches no target: correct it, or the labels in agent.yaml");
+	f.env.name = "staging";
+	assert_int_equal(freeze(&f, &z, &e), -1);
+	assert_string_equal(
+	    e.msg,
+	    "plans/p.yaml: no target has label environment=staging: `rollcall targets` lists what the agents reported; labels are set in agent.yaml");
+	arena_destroy(&f.arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_first_wave_that_takes_it),
+	    cmocka_unit_test(test_empty_waves_fall_out_and_the_rest_is_told),
+	    cmocka_unit_test(test_nothing_matches),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,268 @@
+/* The store: what goes in comes out, also after reopening; an uncommitted batch leaves nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "common/base/file.h"
+#include "common/base/mem.h"
+#include "controller/store/store.h"
+
+struct fixture {
+	char dir[64], path[80];
+	struct store *s;
+	struct arena *a;
+	struct err e;
+};
+
+#define OK(call)                                \
+	do {                                        \
+		if ((call) != 0)                        \
+			fail_msg("%s: %s", #call, f.e.msg); \
+	} while (0)
+
+static void fixture_init(struct fixture *f)
+{
+	*f = (struct fixture){.a = arena_new((size_t)16 * 1024 * 1024)};
+	snprintf(f->dir, sizeof f->dir, "/tmp/rollcall-store-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->path, sizeof f->path, "%s/store.db", f->dir);
+	assert_int_equal(store_open(f->path, &f->s, &f->e), 0);
+}
+
+static void fixture_done(struct fixture *f)
+{
+	store_close(&f->s);
+	assert_int_equal(file_remove_tree(f->dir, &f->e), 0);
+	arena_destroy(&f->a);
+}
+
+static void reopen(struct fixture *f)
+{
+	store_close(&f->s);
+	assert_int_equal(store_open(f->path, &f->s, &f->e), 0);
+}
+
+static void put_release(struct fixture *f)
+{
+	struct store_release r = {.project = "shop",
+	                          .version = "1.0",
+	                          .sequence = 1,
+	                          .changesets = 3,
+	                          .signed_by = "alice,bob",
+	                          .added_by = "operator olga",
+	                          .envelope_size = 77};
+	r.digest[0] = 1;
+	r.envelope_hash[0] = 2;
+	assert_int_equal(store_release_put(f->s, &r, &f->e), 0);
+}
+
+static void put_rollout(struct fixture *f, struct rollout *run, struct delivery_note *notes, struct store_rollout *rec)
+{
+	static struct wave_run wave;
+	static struct delivery deliveries[2];
+	wave = (struct wave_run){.max_parallel_instance = 3};
+	deliveries[0] = (struct delivery){.index = 0, .target = "eu/pg/a"};
+	deliveries[1] = (struct delivery){.index = 1, .target = "eu/pg/b"};
+	*run = (struct rollout){.id = "r1", .waves = &wave, .n_waves = 1, .deliveries = deliveries, .n_deliveries = 2};
+	notes[0] = (struct delivery_note){.salt = {7}, .since_us = 5};
+	notes[1] = (struct delivery_note){.salt = {8}, .since_us = 5};
+	*rec = (struct store_rollout){
+	    .id = "r1", .project = "shop", .environment = "prod", .created_by = "operator olga", .order = bytes_of_str("order"), .created_at_us = 9};
+	rec->release_digest[0] = 1;
+	rec->order_digest[0] = 3;
+	assert_int_equal(store_rollout_put(f->s, rec, run, notes, &f->e), 0);
+}
+
+static void test_epoch_grows_with_each_start(void **state)
+{
+	(void)state;
+	struct fixture f;
+	uint32_t a = 0, b = 0, c = 0;
+	fixture_init(&f);
+	OK(store_next_epoch(f.s, 1, &a, &f.e));
+	reopen(&f);
+	OK(store_next_epoch(f.s, 1, &b, &f.e));
+	assert_int_equal(a, 1);
+	assert_int_equal(b, 2);
+	OK(store_next_epoch(f.s, 40, &c, &f.e));
+	assert_int_equal(c, 40);
+	OK(store_next_epoch(f.s, 1, &c, &f.e));
+	assert_int_equal(c, 41);
+	fixture_done(&f);
+}
+
+static void test_rollout_survives_reopening(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct rollout run;
+	struct delivery_note notes[2], *back = NULL;
+	struct store_rollout rec, *list = NULL;
+	size_t n = 0;
+	fixture_init(&f);
+	put_release(&f);
+	put_rollout(&f, &run, notes, &rec);
+	rec.state = ROLLOUT_RUNNING;
+	rec.detail = "why";
+	rec.dossier_size = 12;
+	rec.dossier_hash[0] = 9;
+	OK(store_rollout_save(f.s, &rec, &f.e));
+	struct delivery *d = &run.deliveries[1];
+	*d = (struct delivery){.index = 1,
+	                       .target = "eu/pg/b",
+	                       .state = DELIVERY_FAILED,
+	                       .direction = DIRECTION_ROLLBACK,
+	                       .attempt = 3,
+	                       .failed = true,
+	                       .accepted = true,
+	                       .offered_at_us = 11,
+	                       .retry_at_us = 12};
+	notes[1] = (struct delivery_note){.salt = {8}, .step = 2, .of_steps = 5, .changeset = "alice:a", .code = "db", .detail = "no", .since_us = 13};
+	OK(store_delivery_save(f.s, "r1", d, &notes[1], &f.e));
+	run.waves[0].state = WAVE_SOAKING;
+	run.waves[0].soak_until_us = 99;
+	OK(store_wave_save(f.s, "r1", 0, &run.waves[0], &f.e));
+	reopen(&f);
+
+	OK(store_rollouts(f.s, NULL, true, f.a, &list, &n, &f.e));
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].state, ROLLOUT_RUNNING);
+	assert_string_equal(list[0].release_version, "1.0");
+	assert_int_equal(list[0].release_hash[0], 2);
+	assert_int_equal(list[0].release_size, 77);
+	assert_int_equal(list[0].dossier_hash[0], 9);
+	assert_memory_equal(list[0].order.p, "order", 5);
+	OK(store_rollout_load(f.s, "r1", f.a, &run, &back, &f.e));
+	assert_int_equal(run.waves[0].state, WAVE_SOAKING);
+	assert_int_equal(run.waves[0].soak_until_us, 99);
+	assert_int_equal(run.waves[0].max_parallel_instance, 3);
+	assert_int_equal(run.deliveries[0].state, DELIVERY_PENDING);
+	d = &run.deliveries[1];
+	assert_int_equal(d->state, DELIVERY_FAILED);
+	assert_int_equal(d->direction, DIRECTION_ROLLBACK);
+	assert_int_equal(d->attempt, 3);
+	assert_true(d->failed && d->accepted);
+	assert_int_equal(d->retry_at_us, 12);
+	assert_string_equal(back[1].changeset, "alice:a");
+	assert_int_equal(back[1].of_steps, 5);
+	assert_int_equal(back[1].salt[0], 8);
+	struct delivery_counts c = {0};
+	OK(store_delivery_counts(f.s, "r1", &c, &f.e));
+	assert_int_equal(c.total, 2);
+	assert_int_equal(c.failed, 1);
+	assert_int_equal(c.open, 1);
+	fixture_done(&f);
+}
+
+static void test_uncommitted_batch_leaves_nothing(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct store_release *list = NULL;
+	size_t n = 9;
+	fixture_init(&f);
+	OK(store_begin(f.s, &f.e));
+	put_release(&f);
+	reopen(&f); /* as a crash before the commit */
+	OK(store_releases(f.s, f.a, &list, &n, &f.e));
+	assert_int_equal(n, 0);
+	fixture_done(&f);
+}
+
+static void test_environment_is_done_until_it_is_taken_back(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct rollout run;
+	struct delivery_note notes[2];
+	struct store_rollout rec, undo;
+	bool done = true;
+	fixture_init(&f);
+	put_release(&f);
+	put_rollout(&f, &run, notes, &rec);
+	OK(store_environment_done(f.s, rec.release_digest, "prod", &done, &f.e));
+	assert_false(done);
+	rec.state = ROLLOUT_SUCCEEDED;
+	OK(store_rollout_save(f.s, &rec, &f.e));
+	OK(store_environment_done(f.s, rec.release_digest, "prod", &done, &f.e));
+	assert_true(done);
+	undo = rec;
+	undo.id = "r2";
+	undo.direction = DIRECTION_ROLLBACK;
+	undo.undoes = "r1";
+	OK(store_rollout_put(f.s, &undo, &run, notes, &f.e));
+	OK(store_rollout_save(f.s, &undo, &f.e));
+	OK(store_environment_done(f.s, rec.release_digest, "prod", &done, &f.e));
+	assert_false(done);
+	fixture_done(&f);
+}
+
+static void test_targets_are_replaced_as_a_whole(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct label labels[] = {{"ring", "a"}, {"environment", "prod"}};
+	struct target two[] = {{.id = "eu/pg/a", .engine = "postgres", .labels = labels, .n_labels = 2}, {.id = "eu/pg/b", .engine = "postgres"}};
+	struct store_agent g = {.name = "eu", .site = "eu", .serial = "1", .curve_key = "k", .certificate = bytes_of_str("c")};
+	struct store_target *list = NULL;
+	size_t n = 0;
+	fixture_init(&f);
+	OK(store_agent_put(f.s, &g, &f.e));
+	OK(store_targets_put(f.s, "eu", two, 2, true, 1, &f.e));
+	OK(store_targets(f.s, f.a, &list, &n, &f.e));
+	assert_int_equal(n, 2);
+	assert_string_equal(target_label(&list[0].target, "environment"), "prod");
+	OK(store_targets_put(f.s, "eu", &two[1], 1, true, 2, &f.e));
+	OK(store_targets(f.s, f.a, &list, &n, &f.e));
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0].target.id, "eu/pg/b");
+	OK(store_targets_put(f.s, "eu", &two[0], 1, false, 2, &f.e)); /* a second message of the same list */
+	OK(store_targets(f.s, f.a, &list, &n, &f.e));
+	assert_int_equal(n, 2);
+	fixture_done(&f);
+}
+
+static void test_reports_and_history(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct step_outcome steps[] = {{.changeset = "a:x", .run = 1, .state = STEP_INTENT}, {.changeset = "a:x", .run = 1, .state = STEP_DONE}};
+	struct report r = {.agent = "eu",
+	                   .target = "eu/pg/a",
+	                   .attempt = 1,
+	                   .outcome = OUTCOME_APPLIED,
+	                   .steps = steps,
+	                   .n_steps = 2,
+	                   .report_seq = 4,
+	                   .ended_at_us = 50};
+	struct history_row *rows = NULL;
+	size_t n = 0;
+	fixture_init(&f);
+	put_release(&f);
+	r.release_digest[0] = 1;
+	OK(store_report_put(f.s, &r, 1, "r1", NULL, bytes_of_str("envelope"), 60, &f.e));
+	assert_int_equal(store_report_put(f.s, &r, 1, "r1", NULL, bytes_of_str("envelope"), 60, &f.e), -1); /* a number is taken once */
+	OK(store_report_put(f.s, &r, 2, "r1", "after a lost journal", bytes_of_str("envelope"), 61, &f.e));
+	OK(store_history(f.s, "eu/pg/a", NULL, 10, f.a, &rows, &n, &f.e));
+	assert_int_equal(n, 2);
+	assert_string_equal(rows[0].detail, "after a lost journal");
+	assert_string_equal(rows[1].release, "1.0");
+	assert_int_equal(rows[1].seq, 4);
+	OK(store_history(f.s, "eu/pg/z", NULL, 10, f.a, &rows, &n, &f.e));
+	assert_int_equal(n, 0);
+	fixture_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_epoch_grows_with_each_start),      cmocka_unit_test(test_rollout_survives_reopening),
+	    cmocka_unit_test(test_uncommitted_batch_leaves_nothing), cmocka_unit_test(test_environment_is_done_until_it_is_taken_back),
+	    cmocka_unit_test(test_targets_are_replaced_as_a_whole),  cmocka_unit_test(test_reports_and_history),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
