@@ -133,6 +133,15 @@ int request_load(const char *path, struct arena *a, struct request *ret, struct 
 	return parse(path, buf_bytes(&b), a, ret, e);
 }
 
+/* False when a value with a line break in it read back as something else. */
+static bool same(const struct request *a, const struct request *b)
+{
+	bool ok = str_eq(a->agent, b->agent) && str_eq(a->site, b->site) && str_eq(a->curve_key, b->curve_key) && a->n_targets == b->n_targets;
+	for (size_t i = 0; ok && i < a->n_targets; i++)
+		ok = str_eq(a->targets[i], b->targets[i]);
+	return ok;
+}
+
 int request_save(const char *path, const struct request *r, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(8 * REQUEST_MAX);
@@ -144,10 +153,12 @@ int request_save(const char *path, const struct request *r, struct err *e)
 	buf_addf(&b, "report-key: %s\n", bytes_to_hex(bytes_of(r->report_key, SIGN_PUBLIC_SIZE), hex));
 	for (size_t i = 0; i < r->n_targets; i++)
 		buf_addf(&b, "target: %s\n", r->targets[i]);
-	/* What a reader would refuse, a name with a line break among it, is never written. */
+	/* What a reader would refuse is never written. */
 	if (b.n > REQUEST_MAX)
 		return err_set(e, ERR_LIMIT, "%s: the request is larger than %zu bytes: use fewer patterns", path, REQUEST_MAX);
 	if (parse(path, buf_bytes(&b), a, &again, e) != 0)
 		return -1;
+	if (!same(r, &again))
+		return err_set(e, ERR_PARSE, "%s: a value of the request does not read back as it was given: it holds a line break or ends in a blank", path);
 	return file_write_atomic(path, buf_bytes(&b), 0644, e);
 }
