@@ -1,0 +1,161 @@
+/* agent/verify/against_ledger: C8 and C16, from ledger rows made by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/ledger/ledger.h"
+#include "agent/verify/verify.h"
+#include "tests/support/trust_fixture.h"
+
+struct scene {
+	struct trust_fixture f;
+	struct verified v;
+	struct ledger l;
+	struct ledger_row rows[8];
+};
+
+static int setup(void **state)
+{
+	struct scene *s = calloc(1, sizeof *s);
+	trust_fixture_init(&s->f);
+	trust_fixture_build(&s->f);
+	s->v.release = s->f.release;
+	s->v.order = s->f.order;
+	s->l.rows = s->rows;
+	*state = s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct scene *s = *state;
+	trust_fixture_done(&s->f);
+	free(s);
+	return 0;
+}
+
+/* A done row for a changeset of the fixture's release, as an earlier release of this sequence would have left it. */
+static struct ledger_row *add(struct scene *s, size_t changeset, enum direction direction, uint64_t sequence)
+{
+	struct ledger_row *r = &s->rows[s->l.n_rows++];
+	const struct changeset *c = &s->f.release.changesets[changeset];
+	*r = (struct ledger_row){.seq = s->l.n_rows,
+	                         .changeset = c->id,
+	                         .direction = direction,
+	                         .run = 1,
+	                         .state = STEP_DONE,
+	                         .release_version = "1.1.0",
+	                         .release_sequence = sequence};
+	memcpy(r->changeset_digest, c->digest, DIGEST_SIZE);
+	return r;
+}
+
+static void assert_accepted(struct scene *s)
+{
+	const char *got = NULL;
+	struct err e = ERR_INIT;
+	int rc = verify_against_ledger(&s->v, &s->l, "postgresql", &got, &e);
+	assert_string_equal(e.msg, "");
+	assert_int_equal(rc, 0);
+}
+
+static void assert_refused(struct scene *s, const char *check, const char *message)
+{
+	const char *got = NULL;
+	struct err e = ERR_INIT;
+	assert_int_equal(verify_against_ledger(&s->v, &s->l, "postgresql", &got, &e), -1);
+	assert_string_equal(got, check);
+	if (!strstr(e.msg, message))
+		print_message("%s\n", e.msg);
+	assert_non_null(strstr(e.msg, message));
+	assert_int_equal(e.code, ERR_POLICY);
+}
+
+static void test_empty_and_equal(void **state)
+{
+	struct scene *s = *state;
+	assert_accepted(s);
+	add(s, 0, DIRECTION_APPLY, 6);
+	add(s, 1, DIRECTION_APPLY, 7);
+	assert_accepted(s);
+}
+
+static void test_older_release(void **state)
+{
+	struct scene *s = *state;
+	add(s, 0, DIRECTION_APPLY, 8);
+	assert_refused(s, "C8 sequence",
+	               "release shop 1.2.0 has sequence 7, and this target has changeset alice:orders-create of release 1.1.0, sequence 8: it is older");
+	s->v.direction = DIRECTION_ROLLBACK;
+	assert_accepted(s);
+}
+
+static void test_newer_release_was_rolled_back(void **state)
+{
+	struct scene *s = *state;
+	add(s, 0, DIRECTION_APPLY, 8);
+	add(s, 0, DIRECTION_ROLLBACK, 8);
+	assert_accepted(s);
+}
+
+static void test_changed_content(void **state)
+{
+	struct scene *s = *state;
+	add(s, 1, DIRECTION_APPLY, 6)->changeset_digest[0] ^= 1;
+	assert_refused(s, "C16 ledger",
+	               "changes/orders.sql:2: changeset alice:orders-add-note is applied on this target with another content (release 1.1.0, digest ");
+}
+
+static void test_accepted_digests(void **state)
+{
+	struct scene *s = *state;
+	char hex[DIGEST_HEX_SIZE];
+	const char *accepted[] = {hex};
+	struct ledger_row *r = add(s, 1, DIRECTION_APPLY, 6);
+	r->changeset_digest[0] ^= 1;
+	bytes_to_hex(bytes_of(r->changeset_digest, DIGEST_SIZE), hex);
+	s->v.release.changesets[1].accepted_digests = accepted;
+	s->v.release.changesets[1].n_accepted_digests = 1;
+	assert_accepted(s);
+	accepted[0] = "any";
+	assert_accepted(s);
+	hex[0] = hex[0] == '0' ? '1' : '0';
+	accepted[0] = hex;
+	assert_refused(s, "C16 ledger", "with another content");
+}
+
+static void test_run_on_change(void **state)
+{
+	struct scene *s = *state;
+	add(s, 1, DIRECTION_APPLY, 6)->changeset_digest[0] ^= 1;
+	s->v.release.changesets[1].run_on_change = true;
+	assert_accepted(s);
+	/* In the middle of its steps it may not change, whatever its attributes say. */
+	s->v.release.changesets[1].bodies[0].n_steps = 2;
+	assert_refused(s, "C16 ledger", "is partial on this target with another content");
+}
+
+static void test_rolled_back_may_change(void **state)
+{
+	struct scene *s = *state;
+	add(s, 1, DIRECTION_APPLY, 6)->changeset_digest[0] ^= 1;
+	add(s, 1, DIRECTION_ROLLBACK, 6)->changeset_digest[0] ^= 1;
+	assert_accepted(s);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    T(test_empty_and_equal),  T(test_older_release), T(test_newer_release_was_rolled_back), T(test_changed_content),
+	    T(test_accepted_digests), T(test_run_on_change), T(test_rolled_back_may_change),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
