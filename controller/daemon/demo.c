@@ -192,14 +192,14 @@ long demo_number(struct demo *d, const struct tenant *t, const char *sql)
 
 int demo_start_controller(struct demo *d, struct err *e)
 {
-	const char *argv[] = {arena_printf(d->arena, "%s/rollcall-controller", d->bin), "--config",
+	const char *argv[] = {arena_printf(d->arena, "%s/rollcall-controller", d->bin), "run", "--config",
 	                      arena_printf(d->arena, "%s/controller/controller.yaml", d->dir), NULL};
 	return process_start(&d->controller, argv, arena_printf(d->arena, "%s/logs/controller.log", d->dir), e);
 }
 
 int demo_start_agent(struct demo *d, size_t site, struct err *e)
 {
-	const char *argv[] = {arena_printf(d->arena, "%s/rollcall-agent", d->bin), "--config",
+	const char *argv[] = {arena_printf(d->arena, "%s/rollcall-agent", d->bin), "run", "--config",
 	                      arena_printf(d->arena, "%s/agents/%s/agent.yaml", d->dir, demo_sites[site]), NULL};
 	return process_start(&d->agents[site], argv, arena_printf(d->arena, "%s/logs/agent-%s.log", d->dir, demo_sites[site]), e);
 }
@@ -273,9 +273,9 @@ static void say_where(struct demo *d)
 		return;
 	demo_say(d, "Everything is still in %s. To look around, start it again:", d->dir);
 	demo_say(d, "  cd %s; export ROLLCALL_CONFIG=$PWD/config.yaml ROLLCALL_PASSPHRASE_FILE=$PWD/keys/passphrase", d->dir);
-	demo_say(d, "  rollcall-controller --config controller/controller.yaml &");
+	demo_say(d, "  rollcall-controller run --config controller/controller.yaml &");
 	for (size_t i = 0; i < DEMO_SITES; i++)
-		demo_say(d, "  rollcall-agent --config agents/%s/agent.yaml &", demo_sites[i]);
+		demo_say(d, "  rollcall-agent run --config agents/%s/agent.yaml &", demo_sites[i]);
 	demo_say(d, "  rollcall rollout list; rollcall targets list; rollcall history");
 }
 
