@@ -127,16 +127,21 @@ static int build_and_push(struct demo *d, const char *version, struct err *e)
 	return DEMO_CLI(d, EXIT_DONE, e, "release", "push", file);
 }
 
-/* The newest rollout's id. */
-static int newest_rollout(struct demo *d, const char **ret, struct err *e)
+static int rollout_of(struct demo *d, const char *version, const char **ret, struct err *e)
 {
 	static const char *const list[] = {"rollout", "list", NULL};
-	json_t *j = NULL;
+	json_t *j = NULL, *row;
+	size_t i;
+	*ret = "";
 	if (demo_ask(d, list, NULL, &j, e) != 0)
 		return -1;
-	*ret = arena_strdup(d->arena, field(json_array_get(json_object_get(j, "rollouts"), 0), "rollout"));
+	json_array_foreach(json_object_get(j, "rollouts"), i, row)
+	{
+		if (str_eq(field(row, "release"), version))
+			*ret = arena_strdup(d->arena, field(row, "rollout"));
+	}
 	json_decref(j);
-	return str_empty(*ret) ? err_set(e, ERR_STATE, "the rollout that was started is not in the list") : 0;
+	return str_empty(*ret) ? err_set(e, ERR_STATE, "the rollout of %s that was started is not in the list", version) : 0;
 }
 
 static int start_rollout(struct demo *d, const char *version, const char **ret_id, struct err *e)
@@ -144,7 +149,7 @@ static int start_rollout(struct demo *d, const char *version, const char **ret_i
 	const char *file = arena_printf(d->arena, "shop/releases/shop-%s.release", version);
 	if (DEMO_CLI(d, EXIT_WAITING, e, "rollout", "start", PLAN, "-e", "production", "-r", file) != 0)
 		return -1;
-	return newest_rollout(d, ret_id, e);
+	return rollout_of(d, version, ret_id, e);
 }
 
 static int approve(struct demo *d, const char *id, const char *who, int code, struct err *e)
