@@ -98,7 +98,8 @@ static int run_retry(const struct cmd_args *a, struct err *e)
 {
 	struct question q = {.verb = VERB_ROLLOUT_RETRY};
 	question_add(&q, "rollout", cmd_argument(a, 0));
-	question_add_options(&q, a, "target");
+	for (size_t i = 1; i < cmd_argument_count(a); i++)
+		question_add(&q, "target", cmd_argument(a, i));
 	return ask_and_wait(a, &q, e);
 }
 
@@ -147,8 +148,7 @@ static const struct cmd_option watch_options[] = {
 static const struct cmd_option pause_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option resume_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option abort_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, true}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
-static const struct cmd_option retry_options[] = {
-    {"target", 0, "TARGET", "only this target (default: all that failed)", true, false}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option retry_options[] = {WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option rollback_options[] = {{"except", 0, "CHANGESET", "leave this changeset applied", true, false},
                                                      {"reason", 0, "TEXT", "why, for the audit", false, false},
                                                      WAIT_OPTIONS,
@@ -182,8 +182,8 @@ const struct cmd rollout_commands[] = {
     {"rollout abort", "ROLLOUT", "End a rollout: nothing new starts, what waits is recalled, what runs ends by itself",
      "What is applied stays applied; 'rollcall rollout rollback' takes it back.", "rollcall rollout abort 3f2a91bc --reason 'wrong release'",
      abort_options, run_abort, 1, 1},
-    {"rollout retry", "ROLLOUT", "Try failed targets again, from where their ledgers stand", NULL,
-     "rollcall rollout retry 3f2a91bc --wait\nrollcall rollout retry 3f2a91bc --target eu/db1/acme", retry_options, run_retry, 1, 1},
+    {"rollout retry", "ROLLOUT [TARGET...]", "Try failed targets again, from where their ledgers stand", "Without a TARGET: all that failed.",
+     "rollcall rollout retry 3f2a91bc --wait\nrollcall rollout retry 3f2a91bc eu/db1/acme", retry_options, run_retry, 1, 1000},
     {"rollout rollback", "ROLLOUT", "Start a rollout that takes back what this one applied",
      "It is a rollout of its own, with the same waves and gates, and needs its own approval.",
      "rollcall rollout rollback 3f2a91bc --reason 'orders page is slow'", rollback_options, run_rollback, 1, 1},

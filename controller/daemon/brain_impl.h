@@ -101,6 +101,8 @@ int run_delivery_event(struct brain *b, struct run *u, struct delivery *d, enum 
 int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, const char *actor, const char *reason, struct err *e) MUST_CHECK;
 int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, size_t *ret_count, struct err *e) MUST_CHECK;
 void run_note(struct run *u, uint32_t index, const char *changeset, const char *code, const char *detail); /* copies; NULL clears */
+/* A failed target that is being taken back: why it failed stays its note, also when the way back went well. */
+bool run_keeps_reason(const struct delivery *d);
 int runs_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* decides, persists, queues offers; lets go of final ones */
 void task_id(const uint8_t order_digest[DIGEST_SIZE], const char *target, enum direction d, uint8_t out[TASK_SIZE]);
 

@@ -61,7 +61,8 @@ static int move_delivery(struct brain *b, struct brain_agent *g, struct run *u, 
 		return brain_log(b, who, u->rec.id, r->target, "report-kept", text, e);
 	}
 	d->attempt = r->attempt; /* higher than ours only after the store was set back */
-	run_note(u, d->index, r->failure.changeset, r->failure.code, detail);
+	if (detail || !run_keeps_reason(d))
+		run_note(u, d->index, r->failure.changeset, r->failure.code, detail);
 	return run_delivery_event(b, u, d, delivery_event_of_outcome(r->outcome), who, e);
 }
 

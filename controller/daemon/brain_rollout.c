@@ -27,6 +27,11 @@ void run_note(struct run *u, uint32_t index, const char *changeset, const char *
 	note_set(&n->detail, str_empty(detail) ? NULL : detail);
 }
 
+bool run_keeps_reason(const struct delivery *d)
+{
+	return d->failed && d->direction != d->order_direction;
+}
+
 static void run_free(struct run *u)
 {
 	for (size_t i = 0; i < u->r.n_deliveries; i++)
@@ -378,7 +383,8 @@ static int progress(struct brain *b, struct run *u, struct delivery *d, const st
 		return 0;
 	n->step = m->step;
 	n->of_steps = m->of_steps;
-	run_note(u, d->index, m->changeset, NULL, known ? m->detail : m->state);
+	if (!run_keeps_reason(d))
+		run_note(u, d->index, m->changeset, NULL, known ? m->detail : m->state);
 	if (row->to == (int)d->state && d->accepted)
 		return 0;
 	return run_delivery_event(b, u, d, ev, who, e);

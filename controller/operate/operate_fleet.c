@@ -93,7 +93,7 @@ int operate_agent_admit(struct request *q, struct err *e)
 		return -1;
 	reply_columns(q, AGENT_COLUMNS);
 	agent_row(q, agent_by_name(q->b, c.agent));
-	reply_end(q, EXIT_DONE, "agent %s is admitted: start it, then `rollcall agents` shows it online", c.agent);
+	reply_end(q, EXIT_DONE, "agent %s is admitted: start it, then `rollcall agents list` shows it online", c.agent);
 	return 0;
 }
 

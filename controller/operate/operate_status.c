@@ -38,10 +38,10 @@ int operate_rollout_list(struct request *q, struct err *e)
 	if (store_rollouts(q->b->store, NULL, false, q->a, &list, &n, e) < 0)
 		return -1;
 	reply_columns(q, ROLLOUT_COLUMNS);
-	for (size_t i = 0; i < n; i++)
-		if (reply_rollout(q, &list[i], e) < 0)
+	for (size_t i = n; i > 0; i--) /* the newest first */
+		if (reply_rollout(q, &list[i - 1], e) < 0)
 			return -1;
-	reply_end(q, EXIT_DONE, "%zu rollouts", n);
+	reply_end(q, EXIT_DONE, "%zu rollout%s", n, n == 1 ? "" : "s");
 	return 0;
 }
 
