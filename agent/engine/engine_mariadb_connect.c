@@ -50,7 +50,7 @@ static int parse_host(struct maria_address *a, const char *p, size_t n, struct e
 	if (port) {
 		AUTO(mem_free_ptr) char *text = part(port + 1, (size_t)(p + n - port - 1));
 		if (str_to_u64(text ? text : "", "dsn: port", 1, 65535, &number, e) < 0)
-			return -1;
+			return err_set(e, ERR_USAGE, "dsn: port '%s' is not a number from 1 to 65535", text ? text : "");
 	}
 	a->port = (uint32_t)number;
 	return 0;

@@ -1,0 +1,367 @@
+/* What MariaDB alone does: refusals with their exact messages, pins, implicit commits, metadata locks, kills. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+
+#include "agent/engine/engine.h"
+#include "agent/ledger/ledger.h"
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "tests/support/servers.h"
+
+static struct server *server, *stranger; /* the stranger is a PostgreSQL */
+
+struct fixture {
+	const struct engine *en;
+	struct engine_target target;
+	struct secret *password;
+	char *dsn, database[32];
+	struct conn *c;
+	struct err e;
+};
+
+#define OK(call)                                 \
+	do {                                         \
+		if ((call) != 0)                         \
+			fail_msg("%s: %s", #call, f->e.msg); \
+	} while (0)
+#define FAILS(call) assert_int_equal((call), -1)
+
+static int start(void **state)
+{
+	(void)state;
+	struct err e;
+	assert_int_equal(engines_init(&e), 0);
+	server = server_start(DIALECT_MARIADB, true);
+	stranger = server_start(DIALECT_POSTGRESQL, false);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	server_stop(&server);
+	server_stop(&stranger);
+	engines_done();
+	return 0;
+}
+
+static int setup(void **state)
+{
+	static unsigned n;
+	struct fixture *f = mem_alloc(sizeof *f);
+	f->en = engine_by_name("mariadb");
+	snprintf(f->database, sizeof f->database, "shop%u", n++);
+	server_create(server, f->database);
+	f->dsn = server_dsn(server, f->database);
+	f->password = secret_new(server_password(server), strlen(server_password(server)));
+	f->target = (struct engine_target){.id = "eu/my/shop",
+	                                   .dsn = f->dsn,
+	                                   .password = f->password,
+	                                   .connect_timeout_ms = 2000,
+	                                   .lock_timeout_ms = 1000,
+	                                   .statement_timeout_ms = 10000};
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	f->en->close(&f->c);
+	secret_destroy(&f->password);
+	free(f->dsn);
+	free(f);
+	return 0;
+}
+
+static void connect_to(struct fixture *f)
+{
+	f->en->close(&f->c);
+	OK(f->en->open(&f->target, &f->c, &f->e));
+}
+
+static int run(struct fixture *f, const char *sql)
+{
+	return f->en->exec(f->c, bytes_of_str(sql), NULL, &f->e);
+}
+
+static int text_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)e;
+	str_copy(arg, 256, values[0] ? values[0] : "NULL");
+	return 0;
+}
+
+static const char *ask(struct fixture *f, const char *sql)
+{
+	static char text[256];
+	text[0] = '\0';
+	OK(f->en->query(f->c, bytes_of_str(sql), NULL, 0, text_row, text, &f->e));
+	return text;
+}
+
+static void refuses(struct fixture *f, const char *dsn, enum err_code code, const char *message)
+{
+	f->target.dsn = dsn;
+	FAILS(f->en->open(&f->target, &f->c, &f->e));
+	assert_null(f->c);
+	assert_string_equal(f->e.msg, message);
+	assert_int_equal(f->e.code, code);
+	assert_null(strstr(f->e.msg, server_password(server)));
+}
+
+static void test_refusals(void **state)
+{
+	struct fixture *f = *state;
+	char dsn[200], message[600];
+	int port = server_port(server);
+	snprintf(dsn, sizeof dsn, "mariadb://rollcall@127.0.0.1:%d/none", port);
+	snprintf(message, sizeof message,
+	         "MariaDB at 127.0.0.1 port %d: Unknown database 'none' (error 1049): make the database first, or correct the target's dsn", port);
+	refuses(f, dsn, ERR_DB_CONNECT, message);
+	assert_int_equal(f->en->retry_class(&f->e), RETRY_NEVER);
+	FAILS((f->target.dsn = "mariadb://rollcall@127.0.0.1:1/shop", f->en->open(&f->target, &f->c, &f->e)));
+	assert_int_equal(f->e.db_errno, 2002);
+	assert_true(str_starts(f->e.msg, "MariaDB at 127.0.0.1 port 1: "));
+	assert_true(str_ends(f->e.msg, ": is the server running, is the address right?"));
+	assert_int_equal(f->en->retry_class(&f->e), RETRY_CONN);
+	snprintf(dsn, sizeof dsn, "mariadb://rollcall@127.0.0.1:%d/shop", server_port(stranger));
+	FAILS((f->target.dsn = dsn, f->en->open(&f->target, &f->c, &f->e)));
+	assert_int_equal(f->e.code, ERR_DB_CONNECT);
+	assert_true(str_ends(f->e.msg, "no greeting came within connect_timeout: is another kind of server on this port, or a firewall in the way?"));
+	AUTO(secret_destroy) struct secret *wrong = secret_new("no-such-password", 16);
+	f->target.password = wrong;
+	snprintf(message, sizeof message,
+	         "MariaDB at 127.0.0.1 port %d: Access denied for user 'rollcall'@'127.0.0.1' (using password: YES) (error 1045): correct the target's "
+	         "user and its "
+	         "password_file, password_command or option_file",
+	         port);
+	refuses(f, f->dsn, ERR_DB_CONNECT, message);
+	assert_int_equal(f->en->retry_class(&f->e), RETRY_NEVER);
+}
+
+static void test_dsns(void **state)
+{
+	struct fixture *f = *state;
+	refuses(f, "mariadb://rollcall:geheim@127.0.0.1/shop", ERR_USAGE,
+	        "the dsn holds a password: put it into a password_file, password_command or option_file");
+	refuses(f, "mariadb://127.0.0.1", ERR_USAGE, "the dsn names no database: mariadb://host:port/database");
+	refuses(f, "mariadb://127.0.0.1:99999/x", ERR_USAGE, "dsn: port '99999' is not a number from 1 to 65535");
+	refuses(f, "mariadb://127.0.0.1/x?compress=1", ERR_USAGE, "dsn option 'compress': MariaDB targets know socket=PATH, ssl=1 and ssl_ca=FILE");
+	refuses(f, "host=x", ERR_USAGE, "a MariaDB dsn is written mariadb://host:port/database");
+}
+
+static void test_read_only_server(void **state)
+{
+	struct fixture *f = *state;
+	char message[300];
+	free(server_sql(server, NULL, "SET GLOBAL read_only = 1"));
+	int rc = f->en->open(&f->target, &f->c, &f->e);
+	free(server_sql(server, NULL, "SET GLOBAL read_only = 0"));
+	assert_int_equal(rc, -1);
+	snprintf(message, sizeof message, "MariaDB at 127.0.0.1 port %d is read-only (@@read_only; a replica?): point the target's dsn at the primary",
+	         server_port(server));
+	assert_string_equal(f->e.msg, message);
+	assert_int_equal(f->en->retry_class(&f->e), RETRY_PRIMARY);
+}
+
+static void test_pins(void **state)
+{
+	struct fixture *f = *state;
+	bool got = false;
+	connect_to(f);
+	OK(f->en->try_lock(f->c, &got, NULL, &f->e));
+	const char *const sets[] = {
+	    "SET sql_mode = ''", "SET foreign_key_checks = 0", "SET NAMES latin1",        "SET lock_wait_timeout = 86400", "SET group_concat_max_len = 9",
+	    "USE mysql",         "SET autocommit = 0",         "SET time_zone = '+05:00'"};
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
+		OK(run(f, sets[i]));
+	assert_string_equal(ask(f, "SELECT @@sql_mode"), "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION");
+	assert_string_equal(ask(f, "SELECT CONCAT(@@foreign_key_checks, @@autocommit, @@lock_wait_timeout, @@innodb_lock_wait_timeout)"), "ONON11");
+	assert_string_equal(ask(f, "SELECT CONCAT(@@character_set_client, @@time_zone)"), "utf8mb4+00:00");
+	assert_string_equal(ask(f, "SELECT @@group_concat_max_len = @@GLOBAL.group_concat_max_len"), "1");
+	assert_string_equal(ask(f, "SELECT DATABASE()"), f->database);
+	assert_string_equal(ask(f, "SELECT @@max_statement_time"), "10.000000");
+	struct conn *other = NULL;
+	OK(f->en->open(&f->target, &other, &f->e));
+	OK(f->en->try_lock(other, &got, NULL, &f->e));
+	assert_false(got); /* the reset did not cost us the lock */
+	f->en->close(&other);
+}
+
+static void test_ledger_of_another_storage_engine_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l;
+	AUTO(arena_destroy) struct arena *a = arena_new(1 << 20);
+	char message[300];
+	connect_to(f);
+	OK(run(f, "CREATE TABLE rollcall_ledger (seq int) ENGINE=MyISAM"));
+	FAILS(ledger_open(f->en, f->c, f->target.id, a, &l, &f->e));
+	snprintf(message, sizeof message,
+	         "the ledger table `%s`.rollcall_ledger cannot be used: its storage engine is MyISAM: only InnoDB keeps it honest after a crash",
+	         f->database);
+	assert_string_equal(f->e.msg, message);
+}
+
+/* MA-05: a ledger row and a DDL statement in one transaction would leave the row alone behind. */
+static void test_implicit_commit_is_seen(void **state)
+{
+	struct fixture *f = *state;
+	connect_to(f);
+	OK(run(f, "CREATE TABLE t (a int)"));
+	OK(f->en->begin(f->c, &f->e));
+	OK(run(f, "INSERT INTO t VALUES (1)"));
+	FAILS(run(f, "ALTER TABLE t ADD COLUMN b int"));
+	assert_string_equal(f->e.msg,
+	                    "the statement committed or ended Rollcall's transaction: DDL and COMMIT cannot share a step with other statements");
+	assert_false(f->en->in_transaction(f->c));
+	FAILS(run(f, "SET autocommit = 0") == 0 && run(f, "INSERT INTO t VALUES (2, 2)") == 0 && run(f, "START TRANSACTION") == 0 ? 0 : -1);
+	assert_int_equal(f->e.code, ERR_STATE);
+}
+
+static void state_of(struct fixture *f, const char *sql, uint8_t out[DIGEST_SIZE])
+{
+	struct sql_class s;
+	sql_classify(DIALECT_MARIADB, bytes_of_str(sql), &s);
+	OK(f->en->object_state(f->c, &s, out, &f->e));
+}
+
+static void test_states_of_all_kinds(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const sql[] = {
+	    "CREATE TABLE t (a int AUTO_INCREMENT PRIMARY KEY)",
+	    "CREATE SEQUENCE s",
+	    "CREATE TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1",
+	    "CREATE PROCEDURE p() SELECT 1",
+	    "CREATE FUNCTION fn() RETURNS int DETERMINISTIC RETURN 1",
+	    "CREATE EVENT ev ON SCHEDULE EVERY 1 DAY DO SELECT 1",
+	    "ALTER TABLE t COMMENT 'x'",
+	    "DROP EVENT ev",
+	    "DROP TRIGGER tr",
+	    "DROP PROCEDURE p",
+	    "DROP FUNCTION fn",
+	    "DROP SEQUENCE s",
+	    "RENAME TABLE t TO u",
+	};
+	uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
+	connect_to(f);
+	for (size_t i = 0; i < ARRAY_LEN(sql); i++) {
+		state_of(f, sql[i], before);
+		OK(run(f, sql[i]));
+		state_of(f, sql[i], after);
+		if (memcmp(before, after, DIGEST_SIZE) == 0)
+			fail_msg("%s: the state did not change", sql[i]);
+	}
+	OK(run(f, "INSERT INTO u VALUES (5)"));
+	state_of(f, "TRUNCATE TABLE u", before);
+	OK(run(f, "TRUNCATE TABLE u"));
+	state_of(f, "TRUNCATE TABLE u", after);
+	assert_memory_not_equal(before, after, DIGEST_SIZE);
+}
+
+/* ---- locks and kills ---- */
+
+struct job {
+	struct fixture *f;
+	struct conn *c;
+	const char *sql;
+	struct err e;
+	int rc;
+};
+
+static void *run_thread(void *arg)
+{
+	struct job *j = arg;
+	j->rc = j->f->en->exec(j->c, bytes_of_str(j->sql), NULL, &j->e);
+	engines_thread_end();
+	return NULL;
+}
+
+static void test_metadata_lock_times_out_and_names_the_blocker(void **state)
+{
+	struct fixture *f = *state;
+	struct conn *other = NULL;
+	struct buf text = BUF_INIT;
+	pthread_t thread;
+	connect_to(f);
+	OK(run(f, "CREATE TABLE t (a int)"));
+	OK(f->en->open(&f->target, &other, &f->e));
+	OK(f->en->begin(f->c, &f->e));
+	OK(run(f, "SELECT * FROM t"));
+	struct job job = {.f = f, .c = other, .sql = "ALTER TABLE t ADD COLUMN b int"};
+	assert_int_equal(pthread_create(&thread, NULL, run_thread, &job), 0);
+	clock_sleep_ms(400);
+	OK(f->en->blockers(&f->target, f->en->backend(other), &text, &f->e));
+	pthread_join(thread, NULL);
+	assert_int_equal(job.rc, -1);
+	assert_int_equal(job.e.db_errno, 1205);
+	assert_int_equal(f->en->retry_class(&job.e), RETRY_LOCK);
+	char mine[64];
+	snprintf(mine, sizeof mine, "connection %ld rollcall@127.0.0.1 (%s) ", strtol(f->en->backend(f->c), NULL, 10), f->database);
+	if (!strstr(buf_str(&text), mine))
+		fail_msg("'%s' lacks '%s'", buf_str(&text), mine);
+	buf_done(&text);
+	f->en->close(&other);
+}
+
+static void kill_while(struct fixture *f, const char *kill, struct job *job)
+{
+	pthread_t thread;
+	char sql[64];
+	assert_int_equal(pthread_create(&thread, NULL, run_thread, job), 0);
+	clock_sleep_ms(400);
+	snprintf(sql, sizeof sql, "%s %ld", kill, strtol(f->en->backend(job->c), NULL, 10));
+	free(server_sql(server, NULL, sql));
+	pthread_join(thread, NULL);
+	assert_int_equal(job->rc, -1);
+}
+
+/* DDL that was killed has an outcome that only the database knows. */
+static void test_killed_ddl_is_unknown(void **state)
+{
+	struct fixture *f = *state;
+	struct conn *blocker = NULL;
+	const char *const kills[] = {"KILL QUERY", "KILL"};
+	f->target.lock_timeout_ms = 8000;
+	connect_to(f);
+	OK(run(f, "CREATE TABLE t (a int)"));
+	OK(f->en->open(&f->target, &blocker, &f->e));
+	OK(f->en->begin(blocker, &f->e));
+	OK(f->en->exec(blocker, bytes_of_str("SELECT * FROM t"), NULL, &f->e));
+	for (size_t i = 0; i < ARRAY_LEN(kills); i++) {
+		struct job job = {.f = f, .c = f->c, .sql = "ALTER TABLE t ADD COLUMN b int"};
+		kill_while(f, kills[i], &job);
+		assert_int_equal(job.e.code, ERR_UNKNOWN);
+		assert_int_equal(f->en->retry_class(&job.e), RETRY_UNKNOWN);
+	}
+	f->en->close(&blocker);
+	connect_to(f);
+	OK(run(f, "ALTER TABLE t ADD COLUMN b int"));
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_refusals),
+	    TEST(test_dsns),
+	    TEST(test_read_only_server),
+	    TEST(test_pins),
+	    TEST(test_ledger_of_another_storage_engine_is_refused),
+	    TEST(test_implicit_commit_is_seen),
+	    TEST(test_states_of_all_kinds),
+	    TEST(test_metadata_lock_times_out_and_names_the_blocker),
+	    TEST(test_killed_ddl_is_unknown),
+	};
+	return cmocka_run_group_tests(tests, start, stop);
+}
