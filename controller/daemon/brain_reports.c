@@ -32,6 +32,8 @@ static const char *detail_of(struct arena *a, const struct report *r)
 	if (str_empty(f->message))
 		return NULL;
 	const char *check = str_empty(f->check) ? "" : arena_printf(a, "%s: ", f->check);
+	if (*check == '\0' && !str_empty(f->changeset))
+		check = str_empty(f->file) ? arena_printf(a, "%s: ", f->changeset) : arena_printf(a, "%s (%s:%" PRIu32 "): ", f->changeset, f->file, f->line);
 	const char *state = str_empty(f->database_state) ? "" : arena_printf(a, "; %s", f->database_state);
 	return arena_printf(a, "%s%s%s", check, f->message, state);
 }
@@ -51,6 +53,13 @@ static const char *misfit(const struct report *r, const struct delivery *d)
 	return NULL;
 }
 
+static void add_to_reason(struct brain *b, struct run *u, uint32_t index)
+{
+	const struct delivery_note *n = &u->notes[index];
+	const char *changeset = arena_strdup(b->turn, n->changeset), *code = arena_strdup(b->turn, n->code);
+	run_note(u, index, changeset, code, arena_printf(b->turn, "%s. Since then this release was rolled back here", n->detail ? n->detail : "failed"));
+}
+
 static int move_delivery(struct brain *b, struct brain_agent *g, struct run *u, struct delivery *d, const struct report *r, const char *detail,
                          struct err *e)
 {
@@ -63,6 +72,8 @@ static int move_delivery(struct brain *b, struct brain_agent *g, struct run *u, 
 	d->attempt = r->attempt; /* higher than ours only after the store was set back */
 	if (detail || !run_keeps_reason(d))
 		run_note(u, d->index, r->failure.changeset, r->failure.code, detail);
+	else
+		add_to_reason(b, u, d->index);
 	return run_delivery_event(b, u, d, delivery_event_of_outcome(r->outcome), who, e);
 }
 
