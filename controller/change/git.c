@@ -154,7 +154,7 @@ int git_provenance(const char *folder, struct arena *a, struct provenance *ret, 
 	static const char *const commit_of[] = {
 	    "log",  "-1", "--no-show-signature", "--format=format:%H%n%T%n%an <%ae>%n%cn <%ce>%n%(trailers:key=Reviewed-by,valueonly,unfold)",
 	    "HEAD", NULL};
-	static const char *const changes_in[] = {"status", "--porcelain", "--untracked-files=all", "--", ".", NULL};
+	static const char *const changes_in[] = {"status", "--porcelain", "--untracked-files=all", "--", ".", ":(exclude)releases", NULL};
 	static const char *const remote_of[] = {"config", "--get", "remote.origin.url", NULL};
 	AUTO(buf_done) struct buf out = BUF_INIT;
 	struct provenance p = {0};

@@ -10,7 +10,7 @@
 #define GIT_TIMEOUT_MS 30000
 
 /* Fills *ret for the commit that `folder` has checked out: commit, tree, author and committer as "Name <mail>", reviewers (Reviewed-by: trailers), remote without user and
- * password, and whether files below the folder differ from it. Outside of a repository, before the first commit, or without git: all NULL, which is no error.
+ * password, and whether files below the folder differ from it (releases/ aside: what was built is not what it is built from). Outside of a repository, before the first commit, or without git: all NULL, which is no error.
  * ERR_TIMEOUT, ERR_LIMIT, ERR_IO when git hangs, says too much, or fails in a repository. Blocks. */
 int git_provenance(const char *folder, struct arena *a, struct provenance *ret, struct err *e) MUST_CHECK;
 

@@ -57,6 +57,12 @@ void lb_begin_changeset(struct lb *lb);
 /* Turns the open changeset, if there is one, into a change of the set. `last` in its file. */
 void lb_finish_changeset(struct lb *lb, bool last);
 
+/* Takes the next line away: it stays as an empty one in the open changeset. */
+bool lb_skip_line(struct lb *lb, struct bytes *line);
+/* Is this line the start of a rollback comment; does nothing follow it there. */
+bool lb_is_rollback_block(struct lb *lb, bool *ret_alone);
+void lb_read_rollback_block(struct lb *lb);
+
 /* liquibase_check.c */
 void lb_read_preconditions(struct lb *lb, struct bytes rest);
 void lb_read_precondition(struct lb *lb, struct bytes kind, struct bytes rest);

@@ -266,20 +266,11 @@ static void run_paid(struct lb *lb, struct bytes rest)
 	           "%.*s in formatted SQL exists only in Liquibase's paid edition", (int)n, (const char *)c.text.p);
 }
 
-/* Skipped lines stay as empty ones in an open changeset. */
-static bool skip_line(struct lb *lb, struct bytes *line)
-{
-	if (!source_line(&lb->lines, line))
-		return false;
-	lb_add_sql_line(lb, bytes_of("", 0));
-	return true;
-}
-
 static void skip_to_end(struct lb *lb)
 {
 	uint32_t start = lb->lines.line;
 	struct bytes line, rest;
-	while (skip_line(lb, &line)) {
+	while (lb_skip_line(lb, &line)) {
 		struct comment_line c = take_apart(line);
 		const struct directive *d = c.dashes && !c.indented ? find_directive(c.text, &rest) : NULL;
 		if (!d || d->run != run_ignore_lines || !lb_word_is(lb_trim(rest), "end"))
@@ -305,44 +296,16 @@ static void run_ignore_lines(struct lb *lb, struct bytes rest)
 	if (str_to_u64(word, "ignoreLines", 0, UINT32_MAX, &count, &e) != 0)
 		LB_PROBLEM(lb, "write a number of lines, start or end",
 		           str_ieq(word, "end") ? "--ignoreLines:end without a start%.0s" : "--ignoreLines:%.60s is unknown", word);
-	while (count-- > 0 && skip_line(lb, &line))
+	while (count-- > 0 && lb_skip_line(lb, &line))
 		;
 }
 
 /* ---- lines -------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Slash-star "liquibase rollback" alone on a line, SQL on the next ones, star-slash at the end of the last. */
-static bool is_rollback_block(struct lb *lb, bool *ret_alone)
-{
-	struct bytes b = lb_trim(lb->line);
-	if (!lb_starts_with(b, "/*"))
-		return false;
-	b = lb_trim(bytes_of(b.p + 2, b.n - 2));
-	if (!lb_starts_with(b, "liquibase"))
-		return false;
-	b = lb_trim(bytes_of(b.p + 9, b.n - 9));
-	*ret_alone = b.n == 8;
-	return lb_starts_with(b, "rollback");
-}
-
-static void read_rollback_block(struct lb *lb)
-{
-	uint32_t start = lb->lines.line;
-	struct bytes line;
-	while (skip_line(lb, &line)) {
-		struct bytes b = lb_trim(line);
-		bool end = b.n >= 2 && memcmp(b.p + b.n - 2, "*/", 2) == 0;
-		lb_add_rollback_line(lb, end ? bytes_of(b.p, b.n - 2) : line);
-		if (end)
-			return;
-	}
-	problem_add(lb->problems, lb->file->path, start, "write */ at the end of its last line", "the rollback comment is not closed");
-}
-
 static bool run_line_block(struct lb *lb)
 {
 	bool alone;
-	if (!is_rollback_block(lb, &alone))
+	if (!lb_is_rollback_block(lb, &alone))
 		return false;
 	if (!alone)
 		LB_PROBLEM(lb, "begin the SQL on the next line", "Liquibase reads a rollback comment only when nothing follows its first line");
@@ -350,7 +313,7 @@ static bool run_line_block(struct lb *lb)
 		LB_PROBLEM(lb, "move it below its --changeset line", "a rollback outside of a changeset");
 	else {
 		lb_add_sql_line(lb, bytes_of("", 0));
-		read_rollback_block(lb);
+		lb_read_rollback_block(lb);
 	}
 	return true;
 }

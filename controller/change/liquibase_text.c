@@ -147,3 +147,40 @@ void lb_finish_changeset(struct lb *lb, bool last)
 	arena_vec_grow(lb->a, lb->set->changes, lb->set->n, lb->set->cap);
 	lb->set->changes[lb->set->n++] = lb->cur;
 }
+
+/* Skipped lines stay as empty ones in an open changeset. */
+bool lb_skip_line(struct lb *lb, struct bytes *line)
+{
+	if (!source_line(&lb->lines, line))
+		return false;
+	lb_add_sql_line(lb, bytes_of("", 0));
+	return true;
+}
+
+/* Slash-star "liquibase rollback" alone on a line, SQL on the next ones, star-slash at the end of the last. */
+bool lb_is_rollback_block(struct lb *lb, bool *ret_alone)
+{
+	struct bytes b = lb_trim(lb->line);
+	if (!lb_starts_with(b, "/*"))
+		return false;
+	b = lb_trim(bytes_of(b.p + 2, b.n - 2));
+	if (!lb_starts_with(b, "liquibase"))
+		return false;
+	b = lb_trim(bytes_of(b.p + 9, b.n - 9));
+	*ret_alone = b.n == 8;
+	return lb_starts_with(b, "rollback");
+}
+
+void lb_read_rollback_block(struct lb *lb)
+{
+	uint32_t start = lb->lines.line;
+	struct bytes line;
+	while (lb_skip_line(lb, &line)) {
+		struct bytes b = lb_trim(line);
+		bool end = b.n >= 2 && memcmp(b.p + b.n - 2, "*/", 2) == 0;
+		lb_add_rollback_line(lb, end ? bytes_of(b.p, b.n - 2) : line);
+		if (end)
+			return;
+	}
+	problem_add(lb->problems, lb->file->path, start, "write */ at the end of its last line", "the rollback comment is not closed");
+}

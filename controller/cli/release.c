@@ -122,29 +122,41 @@ static int run_sign(const struct cmd_args *a, struct err *e)
 
 /* ---- show ---------------------------------------------------------------------------------------------------------------------------------------- */
 
-static void print_steps(const struct release *r, const char *engine, bool sql, struct table *t, struct arena *a)
+struct step_table {
+	struct table *table;
+	struct arena *arena;
+	bool sql; /* a row for each statement, with its text */
+};
+
+static void add_step(const struct step_table *t, const struct changeset *c, const char *engine, const char *direction, const struct step *s,
+                     size_t index)
+{
+	for (size_t i = 0; i < (t->sql ? s->n_statements : 1); i++) {
+		const struct statement *st = &s->statements[i];
+		const char *cells[] = {c->id,
+		                       engine,
+		                       direction,
+		                       arena_printf(t->arena, "%zu", index),
+		                       step_class_name(s->class),
+		                       arena_printf(t->arena, "%zu", s->n_statements),
+		                       arena_printf(t->arena, "%s:%u", c->file, st->line),
+		                       t->sql ? arena_strndup(t->arena, (const char *)st->sql.p, st->sql.n) : NULL};
+		table_row(t->table, cells);
+	}
+}
+
+static void print_steps(const struct release *r, const char *engine, const struct step_table *t)
 {
 	for (size_t i = 0; i < r->n_changesets; i++) {
 		const struct changeset *c = &r->changesets[i];
 		for (size_t j = 0; j < c->n_bodies; j++) {
 			const struct body *b = &c->bodies[j];
-			for (size_t k = 0; k < b->n_steps + b->n_rollback; k++) {
-				const struct step *s = k < b->n_steps ? &b->steps[k] : &b->rollback[k - b->n_steps];
-				if (engine && !str_eq(engine, b->engine))
-					continue;
-				for (size_t m = 0; m < (sql ? s->n_statements : 1); m++) {
-					const struct statement *st = &s->statements[m];
-					const char *cells[] = {c->id,
-					                       b->engine,
-					                       k < b->n_steps ? "apply" : "rollback",
-					                       arena_printf(a, "%zu", k < b->n_steps ? k : k - b->n_steps),
-					                       step_class_name(s->class),
-					                       arena_printf(a, "%zu", s->n_statements),
-					                       arena_printf(a, "%s:%u", c->file, st->line),
-					                       sql ? arena_strndup(a, (const char *)st->sql.p, st->sql.n) : NULL};
-					table_row(t, cells);
-				}
-			}
+			if (engine && !str_eq(engine, b->engine))
+				continue;
+			for (size_t k = 0; k < b->n_steps; k++)
+				add_step(t, c, b->engine, "apply", &b->steps[k], k);
+			for (size_t k = 0; k < b->n_rollback; k++)
+				add_step(t, c, b->engine, "rollback", &b->rollback[k], k);
 		}
 	}
 }
@@ -237,13 +249,17 @@ static int run_show(const struct cmd_args *a, struct err *e)
 		return -1;
 	bool sql = cmd_option_given(a, "sql"), steps = sql || cmd_option_given(a, "steps");
 	const char *engine = cmd_option_value(a, "engine");
+	enum dialect d;
+	if (engine && !dialect_parse(engine, &d))
+		return err_set(e, ERR_USAGE, "--engine %s: use postgresql, mariadb or sqlite", engine);
+	engine = engine ? dialect_name(d) : NULL;
 	AUTO(table_done) struct table *head = summary(&r, &env, arena);
 	AUTO(table_done)
 	struct table *body = table_new(steps ? sql ? "changeset,engine,direction,#step,class,#statements,+place,sql"
 	                                           : "changeset,engine,direction,#step,class,#statements,place,+sql"
 	                                     : "changeset,engine,#steps,classes,rollback,#validations,+context,+labels,place");
 	if (steps)
-		print_steps(&r, engine, sql, body, arena);
+		print_steps(&r, engine, &(struct step_table){body, arena, sql});
 	else
 		print_changesets(&r, engine, body, arena);
 	const struct table *const tables[] = {head, body};

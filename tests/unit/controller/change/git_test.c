@@ -57,6 +57,8 @@ static void test_a_repository(void **state)
 	assert_string_equal(p.reviewers[1], "Dave <dave@example.org>");
 	assert_string_equal(p.remote, "https://git.example.org/shop.git");
 	assert_false(p.dirty);
+	project_folder_write(&f, "releases/shop-1.release", "x");
+	assert_false(provenance_of(&f, a).dirty);
 	project_folder_write(&f, "changes/b.sql", "x");
 	assert_true(provenance_of(&f, a).dirty);
 	project_folder_remove(&f, "changes/b.sql");
