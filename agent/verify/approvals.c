@@ -1,5 +1,6 @@
 /* Approvals: each is a small signed document of its own. One that does not fit is not an error, it just does not count, and the refusal says why. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/verify/delivery.h"

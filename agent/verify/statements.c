@@ -1,4 +1,6 @@
 /* C19, C20: the agent reads every statement with its own lexer and believes the manifest's class only when it comes to the same. */
+#include <stdio.h>
+
 #include "agent/verify/checks.h"
 #include "agent/verify/verify.h"
 #include "common/sql/classify.h"

@@ -3,6 +3,7 @@
 #include "agent/verify/verify.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

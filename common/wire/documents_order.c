@@ -32,7 +32,7 @@ static Rollcall__V1__Wave *put_wave(struct arena *a, const struct wave *from)
 static void put_lists(struct arena *a, const struct order *o, Rollcall__V1__Order *m)
 {
 	m->n_waves = o->n_waves;
-	m->waves = arena_alloc(a, o->n_waves * sizeof *m->waves);
+	m->waves = put_array(a, o->n_waves);
 	for (size_t i = 0; i < o->n_waves; i++)
 		m->waves[i] = put_wave(a, &o->waves[i]);
 	m->n_contexts = o->n_contexts;

@@ -1,4 +1,5 @@
 /* The release manifest. The decoded form borrows the unpacked message's texts and SQL, which live in the same arena: no statement is copied twice. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static const char *const on_fail_names[] = {
 
 static Rollcall__V1__Step **put_steps(struct arena *a, const struct step *from, size_t n)
 {
-	Rollcall__V1__Step **to = arena_alloc(a, n * sizeof *to);
+	Rollcall__V1__Step **to = put_array(a, n);
 	for (size_t i = 0; i < n; i++) {
 		Rollcall__V1__Step *s = to[i] = arena_alloc(a, sizeof *s);
 		rollcall__v1__step__init(s);
@@ -85,15 +86,15 @@ static Rollcall__V1__Validation *put_validation(struct arena *a, const struct va
 static void put_changeset_lists(struct arena *a, const struct changeset *from, Rollcall__V1__Changeset *c)
 {
 	c->n_preconditions = from->n_preconditions;
-	c->preconditions = arena_alloc(a, c->n_preconditions * sizeof *c->preconditions);
+	c->preconditions = put_array(a, c->n_preconditions);
 	for (size_t i = 0; i < c->n_preconditions; i++)
 		c->preconditions[i] = put_check(a, &from->preconditions[i]);
 	c->n_validations = from->n_validations;
-	c->validations = arena_alloc(a, c->n_validations * sizeof *c->validations);
+	c->validations = put_array(a, c->n_validations);
 	for (size_t i = 0; i < c->n_validations; i++)
 		c->validations[i] = put_validation(a, &from->validations[i]);
 	c->n_bodies = from->n_bodies;
-	c->bodies = arena_alloc(a, c->n_bodies * sizeof *c->bodies);
+	c->bodies = put_array(a, c->n_bodies);
 	for (size_t i = 0; i < c->n_bodies; i++)
 		c->bodies[i] = put_body(a, &from->bodies[i]);
 	c->n_accepted_digests = from->n_accepted_digests;
@@ -143,7 +144,7 @@ static Rollcall__V1__Provenance *put_provenance(struct arena *a, const struct pr
 static void put_engines(struct arena *a, const struct release *from, Rollcall__V1__ReleaseManifest *m)
 {
 	m->n_engines = from->n_engines;
-	m->engines = arena_alloc(a, m->n_engines * sizeof *m->engines);
+	m->engines = put_array(a, m->n_engines);
 	for (size_t i = 0; i < m->n_engines; i++) {
 		Rollcall__V1__EngineRange *g = m->engines[i] = arena_alloc(a, sizeof *g);
 		rollcall__v1__engine_range__init(g);
@@ -170,7 +171,7 @@ void release_encode(const struct release *r, struct buf *ret)
 	m.gate_report_digest = put_fixed(r->gate_report_digest, DIGEST_SIZE);
 	m.splitter_version = r->splitter_version;
 	m.n_changesets = r->n_changesets;
-	m.changesets = arena_alloc(a, m.n_changesets * sizeof *m.changesets);
+	m.changesets = put_array(a, m.n_changesets);
 	for (size_t i = 0; i < m.n_changesets; i++)
 		m.changesets[i] = put_changeset(a, &r->changesets[i]);
 	m.author = put_text(r->author);

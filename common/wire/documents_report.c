@@ -33,14 +33,11 @@ static char *put_foreign(struct arena *a, const char *s)
 		while (n && is_continuation(s[n]))
 			n--;
 	}
-	char *copy = arena_alloc(a, n + 4);
-	memcpy(copy, s, n);
+	char *copy = arena_printf(a, "%.*s%s", (int)n, s, cut ? "..." : "");
 	if (!bytes_is_utf8(bytes_of(copy, n)))
 		for (size_t i = 0; i < n; i++)
 			if ((unsigned char)copy[i] >= 0x80)
 				copy[i] = '?';
-	if (cut)
-		memcpy(copy + n, "...", 4);
 	return copy;
 }
 
@@ -96,11 +93,11 @@ static Rollcall__V1__ValidationOutcome *put_validation(struct arena *a, const st
 static void put_outcomes(struct arena *a, const struct report *r, Rollcall__V1__Report *m)
 {
 	m->n_steps = r->n_steps;
-	m->steps = arena_alloc(a, r->n_steps * sizeof *m->steps);
+	m->steps = put_array(a, r->n_steps);
 	for (size_t i = 0; i < r->n_steps; i++)
 		m->steps[i] = put_step(a, &r->steps[i]);
 	m->n_validations = r->n_validations;
-	m->validations = arena_alloc(a, r->n_validations * sizeof *m->validations);
+	m->validations = put_array(a, r->n_validations);
 	for (size_t i = 0; i < r->n_validations; i++)
 		m->validations[i] = put_validation(a, &r->validations[i]);
 }

@@ -20,7 +20,7 @@ void envelope_encode(const struct envelope *env, struct buf *ret)
 	m.type = put_text(env->type);
 	m.payload = put_bytes(env->payload);
 	m.n_signatures = env->n_signatures;
-	m.signatures = arena_alloc(a, env->n_signatures * sizeof *m.signatures);
+	m.signatures = put_array(a, env->n_signatures);
 	for (size_t i = 0; i < env->n_signatures; i++) {
 		Rollcall__V1__Signature *s = m.signatures[i] = arena_alloc(a, sizeof *s);
 		rollcall__v1__signature__init(s);
@@ -56,7 +56,7 @@ int envelope_decode(struct bytes data, struct arena *a, struct envelope *ret, st
 
 static Rollcall__V1__TrustKey **put_keys(struct arena *a, const struct trust *t)
 {
-	Rollcall__V1__TrustKey **to = arena_alloc(a, t->n_keys * sizeof *to);
+	Rollcall__V1__TrustKey **to = put_array(a, t->n_keys);
 	for (size_t i = 0; i < t->n_keys; i++) {
 		Rollcall__V1__TrustKey *k = to[i] = arena_alloc(a, sizeof *k);
 		rollcall__v1__trust_key__init(k);
@@ -69,7 +69,7 @@ static Rollcall__V1__TrustKey **put_keys(struct arena *a, const struct trust *t)
 
 static Rollcall__V1__TrustRole **put_roles(struct arena *a, const struct trust *t)
 {
-	Rollcall__V1__TrustRole **to = arena_alloc(a, t->n_roles * sizeof *to);
+	Rollcall__V1__TrustRole **to = put_array(a, t->n_roles);
 	for (size_t i = 0; i < t->n_roles; i++) {
 		const struct trust_role *from = &t->roles[i];
 		Rollcall__V1__TrustRole *r = to[i] = arena_alloc(a, sizeof *r);

@@ -146,9 +146,14 @@ char *put_text(const char *s)
 	return (char *)(uintptr_t)(s ? s : "");
 }
 
+void *put_array(struct arena *a, size_t n)
+{
+	return arena_alloc(a, n * sizeof(void *));
+}
+
 char **put_texts(struct arena *a, const char *const *from, size_t n)
 {
-	char **to = arena_alloc(a, n * sizeof *to);
+	char **to = put_array(a, n);
 	for (size_t i = 0; i < n; i++)
 		to[i] = put_text(from[i]);
 	return to;

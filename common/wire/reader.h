@@ -48,6 +48,7 @@ int read_enum(struct reader *r, const char *field, const char *s, const char *co
 #define WRITER_ARENA (SIZE_MAX / 2) /* what is encoded is our own: no cap */
 
 char *put_text(const char *s); /* NULL as "" */
+void *put_array(struct arena *a, size_t n); /* of n pointers */
 char **put_texts(struct arena *a, const char *const *from, size_t n);
 ProtobufCBinaryData put_fixed(const uint8_t *p, size_t n); /* borrows */
 ProtobufCBinaryData put_bytes(struct bytes b);

@@ -147,7 +147,7 @@ int request_save(const char *path, const struct request *r, struct err *e)
 	AUTO(arena_destroy) struct arena *a = arena_new(8 * REQUEST_MAX);
 	AUTO(buf_done) struct buf b = BUF_INIT;
 	char hex[SIGN_PUBLIC_SIZE * 2 + 1];
-	struct request again;
+	struct request again = {0};
 	buf_addf(&b, "# rollcall agent request v1: have the holder of an enrol key run 'rollcall trust certify' on this file\n");
 	buf_addf(&b, "agent: %s\nsite: %s\ncurve-key: %s\n", r->agent ? r->agent : "", r->site ? r->site : "", r->curve_key ? r->curve_key : "");
 	buf_addf(&b, "report-key: %s\n", bytes_to_hex(bytes_of(r->report_key, SIGN_PUBLIC_SIZE), hex));

@@ -1,5 +1,6 @@
 /* `rollcall approve`: an approval made away from the network. The order's file came by some other way; what is in it is shown before the key is opened. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/buf.h"
@@ -90,11 +91,11 @@ static int run_approve(const struct cmd_args *args, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_DOCUMENT);
 	AUTO(sign_key_destroy) struct sign_key *k = NULL;
-	const char *out = cmd_option_value(args, "out"), *key;
+	const char *out = cmd_option_value(args, "out"), *key = NULL;
 	char owner[SIGN_OWNER_SIZE];
 	struct envelope release_env, env;
-	struct release release;
-	struct order o;
+	struct release release = {0};
+	struct order o = {0};
 	struct approval_terms terms = {.order = &o, .release = &release_env, .now_us = clock_wall_us(), .reason = cmd_option_value(args, "reason")};
 	if (load_order(cmd_argument(args, 0), a, &o, e) != 0 || load_release(cmd_option_value(args, "release"), a, &release_env, &release, e) != 0 ||
 	    load_targets(args, &terms.targets, e) != 0 || time_option(args, "expires", terms.now_us, &terms.expires_at_us, e) != 0 ||

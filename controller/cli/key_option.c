@@ -34,7 +34,7 @@ int key_path(const char *name_or_path, struct arena *a, const char **ret, struct
 int key_option_load(const struct cmd_args *args, struct arena *a, struct sign_key **ret, struct err *e)
 {
 	AUTO(secret_destroy) struct secret *passphrase = NULL;
-	const char *path;
+	const char *path = NULL;
 	if (key_path(cmd_option_value(args, "key"), a, &path, e) != 0)
 		return -1;
 	const char *prompt = arena_printf(a, "Passphrase of %s", path);

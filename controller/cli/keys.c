@@ -1,4 +1,5 @@
 /* `rollcall keys new | show | curve`. */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/file.h"

@@ -1,5 +1,6 @@
 /* `rollcall trust show | sign | verify | certify`. Making and changing documents is in trust_edit.c. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/buf.h"

@@ -1,5 +1,6 @@
 /* `rollcall trust init | add-key`: making and changing trust documents. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/buf.h"
@@ -69,7 +70,7 @@ static int split_environment(const char *option, const char *text, struct arena 
 
 static int add_approvers(const struct cmd_args *args, struct trust *t, struct arena *a, struct err *e)
 {
-	const char *const *values, *role, *value;
+	const char *const *values, *role = NULL, *value = NULL;
 	size_t n = cmd_option_values(args, "approver", &values);
 	for (size_t i = 0; i < n; i++)
 		if (split_environment("approver", values[i], a, &role, &value, e) != 0 || trust_draft_add(t, role, value, a, e) != 0)

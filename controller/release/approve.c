@@ -2,6 +2,7 @@
 #include "controller/release/approve.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/buf.h"
