@@ -15,6 +15,21 @@ void build_done(struct build *b)
 	*b = (struct build){0};
 }
 
+/* A suppression of a rule that is none would suppress nothing, silently. */
+static void check_suppressions(struct change_set *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (size_t k = 0; k < s->changes[i].n_suppressions; k++) {
+			const struct suppression *u = &s->changes[i].suppressions[k];
+			if (gate_find(u->rule))
+				continue;
+			const char *near = gate_nearest(u->rule);
+			problem_add(&s->problems, s->changes[i].file, u->line,
+			            near ? arena_printf(s->arena, "did you mean %s?", near) : "rollcall lint --gates lists them all",
+			            "--lint-ignore names '%.60s', which is no gate", u->rule);
+		}
+}
+
 static bool has_finding_at(const struct findings *f, const struct problem *p)
 {
 	for (size_t i = 0; i < f->n; i++)
@@ -73,6 +88,7 @@ static int fill(const struct build_options *o, struct build *b, struct err *e)
 	struct pack_options po = o->pack;
 	if (git_provenance(o->folder, b->arena, &po.provenance, e) != 0)
 		return -1;
+	check_suppressions(b->set);
 	statements_parse(b->set, &b->parsed);
 	release_pack(&b->project, &b->parsed, b->set, &po, &b->release);
 	b->findings.arena = b->set->arena;

@@ -218,6 +218,13 @@ static void test_read_problems_are_findings(void **state)
 	                           "rollcall lint shows them all)");
 }
 
+static void test_a_suppression_must_name_a_gate(void **state)
+{
+	(void)state;
+	assert_told(HEAD "--changeset a:1\n--lint-ignore PF33 reason:\"x\"\nSELECT 1;\n" BACK, NULL,
+	            "error read changes/a.sql:3: --lint-ignore names 'PF33', which is no gate: did you mean PF23?\n");
+}
+
 static void test_the_table_is_whole(void **state)
 {
 	(void)state;
@@ -242,6 +249,7 @@ int main(void)
 	    cmocka_unit_test(test_removed),
 	    cmocka_unit_test(test_suppressions_and_levels),
 	    cmocka_unit_test(test_read_problems_are_findings),
+	    cmocka_unit_test(test_a_suppression_must_name_a_gate),
 	    cmocka_unit_test(test_the_table_is_whole),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
