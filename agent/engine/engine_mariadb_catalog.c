@@ -81,8 +81,7 @@ static int emptiness_of(struct conn *c, const struct sql_class *s, struct defini
 {
 	AUTO(buf_done) struct buf sql = BUF_INIT;
 	AUTO(mem_free_ptr)
-	char *schema = maria_quote_name(s->object_schema[0] ? s->object_schema : c->address.database),
-	     *name = maria_quote_name(s->object);
+	char *schema = maria_quote_name(s->object_schema[0] ? s->object_schema : c->address.database), *name = maria_quote_name(s->object);
 	buf_addf(&sql, "SELECT EXISTS (SELECT 1 FROM %s.%s)", schema, name);
 	return maria_run_text(c, buf_str(&sql), definition_row, def, e);
 }

@@ -21,7 +21,7 @@ struct conn {
 	char backend[64]; /* "pid/start in microseconds since 1970" */
 };
 
-/* engine_postgres.c */
+/* engine_postgres_query.c */
 struct pg_call { /* one statement with its parameters */
 	struct bytes sql;
 	const struct engine_param *params;
@@ -31,6 +31,8 @@ struct pg_call { /* one statement with its parameters */
 	bool script; /* several statements are allowed: our own only */
 };
 int pg_run(struct conn *c, const struct pg_call *call, uint64_t *ret_rows, struct err *e) MUST_CHECK;
+/* Also tells whether a command tag was one of transaction control. */
+int pg_run_tagged(struct conn *c, const struct pg_call *call, uint64_t *ret_rows, bool *ret_transaction_tag, struct err *e) MUST_CHECK;
 /* Our own statements without parameters or rows. */
 int pg_run_script(struct conn *c, const char *sql, struct err *e) MUST_CHECK;
 int pg_query_text(struct conn *c, const char *sql, const char *const *params, size_t n_params, engine_row_fn *fn, void *arg,

@@ -1,4 +1,4 @@
-/* What the two files of the SQLite engine share: the connection. Not for anyone else. */
+/* What the files of the SQLite engine share: the connection. Not for anyone else. */
 #ifndef AGENT_ENGINE_ENGINE_SQLITE_H
 #define AGENT_ENGINE_ENGINE_SQLITE_H
 
@@ -31,7 +31,11 @@ struct conn {
 	char backend[64];
 };
 
-/* engine_sqlite.c */
+/* engine_sqlite_query.c */
+void lite_engine_watch(struct conn *c); /* after opening: timeouts, cancel, what releases may not do */
+void lite_engine_arm(struct conn *c); /* before each call of the library that may take long: its deadlines start now */
+/* A release's statement: exactly one, under the authorizer's eye. */
+int lite_engine_script(struct conn *c, struct bytes sql, struct err *e) MUST_CHECK;
 int lite_engine_query(struct conn *c, struct bytes sql, const struct engine_param *params, size_t n_params, engine_row_fn *fn, void *arg,
                       struct err *e) MUST_CHECK;
 int lite_engine_error(struct conn *c, int rc, struct err *e);
