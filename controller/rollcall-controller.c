@@ -48,14 +48,14 @@ static int run_check(const struct cmd_args *a, struct err *e)
 
 static const struct cmd commands[] = {
     {.path = "run",
-     .summary = "run the controller until it is told to stop",
+     .summary = "Run the controller until it is told to stop",
      .details = "Listens for agents and operators, decides, and keeps all it knows in DATA_DIR. Logs to stderr. SIGTERM and SIGINT stop it; kill -9 "
                 "loses nothing.",
      .example = "rollcall-controller run --config /etc/rollcall/controller.yaml",
      .options = config_options,
      .run = run_run},
     {.path = "check",
-     .summary = "check the configuration, its keys and the trust document",
+     .summary = "Check the configuration, its keys and the trust document",
      .example = "rollcall-controller check --config controller.yaml",
      .options = config_options,
      .run = run_check},

@@ -47,7 +47,7 @@ static const cyaml_schema_field_t wave_fields[] = {
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t wave_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_wave, wave_fields)};
-static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 1, 4096)};
+static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 4096)};
 static const cyaml_schema_field_t environment_fields[] = {
     TEXT(name, yaml_environment, true),
     TEXT(not_after, yaml_environment, false),
