@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "common/base/str.h"
 
 void decision_done(struct decision *d)
 {
@@ -46,6 +45,15 @@ int decide_rollout_event(struct rollout *r, enum rollout_event ev, struct decisi
 	return 0;
 }
 
+int decide_wave_event(struct rollout *r, uint32_t index, enum wave_event ev, int64_t now_us, struct decision *d, struct err *e)
+{
+	const struct fsm_row *row = NULL;
+	if (wave_step(&r->waves[index], ev, now_us, &row, e) < 0)
+		return -1;
+	record(d, OBJECT_WAVE, index, &wave_fsm, row);
+	return 0;
+}
+
 int decide_delivery_event(struct rollout *r, uint32_t index, enum delivery_event ev, int64_t now_us, struct decision *d, struct err *e)
 {
 	const struct fsm_row *row = NULL;
@@ -63,12 +71,8 @@ static int move_rollout(struct work *w, enum rollout_event ev, struct err *e)
 
 static int move_wave(struct work *w, uint32_t i, enum wave_event ev, struct err *e)
 {
-	const struct fsm_row *row = NULL;
-	if (wave_step(&w->r->waves[i], ev, w->now_us, &row, e) < 0)
-		return -1;
-	record(w->d, OBJECT_WAVE, i, &wave_fsm, row);
 	w->moved = true;
-	return 0;
+	return decide_wave_event(w->r, i, ev, w->now_us, w->d, e);
 }
 
 static void count_flight(struct work *w, const struct delivery *d, int by)
@@ -457,68 +461,4 @@ int decide(struct rollout *r, int64_t now_us, struct decision *d, struct err *e)
 		if (resend(&w, &r->deliveries[i], e) < 0)
 			return -1;
 	return 0;
-}
-
-/* ---- retry ------------------------------------------------------------------------------------------------------------------------------------------ */
-
-static struct delivery *by_target(struct rollout *r, const char *target)
-{
-	for (size_t i = 0; i < r->n_deliveries; i++)
-		if (str_eq(r->deliveries[i].target, target))
-			return &r->deliveries[i];
-	return NULL;
-}
-
-static bool can_retry(const struct delivery *d)
-{
-	return fsm_find(&delivery_fsm, (int)d->state, DELIVERY_EV_RETRY, d) != NULL;
-}
-
-static int choose_named(struct rollout *r, const char *const *targets, size_t n, bool *chosen, struct err *e)
-{
-	for (size_t i = 0; i < n; i++) {
-		struct delivery *d = by_target(r, targets[i]);
-		if (!d)
-			return err_set(e, ERR_NOT_FOUND, "target %s is not in rollout %s: `rollcall rollout status %s` lists its targets", targets[i], r->id,
-			               r->id);
-		if (!can_retry(d))
-			return err_set(e, ERR_STATE, "target %s is %s: there is nothing to retry", targets[i], delivery_state_name(d->state));
-		chosen[d->index] = true;
-	}
-	return 0;
-}
-
-static int reopen_waves(struct work *w, const bool *touched, struct err *e)
-{
-	for (uint32_t i = 0; i < w->r->n_waves; i++)
-		if ((touched[i] || w->r->waves[i].state == WAVE_FAILED) && w->r->waves[i].state != WAVE_BLOCKED && move_wave(w, i, WAVE_EV_REOPEN, e) < 0)
-			return -1;
-	return 0;
-}
-
-int decide_retry(struct rollout *r, const char *const *targets, size_t n_targets, int64_t now_us, struct decision *d, size_t *ret_count,
-                 struct err *e)
-{
-	AUTO(mem_free_ptr) bool *chosen = mem_alloc(r->n_deliveries + 1), *touched = mem_alloc(r->n_waves + 1);
-	if (choose_named(r, targets, n_targets, chosen, e) < 0)
-		return -1;
-	size_t count = 0;
-	for (size_t i = 0; i < r->n_deliveries; i++) {
-		chosen[i] |= !n_targets && can_retry(&r->deliveries[i]);
-		count += chosen[i];
-	}
-	if (!count)
-		return err_set(e, ERR_STATE, "rollout %s has no failed, refused or rolled-back target: there is nothing to retry", r->id);
-	if (decide_rollout_event(r, ROLLOUT_EV_RETRY, d, e) < 0)
-		return err_wrap(e, "rollout %s is %s and takes no retry", r->id, rollout_state_name(r->state));
-	for (uint32_t i = 0; i < r->n_deliveries; i++) {
-		if (!chosen[i])
-			continue;
-		touched[r->deliveries[i].wave] = true;
-		if (decide_delivery_event(r, i, DELIVERY_EV_RETRY, now_us, d, e) < 0)
-			return -1;
-	}
-	*ret_count = count;
-	struct work w = {.r = r, .now_us = now_us, .d = d};
-	return reopen_waves(&w, touched, e);
 }

@@ -36,6 +36,7 @@ int decide(struct rollout *r, int64_t now_us, struct decision *d, struct err *e)
 
 /* An operator's wishes and the others' events, moved and recorded in *d in the same way. */
 int decide_rollout_event(struct rollout *r, enum rollout_event ev, struct decision *d, struct err *e) MUST_CHECK;
+int decide_wave_event(struct rollout *r, uint32_t index, enum wave_event ev, int64_t now_us, struct decision *d, struct err *e) MUST_CHECK;
 int decide_delivery_event(struct rollout *r, uint32_t index, enum delivery_event ev, int64_t now_us, struct decision *d, struct err *e) MUST_CHECK;
 /* Tries failed, refused, rolled-back and needs-attention deliveries again: the named ones, or with n_targets 0 all of them. ERR_NOT_FOUND for a target that is not in the
  * rollout, ERR_STATE for one that has nothing to retry or when nothing at all has. Nothing is changed on failure. ret_count: how many. */

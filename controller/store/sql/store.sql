@@ -115,8 +115,10 @@ FROM delivery WHERE rollout = ?1 ORDER BY no;
 SELECT state, failed, count(*) FROM delivery WHERE rollout = ?1 GROUP BY state, failed;
 
 --: sql_target_release
-SELECT l.version FROM delivery d JOIN rollout r ON r.id = d.rollout JOIN release l ON l.digest = r.release_digest
-WHERE d.target = ?1 AND d.state = 'applied' ORDER BY l.sequence DESC LIMIT 1;
+SELECT l.version FROM report p JOIN release l ON l.digest = p.release_digest
+WHERE p.target = ?1 AND p.outcome = 'applied' AND NOT EXISTS (
+	SELECT 1 FROM report u WHERE u.target = p.target AND u.release_digest = p.release_digest AND u.outcome = 'rolled-back' AND u.ended_at_us > p.ended_at_us)
+ORDER BY l.sequence DESC LIMIT 1;
 
 --: sql_environment_done
 SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?2 AND r.direction = 'apply' AND r.state = 'succeeded'

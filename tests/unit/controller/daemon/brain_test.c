@@ -175,6 +175,9 @@ static void test_failure_goes_back_halts_and_is_retried(void **state)
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"), "duplicate key; unchanged");
 	report(&f, &undo, digest, OUTCOME_ROLLED_BACK);
 	assert_string_equal(state_of(&f, id, "eu/pg1/a"), "rolled-back");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"), "duplicate key; unchanged");
+	(void)brain_fixture_command(&f, "viewer", VERB_TARGET_LIST, NONE, NULL);
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "release"), "");
 	assert_string_equal(state_of(&f, id, "eu/pg1/b"), "pending");
 	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_RESUME, NONE, "rollout", id, NULL);
 	assert_int_equal(r->exit_code, EXIT_FAILED);
