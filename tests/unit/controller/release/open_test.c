@@ -9,6 +9,7 @@
 
 #include "common/base/file.h"
 #include "common/base/str.h"
+#include "common/crypto/digest.h"
 #include "common/wire/documents.h"
 #include "common/wire/limits.h"
 #include "controller/release/build.h"
@@ -92,7 +93,11 @@ static void test_write_and_open(void **state)
 	assert_int_equal(r.n_changesets, 7);
 	assert_int_equal(env.n_signatures, 0);
 	assert_memory_equal(r.digest, b.release.digest, DIGEST_SIZE);
-	assert_memory_equal(r.changesets[3].digest, b.release.changesets[3].digest, DIGEST_SIZE);
+	for (size_t i = 0; i < r.n_changesets; i++) { /* what a site computes again from the file is what was signed */
+		uint8_t digest[DIGEST_SIZE];
+		digest_changeset(&r.changesets[i], digest);
+		assert_memory_equal(digest, b.release.changesets[i].digest, DIGEST_SIZE);
+	}
 	AUTO(build_done) struct build other = build_sample(2000000);
 	assert_int_equal(release_write(path, &other.release, &e), -1);
 	assert_string_equal(
