@@ -50,9 +50,11 @@ void agent_fixture_init(struct agent_fixture *f)
 	if (!mkdtemp(f->dir))
 		abort();
 	int64_t now_us = clock_wall_us();
-	f->signed_by.trust.created_at_us = now_us - FIXTURE_HOUR;
-	f->signed_by.trust.expires_at_us = now_us + 24 * FIXTURE_HOUR;
-	f->signed_by.trust.n_controller_keys = 0;
+	struct trust_fixture *s = &f->signed_by;
+	s->now_us = now_us; /* of the approvals, at build */
+	s->trust.created_at_us = s->release.created_at_us = s->order.created_at_us = s->order.not_before_us = now_us - FIXTURE_HOUR;
+	s->trust.expires_at_us = s->release.expires_at_us = s->order.not_after_us = now_us + 24 * FIXTURE_HOUR;
+	s->trust.n_controller_keys = 0;
 	f->certificate = (struct certificate){
 	    .agent = "eu-1",
 	    .site = "eu",
