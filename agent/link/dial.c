@@ -58,8 +58,8 @@ void dial_close(struct dial *d)
 		zloop_reader_end(d->loop, d->socket);
 	if (d->monitor)
 		zloop_reader_end(d->loop, d->monitor);
+	monitor_end(d->socket, &d->monitor);
 	zsock_destroy(&d->socket);
-	zsock_destroy(&d->monitor);
 }
 
 enum frame_sent dial_send(struct dial *d, struct link_header header, const struct msg *m)

@@ -23,6 +23,13 @@ int monitor_new(zsock_t *socket, zsock_t **ret_pair, struct err *e)
 	return 0;
 }
 
+void monitor_end(zsock_t *socket, zsock_t **pair)
+{
+	if (socket)
+		zmq_socket_monitor(zsock_resolve(socket), NULL, 0);
+	zsock_destroy(pair);
+}
+
 static enum monitor_event translate(uint16_t event)
 {
 	switch (event) {

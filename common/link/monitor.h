@@ -14,8 +14,11 @@ enum monitor_event {
 	MONITOR_LOST /* the connection ended; before MONITOR_READY: the other end has another key than the pinned one, or is no Rollcall at all */
 };
 
-/* Watches `socket`; make it before zsock_connect. The caller owns the pair and polls it; destroy it after the watched socket. */
+/* Watches `socket`; make it before zsock_connect. The caller polls the pair. */
 int monitor_new(zsock_t *socket, zsock_t **ret_pair, struct err *e) MUST_CHECK;
+/* Ends the watch and destroys the pair; call it before the watched socket is destroyed. libzmq's I/O thread waits for room when it tells an event: a pair that is gone while
+ * the watch goes on would stop that thread, and with it every socket of the process. NULL-safe. */
+void monitor_end(zsock_t *socket, zsock_t **pair);
 /* One event; MONITOR_NONE when there is none. */
 enum monitor_event monitor_read(zsock_t *pair);
 

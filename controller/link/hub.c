@@ -29,13 +29,8 @@ static int make_key(struct curve_key *ret, struct err *e)
 	return 0;
 }
 
-/* What a client with this key meets at the endpoint. */
-static int try_key(const struct curve_key *key, const char *endpoint, enum monitor_event *ret, struct err *e)
+static int watch_connect(zsock_t *client, zsock_t *pair, const char *endpoint, enum monitor_event *ret, struct err *e)
 {
-	AUTO(zsock_destroy) zsock_t *pair = NULL;
-	AUTO(zsock_destroy) zsock_t *client = NULL;
-	if (link_socket_client(LINK_CTRL_DEALER, key, the_hub.public_key, &client, e) != 0 || monitor_new(client, &pair, e) != 0)
-		return -1;
 	if (zsock_connect(client, "%s", endpoint) != 0)
 		return err_set(e, ERR_LINK, "%s: %s", endpoint, zmq_strerror(zmq_errno()));
 	zmq_pollitem_t item = {.socket = zsock_resolve(pair), .events = ZMQ_POLLIN};
@@ -45,6 +40,18 @@ static int try_key(const struct curve_key *key, const char *endpoint, enum monit
 		if (zmq_poll(&item, 1, 100) > 0)
 			*ret = monitor_read(pair);
 	return 0;
+}
+
+/* What a client with this key meets at the endpoint. */
+static int try_key(const struct curve_key *key, const char *endpoint, enum monitor_event *ret, struct err *e)
+{
+	zsock_t *pair = NULL;
+	AUTO(zsock_destroy) zsock_t *client = NULL;
+	if (link_socket_client(LINK_CTRL_DEALER, key, the_hub.public_key, &client, e) != 0 || monitor_new(client, &pair, e) != 0)
+		return -1;
+	int rc = watch_connect(client, pair, endpoint, ret, e);
+	monitor_end(client, &pair);
+	return rc;
 }
 
 static int prove_socket(const struct curve_key *known, const struct curve_key *unknown, const char *endpoint, struct err *e)

@@ -28,8 +28,8 @@ struct operator_link {
 
 static void channel_close(struct channel *c)
 {
+	monitor_end(c->socket, &c->monitor);
 	zsock_destroy(&c->socket);
-	zsock_destroy(&c->monitor);
 }
 
 static int explain(const struct operator_link *l, const char *endpoint, enum monitor_event event, struct err *e)
