@@ -368,6 +368,38 @@ static void test_preview_asks_the_sites(void **state)
 	brain_fixture_done(&f);
 }
 
+/* REFUSE: busy and held come again, the rest is a refusal; an answer to an older attempt is none. */
+static void test_refuse_messages(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *code, *after;
+		uint32_t attempt_off;
+	} cases[] = {{"busy", "pending", 0}, {"held", "held", 0}, {"window", "held", 0}, {"policy", "refused", 0}, {"policy", "offered", 1}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct brain_fixture f;
+		uint8_t digest[DIGEST_SIZE];
+		begin(&f);
+		const char *id = run_rollout(&f, digest);
+		struct msg_offer o = only_offer(&f, "eu/pg1/a");
+		struct hub_event ev = {.type = HUB_MESSAGE, .session = f.agent.session, .msg = {.type = MSG_REFUSE}};
+		ev.msg.task = (struct msg_task){
+		    .attempt = o.attempt + cases[i].attempt_off, .code = cases[i].code, .message = "said so", .until_us = f.now_us + 60 * INT64_C(1000000)};
+		memcpy(ev.msg.task.task, o.task, TASK_SIZE);
+		brain_fixture_event(&f, &ev);
+		assert_string_equal(state_of(&f, id, "eu/pg1/a"), cases[i].after);
+		bool again = str_eq(cases[i].after, "pending") || str_eq(cases[i].after, "held");
+		brain_fixture_idle(&f, 59 * INT64_C(1000000));
+		const struct msg_offer *none[2];
+		if (again)
+			assert_int_equal(brain_fixture_offers(&f, none, 2), 0);
+		brain_fixture_idle(&f, 2 * INT64_C(1000000));
+		if (again)
+			assert_int_equal(only_offer(&f, "eu/pg1/a").attempt, 1);
+		brain_fixture_done(&f);
+	}
+}
+
 static void test_lost_journal_begins_a_new_count(void **state)
 {
 	(void)state;
@@ -401,6 +433,7 @@ int main(void)
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_approvals_that_do_not_count),
 	    cmocka_unit_test(test_preview_asks_the_sites),
+	    cmocka_unit_test(test_refuse_messages),
 	    cmocka_unit_test(test_lost_journal_begins_a_new_count),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
