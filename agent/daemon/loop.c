@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #define RETRY_MIN_MS      1000
 #define RETRY_MAX_MS      120000
 #define BLOB_RETRY_MAX_MS 30000
+#define SOCKETS           256 /* link, blobs, surveys, libzmq's own */
+#define SOCKETS_A_RUNNER  8
 #define DRAIN_TICK_MS     100
 
 struct agent {
@@ -227,8 +230,20 @@ static void close_agent(struct agent *g)
 		close(g->lock_fd);
 }
 
+/* Each running delivery takes a few sockets and descriptors, each target's connection one more. */
+static void raise_limits(const struct agent_config *c)
+{
+	struct rlimit files;
+	zsys_set_max_sockets(SOCKETS + SOCKETS_A_RUNNER * (size_t)c->max_parallel);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 int agent_run(const struct agent_config *c, struct err *e)
 {
+	raise_limits(c);
 	struct agent g = {.config = c, .lock_fd = -1, .signal_fd = -1};
 	int rc = open_agent(&g, e);
 	if (rc == 0) {

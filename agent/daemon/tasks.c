@@ -165,6 +165,12 @@ static int on_again(zloop_t *loop, int id, void *arg)
 	return 0;
 }
 
+static void try_later(struct tasks *t, struct job *j)
+{
+	j->not_before_us = clock_mono_us() + (int64_t)AGAIN_MS * 1000;
+	zloop_timer(t->loop, AGAIN_MS + 100, 1, on_again, t);
+}
+
 static void end_job(struct tasks *t, struct job *j)
 {
 	zloop_reader_end(t->loop, zactor_sock(j->actor));
@@ -173,8 +179,7 @@ static void end_job(struct tasks *t, struct job *j)
 	if (is_open(t, &j->run.task) && !t->draining) {
 		log_error("%s: the delivery ended without a report in the journal: it is resolved again in %d s", j->run.task.target, AGAIN_MS / 1000);
 		j->state = JOB_READY;
-		j->not_before_us = clock_mono_us() + (int64_t)AGAIN_MS * 1000;
-		zloop_timer(t->loop, AGAIN_MS + 100, 1, on_again, t);
+		try_later(t, j);
 		return;
 	}
 	remove_job(t, j);
@@ -201,14 +206,14 @@ static void start_job(struct tasks *t, struct job *j)
 	char id[TASK_SIZE * 2 + 1];
 	struct err e = ERR_INIT;
 	if (journal_task_state(t->journal, j->run.task.id, j->run.task.attempt, TASK_RUNNING, &e) != 0) {
-		log_error("journal: %s: %s is not begun", e.msg, j->run.task.target);
-		j->not_before_us = clock_mono_us() + (int64_t)AGAIN_MS * 1000;
-		zloop_timer(t->loop, AGAIN_MS + 100, 1, on_again, t);
+		log_error("journal: %s: %s is not begun, and tried again in %d s", e.msg, j->run.task.target, AGAIN_MS / 1000);
+		try_later(t, j);
 		return;
 	}
 	j->actor = zactor_new(runner_actor, &j->run);
 	if (!j->actor) {
-		log_error("%s: no thread for its delivery: tried again with the next one", j->run.task.target);
+		log_error("%s: no thread for its delivery: tried again in %d s", j->run.task.target, AGAIN_MS / 1000);
+		try_later(t, j);
 		return;
 	}
 	j->state = JOB_RUNNING;
