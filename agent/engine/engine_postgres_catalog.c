@@ -183,7 +183,7 @@ static int holder_row(void *arg, size_t n, const char *const *v, struct err *e)
 
 int pg_catalog_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *e)
 {
-	struct lock_key k;
+	struct lock_key k = {0};
 	bool got = c->lock_held; /* advisory locks count: a second one would need a second unlock */
 	lock_key(c->target, &k);
 	if (!got && pg_query_text(c, pg_sql_try_lock, k.params, 2, truth_row, &got, e) < 0)
@@ -199,7 +199,7 @@ int pg_catalog_try_lock(struct conn *c, bool *ret_got, char *holder, struct err 
 
 int pg_catalog_unlock(struct conn *c, struct err *e)
 {
-	struct lock_key k;
+	struct lock_key k = {0};
 	if (!c->lock_held)
 		return 0;
 	lock_key(c->target, &k);

@@ -244,7 +244,7 @@ int ledger_append(const struct engine *en, struct conn *c, struct ledger *l, str
 	row->seq = l->n_rows + 1;
 	memcpy(row->prev_hash, l->head, DIGEST_SIZE);
 	row_hash(row, row->row_hash);
-	struct row_text text;
+	struct row_text text = {0};
 	row_to_text(row, &text);
 	struct engine_param params[LEDGER_COLUMNS + 1];
 	for (size_t i = 0; i < LEDGER_COLUMNS; i++)

@@ -136,7 +136,7 @@ int row_from_text(const char *const *values, struct arena *a, struct ledger_row 
 
 void row_hash(const struct ledger_row *row, uint8_t out[DIGEST_SIZE])
 {
-	struct row_text text;
+	struct row_text text = {0};
 	row_to_text(row, &text);
 	struct digest *d = digest_new();
 	for (size_t i = 0; i + 1 < LEDGER_COLUMNS; i++)

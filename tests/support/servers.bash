@@ -3,11 +3,12 @@
 # (started as root, they step down to the packages' users), and gone when the process that owns them is gone, however it ends: a watchdog sees to it.
 # Sourced by .bats files (server_start, server_stop, ...) and run by tests/support/servers.c as "servers.bash VERB ARGUMENT...".
 #
-#   server_start postgresql|mariadb [trust|password]   starts one, prints its folder (DIR below); owner: $SERVER_OWNER, or the caller
+#   server_start postgresql|mariadb [trust|password]   starts one, prints its folder (DIR below); owner: $SERVER_OWNER, or the shell that calls
 #   server_stop DIR        fast and clean, removes the folder        server_kill DIR      kill -9, as a crash would; the folder stays
 #   server_restart DIR     after server_kill, or stops first         server_get DIR NAME  kind, port, user, password, pid
 #   server_create DIR DB   a database owned by the test user         server_dsn DIR DB    as agent.yaml takes it
 #   server_sql DIR DB SQL  as the administrator, bare rows           server_pooler DIR    pgbouncer before it; prints its port
+#   servers_stop_all       all of this owner: for an EXIT trap
 set -u
 
 : "${PG_BIN:=$(pg_config --bindir 2>/dev/null || echo /usr/lib/postgresql/15/bin)}"
@@ -133,7 +134,8 @@ server_start() {
 	server_put "$dir" kind "$kind"
 	server_put "$dir" user "$SERVER_USER"
 	server_put "$dir" password "$([ "$auth" = trust ] && [ "$kind" = mariadb ] || echo "pw-$RANDOM$RANDOM")"
-	server_watch "$dir" "${SERVER_OWNER:-$PPID}"
+	server_put "$dir" owner "${SERVER_OWNER:-$$}"
+	server_watch "$dir" "${SERVER_OWNER:-$$}"
 	server_make "$dir" "$kind" "$auth" || { server_stop "$dir" && return 1; }
 	for attempt in 1 2 3 4 5; do
 		server_put "$dir" port "$(server_port)"
@@ -201,6 +203,13 @@ server_stop() {
 	return 0
 }
 
+servers_stop_all() { # every server of this owner: for an EXIT trap
+	local dir
+	for dir in "${TMPDIR:-/tmp}"/rollcall-db-*; do
+		if [ "$(server_get "$dir" owner)" = "${SERVER_OWNER:-$$}" ]; then server_stop "$dir"; fi
+	done
+}
+
 server_create() {
 	if [ "$(server_get "$1" kind)" = postgresql ]; then
 		server_sql "$1" '' "CREATE DATABASE \"$2\" OWNER $SERVER_USER"
@@ -238,6 +247,7 @@ server_pooler() {
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+	: "${SERVER_OWNER:=$PPID}"
 	verb=$1
 	shift
 	case $verb in

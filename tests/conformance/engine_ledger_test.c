@@ -1,0 +1,193 @@
+/* Every engine: states of objects before and after, and the ledger: once, chained, fenced, together with its effect. */
+#include "tests/support/bench.h"
+
+#include <string.h>
+
+#include "agent/ledger/ledger.h"
+
+/* ---- object state ---- */
+
+static void state_of(struct fixture *f, const char *statement, uint8_t out[DIGEST_SIZE])
+{
+	struct sql_class s;
+	sql_classify(f->b->dialect, bytes_of_str(statement), &s);
+	OK(f->en->object_state(f->c, &s, out, &f->e));
+}
+
+static const uint8_t nothing[DIGEST_SIZE];
+
+/* before -> statement -> after, and the state is the same when asked twice. */
+static void changes_state(struct fixture *f, const char *statement)
+{
+	uint8_t before[DIGEST_SIZE], again[DIGEST_SIZE], after[DIGEST_SIZE];
+	state_of(f, statement, before);
+	state_of(f, statement, again);
+	assert_memory_equal(before, again, DIGEST_SIZE);
+	bench_ddl(f, statement);
+	state_of(f, statement, after);
+	if (memcmp(before, after, DIGEST_SIZE) == 0)
+		fail_msg("%s: the state did not change", statement);
+}
+
+static void test_object_state(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t digest[DIGEST_SIZE], again[DIGEST_SIZE];
+	state_of(f, "CREATE TABLE t (a int)", digest);
+	assert_memory_equal(digest, nothing, DIGEST_SIZE);
+	changes_state(f, "CREATE TABLE t (a int, b int)");
+	changes_state(f, "ALTER TABLE t ADD COLUMN c int");
+	changes_state(f, "CREATE INDEX i ON t (a)");
+	changes_state(f, f->b->dialect == DIALECT_MARIADB ? "DROP INDEX i ON t" : "DROP INDEX i");
+	changes_state(f, "CREATE VIEW v AS SELECT a FROM t");
+	changes_state(f, "DROP VIEW v");
+	state_of(f, "ALTER TABLE t ADD COLUMN d int", digest);
+	OK(bench_exec_on(f, f->c, "INSERT INTO t (a) VALUES (1), (2)"));
+	state_of(f, "ALTER TABLE t ADD COLUMN d int", again);
+	assert_memory_equal(digest, again, DIGEST_SIZE);
+	changes_state(f, "ALTER TABLE t RENAME TO u");
+	changes_state(f, "DROP TABLE u");
+	state_of(f, "DROP TABLE u", digest);
+	assert_memory_equal(digest, nothing, DIGEST_SIZE);
+}
+
+static void test_state_of_the_whole_schema(void **state)
+{
+	struct fixture *f = *state;
+	const struct sql_class unnamed = {.class = STEP_N};
+	struct ledger l;
+	uint8_t before[DIGEST_SIZE], with_ledger[DIGEST_SIZE], after[DIGEST_SIZE];
+	OK(f->en->object_state(f->c, &unnamed, before, &f->e));
+	OK(ledger_open(f->en, f->c, "eu/one/shop", f->arena, &l, &f->e));
+	OK(f->en->object_state(f->c, &unnamed, with_ledger, &f->e));
+	assert_memory_equal(before, with_ledger, DIGEST_SIZE);
+	bench_ddl(f, "CREATE TABLE t (a int)");
+	OK(f->en->object_state(f->c, &unnamed, after, &f->e));
+	assert_memory_not_equal(before, after, DIGEST_SIZE);
+}
+
+/* ---- ledger ---- */
+
+static struct ledger_row sample(uint32_t step)
+{
+	return (struct ledger_row){
+	    .changeset = "al\xc3\xad:orders",
+	    .run = 1,
+	    .step = step,
+	    .release_version = "1.0",
+	    .release_sequence = 7,
+	    .task = "00ff",
+	    .attempt = 1,
+	    .epoch = 3,
+	    .agent = "agent-eu",
+	    .backend = "1/2",
+	    .digest = {1, 2, 3},
+	    .started_at_us = 1700000000000000,
+	    .ended_at_us = -1,
+	};
+}
+
+static struct ledger opened(struct fixture *f)
+{
+	struct ledger l;
+	OK(ledger_open(f->en, f->c, "eu/one/shop", f->arena, &l, &f->e));
+	return l;
+}
+
+static void test_ledger_round_trip(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l;
+	OK(ledger_peek(f->en, f->c, f->arena, &l, &f->e));
+	assert_int_equal(l.n_rows, 0);
+	l = opened(f);
+	assert_null(l.target_id);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct ledger_row row = sample(i);
+		row.state = i == 1 ? STEP_INTENT : STEP_DONE;
+		OK(f->en->begin(f->c, &f->e));
+		OK(ledger_fence(f->en, f->c, &l, 3, &f->e));
+		OK(ledger_append(f->en, f->c, &l, &row, &f->e));
+		OK(f->en->commit(f->c, &f->e));
+	}
+	struct ledger again = opened(f);
+	assert_int_equal(again.n_rows, 3);
+	assert_int_equal(again.epoch, 3);
+	assert_memory_equal(again.head, l.head, DIGEST_SIZE);
+	assert_string_equal(again.rows[2].changeset, "al\xc3\xad:orders");
+	assert_int_equal(again.rows[2].ended_at_us, -1);
+	assert_string_equal(again.target_id, "eu/one/shop");
+	struct engine_identity id;
+	OK(f->en->identity(f->c, &id, &f->e));
+	assert_string_equal(again.database_identity, id.database);
+}
+
+static void test_ledger_refuses_a_second_effect(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger mine = opened(f), theirs = opened(f);
+	struct conn *other = bench_another(f);
+	struct ledger_row row = sample(0);
+	OK(ledger_append(f->en, other, &theirs, &row, &f->e));
+	row = sample(0);
+	OK(f->en->begin(f->c, &f->e));
+	FAILS(ledger_append(f->en, f->c, &mine, &row, &f->e));
+	assert_int_equal(f->e.code, ERR_EXISTS);
+	OK(f->en->rollback(f->c, &f->e));
+	struct ledger now = opened(f);
+	row = sample(0);
+	FAILS(ledger_append(f->en, f->c, &now, &row, &f->e)); /* not by seq alone */
+	assert_int_equal(f->e.code, ERR_EXISTS);
+	row.state = STEP_FAILED;
+	OK(ledger_append(f->en, f->c, &now, &row, &f->e));
+	FAILS(ledger_fence(f->en, f->c, &now, 0, &f->e) == 0
+	          ? ledger_fence(f->en, f->c, &now, 5, &f->e) || ledger_fence(f->en, f->c, &now, 4, &f->e) ? -1 : 0
+	          : -2);
+	assert_int_equal(f->e.code, ERR_STATE);
+	f->en->close(&other);
+}
+
+static void test_ledger_row_and_effect_roll_back_together(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l = opened(f);
+	bench_ddl(f, "CREATE TABLE t (a int)");
+	OK(f->en->begin(f->c, &f->e));
+	OK(bench_exec_on(f, f->c, "INSERT INTO t VALUES (1)"));
+	struct ledger_row row = sample(0);
+	OK(ledger_append(f->en, f->c, &l, &row, &f->e));
+	OK(f->en->rollback(f->c, &f->e));
+	ledger_forget_last(&l);
+	assert_string_equal(bench_ask(f, f->c, "SELECT count(*) FROM t").text, "0");
+	assert_int_equal(opened(f).n_rows, 0);
+}
+
+static void test_ledger_tampering_shows(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l = opened(f);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct ledger_row row = sample(i);
+		OK(ledger_append(f->en, f->c, &l, &row, &f->e));
+	}
+	AUTO(buf_done) struct buf sql = BUF_INIT;
+	buf_addf(&sql, "UPDATE %sledger SET agent = 'mallory' WHERE seq = 2", f->en->ledger_prefix(f->c));
+	OK(f->en->query(f->c, buf_bytes(&sql), NULL, 0, NULL, NULL, &f->e));
+	FAILS(ledger_open(f->en, f->c, "eu/one/shop", f->arena, &l, &f->e));
+	assert_int_equal(f->e.code, ERR_STATE);
+	assert_non_null(strstr(f->e.msg, "ledger row 2 was changed: "));
+}
+
+static const struct bench_test suite[] = {
+    BENCH_TEST(test_object_state),
+    BENCH_TEST(test_state_of_the_whole_schema),
+    BENCH_TEST(test_ledger_round_trip),
+    BENCH_TEST(test_ledger_refuses_a_second_effect),
+    BENCH_TEST(test_ledger_row_and_effect_roll_back_together),
+    BENCH_TEST(test_ledger_tampering_shows),
+};
+
+int main(int argc, char **argv)
+{
+	return bench_run(suite, ARRAY_LEN(suite), argc, argv);
+}
