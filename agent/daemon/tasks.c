@@ -1,7 +1,7 @@
 /* Tasks from OFFER to report. */
 #include "agent/daemon/tasks.h"
 
-#include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "agent/apply/runner.h"
@@ -176,6 +176,7 @@ static void end_job(struct tasks *t, struct job *j)
 	zloop_reader_end(t->loop, zactor_sock(j->actor));
 	zactor_destroy(&j->actor);
 	uplink_kick(t->uplink);
+	malloc_trim(0); /* the release was decoded in there; the agent idles for most of its life */
 	if (is_open(t, &j->run.task) && !t->draining) {
 		log_error("%s: the delivery ended without a report in the journal: it is resolved again in %d s", j->run.task.target, AGAIN_MS / 1000);
 		j->state = JOB_READY;
