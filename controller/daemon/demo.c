@@ -251,8 +251,8 @@ static void demo_done(struct demo *d)
 		process_stop(&d->agents[i], STOP_MS);
 	process_stop(&d->controller, STOP_MS);
 	process_stop(&d->server, STOP_MS);
-	if (chdir("/") != 0 || (d->dir && !d->keep && file_remove_tree(d->dir, &e) != 0))
-		fprintf(stderr, "rollcall: demo: %s could not be removed: %s\n", d->dir, e.msg);
+	if (chdir("/") != 0 || (d->dir && !d->keep && file_remove_tree(d->dir, &e) != 0) || (d->server_apart && file_remove_tree(d->server_dir, &e) != 0))
+		fprintf(stderr, "rollcall: demo: its folder could not be removed: %s\n", e.msg);
 	arena_destroy(&d->arena);
 }
 

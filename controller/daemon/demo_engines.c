@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,9 +92,32 @@ static int choose_user(struct demo *d, const char *user, struct err *e)
 	return 0;
 }
 
+/* May any user pass through all of these folders? */
+static bool others_may_pass(struct demo *d, const char *path)
+{
+	struct stat st;
+	char *p = arena_strdup(d->arena, path);
+	for (char *slash; (slash = strrchr(p, '/')) != NULL && slash != p;) {
+		*slash = '\0';
+		if (stat(p, &st) != 0 || !(st.st_mode & S_IXOTH))
+			return false;
+	}
+	return true;
+}
+
+/* The server's user must be able to get to its folder: where it could not pass through ours, it gets one in /tmp. */
 static int make_server_dir(struct demo *d, struct err *e)
 {
-	d->server_dir = arena_printf(d->arena, "%s/server", d->dir);
+	bool beside = d->server.uid && !others_may_pass(d, d->dir);
+	if (beside && d->keep)
+		return err_set(
+		    e, ERR_IO,
+		    "--keep %s: root runs the database server as another user, who cannot pass through the folders above: name one under /tmp or /srv",
+		    d->dir);
+	d->server_dir = beside ? mkdtemp(arena_strdup(d->arena, "/tmp/rollcall-demo-XXXXXX")) : arena_printf(d->arena, "%s/server", d->dir);
+	if (!d->server_dir)
+		return err_set_errno(e, "/tmp/rollcall-demo-XXXXXX");
+	d->server_apart = beside;
 	if (file_make_dirs(d->server_dir, 0700, e) != 0)
 		return -1;
 	if (strlen(d->server_dir) > 80)

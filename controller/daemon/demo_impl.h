@@ -47,6 +47,7 @@ struct demo {
 	char controller_key[41];
 	struct process controller, server, agents[DEMO_SITES];
 	const char *server_dir; /* the private server's own folder; NULL: none */
+	bool server_apart; /* not inside `dir` */
 };
 
 /* Files: keys, trust document, certificates, configurations, the shop. */

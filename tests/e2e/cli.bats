@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# The command line without a controller: exit codes and exact messages.
+
+setup() {
+	bin=$(cd "${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/release/bin}" && pwd)
+	cd "$BATS_TEST_TMPDIR" || return
+	export XDG_CONFIG_HOME=$BATS_TEST_TMPDIR/config HOME=$BATS_TEST_TMPDIR
+	unset ROLLCALL_CONFIG ROLLCALL_PASSPHRASE_FILE
+}
+
+rollcall() { "$bin/rollcall" "$@"; }
+
+# says CODE MESSAGE WORDS...: exit code and the whole of standard error.
+says() {
+	local code=$1 message=$2 status=0
+	shift 2
+	rollcall "$@" >out 2>err </dev/null || status=$?
+	[ "$status" -eq "$code" ] || { echo "exit code $status: $(cat err)"; return 1; }
+	[ "$(cat err)" = "$message" ] || { echo "said: $(cat err)"; return 1; }
+	[ ! -s out ]
+}
+
+@test "every command has help with an example, and it goes to standard output" {
+	rollcall --help >help
+	grep -oE '^  [a-z]+( [a-z]+)?  ' help | sort -u >commands
+	[ "$(wc -l <commands)" -ge 25 ]
+	while read -r -a words; do
+		rollcall "${words[@]}" --help >out 2>err || { echo "${words[*]}"; return 1; }
+		grep -q '^example:' out || { echo "no example: ${words[*]}"; return 1; }
+		[ ! -s err ]
+	done <commands
+}
+
+@test "version" {
+	run rollcall --version
+	[ "$status" -eq 0 ]
+	[[ $output =~ ^rollcall\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+}
+
+@test "usage errors are exit 2 and say what was meant" {
+	says 2 "rollcall: unknown command 'rolout': did you mean 'rollout'? See 'rollcall --help'" rolout list
+	says 2 "rollcall: rollout: unknown command 'lst': did you mean 'rollout list'? See 'rollcall rollout --help'" rollout lst
+	says 2 "rollcall: rollout start: option '--environment NAME' is required; see 'rollcall rollout start --help'" rollout start plan.yaml -r 1.0
+	says 2 "rollcall: rollout watch: an argument is missing: ROLLOUT; see 'rollcall rollout watch --help'" rollout watch
+	says 2 "rollcall: targets list: -o xml: there is no such format: use table, wide, json, ndjson, csv or name; see 'rollcall targets list --help'" targets list -o xml
+}
+
+@test "live commands without a known controller say how to connect" {
+	says 2 "rollcall: $XDG_CONFIG_HOME/rollcall/config.yaml: no controller is known yet: run 'rollcall connect --endpoint tcp://HOST:7410 --blobs tcp://HOST:7411 --key KEY --operator-key FILE'" ping
+	says 2 "rollcall: --target nonsense: a target is site/instance/database or site/instance/database/schema" history --target nonsense
+	says 2 "rollcall: --timeout says how long to --wait: give both" rollout retry abc --timeout 5m
+}
+
+@test "connect: bad endpoint, bad key, missing key file" {
+	key='rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7'
+	says 2 "rollcall: --endpoint 127.0.0.1:1: write it as tcp://HOST:PORT" connect --endpoint 127.0.0.1:1 --blobs tcp://h:2 --key "$key" --operator-key k
+	says 2 "rollcall: --blobs tcp://h:99999: write it as tcp://HOST:PORT" connect --endpoint tcp://h:1 --blobs tcp://h:99999 --key "$key" --operator-key k
+	says 1 "rollcall: --operator-key: CURVE key: k: No such file or directory" connect --endpoint tcp://h:1 --blobs tcp://h:2 --key "$key" --operator-key k
+	[ ! -e "$XDG_CONFIG_HOME/rollcall/config.yaml" ]
+}
+
+@test "connect writes the configuration; an unreachable controller is exit 7 and writes nothing" {
+	key='rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7'
+	rollcall keys curve ./operator.curve
+	status=0
+	rollcall connect --endpoint tcp://127.0.0.1:1 --blobs tcp://127.0.0.1:2 --key "$key" --operator-key operator.curve 2>err || status=$?
+	[ "$status" -eq 7 ]
+	grep -q '^rollcall: nothing was written: ' err
+	[ ! -e "$XDG_CONFIG_HOME/rollcall/config.yaml" ]
+	rollcall connect --offline --endpoint tcp://127.0.0.1:1 --blobs tcp://127.0.0.1:2 --key "$key" --operator-key operator.curve --name a
+	rollcall connect --offline --endpoint tcp://127.0.0.1:3 --blobs tcp://127.0.0.1:4 --key "$key" --operator-key operator.curve --name b
+	grep -q '^current: "b"' "$XDG_CONFIG_HOME/rollcall/config.yaml"
+	[ "$(grep -c 'name:' "$XDG_CONFIG_HOME/rollcall/config.yaml")" -eq 2 ]
+	[ "$(stat -c %a "$XDG_CONFIG_HOME/rollcall/config.yaml")" = 600 ]
+	says 2 "rollcall: $XDG_CONFIG_HOME/rollcall/config.yaml: no controller is named 'c' there: run 'rollcall connect --name c ...'" ping --controller c
+}
+
+@test "a release that is none, or that nobody signed, is not pushed" {
+	echo nonsense >x.release
+	status=0
+	rollcall release push x.release 2>err || status=$?
+	[ "$status" -eq 1 ]
+	grep -q '^rollcall: x.release: ' err
+	mkdir -p p/changes
+	printf 'project: p\nengines: [sqlite]\npipeline: [dev]\nchanges: changes\n' >p/rollcall.yaml
+	printf -- '--liquibase formatted sql\n--changeset a:b\nCREATE TABLE t (a int);\n--rollback DROP TABLE t;\n' >p/changes/1.sql
+	rollcall release build p --version 1.0.0 --author a >/dev/null
+	says 6 "rollcall: p/releases/p-1.0.0.release: nobody has signed it: run 'rollcall release sign p/releases/p-1.0.0.release --key FILE'" release push p/releases/p-1.0.0.release
+}
