@@ -304,6 +304,7 @@ static const struct demo_engine engines[] = {
      .long_step = "INSERT INTO visits (n, what) WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 6000000) SELECT count(*), "
                   "'long step' FROM c",
      .drop_email_index = "DROP INDEX customers_email",
+     .has_customers = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'customers'",
      .has_phone = "SELECT count(*) FROM pragma_table_info('customers') WHERE name = 'phone'",
      .ledger = "rollcall_ledger"},
     {.name = "postgresql",
@@ -313,6 +314,7 @@ static const struct demo_engine engines[] = {
      .sql = postgres_sql,
      .long_step = "INSERT INTO visits (n, what) SELECT count(*), 'long step' FROM (SELECT pg_sleep(0.2) FROM generate_series(1, 15)) AS c",
      .drop_email_index = "DROP INDEX customers_email",
+     .has_customers = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public' AND table_name = 'customers'",
      .has_phone =
          "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public' AND table_name = 'customers' AND column_name = 'phone'",
      .ledger = "rollcall.ledger"},
@@ -323,6 +325,7 @@ static const struct demo_engine engines[] = {
      .sql = mariadb_sql,
      .long_step = "INSERT INTO visits (n, what) SELECT 1 + SLEEP(3), 'long step'",
      .drop_email_index = "DROP INDEX customers_email ON customers",
+     .has_customers = "SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'customers'",
      .has_phone =
          "SELECT count(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'customers' AND column_name = 'phone'",
      .ledger = "rollcall_ledger"},

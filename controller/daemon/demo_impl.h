@@ -31,6 +31,7 @@ struct demo_engine {
 	int (*sql)(struct demo *d, const struct tenant *t, const char *sql, struct buf *ret_value, struct err *e);
 	const char *long_step; /* a statement of some seconds that adds exactly one row to `visits` each time that it runs */
 	const char *drop_email_index;
+	const char *has_customers; /* a query: 1 when that table is there, 0 when it is not */
 	const char *has_phone; /* a query: 1 when customers.phone is there */
 	const char *ledger; /* the ledger table's name */
 };

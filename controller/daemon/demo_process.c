@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -38,11 +39,13 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* In the child: becomes who it shall be, then the program. Only async-signal-safe calls, but for setgroups. */
+/* In the child of our single thread: becomes who it shall be, then the program. Another user may be able to enter neither our folder nor our TMPDIR. */
 static void become(const char *const *argv, pid_t parent, uid_t uid, gid_t gid, int death_signal, int in, int out, int err)
 {
 	setpgid(0, 0);
 	if (uid && (setgroups(0, NULL) != 0 || setgid(gid) != 0 || setuid(uid) != 0))
+		_exit(126);
+	if (uid && (chdir("/") != 0 || unsetenv("TMPDIR") != 0))
 		_exit(126);
 	prctl(PR_SET_PDEATHSIG, death_signal); /* after setuid, which clears it */
 	if (getppid() != parent)

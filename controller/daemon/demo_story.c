@@ -191,8 +191,7 @@ static int release_one(struct demo *d, struct err *e)
 		return -1;
 	if (demo_pause(500, e) != 0)
 		return -1;
-	unsigned touched = DEMO_TENANTS - tenants_with(d, arena_printf(d->arena, "SELECT count(*) FROM %s", d->engine->ledger), -1, NULL);
-	demo_claim(d, touched == 0, "with one approval of two, no tenant was touched");
+	demo_claim(d, tenants_with(d, d->engine->has_customers, 0, NULL) == DEMO_TENANTS, "with one approval of two, no tenant was touched");
 	if (approve(d, id, "bob", EXIT_DONE, e) != 0 || DEMO_CLI(d, EXIT_DONE, e, "rollout", "watch", id, "--plain", "--timeout", "2m") != 0)
 		return -1;
 	demo_claim(d, tenants_with(d, "SELECT count(*) FROM customers", 3, NULL) == DEMO_TENANTS,
