@@ -168,7 +168,7 @@ demo: build
 # ---- lint ------------------------------------------------------------------------------------------------------------------------------------------
 C_FILES := $(call find,common controller agent tests,*.c) $(call find,common controller agent tests,*.h)
 SHELL_FILES := packaging/bootstrap .ci/run tests/run-tap $(wildcard tests/lint/layers tests/lint/headers tests/lint/sizes tests/support/*.bash tests/bench/*.bash)
-TIDY := bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result,clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-bugprone-assignment-in-if-condition
+TIDY := bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result,clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-bugprone-assignment-in-if-condition,-bugprone-sizeof-expression
 check-layers: $(GENERATED)
 	@tests/lint/layers
 	@tests/lint/headers "$(CC) $(CPPFLAGS) -std=c11"

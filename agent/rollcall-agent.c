@@ -5,8 +5,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include <czmq.h>
-
 #include "agent/cli/commands.h"
 #include "agent/engine/engine.h"
 #include "common/base/log.h"
@@ -40,7 +38,6 @@ int main(int argc, char **argv)
 	mallopt(M_TRIM_THRESHOLD, MALLOC_TRIM_BYTES);
 	mallopt(M_MMAP_THRESHOLD, MALLOC_TRIM_BYTES);
 	log_open("rollcall-agent", LOG_LEVEL_WARN);
-	zsys_handler_set(NULL); /* czmq would take SIGINT and SIGTERM for itself */
 	if (engines_init(&e) != 0) {
 		fprintf(stderr, "rollcall-agent: %s\n", e.msg);
 		return EXIT_FAILED;

@@ -243,6 +243,7 @@ static void raise_limits(const struct agent_config *c)
 
 int agent_run(const struct agent_config *c, struct err *e)
 {
+	zsys_handler_set(NULL); /* czmq would take SIGINT and SIGTERM for itself */
 	raise_limits(c);
 	struct agent g = {.config = c, .lock_fd = -1, .signal_fd = -1};
 	int rc = open_agent(&g, e);

@@ -248,7 +248,7 @@ struct msg { /* one decoded message; strings and bytes live in the arena it was 
 /* Appends the body. The caller keeps it within LIMIT_FRAME_BODY (split lists into several messages); whoever sends a larger one gets ERR_LIMIT. Free texts are cut at
  * LIMIT_LINK_TEXT and made UTF-8. */
 void msg_encode(const struct msg *m, struct buf *ret);
-/* Strict: size, UTF-8, ids, engine names, digest lengths, counts; unknown fields are refused. Texts are "" when absent, never NULL. Give it an arena of
+/* Strict: size, UTF-8, ids and names, digest lengths, counts; unknown fields are refused. Texts are "" when absent, never NULL. Give it an arena of
  * LIMIT_ARENA_MESSAGE. ERR_PARSE or ERR_LIMIT "TYPE: what". */
 int msg_decode(enum msg_type type, struct bytes body, struct arena *a, struct msg *ret, struct err *e) MUST_CHECK;
 

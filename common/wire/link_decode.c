@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "common/base/str.h"
-#include "common/sql/dialect.h"
 #include "common/wire/limits.h"
 #include "common/wire/link.h"
 #include "common/wire/pb_arena.h"
@@ -103,11 +102,10 @@ static int decode_retry_after(const void *pb, struct arena *a, struct msg *ret, 
 
 static int decode_target(const Rollcall__V1__TargetInfo *p, struct arena *a, struct target *ret, struct err *e)
 {
-	enum dialect d;
 	if (check_target(p->id, e) != 0)
 		return -1;
-	if (!dialect_parse(p->engine, &d) || !str_eq(p->engine, dialect_name(d)))
-		return err_set(e, ERR_PARSE, "target %s: unknown engine", p->id);
+	if (!str_is_name(p->engine))
+		return err_set(e, ERR_PARSE, "target %s: its engine is not a name", p->id);
 	if (p->n_label_keys != p->n_label_values || p->n_label_keys > LABELS_MAX)
 		return err_set(e, ERR_PARSE, "target %s: %zu label keys and %zu values", p->id, p->n_label_keys, p->n_label_values);
 	struct label *labels = arena_try_alloc(a, p->n_label_keys * sizeof *labels);

@@ -164,8 +164,8 @@ static int read_msg(struct operator_link *l, struct channel *c, enum link_socket
 static int take_reply(struct operator_link *l, const struct msg_command *c, operator_reply_fn *fn, void *arg, bool *ret_last, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_MESSAGE);
-	struct msg m;
-	struct link_header header;
+	struct msg m = {.type = MSG_INVALID};
+	struct link_header header = {0};
 	if (read_msg(l, &l->ctrl, SOCKET_CTRL, verb_name(c->verb), a, &m, &header, e) != 0)
 		return -1;
 	l->session = header.session;
@@ -207,8 +207,8 @@ static int send_chunk(struct operator_link *l, struct channel *c, struct bytes d
 static int take_put_ack(struct operator_link *l, struct channel *c, const uint8_t hash[DIGEST_SIZE], bool *ret_complete, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_MESSAGE);
-	struct msg m;
-	struct link_header header;
+	struct msg m = {.type = MSG_INVALID};
+	struct link_header header = {0};
 	if (read_msg(l, c, SOCKET_BLOB, "the upload", a, &m, &header, e) != 0)
 		return -1;
 	if (m.type == MSG_NAK)

@@ -290,8 +290,8 @@ static const struct {
     {MSG_TARGETS,
      BODY("\x0a\x14\x0a\x0c"
           "eu/pg1/shop1\x12\x04"
-          "db2x"),
-     NULL},
+          "DB 2"),
+     "TARGETS: target eu/pg1/shop1: its engine is not a name"},
     {MSG_REPLY,
      BODY("\x32\x01"
           "a\x3a\x00"),
