@@ -14,7 +14,9 @@
 #include "controller/cli/rollout_cli.h"
 #include "controller/release/approve.h"
 
-#define SHOWN_TARGETS_MAX 20
+#define SHOWN_TARGETS_MAX 40
+#define LINE_WIDTH        100
+#define LINE_INDENT       13
 
 static int take_leaf(const struct answer_table *t, size_t row, struct merkle_leaf *ret, struct err *e)
 {
@@ -61,21 +63,34 @@ static int check_targets(const struct order *o, const struct answer_table *t, st
 	return 0;
 }
 
+/* Names in lines of a terminal's width, under the wave's first line. */
 static void show_targets(FILE *out, const struct answer_table *t, uint32_t wave, bool all)
 {
-	size_t shown = 0, more = 0;
+	size_t shown = 0, more = 0, column = 0;
 	char number[16];
 	snprintf(number, sizeof number, "%u", wave);
 	for (size_t i = 0; i < t->n_rows; i++) {
+		const char *target = answer_cell(t, i, "target");
 		if (!str_eq(answer_cell(t, i, "wave"), number))
 			continue;
-		if (all || shown < SHOWN_TARGETS_MAX)
-			shown++, fprintf(out, "             %s\n", answer_cell(t, i, "target"));
-		else
+		if (!all && shown == SHOWN_TARGETS_MAX) {
 			more++;
+			continue;
+		}
+		if (column == 0 || column + 2 + strlen(target) > LINE_WIDTH) {
+			fprintf(out, "%s             ", column ? ",\n" : "");
+			column = LINE_INDENT;
+		} else {
+			fputs(", ", out);
+			column += 2;
+		}
+		fputs(target, out);
+		column += strlen(target);
+		shown++;
 	}
 	if (more)
-		fprintf(out, "             and %zu more (-o wide shows all)\n", more);
+		fprintf(out, ",\n             and %zu more (-o wide shows all)", more);
+	fputc('\n', out);
 }
 
 static void show_order(FILE *out, const struct order *o, const struct answer_table *t, bool all)

@@ -194,7 +194,7 @@ void tree_draw(struct tree *t, const struct answer *status, const char *notice)
 	measure(t);
 	buf_clear(&t->frame);
 	buf_adds(&t->frame, "\033[H");
-	buf_addf(&name, "rollout %s  %s %s %s", answer_cell(r, 0, "rollout"), answer_cell(r, 0, "release"),
+	buf_addf(&name, "rollout %.8s  %s %s %s", answer_cell(r, 0, "rollout"), answer_cell(r, 0, "release"),
 	         str_eq(answer_cell(r, 0, "direction"), "rollback") ? "off" : "to", answer_cell(r, 0, "environment"));
 	buf_addf(&rest, "%s of %s applied, %s failed  %s", answer_cell(r, 0, "applied"), answer_cell(r, 0, "targets"), answer_cell(r, 0, "failed"),
 	         answer_cell(r, 0, "detail"));
