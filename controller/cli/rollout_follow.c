@@ -112,6 +112,8 @@ static void print_changes(FILE *out, const struct answer *now, const struct answ
 
 /* ---- the loop ---- */
 
+static const char no_answer[] = "the controller does not answer: trying again; the agents go on by themselves";
+
 struct following {
 	struct live *live;
 	const struct follow *how;
@@ -156,8 +158,11 @@ static int refresh(struct following *f, bool *ret_fresh, struct err *e)
 	if (e->code != ERR_LINK && e->code != ERR_TIMEOUT)
 		return -1;
 	operator_close(&f->live->link);
-	if (f->unreachable_since_us == 0)
+	if (f->unreachable_since_us == 0) {
 		f->unreachable_since_us = clock_mono_us();
+		if (!f->tree)
+			fprintf(stderr, "%s\n", no_answer);
+	}
 	if (clock_mono_us() - f->unreachable_since_us <= UNREACHABLE_MAX)
 		return 0;
 	e->code = ERR_LINK;
@@ -166,7 +171,7 @@ static int refresh(struct following *f, bool *ret_fresh, struct err *e)
 
 static void show(struct following *f, bool fresh)
 {
-	const char *notice = f->unreachable_since_us ? "the controller does not answer: trying again; the agents go on by themselves" : "";
+	const char *notice = f->unreachable_since_us ? no_answer : "";
 	if (f->tree && f->now.arena)
 		tree_draw(f->tree, &f->now, notice);
 	else if (fresh)
