@@ -72,10 +72,11 @@ static int check_question(enum dialect d, struct bytes sql, const struct place *
 	if (check_single(d, sql, p, e) != 0)
 		return check_refuse(C19_STATEMENT, ret_check, e);
 	sql_classify(d, sql, &c);
-	if (c.kind == SQL_QUERY || c.kind == SQL_OTHER)
+	if (c.kind == SQL_QUERY && c.class == STEP_T)
 		return 0;
-	err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s is not a question: only a statement that reads may stand here", p->changeset->file,
-	        (unsigned)p->line, p->changeset->id, p->what, c.verb);
+	err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: only a statement that reads may stand here, and %s %s", p->changeset->file, (unsigned)p->line,
+	        p->changeset->id, p->what, *c.verb ? c.verb : "this",
+	        c.kind == SQL_QUERY ? "of this kind has effects that nothing undoes" : "is not one");
 	return check_refuse(C19_STATEMENT, ret_check, e);
 }
 

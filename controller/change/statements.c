@@ -56,8 +56,14 @@ static void check_query(struct change_set *set, const struct change *c, struct b
 		if (!(c->engines & ENGINE_BIT(d)))
 			continue;
 		sql_classify(d, sql, &class);
-		if (class.kind == SQL_QUERY && sql_is_single(d, sql))
+		if (class.kind == SQL_QUERY && class.class == STEP_T && sql_is_single(d, sql))
 			continue;
+		if (class.kind == SQL_QUERY && class.class != STEP_T) {
+			const char *why = class.why, *todo = strstr(why, ": "); /* that advice is for a changeset's own statements */
+			problem_add(&set->problems, c->file, line, "write one SELECT that only reads", "%s must only read: %.*s", what,
+			            (int)(todo ? (size_t)(todo - why) : strlen(why)), why);
+			return;
+		}
 		problem_add(&set->problems, c->file, line, "write one SELECT that returns one value", "%s is not one query", what);
 		return;
 	}

@@ -39,26 +39,48 @@ static const char *number(struct arena *a, uint32_t line)
 	return line ? arena_printf(a, "%u", line) : NULL;
 }
 
+static const char *level_word(const struct finding *f)
+{
+	return f->suppressed ? "suppressed" : gate_level_name(f->level);
+}
+
+/* As compilers say it, so that editors find the place. */
+static void print_lines(const struct build *b, bool all)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT;
+	for (size_t i = 0; i < b->findings.n; i++) {
+		const struct finding *f = &b->findings.list[i];
+		if (f->suppressed && !all)
+			continue;
+		output_add_visible(&out, f->file);
+		if (f->line)
+			buf_addf(&out, ":%u", f->line);
+		buf_addf(&out, ": %s: ", level_word(f));
+		output_add_visible(&out, f->what);
+		buf_adds(&out, ": ");
+		output_add_visible(&out, f->suppressed ? f->suppressed : f->todo);
+		buf_addf(&out, " [%s]\n", f->rule);
+	}
+	fputs(buf_str(&out), stdout);
+	fflush(stdout);
+}
+
 static void print_findings(const struct build *b, bool all, enum output_format format)
 {
+	if (format == OUTPUT_TABLE) {
+		print_lines(b, all);
+		return;
+	}
 	AUTO(table_done) struct table *t = table_new("file,#line,level,rule,changeset,what,what-to-do,+why,+suppressed");
 	for (size_t i = 0; i < b->findings.n; i++) {
 		const struct finding *f = &b->findings.list[i];
 		if (f->suppressed && !all)
 			continue;
-		const char *cells[] = {f->file,
-		                       number(b->findings.arena, f->line),
-		                       f->suppressed ? "suppressed" : gate_level_name(f->level),
-		                       f->rule,
-		                       f->changeset,
-		                       f->what,
-		                       f->todo,
-		                       f->why,
+		const char *cells[] = {f->file,      number(b->findings.arena, f->line), level_word(f), f->rule, f->changeset, f->what, f->todo, f->why,
 		                       f->suppressed};
 		table_row(t, cells);
 	}
-	if (table_count(t) || format != OUTPUT_TABLE)
-		table_print(t, format, "findings", stdout);
+	table_print(t, format, "findings", stdout);
 }
 
 static void print_gates(enum output_format format)
@@ -126,7 +148,8 @@ const struct cmd project_commands[] = {
     {"init", "[FOLDER]", "Write a complete sample project", "Never overwrites: when one of the files is there, nothing is written.",
      "rollcall init shop\nrollcall init shop --engine postgresql", init_options, run_init, 0, 1},
     {"lint", "[FOLDER]", "Read all changes and run the gates over them",
-     "Prints every finding and exits 1 when one of level error stands. Levels are set in rollcall.yaml; --lint-ignore RULE reason:\"...\" in a "
+     "Prints a line for each finding (-o wide: a table, with the reasons) and exits 1 when one of level error stands. Levels are set in "
+     "rollcall.yaml; --lint-ignore RULE reason:\"...\" in a "
      "changeset suppresses a rule there.",
      "rollcall lint\nrollcall lint shop --against shop/releases/shop-1.0.0.release -o json", lint_options, run_lint, 0, 1},
     {0},

@@ -51,6 +51,7 @@ static int run_start(const struct cmd_args *a, struct err *e)
 	if (file_read(cmd_argument(a, 0), LIMIT_YAML, &plan, e) != 0 || chosen_release_load(cmd_option_value(a, "release"), &release, e) != 0)
 		return -1;
 	q.document = buf_bytes(&plan);
+	question_add(&q, "plan", cmd_argument(a, 0));
 	question_add(&q, "release", release.name);
 	question_add(&q, "environment", cmd_option_value(a, "environment"));
 	return ask_and_wait(a, &q, e);

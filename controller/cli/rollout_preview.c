@@ -199,7 +199,7 @@ static int print_preview(struct preview *p, const struct answer *r, enum output_
 		for (size_t i = 0; i < p->n; i++)
 			print_group(p, &p->groups[i]);
 		if (!p->release)
-			fprintf(stderr, "the statements are shown when --release names the release's file\n");
+			fprintf(stderr, "to see the statements, name the release's file: --release FILE (here only its version was given)\n");
 	}
 	fflush(stdout);
 	rest.n_tables = 0;
@@ -220,6 +220,7 @@ int run_rollout_preview(const struct cmd_args *a, struct err *e)
 	if (file_read(cmd_argument(a, 0), LIMIT_YAML, &plan, e) != 0 || chosen_release_load(cmd_option_value(a, "release"), &release, e) != 0)
 		return -1;
 	q.document = buf_bytes(&plan);
+	question_add(&q, "plan", cmd_argument(a, 0));
 	question_add(&q, "release", release.name);
 	question_add(&q, "environment", cmd_option_value(a, "environment"));
 	question_add(&q, "direction", direction);

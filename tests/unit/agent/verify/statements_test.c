@@ -104,7 +104,15 @@ static void test_validation_must_ask(void **state)
 	struct trust_fixture *f = *state;
 	struct validation *v = f->release.changesets[1].validations;
 	v->sql = bytes_of_str("DELETE FROM orders");
-	assert_refused(f, "postgresql", "C19 statement", "changes/orders.sql:6: changeset alice:orders-add-note, validation: DELETE is not a question");
+	assert_refused(
+	    f, "postgresql", "C19 statement",
+	    "changes/orders.sql:6: changeset alice:orders-add-note, validation: only a statement that reads may stand here, and DELETE is not one");
+	v->sql = bytes_of_str("SELECT setval('orders_id', 7)");
+	assert_refused(f, "postgresql", "C19 statement", "SELECT of this kind has effects that nothing undoes");
+	v->sql = bytes_of_str("SELECT id FROM orders INTO OUTFILE '/tmp/orders'");
+	assert_refused(f, "mariadb", "C19 statement", "SELECT of this kind has effects that nothing undoes");
+	v->sql = bytes_of_str("FROBNICATE orders");
+	assert_refused(f, "postgresql", "C19 statement", "only a statement that reads may stand here, and FROBNICATE is not one");
 	v->sql = bytes_of_str("SELECT 1; DROP TABLE orders");
 	assert_refused(f, "postgresql", "C19 statement", "validation: the text is not exactly one statement");
 }
@@ -115,7 +123,9 @@ static void test_precondition_must_ask(void **state)
 	struct check pre = {.kind = CHECK_SQL, .expected = "0", .sql = bytes_of_str("UPDATE orders SET id = 1"), .line = 3};
 	f->release.changesets[0].preconditions = &pre;
 	f->release.changesets[0].n_preconditions = 1;
-	assert_refused(f, "postgresql", "C19 statement", "changes/orders.sql:3: changeset alice:orders-create, precondition: UPDATE is not a question");
+	assert_refused(
+	    f, "postgresql", "C19 statement",
+	    "changes/orders.sql:3: changeset alice:orders-create, precondition: only a statement that reads may stand here, and UPDATE is not one");
 }
 
 static void test_unknown_engine(void **state)

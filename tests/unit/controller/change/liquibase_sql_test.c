@@ -247,12 +247,15 @@ static void test_queries_must_be_queries(void **state)
 {
 	(void)state;
 	AUTO(change_set_destroy)
-	struct change_set *s = read_text(HEAD "--changeset a:1\n--precondition-sql-check expectedResult:0 DELETE FROM t\n--validate-after name:x "
-	                                      "expectedResult:0 SELECT 1; DROP TABLE t\nSELECT 1;\n");
+	struct change_set *s =
+	    read_text(HEAD "--changeset a:1\n--precondition-sql-check expectedResult:0 DELETE FROM t\n--validate-after name:x "
+	                   "expectedResult:0 SELECT 1; DROP TABLE t\n--validate-after name:y expectedResult:7 SELECT setval('q', 7)\nSELECT 1;\n");
 	struct parsed_set parsed;
 	statements_parse(s, &parsed);
-	assert_string_equal(project_folder_problems(s), "changes/a.sql:3: the precondition is not one query: write one SELECT that returns one value\n"
-	                                                "changes/a.sql:4: validation x is not one query: write one SELECT that returns one value\n");
+	assert_string_equal(project_folder_problems(s),
+	                    "changes/a.sql:3: the precondition is not one query: write one SELECT that returns one value\n"
+	                    "changes/a.sql:4: validation x is not one query: write one SELECT that returns one value\n"
+	                    "changes/a.sql:5: validation y must only read: setval is not undone by a rollback: write one SELECT that only reads\n");
 }
 
 static void test_split_errors_have_their_place(void **state)
