@@ -40,18 +40,21 @@ const char *fixture_value(struct fixture *f, const char *sql)
 	return value;
 }
 
-void fixture_init(struct fixture *f)
+void fixture_init_on(struct fixture *f, const char *engine, const char *dsn)
 {
 	struct err e = ERR_INIT;
-	*f = (struct fixture){.engine = *engine_by_name("sqlite"), .budget_ms = 2000};
+	*f = (struct fixture){.engine = *engine_by_name(engine), .budget_ms = 2000};
 	snprintf(f->dir, sizeof f->dir, "/tmp/rollcall-apply-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->db, sizeof f->db, "%s/shop.db", f->dir);
 	snprintf(f->dsn, sizeof f->dsn, "sqlite:%s", f->db);
 	snprintf(f->journal_path, sizeof f->journal_path, "%s/journal.db", f->dir);
 	f->arena = arena_new((size_t)64 << 20);
-	f->target =
-	    (struct engine_target){.id = "eu/db1/shop", .dsn = f->dsn, .connect_timeout_ms = 1000, .lock_timeout_ms = 50, .statement_timeout_ms = 5000};
+	f->target = (struct engine_target){.id = "eu/db1/shop",
+	                                   .dsn = dsn ? dsn : f->dsn,
+	                                   .connect_timeout_ms = dsn ? 5000 : 1000,
+	                                   .lock_timeout_ms = dsn ? 1000 : 50,
+	                                   .statement_timeout_ms = 10000};
 	f->task = (struct task){.attempt = 1, .epoch = 1, .target = "eu/db1/shop", .direction = DIRECTION_APPLY};
 	memset(f->task.id, 7, TASK_SIZE);
 	struct release *r = &f->verified.release;
@@ -59,13 +62,20 @@ void fixture_init(struct fixture *f)
 	memset(r->digest, 0x11, DIGEST_SIZE);
 	f->verified.order = (struct order){.id = "0123456789abcdef0123456789abcdef", .direction = DIRECTION_APPLY};
 	memset(f->verified.order.digest, 0x22, DIGEST_SIZE);
-	fixture_sql(f, "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO item VALUES (1, 'a'), (2, 'b'), (3, 'c')");
+	watch_init(&f->watch);
 	assert_int_equal(journal_open(f->journal_path, &f->journal, &e), 0);
+}
+
+void fixture_init(struct fixture *f)
+{
+	fixture_init_on(f, "sqlite", NULL);
+	fixture_sql(f, "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO item VALUES (1, 'a'), (2, 'b'), (3, 'c')");
 }
 
 void fixture_done(struct fixture *f)
 {
 	struct err e = ERR_INIT;
+	watch_done(&f->watch);
 	journal_close(&f->journal);
 	buf_done(&f->progress);
 	arena_destroy(&f->arena);
@@ -151,7 +161,7 @@ const struct report *fixture_deliver(struct fixture *f)
 	f->report = (struct collector){.arena = f->arena};
 	f->report.report = (struct report){.agent = "eu-1", .target = f->task.target, .attempt = f->task.attempt, .direction = f->task.direction};
 	memcpy(f->report.report.task, f->task.id, TASK_SIZE);
-	watch_init(&f->watch);
+	f->watch.wish = WISH_GO_ON;
 	struct delivery d = {.engine = &f->engine,
 	                     .target = &f->target,
 	                     .task = &f->task,
@@ -170,7 +180,6 @@ const struct report *fixture_deliver(struct fixture *f)
 	if (delivery_finish(&d, fixture_seal, NULL, &e) != 0)
 		fail_msg("%s", e.msg);
 	delivery_done(&d);
-	watch_done(&f->watch);
 	return &f->report.report;
 }
 

@@ -23,6 +23,8 @@ struct fixture {
 };
 
 void fixture_init(struct fixture *f); /* engine sqlite, a database file with table item(id, name) of 3 rows */
+/* Another engine's empty database; fixture_value and fixture_sql serve SQLite alone. dsn is borrowed. */
+void fixture_init_on(struct fixture *f, const char *engine, const char *dsn);
 void fixture_done(struct fixture *f);
 
 /* Adds a changeset with one body for the fixture's engine. */
