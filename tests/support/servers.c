@@ -2,6 +2,7 @@
 #include "tests/support/servers.h"
 
 #include <setjmp.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,7 +43,7 @@ static char *script(const char *const *arguments)
 	ssize_t n;
 	snprintf(owner, sizeof owner, "%ld", (long)getpid());
 	setenv("SERVER_OWNER", owner, 1);
-	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0); /* or a server that the script starts would hold the end that we read to */
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
