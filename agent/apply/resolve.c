@@ -8,6 +8,8 @@
  */
 #include "agent/apply/resolve.h"
 
+#include <string.h>
+
 #include "agent/apply/delivery.h"
 #include "agent/apply/failpoint.h"
 #include "common/base/str.h"
@@ -65,7 +67,9 @@ enum verdict resolve_judge(const struct sql_class *s, const uint8_t before[DIGES
 		*ret_why = "the object has left its old name";
 		return VERDICT_APPLIED;
 	}
-	bool alters = str_starts(s->verb, "ALTER") || (str_starts(s->verb, "CREATE") && s->if_exists);
+	/* An index that is not built CONCURRENTLY is seen through its table's definition; one that is has a state of its own, and half-made is not made. */
+	bool by_parent = str_eq(s->object_kind, "index") && s->parent[0] && !strstr(s->verb, "CONCURRENTLY");
+	bool alters = by_parent || str_starts(s->verb, "ALTER") || (str_starts(s->verb, "CREATE") && s->if_exists);
 	if (alters && was && is) {
 		*ret_why = "the object's definition has changed";
 		return VERDICT_APPLIED;

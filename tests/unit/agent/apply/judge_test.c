@@ -35,6 +35,9 @@ static void test_interrupted_statements(void **state)
 	    {"CREATE OR REPLACE VIEW v AS SELECT 1", 1, 2, VERDICT_APPLIED},
 	    {"TRUNCATE TABLE t", 1, 1, VERDICT_UNSURE}, /* rows may have come since */
 	    {"INSERT INTO t VALUES (1)", 1, 1, VERDICT_UNSURE},
+	    {"CREATE INDEX i ON t (a)", 1, 2, VERDICT_APPLIED}, /* seen through the table */
+	    {"CREATE INDEX i ON t (a)", 1, 1, VERDICT_NOT_APPLIED},
+	    {"DROP INDEX i ON t", 1, 2, VERDICT_APPLIED},
 	    {"ANALYZE TABLE t", 1, 1, VERDICT_NOT_APPLIED},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -48,6 +51,16 @@ static void test_interrupted_statements(void **state)
 			         (int)v, why, (int)cases[i].verdict, s.verb, s.object, s.parent);
 		assert_non_null(why);
 	}
+}
+
+static void test_half_dropped_index_is_not_dropped(void **state)
+{
+	(void)state;
+	struct sql_class s;
+	uint8_t before[DIGEST_SIZE] = {1}, now[DIGEST_SIZE] = {2};
+	const char *why = NULL;
+	sql_classify(DIALECT_POSTGRESQL, bytes_of_str("DROP INDEX CONCURRENTLY i"), &s);
+	assert_int_equal(resolve_judge(&s, before, now, &why), VERDICT_UNSURE);
 }
 
 static void test_nothing_named_is_not_guessed(void **state)
@@ -91,6 +104,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_interrupted_statements),
+	    cmocka_unit_test(test_half_dropped_index_is_not_dropped),
 	    cmocka_unit_test(test_nothing_named_is_not_guessed),
 	    cmocka_unit_test(test_retry_classes),
 	    cmocka_unit_test(test_back_off),
