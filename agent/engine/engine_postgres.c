@@ -201,6 +201,7 @@ static bool postgres_unique_violation(const struct err *e)
 static const char *const schemes[] = {"postgresql", "postgres", NULL};
 
 static const struct ledger_sql ledger = {
+    .namespace = postgres_ledger_namespace,
     .create = postgres_ledger_create,
     .exists = postgres_ledger_exists,
     .read = postgres_ledger_read,

@@ -77,6 +77,8 @@ static int claim(const struct engine *en, struct conn *c, const char *target_id,
 static int create_tables(const struct engine *en, struct conn *c, struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
+	if (en->ledger->namespace && str_ends(en->ledger_prefix(c), ".") && en->query(c, bytes_of_str(en->ledger->namespace), NULL, 0, NULL, NULL, e) < 0)
+		return -1;
 	for (const char *const *sql = en->ledger->create; *sql; sql++)
 		if (en->query(c, ledger_sql(en, c, *sql, &text), NULL, 0, NULL, NULL, e) < 0)
 			return -1;

@@ -9,6 +9,7 @@
 #include "common/model/report.h"
 
 struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
+	const char *namespace; /* run before `create` when the prefix is a namespace of the ledger's own (it ends with a dot); NULL: none */
 	const char *const *create; /* NULL-terminated; idempotent; run one by one */
 	const char *exists; /* one row, one column: 1 or 0; any other text says why the ledger there cannot be used */
 	const char *read; /* all rows by seq, columns in the order of struct ledger_row */

@@ -1,9 +1,11 @@
 -- The ledger inside a PostgreSQL target: schema rollcall for a database target, tables rollcall_* in the target's own schema for a schema target.
 -- Columns in the order of struct ledger_row (agent/ledger/ledger.h); digests are lower-case hex. In psql read %s as "rollcall". with its dot.
+--: postgres_ledger_namespace
+CREATE SCHEMA IF NOT EXISTS rollcall;
 --: postgres_ledger_create[]
-DO $rollcall$ BEGIN IF $prefix$%s$prefix$ = '"rollcall".' AND to_regnamespace('rollcall') IS NULL THEN CREATE SCHEMA rollcall; END IF; END $rollcall$;
-CREATE TABLE IF NOT EXISTS %smeta (name text PRIMARY KEY, value text NOT NULL);
-INSERT INTO %smeta (name, value) VALUES ('epoch', '0') ON CONFLICT DO NOTHING;
+-- meta has no index, and no column that needs a TOAST table: each relation more costs a new target a millisecond, and the session lock keeps writers apart.
+CREATE TABLE IF NOT EXISTS %smeta (name varchar(64) NOT NULL, value varchar(255) NOT NULL);
+INSERT INTO %smeta (name, value) SELECT 'epoch', '0' WHERE NOT EXISTS (SELECT 1 FROM %smeta WHERE name = 'epoch');
 CREATE TABLE IF NOT EXISTS %sledger (
 	seq bigint PRIMARY KEY,
 	changeset text NOT NULL,
@@ -43,6 +45,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 --: postgres_ledger_meta_read
 SELECT name, value FROM %smeta;
 --: postgres_ledger_meta_write
-INSERT INTO %smeta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+WITH changed AS (UPDATE %smeta SET value = $2::varchar WHERE name = $1::varchar RETURNING 1)
+INSERT INTO %smeta (name, value) SELECT $1::varchar, $2::varchar WHERE NOT EXISTS (SELECT 1 FROM changed);
 --: postgres_ledger_epoch
 SELECT value FROM %smeta WHERE name = 'epoch' FOR UPDATE;
