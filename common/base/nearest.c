@@ -1,7 +1,8 @@
-/* Levenshtein distance over short words. */
+/* Edit distance over short words, a swap of neighbours being one slip. */
 #include "common/base/nearest.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define WORD_MAX 31
@@ -15,22 +16,23 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
 unsigned nearest_distance(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b);
-	unsigned row[WORD_MAX + 1];
+	unsigned rows[3][WORD_MAX + 1];
 	if (n > WORD_MAX || m > WORD_MAX)
 		return 2 * WORD_MAX;
 	for (size_t j = 0; j <= m; j++)
-		row[j] = (unsigned)j;
+		rows[0][j] = (unsigned)j;
 	for (size_t i = 1; i <= n; i++) {
-		unsigned diagonal = row[0];
-		row[0] = (unsigned)i;
+		unsigned *before = rows[(i + 1) % 3], *prev = rows[(i - 1) % 3], *now = rows[i % 3];
+		now[0] = (unsigned)i;
 		for (size_t j = 1; j <= m; j++) {
-			unsigned cost = tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]);
-			unsigned up = row[j];
-			row[j] = min3(row[j] + 1, row[j - 1] + 1, diagonal + cost);
-			diagonal = up;
+			int ai = tolower((unsigned char)a[i - 1]), bj = tolower((unsigned char)b[j - 1]);
+			now[j] = min3(prev[j] + 1, now[j - 1] + 1, prev[j - 1] + (ai != bj));
+			bool swapped = i > 1 && j > 1 && ai == tolower((unsigned char)b[j - 2]) && tolower((unsigned char)a[i - 2]) == bj;
+			if (swapped && before[j - 2] + 1 < now[j])
+				now[j] = before[j - 2] + 1;
 		}
 	}
-	return row[m];
+	return rows[n % 3][m];
 }
 
 const char *nearest_word(const char *word, const char *const *words, size_t n)

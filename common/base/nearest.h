@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* How many letters must be put in, left out or changed, letters of either case being equal; words past 31 characters are far apart. */
+/* How many letters must be put in, left out, changed or swapped with their neighbour, letters of either case being equal; words past 31 characters are far apart. */
 unsigned nearest_distance(const char *a, const char *b);
 /* The nearest of `n` words, NULL when none is near enough to be a slip of the finger (a third of its length). */
 const char *nearest_word(const char *word, const char *const *words, size_t n);
