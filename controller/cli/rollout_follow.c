@@ -11,7 +11,7 @@
 #include "common/base/str.h"
 #include "controller/cli/rollout_cli.h"
 
-#define POLL_MS         500
+#define POLL_MS         200
 #define UNREACHABLE_MAX ((int64_t)60 * 1000 * 1000)
 
 static volatile sig_atomic_t asked_to_stop;
