@@ -1,4 +1,7 @@
 /* The end of a delivery in words: what happened, what is true in the database, what Rollcall does by itself, what to type next. */
+#include <stdio.h>
+#include <string.h>
+
 #include "agent/apply/delivery.h"
 #include "agent/report/words.h"
 
@@ -43,9 +46,8 @@ static const char *what_to_do(enum outcome outcome, bool uncertain)
 
 static const char *then_text(const struct delivery *d, enum outcome outcome)
 {
-	return arena_printf(d->arena, "%s%s %s: rollcall rollout retry %s %s",
-	                    d->report->report.reverted ? "The changeset was rolled back at once. " : "", what_rollcall_does(d, outcome),
-	                    what_to_do(outcome, d->uncertain), d->verified->order.id, d->task->target);
+	return arena_printf(d->arena, "%s %s: rollcall rollout retry %s %s", what_rollcall_does(d, outcome), what_to_do(outcome, d->uncertain),
+	                    d->verified->order.id, d->task->target);
 }
 
 static const char *state_text(const struct delivery *d, enum ended end)
@@ -62,10 +64,18 @@ static const char *state_text(const struct delivery *d, enum ended end)
 	return arena_strdup(d->arena, buf_str(&text));
 }
 
+static void say_reverted(struct err *e)
+{
+	size_t n = strlen(e->msg);
+	snprintf(e->msg + n, sizeof e->msg - n, ". The changeset was rolled back at once.");
+}
+
 void conclude(struct delivery *d, enum ended end)
 {
 	struct report *r = &d->report->report;
 	r->outcome = outcome_of(d, end);
+	if (r->reverted && r->outcome != OUTCOME_APPLIED)
+		say_reverted(&d->error);
 	if (end != ENDED_OK)
 		collect_failure(d->report, &d->error, &d->place, then_text(d, r->outcome), state_text(d, end));
 	if (d->ledger_read) {

@@ -29,8 +29,8 @@ static bool is_whole_sentence(const char *s)
 void collect_failure(struct collector *c, const struct err *e, const struct failure_place *at, const char *then, const char *database_state)
 {
 	const char *what = collect_text(c->arena, e->msg, REPORT_TEXT_MAX);
-	if (then)
-		what = arena_printf(c->arena, "%s%s %s", what, is_whole_sentence(what) ? "" : ".", then);
+	if (!is_whole_sentence(what))
+		what = arena_printf(c->arena, "%s.", what);
 	c->report.failure = (struct failure){.code = err_code_name(e->code),
 	                                     .check = at->check,
 	                                     .sqlstate = e->sqlstate[0] ? arena_strdup(c->arena, e->sqlstate) : NULL,
@@ -41,7 +41,8 @@ void collect_failure(struct collector *c, const struct err *e, const struct fail
 	                                     .step = at->step,
 	                                     .statement = at->statement,
 	                                     .line = at->line,
-	                                     .database_state = collect_text(c->arena, database_state, REPORT_TEXT_MAX)};
+	                                     .database_state = collect_text(c->arena, database_state, REPORT_TEXT_MAX),
+	                                     .next = collect_text(c->arena, then, REPORT_TEXT_MAX)};
 }
 
 struct report collect_trimmed(const struct collector *c)

@@ -35,10 +35,14 @@ static void say_applied(struct buf *to, const struct release *r, const char *eng
 {
 	AUTO(buf_done) struct buf list = BUF_INIT;
 	struct span span = {0};
-	size_t n = 0;
+	size_t n = 0, others = 0;
 	for (size_t i = 0; i < r->n_changesets; i++) {
 		struct changeset_status st;
-		if (!status_of(r, i, engine, l, &st) || !stands(st.state)) {
+		if (!status_of(r, i, engine, l, &st)) {
+			others++; /* breaks no run: there is nothing of it to be applied here */
+			continue;
+		}
+		if (!stands(st.state)) {
 			span_flush(&list, &span);
 			continue;
 		}
@@ -49,10 +53,12 @@ static void say_applied(struct buf *to, const struct release *r, const char *eng
 	span_flush(&list, &span);
 	if (n == 0)
 		buf_addf(to, "none of the release's %zu changeset%s is applied", r->n_changesets, r->n_changesets == 1 ? "" : "s");
-	else if (n == r->n_changesets && n > 1)
-		buf_addf(to, "all %zu changesets are applied", n);
+	else if (n + others == r->n_changesets && n > 1)
+		buf_addf(to, "all %zu changesets are applied", r->n_changesets);
 	else
 		buf_addf(to, "changeset%s %s of %zu %s applied", n == 1 ? "" : "s", buf_str(&list), r->n_changesets, n == 1 ? "is" : "are");
+	if (n && others)
+		buf_addf(to, " (%zu of them %s not for %s)", others, others == 1 ? "is" : "are", engine);
 }
 
 static void say_steps(struct buf *to, uint32_t done, size_t of)

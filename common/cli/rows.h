@@ -9,7 +9,7 @@
 
 struct column {
 	char *key;
-	bool wide, number;
+	bool wide, number, note;
 };
 
 struct table {

@@ -6,17 +6,21 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/cli/rows.h"
 
+enum { NOTE_INDENT = 4, NOTE_COLUMNS = 120, NOTE_COLUMNS_MIN = 40 };
+
 static void add_column(struct table *t, const char *spec, size_t n)
 {
 	struct column *c = &t->columns[t->n_columns++];
-	for (; n && (*spec == '+' || *spec == '#'); spec++, n--) {
+	for (; n && strchr("+#~", *spec); spec++, n--) {
 		c->wide |= *spec == '+';
+		c->note |= *spec == '~';
 		c->number |= *spec == '#';
 	}
 	c->key = mem_alloc(n + 1);
@@ -211,14 +215,19 @@ static void text_at(const struct table *t, size_t row, size_t column, struct buf
 		text_add_clean(ret, table_cell(t, row, column) ? table_cell(t, row, column) : "-", true);
 }
 
+static bool is_shown(const struct column *c, bool wide)
+{
+	return wide || (!c->wide && !c->note);
+}
+
 static void add_line(const struct table *t, size_t row, const size_t *widths, bool wide, bool colour, struct buf *ret)
 {
 	AUTO(buf_done) struct buf cell = BUF_INIT;
 	size_t last = t->n_columns;
-	while (last > 1 && !wide && t->columns[last - 1].wide)
+	while (last > 1 && !is_shown(&t->columns[last - 1], wide))
 		last--;
 	for (size_t i = 0; i < last; i++) {
-		if (t->columns[i].wide && !wide)
+		if (!is_shown(&t->columns[i], wide))
 			continue;
 		text_at(t, row, i, &cell);
 		add_padded(ret, buf_str(&cell), widths[i], t->columns[i].number, i + 1 == last, colour && row != SIZE_MAX);
@@ -226,6 +235,54 @@ static void add_line(const struct table *t, size_t row, const size_t *widths, bo
 	while (ret->n && ret->p[ret->n - 1] == ' ')
 		ret->p[--ret->n] = '\0';
 	buf_addc(ret, '\n');
+}
+
+static size_t window_columns(FILE *out)
+{
+	struct winsize w = {0};
+	if (ioctl(fileno(out), TIOCGWINSZ, &w) != 0 || w.ws_col < NOTE_COLUMNS_MIN)
+		return NOTE_COLUMNS;
+	return w.ws_col;
+}
+
+/* Folds at blanks; a word longer than the line stays whole, so that it can be copied. */
+static void add_folded(struct buf *b, const char *text, size_t columns)
+{
+	size_t used = 0;
+	while (*text) {
+		size_t n = strcspn(text, " ");
+		AUTO(buf_done) struct buf word = BUF_INIT;
+		buf_add(&word, text, n);
+		size_t w = text_width(buf_str(&word));
+		if (used == 0 || used + 1 + w > columns) {
+			buf_addf(b, "%s%*s", used ? "\n" : "", NOTE_INDENT, "");
+			used = NOTE_INDENT;
+		} else {
+			buf_addc(b, ' ');
+			used++;
+		}
+		buf_add(b, word.p, word.n);
+		used += w;
+		text += n + strspn(text + n, " ");
+	}
+	if (used)
+		buf_addc(b, '\n');
+}
+
+/* The row's sentences; "detail" needs no name. */
+static void add_notes(const struct table *t, size_t row, size_t columns, struct buf *ret)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	for (size_t i = 0; i < t->n_columns; i++) {
+		const char *cell = table_cell(t, row, i);
+		if (!t->columns[i].note || str_empty(cell))
+			continue;
+		buf_clear(&text);
+		if (!str_eq(t->columns[i].key, "detail"))
+			buf_addf(&text, "%s: ", t->columns[i].key);
+		text_add_clean(&text, cell, true);
+		add_folded(ret, buf_str(&text), columns);
+	}
 }
 
 static void print_text(const struct table *t, bool wide, FILE *out)
@@ -243,6 +300,8 @@ static void print_text(const struct table *t, bool wide, FILE *out)
 	for (size_t row = 0; row <= t->n_rows; row++) {
 		buf_clear(&text);
 		add_line(t, row ? row - 1 : SIZE_MAX, widths, wide, colour, &text);
+		if (row && !wide)
+			add_notes(t, row - 1, window_columns(out), &text);
 		fputs(text.p, out);
 	}
 }

@@ -15,7 +15,7 @@ enum output_format cmd_output(const struct cmd_args *a);
 
 struct table;
 /* Columns by key, comma-joined: "target,state,detail". Headings are the keys in upper case with blanks for '-'. A '+' before a key: only in wide and the machine formats;
- * '#': a number in JSON, right-aligned in tables. The first column is what `-o name` prints. */
+ * '#': a number in JSON, right-aligned in tables. '~': a sentence: in a table for people it stands under its row, folded to the window; in wide it is a column. The first column is what `-o name` prints. */
 struct table *table_new(const char *columns);
 void table_destroy(struct table **t);
 /* One row: as many strings as there are columns; NULL prints as "-" (JSON null). Copies. */

@@ -56,6 +56,7 @@ struct failure { /* all empty when there was none */
 	const char *changeset, *file;
 	uint32_t step, statement, line;
 	const char *database_state; /* in words: what is true in the database now */
+	const char *next; /* what Rollcall did then, or does by itself, and what to type */
 };
 
 struct report {

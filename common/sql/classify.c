@@ -6,7 +6,7 @@
 
 #include "common/sql/rule.h"
 
-static const char why_unknown[] = "the first word is not known: it may commit by itself; correct it, or let a person allow it";
+static const char why_unknown[] = "this statement is not known, so it may commit by itself: correct it, or let a person allow it";
 
 /* What no rule knows keeps its first word as its verb. */
 static void set_unknown(const struct window *w, struct sql_class *ret)

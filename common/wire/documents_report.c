@@ -56,6 +56,7 @@ static Rollcall__V1__Failure *put_failure(struct arena *a, const struct failure 
 	f->statement = from->statement;
 	f->line = from->line;
 	f->database_state = put_foreign(a, from->database_state);
+	f->next = put_foreign(a, from->next);
 	return f;
 }
 
@@ -146,6 +147,7 @@ static void read_failure(struct reader *r, const Rollcall__V1__Failure *m, struc
 	ret->statement = m->statement;
 	ret->line = m->line;
 	ret->database_state = read_text(r, "failure's database state", m->database_state, OPTIONAL, TEXT_MAX_SIZE);
+	ret->next = read_text(r, "failure's next", m->next, OPTIONAL, TEXT_MAX_SIZE);
 }
 
 static void read_step(struct reader *r, const Rollcall__V1__StepOutcome *m, struct step_outcome *ret)

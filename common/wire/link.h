@@ -54,7 +54,7 @@ enum msg_type {
 };
 
 /* What an operator may ask. Append only. Named after each: arguments -> columns of the reply's rows.
- * Replies: `columns` carry the marks of table_new ('+' only wide and machine formats, '#' a number); a reply with other columns begins another table; long tables come in
+ * Replies: `columns` carry the marks of table_new ('+' only wide and machine formats, '#' a number, '~' a sentence); a reply with other columns begins another table; long tables come in
  * several replies with the same columns. The last reply's `message` says in words what is so now and what to type next; its `exit_code` is the tool's (common/cli/cmd.h); a
  * refusal has `error_code` (err_code_name) and its reason in `message`. `release` is a version or the manifest's digest in hex; `rollout` an id or a unique beginning of one.
  * `detail` is the reason of a state, `next` what to type. Times are clock_text(). */

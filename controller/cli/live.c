@@ -136,7 +136,7 @@ int live_ask(struct live *l, const struct question *q, struct answer *ret, struc
 
 static bool is_column(const char *spec, const char *name)
 {
-	return str_eq(spec + strspn(spec, "+#"), name);
+	return str_eq(spec + strspn(spec, "+#~"), name);
 }
 
 const struct answer_table *answer_find(const struct answer *r, const char *column)
@@ -159,7 +159,7 @@ const char *answer_cell(const struct answer_table *t, size_t row, const char *co
 /* "rollouts", "waves", "targets": what a table lists is what its first column names. */
 static void kind_of(const struct answer_table *t, struct buf *ret)
 {
-	const char *first = t->n_columns ? t->columns[0] + strspn(t->columns[0], "+#") : "row";
+	const char *first = t->n_columns ? t->columns[0] + strspn(t->columns[0], "+#~") : "row";
 	buf_addf(ret, "%s%s", first, str_ends(first, "s") ? "" : "s");
 }
 

@@ -34,8 +34,10 @@ static const char *detail_of(struct arena *a, const struct report *r)
 	const char *check = str_empty(f->check) ? "" : arena_printf(a, "%s: ", f->check);
 	if (*check == '\0' && !str_empty(f->changeset))
 		check = str_empty(f->file) ? arena_printf(a, "%s: ", f->changeset) : arena_printf(a, "%s (%s:%" PRIu32 "): ", f->changeset, f->file, f->line);
-	const char *state = str_empty(f->database_state) ? "" : arena_printf(a, "; %s", f->database_state);
-	return arena_printf(a, "%s%s%s", check, f->message, state);
+	const char *then =
+	    r->outcome == OUTCOME_APPLIED && !str_empty(f->next) ? arena_printf(a, " %s", f->next) : ""; /* else the state says what is next */
+	const char *state = str_empty(f->database_state) ? "" : arena_printf(a, " In the database: %s.", f->database_state);
+	return arena_printf(a, "%s%s%s%s", check, f->message, then, state);
 }
 
 /* Why a report cannot move this delivery; NULL when it can. */
@@ -57,7 +59,8 @@ static void add_to_reason(struct brain *b, struct run *u, uint32_t index)
 {
 	const struct delivery_note *n = &u->notes[index];
 	const char *changeset = arena_strdup(b->turn, n->changeset), *code = arena_strdup(b->turn, n->code);
-	run_note(u, index, changeset, code, arena_printf(b->turn, "%s. Since then this release was rolled back here", n->detail ? n->detail : "failed"));
+	run_note(u, index, changeset, code,
+	         arena_printf(b->turn, "%s Since then this release was rolled back here.", n->detail ? n->detail : "It failed."));
 }
 
 static int move_delivery(struct brain *b, struct brain_agent *g, struct run *u, struct delivery *d, const struct report *r, const char *detail,

@@ -6,7 +6,7 @@
 #include "controller/operate/operate.h"
 
 #define WAVE_COLUMNS     "wave,state,#targets,#applied,#failed,#open,max-failures,detail"
-#define DELIVERY_COLUMNS "target,wave,state,step,#attempt,detail,next,+changeset,+since"
+#define DELIVERY_COLUMNS "target,wave,state,step,#attempt,~detail,~next,+changeset,+since"
 
 static const char *or_empty(const char *s)
 {

@@ -132,7 +132,7 @@ const struct msg_reply *brain_fixture_command(struct brain_fixture *f, const cha
 
 static bool column_is(const char *column, const char *name)
 {
-	return str_eq(column + strspn(column, "#+"), name);
+	return str_eq(column + strspn(column, "#+~"), name);
 }
 
 static const char *cell_at(const struct msg_reply *r, size_t row, const char *column)
@@ -291,7 +291,7 @@ struct msg_report brain_fixture_report(struct brain_fixture *f, const struct msg
 	                   .epoch = o->epoch,
 	                   .agent_version = "0.1.0"};
 	if (outcome == OUTCOME_FAILED)
-		r.failure = (struct failure){.code = "db", .message = "duplicate key", .changeset = "alice:a", .database_state = "unchanged"};
+		r.failure = (struct failure){.code = "db", .message = "duplicate key.", .changeset = "alice:a", .database_state = "unchanged"};
 	memcpy(r.task, o->task, TASK_SIZE);
 	memcpy(r.order_digest, order_digest, DIGEST_SIZE);
 	memcpy(r.release_digest, f->trust.release.digest, DIGEST_SIZE);

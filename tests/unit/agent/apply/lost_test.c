@@ -170,8 +170,7 @@ static void test_lost_commit_and_database_gone(void **state)
 	assert_string_equal(r->failure.database_state,
 	                    "when the database was last seen: none of the release's 1 changeset is applied; nothing else changed; whether step "
 	                    "1 of a:row took effect is not known, because the connection was lost in its middle");
-	assert_non_null(
-	    strstr(r->failure.message, "Next: when the database can be reached again, let the ledger settle it: type: rollcall rollout retry"));
+	assert_non_null(strstr(r->failure.next, "Next: when the database can be reached again, let the ledger settle it: type: rollcall rollout retry"));
 	f->budget_ms = 2000;
 	f->task.attempt = 2;
 	r = fixture_deliver(f);

@@ -109,11 +109,40 @@ static void test_no_colour_without_a_terminal(void **state)
 	assert_null(strchr(text, '\033'));
 }
 
+static struct table *with_sentences(void)
+{
+	struct table *t = table_new("target,~detail,state,~next");
+	table_row(t, (const char *const[]){"eu/a", NULL, "applied", ""});
+	table_row(t, (const char *const[]){"eu/b",
+	                                   "changes/004.sql:8: duplicate key. In the database: changesets 1 to 5 of 6 are applied, and nothing else was "
+	                                   "changed \x1b[31mhere",
+	                                   "failed", "rollcall rollout retry 1"});
+	return t;
+}
+
+static void test_sentences_stand_under_their_row(void **state)
+{
+	(void)state;
+	expect(with_sentences(), OUTPUT_TABLE,
+	       "TARGET  STATE\neu/a    applied\neu/b    failed\n"
+	       "    changes/004.sql:8: duplicate key. In the database: changesets 1 to 5 of 6 are applied, and nothing else was changed\n"
+	       "    [31mhere\n"
+	       "    next: rollcall rollout retry 1\n");
+	expect(with_sentences(), OUTPUT_CSV,
+	       "target,detail,state,next\neu/a,,applied,\neu/b,\"changes/004.sql:8: duplicate key. In the database: changesets 1 to 5 of 6 are "
+	       "applied, and nothing else was changed \x1b[31mhere\",failed,rollcall rollout retry 1\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_text_formats),  cmocka_unit_test(test_machine_formats), cmocka_unit_test(test_rows_from_a_format),
-	    cmocka_unit_test(test_hostile_cells), cmocka_unit_test(test_numbers),         cmocka_unit_test(test_no_colour_without_a_terminal),
+	    cmocka_unit_test(test_text_formats),
+	    cmocka_unit_test(test_machine_formats),
+	    cmocka_unit_test(test_rows_from_a_format),
+	    cmocka_unit_test(test_hostile_cells),
+	    cmocka_unit_test(test_numbers),
+	    cmocka_unit_test(test_no_colour_without_a_terminal),
+	    cmocka_unit_test(test_sentences_stand_under_their_row),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,11 +172,11 @@ static void test_failure_goes_back_halts_and_is_retried(void **state)
 	assert_int_equal(undo.direction, DIRECTION_ROLLBACK);
 	assert_memory_not_equal(undo.task, o.task, TASK_SIZE);
 	assert_string_equal(state_of(&f, id, NULL), "halted");
-	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"), "alice:a: duplicate key; unchanged");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"), "alice:a: duplicate key. In the database: unchanged.");
 	report(&f, &undo, digest, OUTCOME_ROLLED_BACK);
 	assert_string_equal(state_of(&f, id, "eu/pg1/a"), "rolled-back");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"),
-	                    "alice:a: duplicate key; unchanged. Since then this release was rolled back here");
+	                    "alice:a: duplicate key. In the database: unchanged. Since then this release was rolled back here.");
 	(void)brain_fixture_command(&f, "viewer", VERB_TARGET_LIST, NONE, NULL);
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "release"), "");
 	assert_string_equal(state_of(&f, id, "eu/pg1/b"), "pending");
