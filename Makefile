@@ -154,6 +154,17 @@ check: check-layers build
 		$(patsubst %.c,build/tsan/%,$(filter tests/unit/both/%,$(TESTS))) $(patsubst %.c,build/debug/%,$(filter tests/conformance/%,$(TESTS))) \
 		$(sort $(wildcard tests/e2e/*.bats))
 
+# ---- real input --------------------------------------------------------------------------------------------------------------------------------------
+# Other people's files, which are not in this repository (tests/real/README.md says where they are), beside the engines' own clients; and Liquibase on a project of ours.
+.PHONY: check-real check-liquibase
+check-real: build
+	$(if $(CRATES)$(AUTHELIA),,$(error give CRATES=DIR or AUTHELIA=DIR or both: see tests/real/README.md))
+	$(if $(CRATES),@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/real/crates "$(CRATES)" $(TENANTS))
+	$(if $(AUTHELIA),@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/real/authelia "$(AUTHELIA)")
+check-liquibase: build
+	$(if $(LIQUIBASE),,$(error give LIQUIBASE=DIR: see tests/real/README.md))
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/real/liquibase "$(LIQUIBASE)"
+
 # ---- bench -----------------------------------------------------------------------------------------------------------------------------------------
 $(O)/bin/raw_apply: $(O)/tests/bench/raw_apply.o $(O)/libcommon.a
 	@echo "LINK  $@"
@@ -167,7 +178,8 @@ demo: build
 
 # ---- lint ------------------------------------------------------------------------------------------------------------------------------------------
 C_FILES := $(call find,common controller agent tests,*.c) $(call find,common controller agent tests,*.h)
-SHELL_FILES := packaging/bootstrap .ci/run tests/run-tap $(wildcard tests/lint/layers tests/lint/headers tests/lint/sizes tests/support/*.bash tests/bench/*.bash)
+SHELL_FILES := packaging/bootstrap .ci/run tests/run-tap $(wildcard tests/lint/layers tests/lint/headers tests/lint/sizes tests/support/*.bash tests/bench/*.bash) \
+	tests/real/common.bash tests/real/crates tests/real/authelia tests/real/liquibase
 TIDY := bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result,clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-bugprone-assignment-in-if-condition,-bugprone-sizeof-expression
 check-layers: $(GENERATED)
 	@tests/lint/layers
