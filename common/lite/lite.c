@@ -1,6 +1,7 @@
 /* SQLite for our own files: journal and store. One handle, one thread; statements are cached by the address of their text. */
 #include "common/lite/lite.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -101,13 +102,22 @@ static int open_handle(const char *path, int flags, struct lite **ret, struct er
 	return 0;
 }
 
+/* Made by us, so that its mode is ours. A file that exists is not opened here: to close any descriptor of it would drop the POSIX locks of this process's other handles, and
+ * the next program to read the file would then take it for abandoned and delete the WAL under them (sqlite.org/howtocorrupt.html, section 2.2). */
+static int make_file(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return errno == EEXIST ? 0 : err_set_errno(e, "%s", path);
+	close(fd);
+	return 0;
+}
+
 int lite_open(const char *path, const char *const *migrations, struct lite **ret, struct err *e)
 {
 	AUTO(lite_close) struct lite *l = NULL;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); /* made by us, so that its mode is ours */
-	if (fd < 0)
-		return err_set_errno(e, "%s", path);
-	close(fd);
+	if (make_file(path, e) != 0)
+		return -1;
 	if (on_network_file_system(path))
 		return err_set(e, ERR_STATE, "%s: lies on a network file system, where locks and fsync cannot be trusted: put it on a local disk", path);
 	if (open_handle(path, SQLITE_OPEN_READWRITE, &l, e) != 0)

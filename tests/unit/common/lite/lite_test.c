@@ -1,4 +1,5 @@
 /* common/lite: migrations, mode, transactions, cached statements. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,8 +84,25 @@ static void test_migrates_and_keeps(void **state)
 	assert_non_null(strstr(e.msg, "version 2 was written by a newer Rollcall (this one knows 1)"));
 }
 
+/* A second handle of this process must not take the first one's locks away: the next program that reads the file would delete the WAL under both. */
+static void test_second_handle_keeps_the_locks(void **state)
+{
+	(void)state;
+	AUTO(lite_close) struct lite *first = NULL, *second = NULL;
+	struct err e = ERR_INIT;
+	assert_int_equal(lite_open(path, two, &first, &e), 0);
+	count(first, 1, NULL);
+	assert_int_equal(lite_open(path, two, &second, &e), 0);
+	count(second, 1, NULL);
+	int fd = open(path, O_RDWR | O_CLOEXEC); /* stays open: to close it is the mistake */
+	assert_true(fd >= 0);
+	struct flock other = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	assert_int_equal(fcntl(fd, F_OFD_GETLK, &other), 0);
+	assert_int_equal(other.l_type, F_RDLCK);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_migrates_and_keeps)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_migrates_and_keeps), cmocka_unit_test(test_second_handle_keeps_the_locks)};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
