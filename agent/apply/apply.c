@@ -17,10 +17,11 @@ void delivery_say(struct delivery *d, const char *state, const char *changeset, 
 		d->progress(d->progress_arg, &p);
 }
 
-void delivery_place(struct delivery *d, const struct plan_item *it, uint32_t step, uint32_t statement, uint32_t line)
+void delivery_place(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t step, uint32_t statement, uint32_t line)
 {
+	const char *file = step ? changeset_file(it->changeset, it->body, dir == DIRECTION_ROLLBACK) : it->changeset->file;
 	d->place = (struct failure_place){
-	    .check = d->place.check, .changeset = it->changeset->id, .file = it->changeset->file, .step = step, .statement = statement, .line = line};
+	    .check = d->place.check, .changeset = it->changeset->id, .file = file, .step = step, .statement = statement, .line = line};
 }
 
 enum ended delivery_judge(struct delivery *d, const struct err *e)

@@ -90,7 +90,7 @@ static enum ended precondition_unmet(struct delivery *d, const struct plan_item 
 			err_set(&d->error, ERR_POLICY, "precondition of %s: %s", it->changeset->id, text);
 		else
 			err_wrap(&d->error, "precondition of %s", it->changeset->id);
-		delivery_place(d, it, 0, 0, c->line);
+		delivery_place(d, it, DIRECTION_APPLY, 0, 0, c->line);
 		return ENDED_FAILED;
 	case ON_FAIL_CONTINUE:
 		*ret = PRECONDITION_SKIP;
@@ -149,7 +149,7 @@ static void fail_validation(struct delivery *d, const struct plan_item *it, cons
 		return; /* the first one is named; all are in the report */
 	err_set(&d->error, ERR_STATE, "validation %s %s %s failed: %s", v->name, v->when == VALIDATE_BEFORE ? "before" : "after", it->changeset->id,
 	        text);
-	delivery_place(d, it, 0, 0, v->line);
+	delivery_place(d, it, DIRECTION_APPLY, 0, 0, v->line);
 }
 
 /* Reads and judges one. `expected` NULL with `judged`: SQL NULL is expected. Not judged: the value is only reported. */
@@ -229,7 +229,7 @@ enum ended checks_before(struct delivery *d, const struct plan_item *it)
 			continue;
 		end = query_value(d, c->id, v->sql, &value, &d->error);
 		if (end == ENDED_FAILED)
-			delivery_place(d, it, 0, 0, v->line);
+			delivery_place(d, it, DIRECTION_APPLY, 0, 0, v->line);
 		keep(d, v->name, value);
 	}
 	return end == ENDED_OK && needed ? note_kept(d, it) : end;
@@ -265,7 +265,7 @@ enum ended checks_after(struct delivery *d, const struct plan_item *it, bool *re
 		if (v->mode == VALIDATE_SAME_AS_BEFORE && !before) {
 			err_set(&d->error, ERR_NOT_FOUND, "validation %s after %s cannot be judged: the value from before is not in this agent's journal",
 			        v->name, c->id);
-			delivery_place(d, it, 0, 0, v->line);
+			delivery_place(d, it, DIRECTION_APPLY, 0, 0, v->line);
 			return ENDED_ATTENTION;
 		}
 		const char *expected = v->mode == VALIDATE_SAME_AS_BEFORE ? before->value : v->expected;

@@ -85,8 +85,8 @@ enum ended delivery_judge(struct delivery *d, const struct err *e);
 enum ended delivery_wait(struct delivery *d, struct err *e, uint32_t n, const char *changeset, bool lost);
 /* Sleeps unless asked to end; true when the time passed undisturbed. */
 bool delivery_sleep(struct delivery *d, uint32_t ms);
-/* For a failure of the item itself; statement from 1, 0: none. */
-void delivery_place(struct delivery *d, const struct plan_item *it, uint32_t step, uint32_t statement, uint32_t line);
+/* For a failure of the item itself. Step and statement from 1, 0: none; a line without a step is one of the changeset's own file. */
+void delivery_place(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t step, uint32_t statement, uint32_t line);
 
 /* lock.c: the session lock, polled. */
 enum ended lock_take(struct delivery *d);

@@ -118,7 +118,7 @@ static enum ended settle(struct delivery *d, const struct plan_item *it, const s
 		row->state = STEP_DONE;
 		break;
 	case VERDICT_UNSURE:
-		delivery_place(d, it, intent->step + 1, 1, it->changeset->line);
+		delivery_place(d, it, intent->direction, intent->step + 1, 1, plan_step(it->body, intent->direction, intent->step)->statements[0].line);
 		return attention(d, intent, s->verb, why);
 	}
 	row->started_at_us = intent->started_at_us;

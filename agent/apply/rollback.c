@@ -59,7 +59,7 @@ static void recall_reason(struct delivery *d, const struct plan_item *it)
 		err_set(&d->error, ERR_STATE, "%s", note.value);
 	else
 		err_set(&d->error, ERR_STATE, "a validation after %s failed before the agent was restarted", it->changeset->id);
-	delivery_place(d, it, 0, 0, it->changeset->line);
+	delivery_place(d, it, DIRECTION_APPLY, 0, 0, it->changeset->line);
 }
 
 static enum ended reverted(struct delivery *d, const struct plan_item *it)

@@ -88,7 +88,7 @@ int step_write_row(struct delivery *d, struct ledger_row *row, struct err *e)
 static int exec_statement(struct delivery *d, const struct run *r, size_t i, struct err *e)
 {
 	const struct statement *s = &r->step->statements[i];
-	delivery_place(d, r->item, r->index + 1, (uint32_t)i + 1, s->line);
+	delivery_place(d, r->item, r->direction, r->index + 1, (uint32_t)i + 1, s->line);
 	watch_statement(d->watch, true);
 	int rc = d->engine->exec(d->conn, s->sql, NULL, e);
 	watch_statement(d->watch, false);
@@ -213,11 +213,12 @@ static void report_failed(struct delivery *d, const struct run *r)
 enum ended step_run(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index)
 {
 	struct run r = {.item = it, .direction = dir, .index = index, .step = plan_step(it->body, dir, index)};
+	uint32_t line = r.step->n_statements ? r.step->statements[0].line : it->changeset->line; /* a rollback may be "nothing to do" */
 	d->step_number++;
 	delivery_say(d, dir == DIRECTION_APPLY ? "applying" : "rolling-back", it->changeset->id, NULL);
 	for (uint32_t n = 0;; n++) {
 		struct err e = ERR_INIT;
-		delivery_place(d, it, index + 1, 0, it->changeset->line);
+		delivery_place(d, it, dir, index + 1, 0, line);
 		r.started_at_us = clock_wall_us();
 		enum ended end = r.step->class == STEP_T ? attempt_t(d, &r, &e) : attempt_n(d, &r, &e);
 		bool failed = end == ENDED_FAILED;

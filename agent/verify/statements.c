@@ -13,7 +13,7 @@ struct rules {
 
 struct place {
 	const struct changeset *changeset;
-	const char *what; /* "step 2", "rollback step 1", "validation rows-kept" */
+	const char *file, *what; /* "step 2", "rollback step 1", "validation rows-kept" */
 	uint32_t line;
 };
 
@@ -21,8 +21,8 @@ static int check_single(enum dialect d, struct bytes sql, const struct place *p,
 {
 	if (sql_is_single(d, sql))
 		return 0;
-	return err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: the text is not exactly one statement", p->changeset->file, (unsigned)p->line,
-	               p->changeset->id, p->what);
+	return err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: the text is not exactly one statement", p->file, (unsigned)p->line, p->changeset->id,
+	               p->what);
 }
 
 static int check_statement(const struct rules *r, enum step_class class, struct bytes sql, const struct place *p, const char **ret_check,
@@ -33,31 +33,32 @@ static int check_statement(const struct rules *r, enum step_class class, struct 
 		return check_refuse(C19_STATEMENT, ret_check, e);
 	sql_classify(r->d, sql, &c);
 	if (c.kind == SQL_TRANSACTION) {
-		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s would end or open a transaction, which is Rollcall's own", p->changeset->file,
-		        (unsigned)p->line, p->changeset->id, p->what, c.verb);
+		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s would end or open a transaction, which is Rollcall's own", p->file, (unsigned)p->line,
+		        p->changeset->id, p->what, c.verb);
 		return check_refuse(C19_STATEMENT, ret_check, e);
 	}
 	if (c.class == STEP_X && !r->allow_class_x) {
-		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s: %s", p->changeset->file, (unsigned)p->line, p->changeset->id, p->what, c.verb,
+		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s: %s", p->file, (unsigned)p->line, p->changeset->id, p->what, c.verb,
 		        c.why ? c.why : "it can neither be undone nor be resumed");
 		return check_refuse(C20_CLASS, ret_check, e);
 	}
 	if (c.class != class) {
-		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: the release says class %s, and %s is of class %s", p->changeset->file, (unsigned)p->line,
+		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: the release says class %s, and %s is of class %s", p->file, (unsigned)p->line,
 		        p->changeset->id, p->what, step_class_name(class), c.verb, step_class_name(c.class));
 		return check_refuse(C20_CLASS, ret_check, e);
 	}
 	return 0;
 }
 
-static int check_steps(const struct rules *r, const struct changeset *c, const char *word, const struct step *steps, size_t n, const char **ret_check,
-                       struct err *e)
+static int check_steps(const struct rules *r, const struct changeset *c, const struct body *b, bool back, const char **ret_check, struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
+	const struct step *steps = back ? b->rollback : b->steps;
+	const char *file = changeset_file(c, b, back);
+	for (size_t i = 0; i < (back ? b->n_rollback : b->n_steps); i++) {
 		char what[64];
-		snprintf(what, sizeof what, "%s %zu", word, i + 1);
+		snprintf(what, sizeof what, "%s %zu", back ? "rollback step" : "step", i + 1);
 		for (size_t k = 0; k < steps[i].n_statements; k++) {
-			const struct place p = {c, what, steps[i].statements[k].line};
+			const struct place p = {c, file, what, steps[i].statements[k].line};
 			if (check_statement(r, steps[i].class, steps[i].statements[k].sql, &p, ret_check, e) != 0)
 				return -1;
 		}
@@ -74,7 +75,7 @@ static int check_question(enum dialect d, struct bytes sql, const struct place *
 	sql_classify(d, sql, &c);
 	if (c.kind == SQL_QUERY && c.class == STEP_T)
 		return 0;
-	err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: only a statement that reads may stand here, and %s %s", p->changeset->file, (unsigned)p->line,
+	err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: only a statement that reads may stand here, and %s %s", p->file, (unsigned)p->line,
 	        p->changeset->id, p->what, *c.verb ? c.verb : "this",
 	        c.kind == SQL_QUERY ? "of this kind has effects that nothing undoes" : "is not one");
 	return check_refuse(C19_STATEMENT, ret_check, e);
@@ -83,12 +84,12 @@ static int check_question(enum dialect d, struct bytes sql, const struct place *
 static int check_questions(enum dialect d, const struct changeset *c, const char **ret_check, struct err *e)
 {
 	for (size_t i = 0; i < c->n_preconditions; i++) {
-		const struct place p = {c, "precondition", c->preconditions[i].line};
+		const struct place p = {c, c->file, "precondition", c->preconditions[i].line};
 		if (c->preconditions[i].kind == CHECK_SQL && check_question(d, c->preconditions[i].sql, &p, ret_check, e) != 0)
 			return -1;
 	}
 	for (size_t i = 0; i < c->n_validations; i++) {
-		const struct place p = {c, "validation", c->validations[i].line};
+		const struct place p = {c, c->file, "validation", c->validations[i].line};
 		if (check_question(d, c->validations[i].sql, &p, ret_check, e) != 0)
 			return -1;
 	}
@@ -107,8 +108,8 @@ int verify_statements(const struct release *r, const char *engine, bool allow_cl
 		const struct body *b = changeset_body(c, engine);
 		if (!b)
 			continue;
-		if (check_questions(rules.d, c, ret_check, e) != 0 || check_steps(&rules, c, "step", b->steps, b->n_steps, ret_check, e) != 0 ||
-		    check_steps(&rules, c, "rollback step", b->rollback, b->n_rollback, ret_check, e) != 0)
+		if (check_questions(rules.d, c, ret_check, e) != 0 || check_steps(&rules, c, b, false, ret_check, e) != 0 ||
+		    check_steps(&rules, c, b, true, ret_check, e) != 0)
 			return -1;
 	}
 	return 0;

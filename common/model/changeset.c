@@ -15,6 +15,12 @@ const struct body *changeset_body(const struct changeset *c, const char *engine)
 	return NULL;
 }
 
+const char *changeset_file(const struct changeset *c, const struct body *b, bool back)
+{
+	const char *file = back ? b->rollback_file : b->file;
+	return file ? file : c->file;
+}
+
 const char *step_class_name(enum step_class c)
 {
 	return class_names[c];

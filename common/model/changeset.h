@@ -33,6 +33,7 @@ struct body {
 	struct step *rollback; /* in the order in which they run */
 	size_t n_rollback;
 	bool has_rollback; /* true with n_rollback 0: "no rollback needed", said by the author */
+	const char *file, *rollback_file; /* where the SQL stands, relative to the project folder; NULL: in the changeset's file */
 };
 
 enum check_kind { CHECK_SQL, CHECK_TABLE_EXISTS, CHECK_VIEW_EXISTS };
@@ -83,6 +84,9 @@ struct changeset {
 
 /* The body for an engine, NULL when the changeset does not apply to it. */
 const struct body *changeset_body(const struct changeset *c, const char *engine);
+
+/* The file that the lines of the body's statements are in, forward or back. */
+const char *changeset_file(const struct changeset *c, const struct body *b, bool back);
 
 const char *step_class_name(enum step_class c); /* "T", "N", "B", "X" */
 bool step_class_parse(const char *s, enum step_class *ret);

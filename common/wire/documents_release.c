@@ -54,6 +54,8 @@ static Rollcall__V1__Body *put_body(struct arena *a, const struct body *from)
 	b->n_rollback = from->n_rollback;
 	b->rollback = put_steps(a, from->rollback, from->n_rollback);
 	b->has_rollback = from->has_rollback;
+	b->file = put_text(from->file);
+	b->rollback_file = put_text(from->rollback_file);
 	return b;
 }
 
@@ -234,6 +236,8 @@ static void read_bodies(struct release_reader *rr, const Rollcall__V1__Changeset
 		b->n_rollback = from->n_rollback;
 		b->rollback = read_steps(rr, from->rollback, from->n_rollback);
 		b->has_rollback = from->has_rollback;
+		b->file = read_line(r, "body's file", from->file, OPTIONAL);
+		b->rollback_file = read_line(r, "rollback's file", from->rollback_file, OPTIONAL);
 		if (b->n_rollback && !b->has_rollback)
 			read_fail(r, "rollback steps in a body that says it has no rollback");
 	}

@@ -24,14 +24,25 @@ static const char *names(struct arena *a)
 	return s;
 }
 
+static const struct change_reader *looks_like(const struct source_list *l)
+{
+	for (size_t i = 0; change_readers[i]; i++)
+		if (change_readers[i]->detects(l))
+			return change_readers[i];
+	return NULL;
+}
+
 static int choose(const char *name, const struct source_list *l, struct arena *a, const struct change_reader **ret, struct err *e)
 {
 	const struct change_reader *r = name ? by_name(name) : NULL;
 	if (name && !r)
 		return err_set(e, ERR_USAGE, "reader '%s' is unknown: use one of %s", name, names(a));
-	for (size_t i = 0; !r && change_readers[i]; i++)
-		if (change_readers[i]->detects(l))
-			r = change_readers[i];
+	const struct change_reader *other = r && r->detects(l) ? r : looks_like(l);
+	if (r && other && other != r)
+		return err_set(e, ERR_USAGE, "%s: no file in it is for the reader %s; they look like %s: write `reader: %s` in rollcall.yaml", l->folder,
+		               r->name, other->reads, other->name);
+	if (!r)
+		r = other;
 	if (!r && l->n)
 		return err_set(e, ERR_USAGE, "%s: no reader knows these files: name one as `reader` in rollcall.yaml (%s)", l->folder, names(a));
 	*ret = r ? r : change_readers[0];

@@ -8,6 +8,7 @@
 #include "common/base/str.h"
 #include "common/cli/table.h"
 #include "common/crypto/sign.h"
+#include "common/model/order.h"
 #include "common/wire/limits.h"
 #include "controller/cli/commands.h"
 #include "controller/release/build.h"
@@ -128,18 +129,18 @@ struct step_table {
 	bool sql; /* a row for each statement, with its text */
 };
 
-static void add_step(const struct step_table *t, const struct changeset *c, const char *engine, const char *direction, const struct step *s,
-                     size_t index)
+static void add_step(const struct step_table *t, const struct changeset *c, const struct body *b, enum direction d, size_t index)
 {
+	const struct step *s = d == DIRECTION_APPLY ? &b->steps[index] : &b->rollback[index];
 	for (size_t i = 0; i < (t->sql ? s->n_statements : 1); i++) {
 		const struct statement *st = &s->statements[i];
 		const char *cells[] = {c->id,
-		                       engine,
-		                       direction,
+		                       b->engine,
+		                       direction_name(d),
 		                       arena_printf(t->arena, "%zu", index),
 		                       step_class_name(s->class),
 		                       arena_printf(t->arena, "%zu", s->n_statements),
-		                       arena_printf(t->arena, "%s:%u", c->file, st->line),
+		                       arena_printf(t->arena, "%s:%u", changeset_file(c, b, d == DIRECTION_ROLLBACK), st->line),
 		                       t->sql ? arena_strndup(t->arena, (const char *)st->sql.p, st->sql.n) : NULL};
 		table_row(t->table, cells);
 	}
@@ -154,9 +155,9 @@ static void print_steps(const struct release *r, const char *engine, const struc
 			if (engine && !str_eq(engine, b->engine))
 				continue;
 			for (size_t k = 0; k < b->n_steps; k++)
-				add_step(t, c, b->engine, "apply", &b->steps[k], k);
+				add_step(t, c, b, DIRECTION_APPLY, k);
 			for (size_t k = 0; k < b->n_rollback; k++)
-				add_step(t, c, b->engine, "rollback", &b->rollback[k], k);
+				add_step(t, c, b, DIRECTION_ROLLBACK, k);
 		}
 	}
 }

@@ -216,7 +216,10 @@ static void collect_undo(struct request *q, const struct run *u, struct order_re
 static int check_undoable(const struct run *u, struct err *e)
 {
 	if (u->r.direction == DIRECTION_ROLLBACK)
-		return err_set(e, ERR_STATE, "rollout %.8s is itself a rollback: roll the release out again instead", u->rec.id);
+		return err_set(e, ERR_STATE,
+		               "rollout %.8s is itself a rollback: to go forward, roll the release out again; to leave a changeset applied that does not go "
+		               "back, abort this and roll back %.8s with --except",
+		               u->rec.id, u->rec.undoes ? u->rec.undoes : "?");
 	for (size_t i = 0; i < u->r.n_deliveries; i++)
 		if (delivery_in_flight(&u->r.deliveries[i]))
 			return err_set(e, ERR_STATE, "rollout %.8s still works on %s: pause or abort it and let that end first", u->rec.id,

@@ -122,6 +122,19 @@ static enum exit_code exit_of(const struct run *u, const struct delivery_counts 
 	                                                                                                                           : EXIT_DONE;
 }
 
+/* A rollback that fails because it was published wrong cannot be repaired in the database: its changeset is left applied and the rest goes back. */
+static const char *halted_text(struct request *q, const struct run *u)
+{
+	if (u->r.direction == DIRECTION_APPLY)
+		return arena_printf(q->a, "halted: nothing new starts; repair the cause, then: rollcall rollout retry %.8s (or abort, or rollback)",
+		                    u->rec.id);
+	return arena_printf(
+	    q->a,
+	    "halted: nothing new starts; repair the cause, then: rollcall rollout retry %.8s; or, where a changeset's rollback is wrong itself, "
+	    "leave that changeset applied: rollcall rollout abort %.8s, then rollcall rollout rollback %.8s --except CHANGESET",
+	    u->rec.id, u->rec.id, or_empty(u->rec.undoes));
+}
+
 static int end_status(struct request *q, const struct run *u, struct err *e)
 {
 	struct delivery_counts c = {0};
@@ -134,7 +147,7 @@ static int end_status(struct request *q, const struct run *u, struct err *e)
 	if (u->r.state == ROLLOUT_AWAITING_APPROVAL)
 		reply_end(q, code, "awaiting approval: %zu of %" PRIu32 " approvals; an approver runs: rollcall rollout approve %.8s", have, need, u->rec.id);
 	else if (u->r.state == ROLLOUT_HALTED)
-		reply_end(q, code, "halted: nothing new starts; repair the cause, then: rollcall rollout retry %.8s (or abort, or rollback)", u->rec.id);
+		reply_end(q, code, "%s", halted_text(q, u));
 	else
 		reply_end(q, code, "%s: %s", state, or_empty(u->rec.detail));
 	return 0;

@@ -59,12 +59,19 @@ static void refuse_control(struct packer *k, const struct parsed_script *s)
 			            "%s ends or opens a transaction, which is Rollcall's own", s->list[i].c.verb);
 }
 
+static const char *other_file(const struct change *c, const struct script *s)
+{
+	return s && !str_eq(s->file, c->file) ? s->file : NULL;
+}
+
 static void pack_body(struct packer *k, const struct parsed_change *p, enum dialect d, struct body *b)
 {
 	const struct change *c = p->change;
 	*b = (struct body){.engine = dialect_name(d), .has_rollback = change_has_rollback(c, d)};
 	b->steps = group(k, &p->forward[d], c->run_in_transaction, &b->n_steps);
 	b->rollback = group(k, &p->rollback[d], c->run_in_transaction, &b->n_rollback);
+	b->file = other_file(c, change_forward(c, d));
+	b->rollback_file = other_file(c, change_rollback(c, d));
 	refuse_control(k, &p->forward[d]);
 	refuse_control(k, &p->rollback[d]);
 }
@@ -141,6 +148,7 @@ static void resolve_rollback(struct packer *k, const struct change *c, struct ch
 		}
 		b->rollback = from->steps;
 		b->n_rollback = from->n_steps;
+		b->rollback_file = changeset_file(other, from, false);
 	}
 }
 

@@ -247,6 +247,24 @@ static void test_rollback_runs_backwards(void **state)
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM note"), "1");
 }
 
+static void test_failed_rollback_names_its_file(void **state)
+{
+	struct fixture *f = *state;
+	struct changeset *c = fixture_changeset(f, "diesel:1_wrong");
+	fixture_step(f, c, STEP_T, "INSERT INTO item (id, name) VALUES (4, 'd')");
+	fixture_rollback(f, c, STEP_T, "DELETE FROM items");
+	c->bodies[0].rollback_file = "changes/1_wrong/down.sql";
+	c->bodies[0].rollback[0].statements[0].line = 7;
+	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
+	f->task.id[0]++;
+	f->task.direction = f->verified.order.direction = DIRECTION_ROLLBACK;
+	const struct report *r = fixture_deliver(f);
+	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_string_equal(r->failure.file, "changes/1_wrong/down.sql");
+	assert_int_equal(r->failure.line, 7);
+	assert_string_equal(r->failure.changeset, "diesel:1_wrong");
+}
+
 static void test_rollback_missing_touches_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -397,6 +415,7 @@ int main(void)
 	    cmocka_unit_test(test_preconditions),
 	    cmocka_unit_test_setup_teardown(test_precondition_error_follows_on_error, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_rollback_runs_backwards, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_failed_rollback_names_its_file, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_rollback_missing_touches_nothing, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_no_rollback_needed_is_recorded, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_locked_file_is_named_and_given_up, set_up, tear_down),

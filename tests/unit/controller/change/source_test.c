@@ -107,6 +107,12 @@ static void test_folders(void **state)
 	assert_string_equal(e.msg, "changes: no reader knows these files: name one as `reader` in rollcall.yaml (liquibase-sql, diesel, updown)");
 	assert_int_equal(change_set_read(&o, "flyway7", &s, &e), -1);
 	assert_string_equal(e.msg, "reader 'flyway7' is unknown: use one of liquibase-sql, diesel, updown");
+	project_folder_write(&f, "changes/2015-01-01-000000_note/up.sql", "SELECT 1;");
+	assert_int_equal(change_set_read(&o, "liquibase-sql", &s, &e), -1);
+	assert_string_equal(
+	    e.msg, "changes: no file in it is for the reader liquibase-sql; they look like diesel folders: <version>_<name>/up.sql and down.sql: "
+	           "write `reader: diesel` in rollcall.yaml");
+	project_folder_remove(&f, "changes/2015-01-01-000000_note/up.sql");
 	project_folder_remove(&f, "changes/readme.txt");
 	assert_int_equal(change_set_read(&o, NULL, &s, &e), 0);
 	assert_string_equal(project_folder_problems(s),

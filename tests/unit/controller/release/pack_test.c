@@ -141,6 +141,27 @@ static void test_rollbacks(void **state)
 	assert_false(changeset_body(&r.changesets[3], "mariadb")->has_rollback);
 }
 
+static void test_files_of_pairs(void **state)
+{
+	(void)state;
+	struct release r;
+	struct parsed_set parsed;
+	struct project_folder pairs;
+	const struct pack_options o = {.version = "1", .sequence = 3, .now_us = 5000000};
+	project_folder_init(&pairs);
+	project_folder_write(&pairs, "changes/1_note.up.sql", "SELECT 1;");
+	project_folder_write(&pairs, "changes/1_note.mysql.up.sql", "SELECT 2;");
+	project_folder_write(&pairs, "changes/1_note.down.sql", "SELECT 3;");
+	AUTO(change_set_destroy) struct change_set *s = project_folder_read(&pairs, "updown", ENGINES_ALL);
+	statements_parse(s, &parsed);
+	release_pack(&project, &parsed, s, &o, &r);
+	const struct changeset *c = &r.changesets[0];
+	assert_string_equal(changeset_file(c, changeset_body(c, "mariadb"), false), "changes/1_note.mysql.up.sql");
+	assert_string_equal(changeset_file(c, changeset_body(c, "sqlite"), false), "changes/1_note.up.sql");
+	assert_string_equal(changeset_file(c, changeset_body(c, "sqlite"), true), "changes/1_note.down.sql");
+	project_folder_done(&pairs);
+}
+
 static void test_what_cannot_be_packed(void **state)
 {
 	(void)state;
@@ -185,6 +206,7 @@ int main(void)
 	    cmocka_unit_test(test_layout_changes_only_the_exact_digest),
 	    cmocka_unit_test(test_places_do_not_change_the_digest),
 	    cmocka_unit_test(test_rollbacks),
+	    cmocka_unit_test(test_files_of_pairs),
 	    cmocka_unit_test(test_what_cannot_be_packed),
 	    cmocka_unit_test(test_ignored_changesets_are_left_out),
 	    cmocka_unit_test(test_versions),
