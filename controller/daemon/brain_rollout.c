@@ -258,7 +258,8 @@ static int save_object(struct brain *b, struct run *u, const struct transition *
 	case OBJECT_ROLLOUT:
 		u->rec.state = u->r.state;
 		u->rec.changed_at_us = b->now_us;
-		note_set(&u->rec.detail, t->why);
+		if (u->r.state != ROLLOUT_ABORTED || !u->rec.detail) /* who gave it up said why, and that stays to be read */
+			note_set(&u->rec.detail, t->why);
 		return store_rollout_save(b->store, &u->rec, e);
 	case OBJECT_WAVE:
 		return store_wave_save(b->store, u->rec.id, t->index, &u->r.waves[t->index], e);

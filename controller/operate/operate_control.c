@@ -57,5 +57,5 @@ int operate_retry(struct request *q, struct err *e)
 	const char **targets = request_args(q, "target", &n);
 	if (run_retry(q->b, u, targets, n, q->actor, &count, e) < 0)
 		return -1;
-	return answer(q, u, arena_printf(q->a, "%zu targets are tried again", count), e);
+	return answer(q, u, arena_printf(q->a, count == 1 ? "%zu target is tried again" : "%zu targets are tried again", count), e);
 }

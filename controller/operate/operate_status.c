@@ -55,7 +55,8 @@ static void wave_row(struct request *q, const struct run *u, uint32_t i)
 		done += d->wave == i && is_success(u->r.direction, d->state);
 		open += d->wave == i && !delivery_settled(d);
 	}
-	const char *detail = w->state == WAVE_SOAKING ? arena_printf(q->a, "until %s", clock_text(w->soak_until_us, until)) : "";
+	const char *detail =
+	    w->state == WAVE_SOAKING && !rollout_is_final(u->r.state) ? arena_printf(q->a, "until %s", clock_text(w->soak_until_us, until)) : "";
 	reply_row(q, "%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s", w->name, wave_state_name(w->state), w->target_count, done,
 	          wave_failures(&u->r, i), open, limit_text(w->max_failures, limit), detail);
 }
@@ -148,6 +149,13 @@ static int end_status(struct request *q, const struct run *u, struct err *e)
 		reply_end(q, code, "awaiting approval: %zu of %" PRIu32 " approvals; an approver runs: rollcall rollout approve %.8s", have, need, u->rec.id);
 	else if (u->r.state == ROLLOUT_HALTED)
 		reply_end(q, code, "%s", halted_text(q, u));
+	else if (u->r.state == ROLLOUT_FAILED)
+		reply_end(q, code, "failed: %s; repair the cause, then: rollcall rollout retry %.8s", or_empty(u->rec.detail), u->rec.id);
+	else if (u->r.state == ROLLOUT_SUCCEEDED && c.failed > 0)
+		reply_end(q, code,
+		          "succeeded: every wave passed, with %" PRIu32
+		          " failure%s that the plan allows; repair the cause, then: rollcall rollout retry %.8s",
+		          c.failed, c.failed == 1 ? "" : "s", u->rec.id);
 	else
 		reply_end(q, code, "%s: %s", state, or_empty(u->rec.detail));
 	return 0;

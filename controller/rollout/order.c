@@ -70,7 +70,7 @@ int order_freeze(const struct plan *p, const struct plan_environment *env, const
 	const struct target **all = members(env, targets, n_targets, a, &n);
 	if (n == 0)
 		return err_set(e, ERR_USAGE,
-		               "%s: no target has label environment=%s: `rollcall targets` lists what the agents reported; labels are set in agent.yaml",
+		               "%s: no target has label environment=%s: `rollcall targets list` shows what the agents reported; labels are set in agent.yaml",
 		               p->path, env->name);
 	const struct target **left = arena_alloc(a, n * sizeof *left);
 	memcpy(left, all, n * sizeof *left);

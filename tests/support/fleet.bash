@@ -86,8 +86,8 @@ fleet_start_agent() {
 fleet_kill() { # NAME [SIGNAL]: controller or an agent; waits until it is gone
 	local pid
 	pid=$(cat "$F/$1.pid" 2>/dev/null) || return 0
-	kill "-${2:-KILL}" "$pid" 2>/dev/null
-	wait "$pid" 2>/dev/null
+	kill "-${2:-KILL}" "$pid" 2>/dev/null || true
+	wait "$pid" 2>/dev/null || true # it may be another shell's child
 	while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
 	rm -f "$F/$1.pid"
 }
@@ -134,9 +134,12 @@ fleet_down() {
 	done
 }
 
-# fleet_release PROJECT VERSION: builds, signs, pushes; the file is $F/VERSION.release
+# fleet_release PROJECT VERSION: builds with the next sequence, signs, pushes; the file is $F/VERSION.release
 fleet_release() {
-	rc release build "$1" --version "$2" --out "$F/$2.release" >"$F/build.log" 2>&1 &&
+	local sequence
+	sequence=$(($(cat "$F/sequence" 2>/dev/null || echo 0) + 1))
+	echo "$sequence" >"$F/sequence"
+	rc release build "$1" --version "$2" --sequence "$sequence" --out "$F/$2.release" >"$F/build.log" 2>&1 &&
 		rc release sign "$F/$2.release" --key "$F/keys/release" >>"$F/build.log" 2>&1 &&
 		rc release push "$F/$2.release" >>"$F/build.log" 2>&1 || { cat "$F/build.log" >&2; return 1; }
 }

@@ -105,7 +105,7 @@ static void test_nothing_matches(void **state)
 	assert_int_equal(freeze(&f, &z, &e), -1);
 	assert_string_equal(
 	    e.msg,
-	    "plans/p.yaml: no target has label environment=staging: `rollcall targets` lists what the agents reported; labels are set in agent.yaml");
+	    "plans/p.yaml: no target has label environment=staging: `rollcall targets list` shows what the agents reported; labels are set in agent.yaml");
 	arena_destroy(&f.arena);
 }
 
