@@ -41,7 +41,7 @@ PROTOS := $(wildcard proto/*.proto)
 PB_C := $(PROTOS:%.proto=$(G)/%.pb-c.c)
 PB_H := $(PROTOS:%.proto=$(G)/%.pb-c.h)
 SQL_H := $(patsubst %,$(G)/%.h,$(call find,agent controller common,*.sql))
-GENERATED := $(PB_H) $(SQL_H)
+GENERATED := $(PB_C) $(PB_H) $(SQL_H)
 
 SRC_common := $(call find,common,*.c)
 SRC_controller := $(filter-out $(MAINS),$(call find,controller,*.c))
@@ -56,8 +56,9 @@ TEST_BINS := $(TESTS:%.c=$(O)/%)
 TEST_SUPPORT := $(call find,tests/support,*.c)
 OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 
-.PHONY: all build check check-unit test-bins thread-test-bins fuzz check-layers lint install uninstall clean demo bench-apply
-.SECONDARY:
+.PHONY: all build check check-unit test-bins thread-test-bins fuzz check-layers lint install uninstall clean demo bench-apply FORCE
+# Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
+.PRECIOUS: $(O)/%.o
 .DELETE_ON_ERROR:
 all: build
 build: $(O)/libcommon.a $(O)/libcontroller.a $(O)/libagent.a $(PROGRAMS:%=$(O)/bin/%)
@@ -89,10 +90,14 @@ $(O)/libcommon.a: $(OBJ_common)
 $(O)/libcontroller.a: $(OBJ_controller)
 $(O)/libagent.a: $(OBJ_agent)
 $(O)/libsupport.a: $(OBJ_support)
-$(O)/lib%.a:
+# An archive also depends on the list of its objects, so that a source that is added, moved in or removed makes it anew.
+$(O)/lib%.list: FORCE
 	@mkdir -p $(@D)
+	@echo '$(OBJ_$*)' | cmp -s - $@ || echo '$(OBJ_$*)' > $@
+$(O)/lib%.a: $(O)/lib%.list
 	@rm -f $@
-	@ar rcs $@ $^
+	@ar rcs $@ $(filter %.o,$^)
+.PRECIOUS: $(O)/lib%.list
 
 $(O)/bin/rollcall-agent: $(O)/agent/rollcall-agent.o $(O)/libagent.a $(O)/libcommon.a
 	@mkdir -p $(@D)
@@ -178,8 +183,8 @@ demo: build
 
 # ---- lint ------------------------------------------------------------------------------------------------------------------------------------------
 C_FILES := $(call find,common controller agent tests,*.c) $(call find,common controller agent tests,*.h)
-SHELL_FILES := packaging/bootstrap .ci/run tests/run-tap $(wildcard tests/lint/layers tests/lint/headers tests/lint/sizes tests/support/*.bash tests/bench/*.bash) \
-	tests/real/common.bash tests/real/crates tests/real/authelia tests/real/liquibase
+SHELL_FILES = $(sort $(call find,tests,*.bash) $(shell grep -rlIE '^\#!/bin/(ba)?sh' packaging .ci tests))
+BATS_FILES := $(call find,tests,*.bats)
 TIDY := bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result,clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-bugprone-assignment-in-if-condition,-bugprone-sizeof-expression
 check-layers: $(GENERATED)
 	@tests/lint/layers
@@ -189,7 +194,7 @@ lint: check-layers
 	clang-format --dry-run -Werror $(C_FILES)
 	tests/lint/sizes
 	shellcheck $(SHELL_FILES)
-	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem --std=c11 -j2 -I. common controller agent
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem '-Djson_object_foreach(o,k,v)=while(next(o,k,v))' --std=c11 -j2 -I. common controller agent
 	clang-tidy --quiet --warnings-as-errors='*' --checks='-*,$(TIDY)' $(SRC_common) $(SRC_controller) $(SRC_agent) $(MAINS) -- $(CPPFLAGS) -std=c11
 
 # ---- install ---------------------------------------------------------------------------------------------------------------------------------------
@@ -204,4 +209,4 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(OBJ_common:.o=.d) $(OBJ_controller:.o=.d) $(OBJ_agent:.o=.d) $(OBJ_support:.o=.d) $(TESTS:%.c=$(O)/%.d) $(MAINS:%.c=$(O)/%.d)
+-include $(call find,$(O),*.d)
