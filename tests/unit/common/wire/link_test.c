@@ -86,6 +86,46 @@ static struct link_argument arguments[] = {{"rollout", "abc"}, {"target", "eu/*"
 static const char *columns[] = {"target", "#step"}, *cells[] = {"eu/pg1/shop1", "3"};
 static struct link_row rows[] = {{cells, 2}};
 
+/* Surveys, blobs and operators. */
+static void sample_others(struct msg *to)
+{
+	struct msg m = *to;
+	switch (m.type) {
+	case MSG_SURVEY:
+		m.survey = (struct msg_survey){8, "eu/pg1/shop1"};
+		break;
+	case MSG_SURVEY_RESULT:
+		m.survey_result = (struct msg_survey_result){8, "eu/pg1/shop1", "db", "broken", "15.3", "id", entries, 2, true};
+		break;
+	case MSG_FETCH:
+		m.fetch = (struct msg_fetch){.first = 4, .count = 4};
+		memcpy(m.fetch.hash, hash_a, DIGEST_SIZE);
+		break;
+	case MSG_CHUNK:
+	case MSG_PUT:
+		m.chunk = (struct msg_chunk){.index = 3, .of = 4};
+		memcpy(m.chunk.hash, hash_a, DIGEST_SIZE);
+		break;
+	case MSG_NAK:
+		m.nak.message = "gone";
+		memcpy(m.nak.hash, hash_a, DIGEST_SIZE);
+		break;
+	case MSG_PUT_ACK:
+		m.put_ack = (struct msg_put_ack){.index = 3, .complete = true};
+		memcpy(m.put_ack.hash, hash_a, DIGEST_SIZE);
+		break;
+	case MSG_COMMAND:
+		m.command = (struct msg_command){5, VERB_ROLLOUT_RETRY, arguments, 2, bytes_of_str("plan")};
+		break;
+	case MSG_REPLY:
+		m.reply = (struct msg_reply){5, true, 3, "state", "message", columns, 2, rows, 1, bytes_of_str("doc")};
+		break;
+	default:
+		break;
+	}
+	*to = m;
+}
+
 /* One of each type, every field filled. */
 static struct msg sample(enum msg_type t)
 {
@@ -142,38 +182,8 @@ static struct msg sample(enum msg_type t)
 	case MSG_REPORT_ACK:
 		m.report_ack = (struct msg_report_ack){7};
 		break;
-	case MSG_SURVEY:
-		m.survey = (struct msg_survey){8, "eu/pg1/shop1"};
-		break;
-	case MSG_SURVEY_RESULT:
-		m.survey_result = (struct msg_survey_result){8, "eu/pg1/shop1", "db", "broken", "15.3", "id", entries, 2, true};
-		break;
-	case MSG_FETCH:
-		m.fetch = (struct msg_fetch){.first = 4, .count = 4};
-		memcpy(m.fetch.hash, hash_a, DIGEST_SIZE);
-		break;
-	case MSG_CHUNK:
-	case MSG_PUT:
-		m.chunk = (struct msg_chunk){.index = 3, .of = 4};
-		memcpy(m.chunk.hash, hash_a, DIGEST_SIZE);
-		break;
-	case MSG_NAK:
-		m.nak.message = "gone";
-		memcpy(m.nak.hash, hash_a, DIGEST_SIZE);
-		break;
-	case MSG_PUT_ACK:
-		m.put_ack = (struct msg_put_ack){.index = 3, .complete = true};
-		memcpy(m.put_ack.hash, hash_a, DIGEST_SIZE);
-		break;
-	case MSG_COMMAND:
-		m.command = (struct msg_command){5, VERB_ROLLOUT_RETRY, arguments, 2, bytes_of_str("plan")};
-		break;
-	case MSG_REPLY:
-		m.reply = (struct msg_reply){5, true, 3, "state", "message", columns, 2, rows, 1, bytes_of_str("doc")};
-		break;
-	case MSG_BYE:
-	case MSG_INVALID:
-	case MSG_TYPE_COUNT:
+	default:
+		sample_others(&m);
 		break;
 	}
 	return m;
