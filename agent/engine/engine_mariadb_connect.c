@@ -2,6 +2,7 @@
  * neither our lock nor our transaction. */
 #include "agent/engine/engine_mariadb.h"
 
+#include <assert.h>
 #include <mysql.h>
 #include <stdio.h>
 #include <string.h>
@@ -112,6 +113,7 @@ static int parse_dsn(const char *dsn, struct maria_address *a, struct err *e)
 char *maria_quote_name(const char *name)
 {
 	struct buf b = BUF_INIT;
+	assert(name);
 	buf_addc(&b, '`');
 	for (const char *p = name; *p; p++) {
 		if (*p == '`')

@@ -10,6 +10,7 @@
  */
 #include "agent/ledger/ledger.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "common/base/str.h"
@@ -98,6 +99,7 @@ void ledger_status(const struct ledger *l, const char *changeset, size_t n_steps
 	ret->state = going_back ? back_state(back, n_rollback) : forward_state(forward, n_steps);
 	ret->steps_done = now->done + now->skipped;
 	ret->open_intent = back->open_intent ? back->open_intent : forward->open_intent;
+	assert(last); /* a run is known from its rows */
 	const struct ledger_row *from = forward->last_outcome ? forward->last_outcome : last;
 	memcpy(ret->changeset_digest, from->changeset_digest, DIGEST_SIZE);
 	ret->release_version = from->release_version;

@@ -42,15 +42,22 @@ struct err {
 
 #define ERR_INIT ((struct err){.code = ERR_NONE})
 
+/* -1, where compilers and analysers can see it. */
+static inline int err_failed(int always)
+{
+	(void)always;
+	return -1;
+}
+
 /* Fills `e` (may be NULL) and returns -1, so that `return err_set(e, ERR_PARSE, "...")` does both. */
-#define err_set(e, code, ...) err_set_at((e), (code), __FILE__, __LINE__, __VA_ARGS__)
+#define err_set(e, code, ...) err_failed(err_set_at((e), (code), __FILE__, __LINE__, __VA_ARGS__))
 /* Puts "context: " before the present message and returns -1; code and origin stay. */
-#define err_wrap(e, ...) err_wrap_at((e), __VA_ARGS__)
+#define err_wrap(e, ...) err_failed(err_wrap_at((e), __VA_ARGS__))
 
 int err_set_at(struct err *e, enum err_code code, const char *file, int line, const char *fmt, ...) PRINTF_LIKE(5, 6);
 int err_wrap_at(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Sets from errno: "what: strerror". Returns -1. */
-#define err_set_errno(e, ...) err_set_errno_at((e), __FILE__, __LINE__, __VA_ARGS__)
+#define err_set_errno(e, ...) err_failed(err_set_errno_at((e), __FILE__, __LINE__, __VA_ARGS__))
 int err_set_errno_at(struct err *e, const char *file, int line, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* "parse", "db-connect", ...: lower case with dashes; static storage. */

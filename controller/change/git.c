@@ -141,7 +141,7 @@ static void read_commit(char *text, struct arena *a, struct provenance *ret)
 
 static int ask(const char *folder, const char *const *argv, struct buf *out, bool *ret_ok, struct err *e)
 {
-	int status;
+	int status = 0;
 	buf_clear(out);
 	if (git_run(folder, argv, out, &status, e) != 0)
 		return -1;

@@ -169,7 +169,7 @@ static bool part_is_valid(const char *s)
 }
 
 /* "part" or part, up to `stop` (0: white space). Empty when nothing is there. */
-static struct bytes take_part(struct bytes *rest, char stop)
+static struct bytes take_part(struct bytes *rest, unsigned char stop)
 {
 	size_t n = 0;
 	bool quoted = rest->n && rest->p[0] == '"';

@@ -1,4 +1,5 @@
 /* The texts of the open changeset, and how it ends: scripts for each engine, the rollback's kinds. */
+#include <assert.h>
 #include <string.h>
 
 #include "common/base/str.h"
@@ -48,6 +49,7 @@ static void add_scripts(struct lb *lb, struct script proto, struct script **list
 			s->sql = text;
 			s->engines = 0;
 		}
+		assert(s);
 		s->engines |= ENGINE_BIT(d);
 	}
 }

@@ -53,7 +53,7 @@ int change_set_read(const struct read_options *o, const char *reader, struct cha
 {
 	AUTO(change_set_destroy) struct change_set *s = mem_alloc(sizeof *s);
 	struct source_list files;
-	const struct change_reader *r;
+	const struct change_reader *r = NULL;
 	s->arena = arena_new(ARENA_CAP);
 	s->problems.arena = s->arena;
 	if (source_list(o->root, o->folder, s->arena, &s->problems, &files, e) != 0 || choose(reader, &files, s->arena, &r, e) != 0)

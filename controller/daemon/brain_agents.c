@@ -143,7 +143,7 @@ bool agent_may_serve(const struct brain_agent *g, const char *target)
 static int check_certificate(struct brain *b, const struct brain_agent *g, const struct hub_event *ev, struct err *e)
 {
 	const struct msg_hello *h = &ev->msg.hello;
-	struct certificate cert;
+	struct certificate cert = {0};
 	struct envelope env;
 	if (read_certificate(h->certificate, b->turn, &cert, &env, e) < 0)
 		return -1;

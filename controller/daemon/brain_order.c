@@ -187,7 +187,7 @@ static int check_words(const struct brain *b, const struct run *u, const struct 
 static int check_no_author(struct brain *b, const struct run *u, const struct trust_key *const *keys, size_t n, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(RELEASE_ARENA);
-	struct release r;
+	struct release r = {0};
 	struct envelope env;
 	if (order_release(b, u->rec.release_hash, a, &r, &env, e) < 0)
 		return -1;

@@ -109,7 +109,7 @@ int report_event(struct brain *b, const struct hub_event *ev, struct err *e)
 {
 	const struct msg_report *m = &ev->msg.report;
 	struct brain_agent *g = agent_by_session(b, ev->session);
-	struct report r;
+	struct report r = {0};
 	struct err why = ERR_INIT;
 	if (!g)
 		return 0;

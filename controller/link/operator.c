@@ -149,7 +149,7 @@ static int wait_frame(struct operator_link *l, struct channel *c, const char *do
 static int read_msg(struct operator_link *l, struct channel *c, enum link_socket socket, const char *doing, struct arena *a, struct msg *ret,
                     struct link_header *ret_header, struct err *e)
 {
-	struct frame f;
+	struct frame f = {0};
 	if (wait_frame(l, c, doing, &f, e) != 0)
 		return -1;
 	enum msg_type type = (enum msg_type)f.header.type;

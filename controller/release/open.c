@@ -83,7 +83,7 @@ int release_verify(const char *path, const char *trust_path, int64_t now_us, str
                    size_t *ret_n, struct err *e)
 {
 	struct envelope env;
-	struct release r;
+	struct release r = {0};
 	struct trust t;
 	char when[CLOCK_TEXT_SIZE];
 	if (load_trust(trust_path, now_us, a, &t, e) != 0 || envelope_load(path, a, &env, e) != 0)
@@ -114,7 +114,7 @@ int release_latest(const char *folder, struct arena *a, const char **ret_path, s
 		return 0;
 	for (struct dirent *d; (d = readdir(dir));) {
 		struct envelope env;
-		struct release r;
+		struct release r = {0};
 		if (d->d_name[0] == '.' || !str_ends(d->d_name, PROJECT_RELEASE_EXTENSION))
 			continue;
 		const char *path = arena_printf(a, "%s/%s", folder, d->d_name);

@@ -139,9 +139,14 @@ fleet_release() {
 	local sequence
 	sequence=$(($(cat "$F/sequence" 2>/dev/null || echo 0) + 1))
 	echo "$sequence" >"$F/sequence"
-	rc release build "$1" --version "$2" --sequence "$sequence" --out "$F/$2.release" >"$F/build.log" 2>&1 &&
-		rc release sign "$F/$2.release" --key "$F/keys/release" >>"$F/build.log" 2>&1 &&
-		rc release push "$F/$2.release" >>"$F/build.log" 2>&1 || { cat "$F/build.log" >&2; return 1; }
+	if ! {
+		rc release build "$1" --version "$2" --sequence "$sequence" --out "$F/$2.release" &&
+			rc release sign "$F/$2.release" --key "$F/keys/release" &&
+			rc release push "$F/$2.release"
+	} >"$F/build.log" 2>&1; then
+		cat "$F/build.log" >&2
+		return 1
+	fi
 }
 
 # fleet_start PLAN ENVIRONMENT VERSION: starts a rollout and prints its id (exit 3, waiting for approval, is fine)
