@@ -203,11 +203,14 @@ check-layers: $(GENERATED)
 	@tests/lint/headers "$(CC) $(CPPFLAGS) -std=c11"
 
 lint: check-layers
-	clang-format --dry-run -Werror $(C_FILES)
-	tests/lint/sizes
-	shellcheck -x -P SCRIPTDIR $(SHELL_FILES)
-	shellcheck -x -P SCRIPTDIR --shell=bats $(BATS_FILES)
-	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem '-Djson_object_foreach(o,k,v)=while(next(o,k,v))' --std=c11 -j2 -I. common controller agent
+	@echo "clang-format, $(words $(C_FILES)) files"
+	@clang-format --dry-run -Werror $(C_FILES)
+	@tests/lint/sizes
+	@echo shellcheck
+	@shellcheck -x -P SCRIPTDIR $(SHELL_FILES)
+	@shellcheck -x -P SCRIPTDIR --shell=bats $(BATS_FILES)
+	@echo cppcheck
+	@cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem '-Djson_object_foreach(o,k,v)=while(next(o,k,v))' --std=c11 -j2 -I. common controller agent
 	@echo "clang-tidy, $(words $(TIDY_FILES)) files"
 	@printf '%s\n' $(TIDY_FILES) | xargs -P $$(nproc) -I{} clang-tidy --quiet --warnings-as-errors='*' --checks='-*,$(TIDY)' {} -- $(CPPFLAGS) -std=c11 \
 		2>$(O)/tidy.err || { grep -v 'warnings* generated' $(O)/tidy.err; exit 1; }
