@@ -92,7 +92,7 @@ static void print_sql(struct bytes sql)
 static void print_steps(const struct step *steps, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		printf("      step %zu, class %s%s\n", i, step_class_name(steps[i].class),
+		printf("      step %zu, class %s%s\n", i + 1, step_class_name(steps[i].class),
 		       steps[i].class == STEP_T ? ": one transaction with its ledger row" : "");
 		for (size_t s = 0; s < steps[i].n_statements; s++)
 			print_sql(steps[i].statements[s].sql);

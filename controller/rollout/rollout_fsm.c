@@ -21,7 +21,7 @@ static const char *const events[ROLLOUT_EVENT_COUNT] = {"ask",    "approved", "e
 #define EV(x) ROLLOUT_EV_##x
 
 static const struct fsm_row rows[] = {
-    {S(PENDING), EV(ASK), NULL, S(AWAITING_APPROVAL), 0, "the environment's approver role has a threshold"},
+    {S(PENDING), EV(ASK), NULL, S(AWAITING_APPROVAL), 0, "the environment asks for approvals"},
     {S(PENDING), EV(APPROVED), NULL, S(RUNNING), 0, "the environment asks for no approval"},
     {S(AWAITING_APPROVAL), EV(APPROVED), NULL, S(RUNNING), 0, "enough approvers signed the order"},
     {S(AWAITING_APPROVAL), EV(ABORT), NULL, S(ABORTED), 0, "nothing was sent yet"},
