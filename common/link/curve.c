@@ -2,6 +2,7 @@
 #include "common/link/curve.h"
 
 #include <string.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "common/base/buf.h"
@@ -78,7 +79,8 @@ void curve_key_done(struct curve_key *k)
 
 int curve_public_read(const char *text_or_path, char out[41], struct err *e)
 {
-	if (is_z85(text_or_path, strlen(text_or_path))) {
+	/* Z85 has all that a path needs, so a path of 40 characters may look like a key: a file of that name decides. */
+	if (is_z85(text_or_path, strlen(text_or_path)) && access(text_or_path, F_OK) != 0) {
 		memcpy(out, text_or_path, Z85_SIZE + 1);
 		return 0;
 	}

@@ -1,6 +1,8 @@
 /* See the header. */
 #include "controller/daemon/config.h"
 
+#include <unistd.h>
+
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -97,8 +99,9 @@ static int read_operator(const struct reading *x, const struct yaml_operator *y,
 		return at_key(x, "role", i, e);
 	}
 	*o = (struct controller_operator){.name = arena_strdup(x->arena, y->name), .role = arena_strdup(x->arena, y->role)};
-	bool is_path = strlen(y->key) != CURVE_KEY_TEXT_SIZE - 1;
-	if (curve_public_read(is_path ? resolve(x, y->key) : y->key, o->curve_key, e) < 0)
+	const char *path = resolve(x, y->key);
+	bool is_path = strlen(y->key) != CURVE_KEY_TEXT_SIZE - 1 || access(path, F_OK) == 0;
+	if (curve_public_read(is_path ? path : y->key, o->curve_key, e) < 0)
 		return at_key(x, "key", i, e);
 	for (size_t k = 0; k < i; k++)
 		if (str_eq(c->operators[k].name, o->name) || str_eq(c->operators[k].curve_key, o->curve_key)) {

@@ -62,6 +62,23 @@ static void test_generated_keys_load(void **state)
 	}
 }
 
+/* 40 characters, all of them of Z85. */
+static void test_path_that_looks_like_a_key(void **state)
+{
+	(void)state;
+	static const char made[] = "/tmp/a-path-that-looks-like-a-key-00", looks[] = "/tmp/a-path-that-looks-like-a-key-00.pub";
+	struct err e = ERR_INIT;
+	char text[41];
+	assert_int_equal(strlen(looks), 40);
+	assert_int_equal(curve_public_read(looks, text, &e), 0);
+	assert_string_equal(text, looks);
+	assert_int_equal(curve_key_generate(made, &e), 0);
+	assert_int_equal(curve_public_read(looks, text, &e), 0);
+	assert_string_not_equal(text, looks);
+	remove(made);
+	remove(looks);
+}
+
 static void test_refusals(void **state)
 {
 	(void)state;
@@ -86,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_key_that_begins_with_an_equals_sign),
 	    cmocka_unit_test(test_generated_keys_load),
+	    cmocka_unit_test(test_path_that_looks_like_a_key),
 	    cmocka_unit_test(test_refusals),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
