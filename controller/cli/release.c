@@ -11,6 +11,7 @@
 #include "common/model/order.h"
 #include "common/wire/limits.h"
 #include "controller/cli/commands.h"
+#include "controller/cli/key_option.h"
 #include "controller/release/build.h"
 #include "controller/release/open.h"
 
@@ -105,15 +106,12 @@ static int run_build(const struct cmd_args *a, struct err *e)
 
 static int run_sign(const struct cmd_args *a, struct err *e)
 {
-	const char *path = cmd_argument(a, 0), *key_path = cmd_option_value(a, "key");
-	AUTO(secret_destroy) struct secret *passphrase = NULL;
+	const char *path = cmd_argument(a, 0);
+	AUTO(arena_destroy) struct arena *arena = arena_new(LIMIT_YAML);
 	AUTO(sign_key_destroy) struct sign_key *key = NULL;
 	uint8_t public_key[SIGN_PUBLIC_SIZE];
 	char id[KEY_ID_SIZE];
-	if (sign_key_is_encrypted(key_path) &&
-	    cmd_passphrase(cmd_option_value(a, "passphrase-file"), "passphrase of the key: ", false, &passphrase, e) != 0)
-		return err_wrap(e, "%s", key_path);
-	if (sign_key_load(key_path, passphrase, &key, e) != 0 || release_sign(path, key, e) != 0)
+	if (key_option_load(a, arena, &key, e) != 0 || release_sign(path, key, e) != 0)
 		return -1;
 	sign_key_public(key, public_key);
 	sign_key_id(public_key, id);
@@ -296,8 +294,7 @@ static const struct cmd_option build_options[] = {
     {0},
 };
 static const struct cmd_option sign_options[] = {
-    {"key", 0, "FILE", "your private key, as 'rollcall keys new' writes it", false, true},
-    {"passphrase-file", 0, "FILE", "its passphrase (default: $ROLLCALL_PASSPHRASE_FILE, else asked)", false, false},
+    KEY_OPTIONS,
     {0},
 };
 static const struct cmd_option show_options[] = {
