@@ -333,7 +333,7 @@ static enum ended connect_target(struct delivery *d)
 	if (d->engine->open(d->target, &d->conn, &d->error) != 0) {
 		enum ended end = delivery_judge(d, &d->error);
 		err_wrap(&d->error, "target unreachable");
-		return end;
+		return end == ENDED_ATTENTION && !d->ledger_read ? ENDED_FAILED : end; /* nothing of ours is there to be settled */
 	}
 	watch_connection(d->watch, d->engine, d->target, d->conn);
 	FAILPOINT("connected");

@@ -166,5 +166,7 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	if (delivery_finish(&d, report_seal, job->config->report_key, e) != 0)
 		return -1;
 	*ret_outcome = c.report.outcome;
+	if (c.report.failure.message)
+		(void)err_set(e, ERR_STATE, "%s", c.report.failure.message);
 	return 0;
 }

@@ -14,7 +14,7 @@ struct deliver_job {
 	void *progress_arg;
 };
 
-/* 0: the report is in the outbox, *ret_outcome tells how it ended. -1 with ERR_STATE: asked to terminate. -1 otherwise: the journal cannot be read or written. After -1 the
+/* 0: the report is in the outbox, *ret_outcome tells how it ended, and *e, when that is no success, the report's reason. -1 with ERR_STATE: asked to terminate. -1 otherwise: the journal cannot be read or written. After -1 the
  * task stays open: the next start resumes it. */
 int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err *e) MUST_CHECK;
 

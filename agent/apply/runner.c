@@ -30,12 +30,12 @@ static void on_progress(void *arg, const struct delivery_progress *p)
 	send_progress(arg, p);
 }
 
-static void log_end(const struct runner_job *job, enum outcome outcome)
+static void log_end(const struct runner_job *job, enum outcome outcome, const struct err *why)
 {
 	if (outcome == OUTCOME_APPLIED || outcome == OUTCOME_ROLLED_BACK)
 		log_info("%s: %s", job->task.target, outcome_name(outcome));
 	else
-		log_warn("%s: %s: the report says why", job->task.target, outcome_name(outcome));
+		log_warn("%s: %s: %s", job->task.target, outcome_name(outcome), why->msg);
 }
 
 static void worker(zsock_t *pipe, void *arg)
@@ -47,7 +47,7 @@ static void worker(zsock_t *pipe, void *arg)
 	struct deliver_job job = {
 	    .config = w->job->config, .target = w->job->target, .task = &w->job->task, .watch = w->watch, .progress = on_progress, .progress_arg = pipe};
 	if (deliver(&job, &outcome, &e) == 0)
-		log_end(w->job, outcome);
+		log_end(w->job, outcome, &e);
 	else
 		log_error("%s: %s; the task stays open and is resumed at the next start", w->job->task.target, e.msg);
 	engines_thread_end();

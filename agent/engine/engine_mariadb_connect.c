@@ -78,7 +78,7 @@ static int parse_authority(struct maria_address *a, const char *p, size_t n, str
 	const char *at = memrchr(p, '@', n);
 	if (at) {
 		if (memchr(p, ':', (size_t)(at - p)))
-			return err_set(e, ERR_USAGE, "the dsn holds a password: put it into a password_file, password_command or option_file");
+			return err_set(e, ERR_USAGE, "the dsn holds a password: write password: {file: ...} beside it, or command, credential or option_file");
 		a->user = part(p, (size_t)(at - p));
 		n -= (size_t)(at + 1 - p);
 		p = at + 1;
@@ -190,8 +190,8 @@ static const struct refusal {
 	unsigned code;
 	const char *advice;
 } refusals[] = {
-    {1045, "correct the target's user and its password_file, password_command or option_file"},
-    {1698, "correct the target's user and its password_file, password_command or option_file"},
+    {1045, "correct the target's user, or its password (file, command, credential or option_file) in agent.yaml"},
+    {1698, "correct the target's user, or its password (file, command, credential or option_file) in agent.yaml"},
     {1130, "let the agent's host in: CREATE USER 'name'@'host'"},
     {1049, "make the database first, or correct the target's dsn"},
     {1044, "grant the agent's user its rights on this database"},

@@ -131,7 +131,7 @@ static const struct refusal {
 } refusals[] = {
     {{"password authentication failed", "no password supplied", "authentication failed for user", NULL},
      "28P01",
-     "correct the target's user and its password_file, password_command or option_file"},
+     "correct the target's user, or its password (file, command, credential or option_file) in agent.yaml"},
     {{"no pg_hba.conf entry", NULL}, "28000", "let the agent's host and user in by pg_hba.conf"},
     {{"permission denied for database", NULL}, "42501", "grant the agent's role CONNECT on it"},
     {{"role \"", NULL}, "28000", "make the role first, or correct the target's user"},

@@ -1,6 +1,7 @@
 /* Secrets: kept apart from strings, wiped on release. */
 #include "common/base/secret.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,8 @@ int secret_read_file(const char *path, struct secret **ret, struct err *e)
 	AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) != 0) {
+		if (errno == ENOENT)
+			return err_set(e, ERR_KEY, "%s: there is no such file: correct the path, or make it first", path);
 		err_set_errno(e, "%s", path);
 		if (e)
 			e->code = ERR_KEY;

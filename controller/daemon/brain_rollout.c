@@ -385,7 +385,10 @@ static int progress(struct brain *b, struct run *u, struct delivery *d, const st
 	n->step = m->step;
 	n->of_steps = m->of_steps;
 	if (!run_keeps_reason(d))
-		run_note(u, d->index, m->changeset, NULL, known ? m->detail : m->state);
+		run_note(u, d->index, m->changeset, NULL,
+		         known                  ? m->detail
+		         : str_empty(m->detail) ? m->state
+		                                : arena_printf(b->turn, "%s: %s", m->state, m->detail));
 	if (row->to == (int)d->state && d->accepted)
 		return 0;
 	return run_delivery_event(b, u, d, ev, who, e);

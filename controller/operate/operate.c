@@ -186,6 +186,11 @@ void reply_end(struct request *q, enum exit_code code, const char *fmt, ...)
 	send_reply(q, &(struct msg_reply){.last = true, .exit_code = (uint32_t)code, .message = arena_strdup(q->a, text)});
 }
 
+void reply_count(struct request *q, size_t n, const char *what)
+{
+	reply_end(q, EXIT_DONE, "%zu %s%s", n, what, n == 1 ? "" : "s");
+}
+
 void reply_error(struct request *q, const struct err *why)
 {
 	q->columns = NULL;

@@ -35,6 +35,7 @@ void reply_columns(struct request *q, const char *columns);
 void reply_row(struct request *q, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void reply_document(struct request *q, struct bytes document); /* in a reply of its own, first */
 void reply_end(struct request *q, enum exit_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void reply_count(struct request *q, size_t n, const char *what); /* the end of a list: "1 agent", "2 agents" */
 void reply_error(struct request *q, const struct err *why);
 
 /* operate_status.c: rows that several verbs share */

@@ -60,7 +60,7 @@ int operate_agent_list(struct request *q, struct err *e)
 	reply_columns(q, AGENT_COLUMNS);
 	for (size_t i = 0; i < q->b->n_agents; i++)
 		agent_row(q, q->b->agents[i]);
-	reply_end(q, EXIT_DONE, "%zu agents", q->b->n_agents);
+	reply_count(q, q->b->n_agents, "agent");
 	return 0;
 }
 
@@ -128,7 +128,7 @@ int operate_target_list(struct request *q, struct err *e)
 		          labels_of(q, &t->target));
 		n++;
 	}
-	reply_end(q, EXIT_DONE, "%zu targets", n);
+	reply_count(q, n, "target");
 	return 0;
 }
 
@@ -153,6 +153,6 @@ int operate_history(struct request *q, struct err *e)
 		          r->rollout ? r->rollout : "", r->release ? r->release : "", r->direction, r->outcome, r->attempt, r->detail ? r->detail : "",
 		          r->agent, r->journal, r->seq);
 	}
-	reply_end(q, EXIT_DONE, "%zu reports", n);
+	reply_count(q, n, "report");
 	return 0;
 }

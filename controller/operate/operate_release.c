@@ -27,7 +27,7 @@ int operate_release_list(struct request *q, struct err *e)
 	reply_columns(q, RELEASE_COLUMNS);
 	for (size_t i = 0; i < n; i++)
 		release_row(q, &list[i]);
-	reply_end(q, EXIT_DONE, "%zu releases", n);
+	reply_count(q, n, "release");
 	return 0;
 }
 

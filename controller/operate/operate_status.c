@@ -41,7 +41,7 @@ int operate_rollout_list(struct request *q, struct err *e)
 	for (size_t i = n; i > 0; i--) /* the newest first */
 		if (reply_rollout(q, &list[i - 1], e) < 0)
 			return -1;
-	reply_end(q, EXIT_DONE, "%zu rollout%s", n, n == 1 ? "" : "s");
+	reply_count(q, n, "rollout");
 	return 0;
 }
 

@@ -139,9 +139,8 @@ static void test_refusals(void **state)
 	AUTO(secret_destroy) struct secret *wrong = secret_new("no-such-password", 16);
 	f->target.password = wrong;
 	snprintf(message, sizeof message,
-	         "MariaDB at 127.0.0.1 port %d: Access denied for user 'rollcall'@'127.0.0.1' (using password: YES) (error 1045): correct the target's "
-	         "user and its "
-	         "password_file, password_command or option_file",
+	         "MariaDB at 127.0.0.1 port %d: Access denied for user 'rollcall'@'127.0.0.1' (using password: YES) (error 1045): "
+	         "correct the target's user, or its password (file, command, credential or option_file) in agent.yaml",
 	         port);
 	refuses(f, f->dsn, ERR_DB_CONNECT, message);
 	assert_int_equal(f->en->retry_class(&f->e), RETRY_NEVER);
@@ -151,7 +150,7 @@ static void test_dsns(void **state)
 {
 	struct fixture *f = *state;
 	refuses(f, "mariadb://rollcall:geheim@127.0.0.1/shop", ERR_USAGE,
-	        "the dsn holds a password: put it into a password_file, password_command or option_file");
+	        "the dsn holds a password: write password: {file: ...} beside it, or command, credential or option_file");
 	refuses(f, "mariadb://127.0.0.1", ERR_USAGE, "the dsn names no database: mariadb://host:port/database");
 	refuses(f, "mariadb://127.0.0.1:99999/x", ERR_USAGE, "dsn: port '99999' is not a number from 1 to 65535");
 	refuses(f, "mariadb://127.0.0.1/x?compress=1", ERR_USAGE, "dsn option 'compress': MariaDB targets know socket=PATH, ssl=1 and ssl_ca=FILE");

@@ -149,7 +149,7 @@ static void test_refusals(void **state)
 	snprintf(message, sizeof message,
 	         "PostgreSQL: connection to server at \"127.0.0.1\", port %d failed: FATAL:  password authentication failed for user \"rollcall\": "
 	         "correct the "
-	         "target's user and its password_file, password_command or option_file",
+	         "target's user, or its password (file, command, credential or option_file) in agent.yaml",
 	         port);
 	refuses(f, f->dsn, message);
 	assert_null(strstr(f->e.msg, "no-such"));

@@ -55,7 +55,7 @@ says() {
 	key='rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7'
 	says 2 "rollcall: --endpoint 127.0.0.1:1: write it as tcp://HOST:PORT" connect --endpoint 127.0.0.1:1 --blobs tcp://h:2 --key "$key" --operator-key k
 	says 2 "rollcall: --blobs tcp://h:99999: write it as tcp://HOST:PORT" connect --endpoint tcp://h:1 --blobs tcp://h:99999 --key "$key" --operator-key k
-	says 1 "rollcall: --operator-key: CURVE key: k: No such file or directory" connect --endpoint tcp://h:1 --blobs tcp://h:2 --key "$key" --operator-key k
+	says 1 "rollcall: --operator-key: CURVE key: k: there is no such file: correct the path, or make it first" connect --endpoint tcp://h:1 --blobs tcp://h:2 --key "$key" --operator-key k
 	[ ! -e "$XDG_CONFIG_HOME/rollcall/config.yaml" ]
 }
 

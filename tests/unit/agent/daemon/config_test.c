@@ -121,7 +121,7 @@ static void test_each_mistake_has_its_line(void **state)
 	    {"'" KEY "'", "short",
 	     "agent.yaml:7: controller key: neither a CURVE public key (40 characters of Z85) nor a file that holds one: ./short: No such file or "
 	     "directory"},
-	    {"curve: curve.key", "curve: none.key", "agent.yaml:8: keys.curve: CURVE key: ./none.key: No such file or directory"},
+	    {"curve: curve.key", "curve: none.key", "agent.yaml:8: keys.curve: CURVE key: ./none.key: there is no such file: correct the path, or make it first"},
 	    {"  lock_timeout: 2s", "  lock_timeout: 2",
 	     "agent.yaml:13: lock_timeout: '2' is not a duration: write a number and a unit, such as 250ms, 5s, 15m, 2h or 7d"},
 	    {"  lock_timeout: 2s", "  lock_timeout: 0s", "agent.yaml:13: lock_timeout '0s': outside 10ms to 24h"},
@@ -145,7 +145,7 @@ static void test_each_mistake_has_its_line(void **state)
 	    {"{file: two.pass}", "{file: two.pass, credential: db}",
 	     "agent.yaml:21: password: 2 sources: give one of file, command, credential, option_file"},
 	    {"{file: two.pass}", "{credential: ../etc}", "agent.yaml:21: password: credential '../etc': not the name of a systemd credential"},
-	    {"{file: two.pass}", "{file: none.pass}", "agent.yaml:21: password: ./none.pass: No such file or directory"},
+	    {"{file: two.pass}", "{file: none.pass}", "agent.yaml:21: password: ./none.pass: there is no such file: correct the path, or make it first"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		expect(cases[i].from, cases[i].to, cases[i].message);

@@ -160,7 +160,7 @@ static void test_missing_and_foreign_files(void **state)
 	                         "XEYcllMpDP0aNfFJmajDg7Sz5KFJ+XTYZxA3/fEQBG1XjDw72c2UVn/+\n"
 	                         "-----END PRIVATE KEY-----\n";
 	struct place *p = *state;
-	assert_load_fails(p, NULL, "No such file or directory");
+	assert_load_fails(p, NULL, "there is no such file: correct the path, or make it first");
 	write_text(p->path, "hello\n", 0600);
 	assert_load_fails(p, NULL, "not a private key in PEM (PKCS#8): make one with 'rollcall keys new'");
 	write_text(p->path, ec, 0600);
