@@ -172,6 +172,8 @@ static enum ended do_item(struct delivery *d, const struct plan_item *it)
 		return end == ENDED_OK ? validate_after(d, it) : end;
 	case PLAN_REVERT:
 		end = rollback_item(d, it, it->first_step);
+		if (end == ENDED_FAILED)
+			err_wrap(&d->error, "its rollback was interrupted and has to be finished before it can run again");
 		anew.action = PLAN_RUN;
 		anew.run = it->run + 1;
 		anew.first_step = 0;

@@ -40,7 +40,8 @@ static void list_changesets(struct survey *s, const struct ledger *l)
 		struct changeset_status st;
 		ledger_status(l, id, 0, 0, &st);
 		struct survey_entry *entry = &s->result.entries[s->result.n_entries++];
-		*entry = (struct survey_entry){.changeset = id, .state = changeset_state_name(st.state), .release_version = st.release_version};
+		*entry = (struct survey_entry){
+		    .changeset = id, .state = changeset_state_name(st.state), .release_version = st.release_version, .steps_done = st.steps_done};
 		memcpy(entry->digest, st.changeset_digest, DIGEST_SIZE);
 	}
 }

@@ -168,6 +168,7 @@ struct msg_survey {
 struct survey_entry {
 	const char *changeset, *state, *release_version;
 	uint8_t digest[DIGEST_SIZE];
+	uint32_t steps_done; /* of the last run, in the direction under way */
 };
 struct msg_survey_result {
 	uint64_t id;

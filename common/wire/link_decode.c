@@ -270,6 +270,7 @@ static int decode_survey_result(const void *pb, struct arena *a, struct msg *ret
 		entries[i].changeset = s->changeset;
 		entries[i].state = s->state;
 		entries[i].release_version = s->release_version;
+		entries[i].steps_done = s->steps_done;
 	}
 	ret->survey_result = (struct msg_survey_result){
 	    .id = p->id,

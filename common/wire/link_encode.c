@@ -225,6 +225,7 @@ static void encode_survey_result(const struct msg *m, struct arena *a, struct bu
 		s->state = text(r->entries[i].state);
 		s->digest = fixed(r->entries[i].digest, DIGEST_SIZE);
 		s->release_version = text(r->entries[i].release_version);
+		s->steps_done = r->entries[i].steps_done;
 	}
 	pb_pack(&p.base, ret);
 }

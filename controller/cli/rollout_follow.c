@@ -35,12 +35,25 @@ static const char *state_of(const struct answer *r)
 	return answer_cell(answer_find(r, "rollout"), 0, "state");
 }
 
-static bool is_over(const char *state, bool stop_at_approval)
+/* A halted rollout starts nothing new, but what runs still comes to its end. */
+static bool has_running(const struct answer *r)
 {
+	static const char *const running[] = {"offered", "waiting-lock", "applying", "validating", "rolling-back"};
+	const struct answer_table *t = answer_find(r, "targets");
+	for (size_t row = 0; t && row < t->n_rows; row++)
+		for (size_t i = 0; i < ARRAY_LEN(running); i++)
+			if (str_eq(answer_cell(t, row, "state"), running[i]))
+				return true;
+	return false;
+}
+
+static bool is_over(const struct answer *r, bool stop_at_approval)
+{
+	const char *state = state_of(r);
 	static const char *const over[] = {"succeeded", "failed", "aborted", "halted"};
 	for (size_t i = 0; i < ARRAY_LEN(over); i++)
 		if (str_eq(state, over[i]))
-			return true;
+			return !has_running(r);
 	return stop_at_approval && str_eq(state, "awaiting-approval");
 }
 
@@ -218,7 +231,7 @@ int rollout_follow(struct live *l, const struct follow *how, struct err *e)
 			f.tree = tree_open();
 		if (!asked_to_stop)
 			show(&f, fresh);
-		if (fresh && is_over(state_of(&f.now), how->stop_at_approval))
+		if (fresh && is_over(&f.now, how->stop_at_approval))
 			return over(&f);
 		if (f.deadline_us && clock_mono_us() >= f.deadline_us)
 			return err_set(e, ERR_TIMEOUT, "rollout %s is %s after the time given: it goes on; 'rollcall rollout status %s' tells how it stands",

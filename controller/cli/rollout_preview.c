@@ -1,6 +1,7 @@
 /* `rollcall rollout preview`: what is pending where comes from the controller (surveyed from the sites' own ledgers), the statements come from the release file
  * in the operator's hand. Targets for which exactly the same would run are shown together. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/file.h"
@@ -21,7 +22,6 @@ struct group { /* targets for which the same would run */
 struct preview {
 	const struct answer_table *table;
 	const struct release *release; /* NULL: no statements at hand */
-	bool rollback;
 	struct arena *arena;
 	struct group *groups;
 	size_t n, cap;
@@ -34,7 +34,7 @@ static const char *cell(const struct preview *p, size_t row, const char *column)
 
 static bool same_rows(const struct preview *p, struct range a, struct range b)
 {
-	static const char *const columns[] = {"engine", "changeset", "action", "detail"};
+	static const char *const columns[] = {"engine", "changeset", "action", "step", "detail"};
 	if (a.to - a.from != b.to - b.from)
 		return false;
 	for (size_t i = 0; i < a.to - a.from; i++)
@@ -89,9 +89,9 @@ static void print_sql(struct bytes sql)
 	fputs(buf_str(&b), stdout);
 }
 
-static void print_steps(const struct step *steps, size_t n)
+static void print_steps(const struct step *steps, size_t first, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = first; i < n; i++) {
 		printf("      step %zu, class %s%s\n", i + 1, step_class_name(steps[i].class),
 		       steps[i].class == STEP_T ? ": one transaction with its ledger row" : "");
 		for (size_t s = 0; s < steps[i].n_statements; s++)
@@ -122,6 +122,13 @@ static void print_checks(const struct changeset *c, enum validation_when when)
 	}
 }
 
+/* Where to begin: steps are counted from one for people. */
+static size_t first_step(const struct preview *p, size_t row)
+{
+	size_t n = strtoul(cell(p, row, "step"), NULL, 10);
+	return n ? n - 1 : 0;
+}
+
 static void print_changeset(const struct preview *p, size_t row)
 {
 	const char *id = cell(p, row, "changeset"), *detail = cell(p, row, "detail"), *action = cell(p, row, "action");
@@ -129,14 +136,16 @@ static void print_changeset(const struct preview *p, size_t row)
 	const struct body *b = c ? changeset_body(c, cell(p, row, "engine")) : NULL;
 	printf("    %s%s%s%s%s%s", id, *id ? "  " : "", action, *detail ? " (" : "", detail, *detail ? ")" : "");
 	printf(c ? "  %s:%u\n" : "\n", c ? c->file : "", c ? c->line : 0);
-	if (!b)
+	if (!b || str_eq(action, "blocked"))
 		return;
-	if (p->rollback) {
-		print_steps(b->rollback, b->n_rollback);
+	size_t first = first_step(p, row);
+	if (str_eq(action, "rollback")) {
+		print_steps(b->rollback, first, b->n_rollback);
 		return;
 	}
-	print_checks(c, VALIDATE_BEFORE);
-	print_steps(b->steps, b->n_steps);
+	if (first == 0)
+		print_checks(c, VALIDATE_BEFORE);
+	print_steps(b->steps, first, b->n_steps);
 	print_checks(c, VALIDATE_AFTER);
 }
 
@@ -157,7 +166,7 @@ static void print_group(const struct preview *p, const struct group *g)
 
 static void add_statement_rows(struct table *t, const struct preview *p, size_t row, const struct step *steps, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = first_step(p, row); i < n; i++) {
 		for (size_t s = 0; s < steps[i].n_statements; s++) {
 			char step[24];
 			const struct bytes sql = steps[i].statements[s].sql;
@@ -177,9 +186,10 @@ static void print_rows(const struct preview *p, enum output_format f)
 	for (size_t row = 0; p->table && row < p->table->n_rows; row++) {
 		const struct changeset *c = p->release ? release_changeset(p->release, cell(p, row, "changeset")) : NULL;
 		const struct body *b = c ? changeset_body(c, cell(p, row, "engine")) : NULL;
-		if (b && p->rollback)
+		const char *action = cell(p, row, "action");
+		if (b && str_eq(action, "rollback"))
 			add_statement_rows(t, p, row, b->rollback, b->n_rollback);
-		else if (b)
+		else if (b && !str_eq(action, "blocked"))
 			add_statement_rows(t, p, row, b->steps, b->n_steps);
 		else
 			table_row(t, (const char *const[]){cell(p, row, "target"), cell(p, row, "wave"), cell(p, row, "engine"), cell(p, row, "changeset"),
@@ -228,6 +238,6 @@ int run_rollout_preview(const struct cmd_args *a, struct err *e)
 	question_add_options(&q, a, "except");
 	if (live_open(a, &l, e) != 0 || live_ask(&l, &q, &r, e) != 0)
 		return -1;
-	struct preview p = {.table = answer_find(&r, "changeset"), .release = release.release, .rollback = d == DIRECTION_ROLLBACK, .arena = r.arena};
+	struct preview p = {.table = answer_find(&r, "changeset"), .release = release.release, .arena = r.arena};
 	return print_preview(&p, &r, cmd_output(a));
 }

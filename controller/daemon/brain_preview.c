@@ -161,38 +161,79 @@ static bool is_accepted(const struct changeset *c, const struct survey_entry *en
 
 struct verdict {
 	const char *action, *detail; /* action NULL: nothing to do */
+	uint32_t step; /* the first one that would run */
+	bool rollback_first; /* with "apply": a rollback that was interrupted is finished before it, from `rollback_step` */
+	uint32_t rollback_step;
 };
 
-static struct verdict would_apply(const struct survey *s, const struct changeset *c, const struct survey_entry *en)
+static struct verdict blocked(const char *why)
 {
-	if (!en || str_eq(en->state, "pending") || str_eq(en->state, "rolled-back"))
-		return (struct verdict){"apply", en && str_eq(en->state, "rolled-back") ? "it was rolled back before" : ""};
-	if (str_eq(en->state, "partial"))
-		return (struct verdict){"resume", arena_printf(s->arena, "some of its steps are done, by release %s", en->release_version)};
-	if (str_eq(en->state, "rolling-back"))
-		return (struct verdict){"resume", "its rollback is not finished"};
+	return (struct verdict){.action = "blocked", .detail = why};
+}
+
+/* A body without statements still has one step in the ledger. */
+static uint32_t steps_of(size_t n)
+{
+	return n ? (uint32_t)n : 1;
+}
+
+/* The site tells what its rows say; how many steps there should be stands in the release. */
+static bool is_half_applied(const struct survey_entry *en, const struct body *b)
+{
+	return str_eq(en->state, "partial") || (str_eq(en->state, "applied") && en->steps_done < steps_of(b->n_steps));
+}
+
+static bool is_half_rolled_back(const struct survey_entry *en, const struct body *b)
+{
+	return str_eq(en->state, "rolling-back") || (str_eq(en->state, "rolled-back") && en->steps_done < steps_of(b->n_rollback));
+}
+
+static struct verdict finish_rollback(const struct survey *s, const struct body *b, const struct survey_entry *en)
+{
+	if (!b->has_rollback)
+		return blocked(arena_printf(s->arena, "half-rolled back by release %s, and this release holds no rollback for it", en->release_version));
+	return (struct verdict){
+	    .action = "apply", .detail = "its rollback was interrupted: that is finished first", .rollback_first = true, .rollback_step = en->steps_done};
+}
+
+static struct verdict would_apply(const struct survey *s, const struct changeset *c, const struct body *b, const struct survey_entry *en)
+{
+	if (!en || str_eq(en->state, "pending"))
+		return (struct verdict){.action = "apply", .detail = ""};
+	if (is_half_rolled_back(en, b))
+		return finish_rollback(s, b, en);
+	if (str_eq(en->state, "rolled-back"))
+		return (struct verdict){.action = "apply", .detail = "it was rolled back before"};
+	if (is_half_applied(en, b))
+		return (struct verdict){"resume",
+		                        arena_printf(s->arena, "%" PRIu32 " of %" PRIu32 " steps are done, by release %s", en->steps_done,
+		                                     steps_of(b->n_steps), en->release_version),
+		                        .step = en->steps_done};
 	if (c->run_always)
-		return (struct verdict){"apply", "runAlways"};
+		return (struct verdict){.action = "apply", .detail = "runAlways"};
 	if (is_accepted(c, en))
 		return (struct verdict){0};
 	if (c->run_on_change)
-		return (struct verdict){"apply", "runOnChange: its content changed"};
-	return (struct verdict){
-	    "blocked", arena_printf(s->arena, "applied with other content by release %s: write the change as a new changeset", en->release_version)};
+		return (struct verdict){.action = "apply", .detail = "runOnChange: its content changed"};
+	return blocked(arena_printf(s->arena, "applied with other content by release %s: write the change as a new changeset", en->release_version));
 }
 
 static struct verdict would_roll_back(const struct survey *s, const struct changeset *c, const struct body *body, const struct survey_entry *en)
 {
-	bool here = en && (str_eq(en->state, "applied") || str_eq(en->state, "rolling-back"));
 	if (is_listed(c->id, s->except, s->n_except) || !en || !str_eq(en->release_version, s->release.version))
 		return (struct verdict){0};
-	if (str_eq(en->state, "partial"))
-		return (struct verdict){"blocked", "half-applied: finish it with a retry, or leave it out with --except"};
-	if (!here)
+	if (is_half_applied(en, body) && en->steps_done > 0)
+		return blocked("half-applied: finish it with a retry, or leave it out with --except");
+	bool half = is_half_rolled_back(en, body);
+	if (!half && !str_eq(en->state, "applied"))
 		return (struct verdict){0};
 	if (!body->has_rollback)
-		return (struct verdict){"blocked", "it has no rollback: write one in a new release, or leave it out with --except"};
-	return (struct verdict){"rollback", ""};
+		return blocked("it has no rollback: write one in a new release, or leave it out with --except");
+	if (!half)
+		return (struct verdict){.action = "rollback", .detail = ""};
+	return (struct verdict){"rollback",
+	                        arena_printf(s->arena, "%" PRIu32 " of %" PRIu32 " steps are rolled back", en->steps_done, steps_of(body->n_rollback)),
+	                        .step = en->steps_done};
 }
 
 static struct verdict judge(const struct survey *s, const struct item *it, const struct changeset *c)
@@ -205,15 +246,26 @@ static struct verdict judge(const struct survey *s, const struct item *it, const
 	if (s->direction == DIRECTION_ROLLBACK)
 		return would_roll_back(s, c, body, entry_of(it, c->id));
 	if (context_matches(c->context, s->contexts, s->n_contexts, &in_context, &e) < 0)
-		return (struct verdict){"blocked", arena_strdup(s->arena, e.msg)};
-	return in_context ? would_apply(s, c, entry_of(it, c->id)) : (struct verdict){0};
+		return blocked(arena_strdup(s->arena, e.msg));
+	return in_context ? would_apply(s, c, body, entry_of(it, c->id)) : (struct verdict){0};
+}
+
+static void verdict_rows(struct request *q, const struct item *it, const struct changeset *c, const struct verdict *v)
+{
+	static const char row[] = "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s";
+	if (v->rollback_first) {
+		reply_row(q, row, it->target, it->wave, it->engine, c->id, "rollback", v->rollback_step + 1, v->detail);
+		reply_row(q, row, it->target, it->wave, it->engine, c->id, v->action, v->step + 1, "then from its first step");
+		return;
+	}
+	reply_row(q, row, it->target, it->wave, it->engine, c->id, v->action, v->step + 1, v->detail);
 }
 
 static void item_rows(struct request *q, const struct survey *s, const struct item *it)
 {
 	size_t n = s->release.n_changesets, rows = 0;
 	if (it->state != ITEM_DONE) {
-		reply_row(q, "%s\t%s\t%s\t\tunknown\t%s", it->target, it->wave, it->engine, it->why ? it->why : "its agent did not answer in time");
+		reply_row(q, "%s\t%s\t%s\t\tunknown\t\t%s", it->target, it->wave, it->engine, it->why ? it->why : "its agent did not answer in time");
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -221,18 +273,18 @@ static void item_rows(struct request *q, const struct survey *s, const struct it
 		struct verdict v = judge(s, it, c);
 		if (!v.action)
 			continue;
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s", it->target, it->wave, it->engine, c->id, v.action, v.detail);
+		verdict_rows(q, it, c, &v);
 		rows++;
 	}
 	if (rows == 0)
-		reply_row(q, "%s\t%s\t%s\t\tnothing\t", it->target, it->wave, it->engine);
+		reply_row(q, "%s\t%s\t%s\t\tnothing\t\t", it->target, it->wave, it->engine);
 }
 
 static void answer(struct brain *b, struct survey *s)
 {
 	struct request q = {.b = b, .session = s->session, .c = &s->command, .a = b->turn};
 	size_t unknown = 0;
-	reply_columns(&q, "target,wave,engine,changeset,action,detail");
+	reply_columns(&q, "target,wave,engine,changeset,action,#step,detail");
 	for (size_t i = 0; i < s->n_items; i++) {
 		item_rows(&q, s, &s->items[i]);
 		unknown += s->items[i].state != ITEM_DONE;

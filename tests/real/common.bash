@@ -93,6 +93,7 @@ real_back() { # ROLLOUT; sets EXCEPT, R and SECONDS_TAKEN; what failed is in $W/
 		jq -r '[.targets[] | select(.state == "failed")][0] | [.changeset, .detail] | @tsv' "$W/status.json" >>"$W/wrong"
 		EXCEPT+=(--except "$failed")
 		quietly rc rollout abort "$R" --reason "the published rollback of $failed is wrong" || exit 1
+		real_wait "$R" # its other targets end too
 	done
 	SECONDS_TAKEN=$(real_since "$began")
 }

@@ -350,7 +350,7 @@ static void test_preview_asks_the_sites(void **state)
 	assert_int_equal(f.n_sent, 3);
 	assert_int_equal(f.sent[0].msg.type, MSG_SURVEY);
 	uint64_t id = f.sent[0].msg.survey.id;
-	struct survey_entry applied = {.changeset = f.trust.release.changesets[0].id, .state = "applied", .release_version = "1.1.0"};
+	struct survey_entry applied = {.changeset = f.trust.release.changesets[0].id, .state = "applied", .release_version = "1.1.0", .steps_done = 1};
 	memcpy(applied.digest, f.trust.release.changesets[0].digest, DIGEST_SIZE);
 	struct hub_event ev = {.type = HUB_MESSAGE, .session = f.agent.session, .msg = {.type = MSG_SURVEY_RESULT}};
 	ev.msg.survey_result = (struct msg_survey_result){.id = id, .target = "eu/pg1/a", .entries = &applied, .n_entries = 1, .last = true};
@@ -362,10 +362,42 @@ static void test_preview_asks_the_sites(void **state)
 	brain_fixture_idle(&f, 21 * INT64_C(1000000)); /* c never answers */
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "changeset"), f.trust.release.changesets[1].id);
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "action"), "apply");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "step"), "1");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "action"), "unknown");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "detail"), "refused");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/c", "detail"), "its agent did not answer in time");
 	brain_fixture_done(&f);
+}
+
+/* How many steps there should be, the site cannot know: the controller compares with the release. */
+static void test_preview_of_what_is_half_done(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *state;
+		uint32_t done;
+		const char *action, *detail;
+	} cases[] = {{"applied", 0, "resume", "0 of 1 steps are done, by release 1.1.0"},
+	             {"partial", 0, "resume", "0 of 1 steps are done, by release 1.1.0"},
+	             {"rolled-back", 1, "apply", "it was rolled back before"},
+	             {"rolled-back", 0, "rollback", "its rollback was interrupted: that is finished first"},
+	             {"rolling-back", 0, "rollback", "its rollback was interrupted: that is finished first"}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct brain_fixture f;
+		begin(&f);
+		brain_fixture_command(&f, "viewer", VERB_ROLLOUT_PREVIEW, bytes_of_str(plan_text), "release", "1.2.0", "environment", "production", NULL);
+		struct survey_entry half = {
+		    .changeset = f.trust.release.changesets[0].id, .state = cases[i].state, .release_version = "1.1.0", .steps_done = cases[i].done};
+		struct hub_event ev = {.type = HUB_MESSAGE, .session = f.agent.session, .msg = {.type = MSG_SURVEY_RESULT}};
+		ev.msg.survey_result =
+		    (struct msg_survey_result){.id = f.sent[0].msg.survey.id, .target = "eu/pg1/a", .entries = &half, .n_entries = 1, .last = true};
+		brain_fixture_event(&f, &ev);
+		brain_fixture_idle(&f, 21 * INT64_C(1000000));
+		assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "changeset"), half.changeset);
+		assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "action"), cases[i].action);
+		assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"), cases[i].detail);
+		brain_fixture_done(&f);
+	}
 }
 
 /* REFUSE: busy and held come again, the rest is a refusal; an answer to an older attempt is none. */
@@ -433,6 +465,7 @@ int main(void)
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_approvals_that_do_not_count),
 	    cmocka_unit_test(test_preview_asks_the_sites),
+	    cmocka_unit_test(test_preview_of_what_is_half_done),
 	    cmocka_unit_test(test_refuse_messages),
 	    cmocka_unit_test(test_lost_journal_begins_a_new_count),
 	};
