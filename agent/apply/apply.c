@@ -309,7 +309,7 @@ static size_t add_intents(struct delivery *d, const struct plan_item *it, enum d
 }
 
 /* The intents of all steps that this connection may run go to disk in one commit, before its first statement: what recovery needs of the journal is that this backend
- * was ours. The outcomes follow in one commit at the end: until then the ledger is the truth. */
+ * was ours. The outcomes follow with the report, in one commit at the end: until then the ledger is the truth. The same commit says that the task has begun. */
 static enum ended journal_intents(struct delivery *d)
 {
 	struct journal_step *steps = arena_alloc(d->arena, ((size_t)d->plan.n_steps + 1) * sizeof *steps);
@@ -324,7 +324,9 @@ static enum ended journal_intents(struct delivery *d)
 			                 it->action == PLAN_REVERT ? 0 : it->first_step, steps + n);
 	}
 	FAILPOINT("before-journal-intent");
-	if (journal_steps(d->journal, steps, n, &d->error) != 0)
+	int rc =
+	    n ? journal_steps(d->journal, steps, n, &d->error) : journal_task_state(d->journal, d->task->id, d->task->attempt, TASK_RUNNING, &d->error);
+	if (rc != 0)
 		return ENDED_FAILED;
 	FAILPOINT("after-journal-intent");
 	return ENDED_OK;
@@ -409,12 +411,9 @@ int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct
 		memcpy(steps[i].digest, o->digest, DIGEST_SIZE);
 	}
 	FAILPOINT("before-journal-done");
-	if (journal_steps(d->journal, steps, all->n_steps, e) != 0)
-		return -1;
-	FAILPOINT("after-journal-done");
 	d->report->report.ended_at_us = clock_wall_us();
 	struct report trimmed = collect_trimmed(d->report);
-	if (journal_finish(d->journal, &trimmed, seal, arg, e) != 0)
+	if (journal_finish(d->journal, steps, all->n_steps, &trimmed, seal, arg, e) != 0)
 		return -1;
 	d->report->report.report_seq = trimmed.report_seq;
 	memcpy(d->report->report.prev_report_hash, trimmed.prev_report_hash, DIGEST_SIZE);

@@ -28,7 +28,6 @@ const char *const failpoint_names[] = {"connected",
                                        "reverted",
                                        "mark-ran",
                                        "before-journal-done",
-                                       "after-journal-done",
                                        "finish-uncommitted",
                                        "finished",
                                        NULL};

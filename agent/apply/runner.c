@@ -2,19 +2,32 @@
  *
  *   loop <--pipe--> runner_actor: listens, cancels, looks who blocks <--pipe--> worker: owns the connection and the journal handle, does the delivery
  *
- * They share only the watch. */
+ * They share only the watch, and the progress that is held back. */
 #include "agent/apply/runner.h"
 
 #include "agent/apply/deliver.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 
 #define LOOK_EVERY_MS 250
 #define BLOCKED_MS    300 /* a statement that runs shorter than this is nobody's worry */
+#define SAY_EVERY_US  (LOOK_EVERY_MS * (int64_t)1000)
+
+/* A message a step costs more than a small step does: while the state stays, only the newest step is told, when the listening thread looks up. */
+struct held {
+	pthread_mutex_t mutex;
+	bool waits; /* the fields below were not told yet */
+	char state[32], changeset[512];
+	uint32_t step, of_steps;
+	int64_t said_at_us; /* the worker's own */
+};
 
 struct worker_job {
 	const struct runner_job *job;
 	struct watch *watch;
+	struct held held;
+	zsock_t *pipe; /* the worker's end */
 };
 
 static void send_progress(zsock_t *to, const struct delivery_progress *p)
@@ -25,9 +38,37 @@ static void send_progress(zsock_t *to, const struct delivery_progress *p)
 	(void)zstr_sendx(to, "PROGRESS", p->state, p->changeset ? p->changeset : "", step, of, p->detail ? p->detail : "", NULL); /* lossy */
 }
 
+/* What has a detail is for a person to read: it is told at once. */
+static bool hold(struct held *h, const struct delivery_progress *p)
+{
+	int64_t now_us = clock_mono_us();
+	pthread_mutex_lock(&h->mutex);
+	bool holds = !p->detail && str_eq(h->state, p->state) && now_us - h->said_at_us < SAY_EVERY_US;
+	str_copy(h->state, sizeof h->state, p->state);
+	str_copy(h->changeset, sizeof h->changeset, p->changeset ? p->changeset : "");
+	h->step = p->step;
+	h->of_steps = p->of_steps;
+	h->waits = holds;
+	pthread_mutex_unlock(&h->mutex);
+	if (!holds)
+		h->said_at_us = now_us;
+	return holds;
+}
+
 static void on_progress(void *arg, const struct delivery_progress *p)
 {
-	send_progress(arg, p);
+	struct worker_job *w = arg;
+	if (!hold(&w->held, p))
+		send_progress(w->pipe, p);
+}
+
+static void tell_held(struct held *h, zsock_t *to)
+{
+	pthread_mutex_lock(&h->mutex);
+	if (h->waits)
+		send_progress(to, &(struct delivery_progress){.state = h->state, .changeset = h->changeset, .step = h->step, .of_steps = h->of_steps});
+	h->waits = false;
+	pthread_mutex_unlock(&h->mutex);
 }
 
 static void log_end(const struct runner_job *job, enum outcome outcome, const struct err *why)
@@ -43,9 +84,10 @@ static void worker(zsock_t *pipe, void *arg)
 	struct worker_job *w = arg;
 	struct err e = ERR_INIT;
 	enum outcome outcome = OUTCOME_FAILED;
+	w->pipe = pipe;
 	zsock_signal(pipe, 0);
 	struct deliver_job job = {
-	    .config = w->job->config, .target = w->job->target, .task = &w->job->task, .watch = w->watch, .progress = on_progress, .progress_arg = pipe};
+	    .config = w->job->config, .target = w->job->target, .task = &w->job->task, .watch = w->watch, .progress = on_progress, .progress_arg = w};
 	if (deliver(&job, &outcome, &e) == 0)
 		log_end(w->job, outcome, &e);
 	else
@@ -99,7 +141,7 @@ void runner_actor(zsock_t *pipe, void *arg)
 {
 	struct watch watch;
 	watch_init(&watch);
-	struct worker_job w = {.job = arg, .watch = &watch};
+	struct worker_job w = {.job = arg, .watch = &watch, .held = {.mutex = PTHREAD_MUTEX_INITIALIZER}};
 	zactor_t *actor = zactor_new(worker, &w);
 	zsock_signal(pipe, 0);
 	zpoller_t *poller = zpoller_new(pipe, actor, NULL);
@@ -107,19 +149,22 @@ void runner_actor(zsock_t *pipe, void *arg)
 	bool done = false, terminating = false;
 	while (!done) {
 		void *from = zpoller_wait(poller, LOOK_EVERY_MS);
-		if (from == pipe)
+		if (from == pipe) {
 			hear_loop(pipe, &watch, &terminating);
-		else if (from)
+		} else if (from) {
 			done = hear_worker(actor, pipe);
-		else if (zpoller_terminated(poller))
+		} else if (zpoller_terminated(poller)) {
 			terminating = true;
-		else if (!terminating)
+		} else if (!terminating) {
+			tell_held(&w.held, pipe);
 			look(&watch, pipe);
+		}
 		if (terminating)
 			watch_ask(&watch, WISH_TERMINATE); /* again each time: a statement may have begun just after the last one */
 	}
 	zpoller_destroy(&poller);
 	zactor_destroy(&actor);
+	pthread_mutex_destroy(&w.held.mutex);
 	watch_done(&watch);
 	engines_thread_end();
 	if (terminating)

@@ -23,6 +23,7 @@
 #define SOCKETS           256 /* link, blobs, surveys, libzmq's own */
 #define SOCKETS_A_RUNNER  8
 #define DRAIN_TICK_MS     100
+#define PRUNE_EVERY_MS    ((size_t)6 * 3600 * 1000)
 
 struct agent {
 	const struct agent_config *config;
@@ -81,6 +82,15 @@ static void on_fetched(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, cons
 {
 	(void)why;
 	tasks_blob(((struct agent *)arg)->tasks, hash, ok);
+}
+
+static int on_prune(zloop_t *loop, int id, void *arg)
+{
+	(void)loop, (void)id;
+	struct err e = ERR_INIT;
+	if (journal_prune(((struct agent *)arg)->journal, &e) != 0)
+		log_warn("%s: old rows stay for now", e.msg);
+	return 0;
 }
 
 /* ---- signals ---- */
@@ -149,7 +159,8 @@ static int open_disk(struct agent *g, struct err *e)
 {
 	AUTO(mem_free_ptr) char *path = file_join(g->config->data_dir, AGENT_JOURNAL_FILE);
 	g->blob_dir = file_join(g->config->data_dir, AGENT_BLOBS_FOLDER);
-	if (lock_data_dir(g, e) != 0 || file_make_dirs(g->blob_dir, 0700, e) != 0 || journal_open(path, &g->journal, e) != 0)
+	if (lock_data_dir(g, e) != 0 || file_make_dirs(g->blob_dir, 0700, e) != 0 || journal_open(path, &g->journal, e) != 0 ||
+	    journal_prune(g->journal, e) != 0)
 		return -1;
 	return check_trust_version(g, e);
 }
@@ -205,6 +216,7 @@ static int open_agent(struct agent *g, struct err *e)
 	g->surveys = surveys_new(g->loop, g->config);
 	if (open_link(g, e) != 0)
 		return -1;
+	zloop_timer(g->loop, PRUNE_EVERY_MS, 0, on_prune, g);
 	tasks_connect(g->tasks, g->uplink, g->fetch);
 	surveys_connect(g->surveys, g->uplink);
 	return tasks_resume(g->tasks, e);

@@ -176,7 +176,6 @@ static void end_job(struct tasks *t, struct job *j)
 	zloop_reader_end(t->loop, zactor_sock(j->actor));
 	zactor_destroy(&j->actor);
 	uplink_kick(t->uplink);
-	malloc_trim(0); /* the release was decoded in there; the agent idles for most of its life */
 	if (is_open(t, &j->run.task) && !t->draining) {
 		log_error("%s: the delivery ended without a report in the journal: it is resolved again in %d s", j->run.task.target, AGAIN_MS / 1000);
 		j->state = JOB_READY;
@@ -185,6 +184,8 @@ static void end_job(struct tasks *t, struct job *j)
 	}
 	remove_job(t, j);
 	start_ready(t);
+	if (tasks_running(t) == 0)
+		malloc_trim(0); /* releases were decoded in there; the agent idles for most of its life */
 }
 
 static int on_runner(zloop_t *loop, zsock_t *pipe, void *arg)
@@ -205,12 +206,6 @@ static int on_runner(zloop_t *loop, zsock_t *pipe, void *arg)
 static void start_job(struct tasks *t, struct job *j)
 {
 	char id[TASK_SIZE * 2 + 1];
-	struct err e = ERR_INIT;
-	if (journal_task_state(t->journal, j->run.task.id, j->run.task.attempt, TASK_RUNNING, &e) != 0) {
-		log_error("journal: %s: %s is not begun, and tried again in %d s", e.msg, j->run.task.target, AGAIN_MS / 1000);
-		try_later(t, j);
-		return;
-	}
 	j->actor = zactor_new(runner_actor, &j->run);
 	if (!j->actor) {
 		log_error("%s: no thread for its delivery: tried again in %d s", j->run.task.target, AGAIN_MS / 1000);
@@ -307,8 +302,9 @@ static void take(struct tasks *t, const struct msg_offer *o, const struct agent_
 		uplink_resend(t->uplink);
 		return;
 	}
-	answer(t, MSG_ACCEPT, o->task, o->attempt, known ? (state == TASK_RUNNING ? "running" : "accepted") : "", "");
 	struct job *j = find_job(t, o->task, o->attempt);
+	bool runs = j && j->state == JOB_RUNNING;
+	answer(t, MSG_ACCEPT, o->task, o->attempt, known ? (runs ? "running" : "accepted") : "", "");
 	if (j && j->run.task.attempt < o->attempt)
 		j->run.task.attempt = o->attempt; /* journal_finish ends the earlier ones with it */
 	if (!j)

@@ -1,11 +1,15 @@
-/* The journal's file, its tasks, steps, notes and numbers. The outbox is in outbox.c. One handle belongs to one thread; SQLite settles between handles. */
+/* The journal's file, its tasks, steps, notes and numbers. The outbox is in outbox.c. One handle belongs to one thread. Writers of one process queue at a mutex: SQLite's own
+ * waiting is sleeping and trying again, which costs a delivery several milliseconds; between processes it still settles. */
 #include "agent/journal/journal.h"
+
+#include <pthread.h>
 
 #include "agent/journal/journal_file.h"
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
 
 static const char *const migrations[] = {journal_migration_1, NULL};
+static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 
 static int prune(struct journal *j, struct err *e)
 {
@@ -21,10 +25,17 @@ static int prune(struct journal *j, struct err *e)
 	return 0;
 }
 
+int journal_prune(struct journal *j, struct err *e)
+{
+	if (journal_begin(j, e) != 0)
+		return -1;
+	return journal_end(j, prune(j, e), e);
+}
+
 int journal_open(const char *path, struct journal **ret, struct err *e)
 {
 	AUTO(journal_close) struct journal *j = mem_alloc(sizeof *j);
-	if (lite_open(path, migrations, &j->lite, e) != 0 || prune(j, e) != 0)
+	if (lite_open(path, migrations, &j->lite, e) != 0)
 		return err_wrap(e, "journal");
 	*ret = take_ptr(&j);
 	return 0;
@@ -39,12 +50,23 @@ void journal_close(struct journal **jp)
 	mem_free_ptr(jp);
 }
 
+int journal_begin(struct journal *j, struct err *e)
+{
+	pthread_mutex_lock(&writers);
+	if (lite_begin(j->lite, e) == 0)
+		return 0;
+	pthread_mutex_unlock(&writers);
+	return err_wrap(e, "journal");
+}
+
 int journal_end(struct journal *j, int rc, struct err *e)
 {
-	if (rc == 0 && lite_commit(j->lite, e) == 0)
-		return 0;
-	lite_rollback(j->lite);
-	return err_wrap(e, "journal");
+	if (rc == 0)
+		rc = lite_commit(j->lite, e);
+	if (rc != 0)
+		lite_rollback(j->lite);
+	pthread_mutex_unlock(&writers);
+	return rc == 0 ? 0 : err_wrap(e, "journal");
 }
 
 /* ---- tasks ---- */
@@ -90,8 +112,8 @@ int journal_accept(struct journal *j, const struct task *t, bool *ret_known, enu
 {
 	bool known = false;
 	enum task_state state = TASK_ACCEPTED;
-	if (lite_begin(j->lite, e) != 0)
-		return err_wrap(e, "journal");
+	if (journal_begin(j, e) != 0)
+		return -1;
 	int rc = task_known(j, t, &known, &state, e);
 	if (rc == 0 && !known)
 		rc = task_insert(j, t, e);
@@ -102,15 +124,22 @@ int journal_accept(struct journal *j, const struct task *t, bool *ret_known, enu
 	return 0;
 }
 
-int journal_task_state(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t attempt, enum task_state state, struct err *e)
+static int task_set_state(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t attempt, enum task_state state, struct err *e)
 {
 	struct lite_stmt *s = NULL;
 	if (lite_prepare(j->lite, journal_task_set_state, &s, e) != 0)
-		return err_wrap(e, "journal");
+		return -1;
 	lite_bind_blob(s, 1, bytes_of(id, TASK_SIZE));
 	lite_bind_int(s, 2, attempt);
 	lite_bind_int(s, 3, state);
-	return lite_run(s, e) == 0 ? 0 : err_wrap(e, "journal");
+	return lite_run(s, e);
+}
+
+int journal_task_state(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t attempt, enum task_state state, struct err *e)
+{
+	if (journal_begin(j, e) != 0)
+		return -1;
+	return journal_end(j, task_set_state(j, id, attempt, state, e), e);
 }
 
 static int copy_fixed(struct lite_stmt *s, int column, uint8_t *out, size_t n, struct err *e)
@@ -195,16 +224,22 @@ static int mark_running(struct journal *j, const struct journal_step *t, struct 
 	return lite_run(s, e);
 }
 
+int journal_steps_insert(struct journal *j, const struct journal_step *steps, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (step_insert(j, &steps[i], e) != 0)
+			return -1;
+	return 0;
+}
+
 int journal_steps(struct journal *j, const struct journal_step *steps, size_t n, struct err *e)
 {
 	if (n == 0)
 		return 0;
-	if (lite_begin(j->lite, e) != 0)
-		return err_wrap(e, "journal");
+	if (journal_begin(j, e) != 0)
+		return -1;
 	int rc = mark_running(j, &steps[0], e);
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = step_insert(j, &steps[i], e);
-	return journal_end(j, rc, e);
+	return journal_end(j, rc == 0 ? journal_steps_insert(j, steps, n, e) : rc, e);
 }
 
 int journal_step(struct journal *j, const struct journal_step *s, struct err *e)
@@ -264,8 +299,8 @@ int journal_notes_put(struct journal *j, const struct journal_note *notes, size_
 {
 	if (n == 0)
 		return 0;
-	if (lite_begin(j->lite, e) != 0)
-		return err_wrap(e, "journal");
+	if (journal_begin(j, e) != 0)
+		return -1;
 	int rc = 0;
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = note_put(j, &notes[i], e);

@@ -1,6 +1,6 @@
 /* The agent's durable memory: one SQLite file (WAL, synchronous=FULL) with tasks, step intents and outcomes, the outbox of signed reports, and small counters. It is
  * never the truth about a target (the ledger is); it says what this agent was doing and what it still has to tell. Each thread opens its own handle. Every call that
- * returns 0 is on disk. */
+ * returns 0 is on disk, except journal_acked. */
 #ifndef AGENT_JOURNAL_JOURNAL_H
 #define AGENT_JOURNAL_JOURNAL_H
 
@@ -13,6 +13,7 @@ struct journal;
 
 int journal_open(const char *path, struct journal **ret, struct err *e) MUST_CHECK; /* makes and migrates the file, mode 0600 */
 void journal_close(struct journal **j);
+int journal_prune(struct journal *j, struct err *e) MUST_CHECK; /* deletes what was kept for 30 days; reads whole tables */
 
 /* A task as it was offered and accepted; enough to start again after a crash. */
 enum task_state { TASK_ACCEPTED, TASK_RUNNING, TASK_FINISHED };
@@ -62,11 +63,12 @@ int journal_notes_put(struct journal *j, const struct journal_note *notes, size_
 int journal_note_get(struct journal *j, const char *target, const char *changeset, uint32_t run, const char *name, struct arena *a,
                      struct journal_note *ret, struct err *e) MUST_CHECK;
 
-/* Ends a task and queues its report in one transaction: assigns report_seq and prev_report_hash (in *r), calls `seal` to encode and sign, stores the envelope, marks the
+/* Ends a task and queues its report, with the outcomes of its steps, in one transaction: assigns report_seq and prev_report_hash (in *r), calls `seal` to encode and sign, stores the envelope, marks the
  * task and its earlier attempts finished. seal returns the envelope's bytes in `ret`. prev_report_hash is SHA-256 of the previous report's envelope bytes, zero for the
  * first. */
 typedef int journal_seal_fn(void *arg, const struct report *r, struct buf *ret, struct err *e);
-int journal_finish(struct journal *j, struct report *r, journal_seal_fn *seal, void *arg, struct err *e) MUST_CHECK;
+int journal_finish(struct journal *j, const struct journal_step *steps, size_t n, struct report *r, journal_seal_fn *seal, void *arg,
+                   struct err *e) MUST_CHECK;
 /* Reports from `from_seq` on, in order, at most `max`. Acked ones are kept 30 days, because a restored controller may ask again. */
 struct outbox_entry {
 	uint64_t seq;
@@ -74,6 +76,7 @@ struct outbox_entry {
 };
 int journal_outbox(struct journal *j, uint64_t from_seq, size_t max, struct arena *a, struct outbox_entry **ret, size_t *ret_n,
                    struct err *e) MUST_CHECK;
+/* May be forgotten by a power failure: the report is then sent, and acknowledged, again. */
 int journal_acked(struct journal *j, uint64_t up_to_seq, struct err *e) MUST_CHECK;
 uint64_t journal_last_report(struct journal *j); /* highest report_seq ever written; 0 if none */
 uint64_t journal_first_unacked(struct journal *j); /* last + 1 when all are acked */

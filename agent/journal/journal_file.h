@@ -12,7 +12,11 @@ struct journal {
 	uint64_t last_report; /* as last seen; grows only */
 };
 
+/* A write transaction; other threads' writers wait until journal_end. */
+int journal_begin(struct journal *j, struct err *e) MUST_CHECK;
 /* Commits when `rc` is 0, otherwise rolls back; returns how it ended. */
 int journal_end(struct journal *j, int rc, struct err *e) MUST_CHECK;
+/* Inside a write transaction. */
+int journal_steps_insert(struct journal *j, const struct journal_step *steps, size_t n, struct err *e) MUST_CHECK;
 
 #endif

@@ -21,14 +21,21 @@ int journal_number(struct journal *j, const char *name, uint64_t *ret, struct er
 	return number_get(j, name, ret, e) == 0 ? 0 : err_wrap(e, "journal: number %s", name);
 }
 
-int journal_raise(struct journal *j, const char *name, uint64_t value, struct err *e)
+static int number_raise(struct journal *j, const char *name, uint64_t value, struct err *e)
 {
 	struct lite_stmt *s = NULL;
 	if (lite_prepare(j->lite, journal_number_raise, &s, e) != 0)
-		return err_wrap(e, "journal: number %s", name);
+		return -1;
 	lite_bind_text(s, 1, name);
 	lite_bind_int(s, 2, (int64_t)value);
-	return lite_run(s, e) == 0 ? 0 : err_wrap(e, "journal: number %s", name);
+	return lite_run(s, e) == 0 ? 0 : err_wrap(e, "number %s", name);
+}
+
+int journal_raise(struct journal *j, const char *name, uint64_t value, struct err *e)
+{
+	if (journal_begin(j, e) != 0)
+		return -1;
+	return journal_end(j, number_raise(j, name, value, e), e);
 }
 
 static int number_step(struct journal *j, const char *name, struct err *e)
@@ -43,8 +50,8 @@ static int number_step(struct journal *j, const char *name, struct err *e)
 int journal_next(struct journal *j, const char *name, uint64_t *ret, struct err *e)
 {
 	uint64_t value = 0;
-	if (lite_begin(j->lite, e) != 0)
-		return err_wrap(e, "journal");
+	if (journal_begin(j, e) != 0)
+		return -1;
 	int rc = number_step(j, name, e);
 	if (rc == 0)
 		rc = number_get(j, name, &value, e);

@@ -63,11 +63,12 @@ static int finish(struct journal *j, struct report *r, journal_seal_fn *seal, vo
 	return task_finish(j, r, e);
 }
 
-int journal_finish(struct journal *j, struct report *r, journal_seal_fn *seal, void *arg, struct err *e)
+int journal_finish(struct journal *j, const struct journal_step *steps, size_t n, struct report *r, journal_seal_fn *seal, void *arg, struct err *e)
 {
-	if (lite_begin(j->lite, e) != 0)
-		return err_wrap(e, "journal");
-	if (journal_end(j, finish(j, r, seal, arg, e), e) != 0)
+	if (journal_begin(j, e) != 0)
+		return -1;
+	int rc = journal_steps_insert(j, steps, n, e);
+	if (journal_end(j, rc == 0 ? finish(j, r, seal, arg, e) : rc, e) != 0)
 		return err_wrap(e, "report");
 	j->last_report = r->report_seq;
 	return 0;
@@ -97,17 +98,24 @@ int journal_outbox(struct journal *j, uint64_t from_seq, size_t max, struct aren
 	return 0;
 }
 
-int journal_acked(struct journal *j, uint64_t up_to_seq, struct err *e)
+static int mark_acked(struct journal *j, uint64_t up_to_seq, struct err *e)
 {
 	struct lite_stmt *s = NULL;
 	if (lite_prepare(j->lite, journal_report_ack, &s, e) != 0)
-		return err_wrap(e, "journal");
+		return -1;
 	lite_bind_int(s, 1, (int64_t)up_to_seq);
 	lite_bind_int(s, 2, clock_wall_us());
-	if (lite_run(s, e) != 0 || lite_prepare(j->lite, journal_prune_reports, &s, e) != 0)
-		return err_wrap(e, "journal");
-	lite_bind_int(s, 1, clock_wall_us() - JOURNAL_KEEP_US);
-	return lite_run(s, e) == 0 ? 0 : err_wrap(e, "journal");
+	return lite_run(s, e);
+}
+
+/* Whole, but not waited for: an acknowledgement that a power failure takes away is asked for again. */
+int journal_acked(struct journal *j, uint64_t up_to_seq, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+	if (lite_exec(j->lite, "PRAGMA synchronous = NORMAL", e) != 0 || journal_begin(j, e) != 0)
+		return -1;
+	int rc = journal_end(j, mark_acked(j, up_to_seq, e), e);
+	return lite_exec(j->lite, "PRAGMA synchronous = FULL", rc == 0 ? e : &ignored) == 0 ? rc : -1;
 }
 
 uint64_t journal_last_report(struct journal *j)
