@@ -103,9 +103,8 @@ static void test_nothing_matches(void **state)
 	    e.msg, "plans/p.yaml: environment production: wave moon: selector \"ring=moon\" matches no target: correct it, or the labels in agent.yaml");
 	f.env.name = "staging";
 	assert_int_equal(freeze(&f, &z, &e), -1);
-	assert_string_equal(
-	    e.msg,
-	    "plans/p.yaml: no target has label environment=staging: `rollcall targets list` shows what the agents reported; labels are set in agent.yaml");
+	assert_string_equal(e.msg, "plans/p.yaml: no target has label environment=staging: `rollcall targets list` shows what the agents reported; "
+	                           "labels are set in agent.yaml");
 	arena_destroy(&f.arena);
 }
 
