@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/crypto/blobs.h"
+#include "common/crypto/digest.h"
 #include "common/wire/limits.h"
 
 struct papers { /* what was pulled, and what it says once verified */
@@ -19,13 +20,22 @@ static void papers_done(struct papers *p)
 	buf_done(&p->dossier);
 }
 
-static int read_papers(const struct deliver_job *job, struct papers *p, struct err *e)
+/* A report names its order, also one that is refused: what it says is known only after the signatures. */
+static void note_order(const struct papers *p, struct arena *a, struct report *report)
+{
+	struct dossier d;
+	if (dossier_decode(buf_bytes(&p->dossier), a, &d, NULL) == 0)
+		digest_sha256(d.order, report->order_digest);
+}
+
+static int read_papers(const struct deliver_job *job, struct papers *p, struct arena *a, struct report *report, struct err *e)
 {
 	AUTO(mem_free_ptr) char *dir = file_join(job->config->data_dir, "blobs");
 	if (blobs_get(dir, job->task->release_hash, LIMIT_ENVELOPE, &p->release, e) != 0)
 		return err_wrap(e, "release");
 	if (blobs_get(dir, job->task->dossier_hash, LIMIT_DOSSIER, &p->dossier, e) != 0)
 		return err_wrap(e, "order");
+	note_order(p, a, report);
 	return merkle_proof_decode(job->task->proof, &p->proof, e) == 0 ? 0 : err_wrap(e, "proof of the target");
 }
 
@@ -62,14 +72,18 @@ static int check_deadline(const struct task *t, const char **ret_check, struct e
 	return err_set(e, ERR_POLICY, "the delivery had to begin before %s", clock_text(t->deadline_us, text));
 }
 
+/* A task that an earlier run had begun may have changed the database: then "refused" would not be the whole truth, and the ledger has not been read. */
 static void refuse(struct collector *c, const struct deliver_job *job, const char *check, const struct err *e)
 {
+	bool begun = job->task->state != TASK_ACCEPTED;
 	struct failure_place at = {.check = check};
 	const char *then = arena_printf(
 	    c->arena, "Rollcall does nothing more on this target by itself. Next: remove the cause, then type: rollcall rollout retry ROLLOUT %s",
 	    job->task->target);
-	c->report.outcome = OUTCOME_REFUSED;
-	collect_failure(c, e, &at, then, "nothing was changed: no statement was run");
+	c->report.outcome = begun ? OUTCOME_NEEDS_ATTENTION : OUTCOME_REFUSED;
+	collect_failure(c, e, &at, then,
+	                begun ? "this run changed nothing; an earlier run of this delivery had begun, and what it did stands in the target's ledger"
+	                      : "nothing was changed: no statement was run");
 }
 
 static void start_report(struct collector *c, const struct deliver_job *job)
@@ -157,7 +171,7 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	                      .progress_arg = job->progress_arg,
 	                      .arena = a,
 	                      .report = &c};
-	bool ok = read_papers(job, &p, e) == 0 && verify(job, j, &p, a, &check, e) == 0 && check_deadline(job->task, &check, e) == 0;
+	bool ok = read_papers(job, &p, a, &c.report, e) == 0 && verify(job, j, &p, a, &check, e) == 0 && check_deadline(job->task, &check, e) == 0;
 	d.wave = p.proof.wave;
 	if (!ok)
 		refuse(&c, job, check, e);

@@ -142,7 +142,8 @@ static void forward_progress(struct tasks *t, const struct job *j, zmsg_t *m)
 		log_debug("progress of %s not sent: the controller is away", j->run.task.target);
 }
 
-static bool is_open(struct tasks *t, const struct task *task)
+/* Also brings how far it is up to date. */
+static bool is_open(struct tasks *t, struct task *task)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(OPEN_ARENA);
 	struct task *open = NULL;
@@ -153,8 +154,10 @@ static bool is_open(struct tasks *t, const struct task *task)
 		return true;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (memcmp(open[i].id, task->id, TASK_SIZE) == 0 && open[i].attempt == task->attempt)
+		if (memcmp(open[i].id, task->id, TASK_SIZE) == 0 && open[i].attempt == task->attempt) {
+			task->state = open[i].state;
 			return true;
+		}
 	return false;
 }
 
@@ -302,6 +305,7 @@ static void take(struct tasks *t, const struct msg_offer *o, const struct agent_
 		uplink_resend(t->uplink);
 		return;
 	}
+	k.state = state;
 	struct job *j = find_job(t, o->task, o->attempt);
 	bool runs = j && j->state == JOB_RUNNING;
 	answer(t, MSG_ACCEPT, o->task, o->attempt, known ? (runs ? "running" : "accepted") : "", "");

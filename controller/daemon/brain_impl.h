@@ -96,6 +96,8 @@ int run_by_order(struct brain *b, const uint8_t order_digest[DIGEST_SIZE], struc
 struct delivery *run_delivery(struct run *u, const char *target); /* NULL: not in it */
 void runs_touch(struct brain *b); /* who is connected changed */
 void runs_bind_agents(struct brain *b); /* who has which target changed */
+/* The delivery under way that a task of this agent belongs to; NULL for a task that is over or not ours. */
+struct delivery *run_by_task(struct brain *b, const struct brain_agent *g, const uint8_t task[TASK_SIZE], struct run **ret_run);
 int task_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* ACCEPT, REFUSE, PROGRESS */
 int run_delivery_event(struct brain *b, struct run *u, struct delivery *d, enum delivery_event ev, const char *actor, struct err *e) MUST_CHECK;
 int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, const char *actor, const char *reason, struct err *e) MUST_CHECK;

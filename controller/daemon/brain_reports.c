@@ -91,6 +91,8 @@ static int take_report(struct brain *b, struct brain_agent *g, const struct msg_
 	}
 	if (run_by_order(b, r->order_digest, &u, e) < 0)
 		return -1;
+	if (!u)
+		(void)run_by_task(b, g, r->task, &u); /* an agent that could not read the order reports no digest of it */
 	if (store_report_put(b->store, r, g->rec.journal, u ? u->rec.id : NULL, detail, m->envelope, b->now_us, e) < 0)
 		return -1;
 	g->rec.report_seq = m->seq;

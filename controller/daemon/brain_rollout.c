@@ -329,8 +329,7 @@ int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t
 	return persist(b, u, &moved, actor, NULL, e);
 }
 
-/* The delivery that a task of this agent belongs to; NULL for a task that is over or not ours. */
-static struct delivery *by_task(struct brain *b, const struct brain_agent *g, const uint8_t task[TASK_SIZE], struct run **ret_run)
+struct delivery *run_by_task(struct brain *b, const struct brain_agent *g, const uint8_t task[TASK_SIZE], struct run **ret_run)
 {
 	for (size_t k = 0; k < b->n_runs; k++) {
 		struct run *u = b->runs[k];
@@ -400,7 +399,7 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	struct run *u = NULL;
 	bool is_progress = ev->msg.type == MSG_PROGRESS;
 	const uint8_t *task = is_progress ? ev->msg.progress.task : ev->msg.task.task;
-	struct delivery *d = g ? by_task(b, g, task, &u) : NULL;
+	struct delivery *d = g ? run_by_task(b, g, task, &u) : NULL;
 	if (!d || d->attempt != (is_progress ? ev->msg.progress.attempt : ev->msg.task.attempt))
 		return 0;
 	const char *who = arena_printf(b->turn, "agent %s", g->rec.name);

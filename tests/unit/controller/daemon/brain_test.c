@@ -222,6 +222,21 @@ static void test_restart_goes_on_from_the_store(void **state)
 	brain_fixture_done(&f);
 }
 
+/* An agent that could not read the order has no digest of it to report: the task says which delivery it refused. */
+static void test_refusal_without_the_order(void **state)
+{
+	(void)state;
+	static const uint8_t unknown[DIGEST_SIZE];
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	begin(&f);
+	const char *id = run_rollout(&f, digest);
+	struct msg_offer o = only_offer(&f, "eu/pg1/a");
+	report(&f, &o, unknown, OUTCOME_REFUSED);
+	assert_string_equal(state_of(&f, id, "eu/pg1/a"), "refused");
+	brain_fixture_done(&f);
+}
+
 static void test_rollback_is_a_rollout_of_its_own(void **state)
 {
 	(void)state;
@@ -459,6 +474,7 @@ int main(void)
 	    cmocka_unit_test(test_reports_once_and_in_order),
 	    cmocka_unit_test(test_failure_goes_back_halts_and_is_retried),
 	    cmocka_unit_test(test_restart_goes_on_from_the_store),
+	    cmocka_unit_test(test_refusal_without_the_order),
 	    cmocka_unit_test(test_rollback_is_a_rollout_of_its_own),
 	    cmocka_unit_test(test_agent_is_denied),
 	    cmocka_unit_test(test_targets_outside_the_certificate_are_not_taken),

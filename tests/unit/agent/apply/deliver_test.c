@@ -1,0 +1,262 @@
+/* A delivery from the journal's task to the sealed report: really signed papers, a real SQLite database, no socket. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/apply/deliver.h"
+#include "common/base/file.h"
+#include "common/base/str.h"
+#include "common/crypto/dsse.h"
+#include "common/wire/documents.h"
+#include "tests/support/papers_fixture.h"
+
+static struct papers_fixture f;
+
+static int setup(void **state)
+{
+	(void)state;
+	papers_fixture_init(&f);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	papers_fixture_done(&f);
+	return 0;
+}
+
+static struct report deliver_all(void)
+{
+	struct err e = ERR_INIT;
+	struct report r = {0};
+	enum outcome outcome = OUTCOME_COUNT;
+	papers_fixture_write(&f);
+	if (papers_fixture_deliver(&f, &outcome, &e) != 0)
+		fail_msg("%s", e.msg);
+	papers_fixture_report(&f, &r);
+	assert_int_equal(r.outcome, outcome);
+	return r;
+}
+
+/* What every report of a refusal says, whatever was refused. */
+static void assert_refused(const struct report *r, const char *check, const char *message)
+{
+	assert_string_equal(outcome_name(r->outcome), "refused");
+	if (check)
+		assert_string_equal(r->failure.check, check);
+	else
+		assert_null(r->failure.check);
+	if (!strstr(r->failure.message, message))
+		fail_msg("'%s' does not hold '%s'", r->failure.message, message);
+	assert_string_equal(r->failure.database_state, "nothing was changed: no statement was run");
+	assert_int_equal(r->n_steps, 0);
+	assert_string_equal(papers_fixture_value(&f, "SELECT group_concat(name) FROM sqlite_master"), "unrelated"); /* no ledger either */
+}
+
+static void test_applies_and_reports(void **state)
+{
+	(void)state;
+	static const uint8_t none[DIGEST_SIZE];
+	struct report r = deliver_all();
+	assert_string_equal(outcome_name(r.outcome), "applied");
+	assert_string_equal(papers_fixture_value(&f, "SELECT group_concat(name) FROM pragma_table_info('orders')"), "id,note");
+	assert_string_equal(r.agent, "eu-1");
+	assert_string_equal(r.target, f.task.target);
+	assert_memory_equal(r.task, f.task.id, TASK_SIZE);
+	assert_memory_equal(r.order_digest, f.agent.signed_by.order.digest, DIGEST_SIZE);
+	assert_memory_equal(r.release_digest, f.agent.signed_by.release.digest, DIGEST_SIZE);
+	assert_int_equal(r.epoch, 3);
+	assert_int_equal(r.n_steps, 2);
+	assert_string_equal(r.steps[1].changeset, "alice:orders-add-note");
+	assert_int_equal(r.n_validations, 1);
+	assert_true(r.validations[0].ok);
+	assert_int_equal(r.ledger_rows, 2);
+	assert_memory_equal(r.ledger_head, r.steps[1].row_hash, DIGEST_SIZE);
+	assert_memory_not_equal(r.ledger_head, none, DIGEST_SIZE);
+	assert_null(r.failure.message);
+	assert_int_equal(papers_fixture_open_tasks(&f), 0);
+}
+
+static void test_again_changes_nothing(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	struct report first = deliver_all(), r;
+	enum outcome outcome = OUTCOME_COUNT;
+	f.task.attempt = 2;
+	papers_fixture_accept(&f);
+	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
+	papers_fixture_report(&f, &r);
+	assert_string_equal(outcome_name(r.outcome), "applied");
+	assert_int_equal(r.report_seq, first.report_seq + 1);
+	assert_int_equal(r.ledger_rows, 2);
+	assert_memory_equal(r.ledger_head, first.ledger_head, DIGEST_SIZE);
+}
+
+static void test_missing_blob_is_refused(void **state)
+{
+	(void)state;
+	papers_fixture_write(&f);
+	struct err e = ERR_INIT;
+	struct report r;
+	enum outcome outcome = OUTCOME_COUNT;
+	assert_int_equal(remove(papers_fixture_blob(&f, f.task.dossier_hash)), 0);
+	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
+	papers_fixture_report(&f, &r);
+	assert_refused(&r, NULL, "order: ");
+	assert_string_equal(r.failure.code, "not-found");
+}
+
+static void test_damaged_blob_is_refused(void **state)
+{
+	(void)state;
+	papers_fixture_write(&f);
+	struct err e = ERR_INIT;
+	struct report r;
+	enum outcome outcome = OUTCOME_COUNT;
+	assert_int_equal(file_write_atomic(papers_fixture_blob(&f, f.task.release_hash), bytes_of_str("other bytes"), 0600, &e), 0);
+	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
+	papers_fixture_report(&f, &r);
+	assert_refused(&r, NULL, "the bytes no longer match the name");
+	assert_string_equal(r.failure.code, "signature");
+}
+
+static void test_one_approval_is_not_two(void **state)
+{
+	(void)state;
+	f.agent.signed_by.n_approvals = 1;
+	struct report r = deliver_all();
+	assert_refused(&r, "C9 approvals", "approve with 'rollcall approve', then resume the rollout");
+	assert_memory_equal(r.order_digest, f.agent.signed_by.order.digest, DIGEST_SIZE); /* which order it refused */
+}
+
+static void test_unsigned_release(void **state)
+{
+	(void)state;
+	f.agent.signed_by.release_signers[1] = MALLORY;
+	struct report r = deliver_all();
+	assert_refused(&r, "C6 release-signatures", "sign with 'rollcall release sign'");
+}
+
+static void test_a_late_task_is_not_begun(void **state)
+{
+	(void)state;
+	f.task.deadline_us = f.agent.signed_by.now_us - 1000000;
+	struct report r = deliver_all();
+	assert_refused(&r, "C11 window", "the delivery had to begin before ");
+}
+
+static void test_a_begun_task_is_finished_late(void **state)
+{
+	(void)state;
+	f.task.deadline_us = f.agent.signed_by.now_us - 1000000;
+	f.task.state = TASK_RUNNING;
+	struct report r = deliver_all();
+	assert_string_equal(outcome_name(r.outcome), "applied");
+}
+
+/* It had begun, and may have run some statements: nobody may read that nothing was changed. */
+static void test_a_begun_task_whose_order_ended(void **state)
+{
+	(void)state;
+	f.agent.signed_by.order.not_after_us = f.agent.signed_by.now_us - 1000000;
+	f.task.state = TASK_RUNNING;
+	struct report r = deliver_all();
+	assert_string_equal(outcome_name(r.outcome), "needs-attention");
+	assert_string_equal(r.failure.check, "C11 order");
+	assert_string_equal(r.failure.database_state,
+	                    "this run changed nothing; an earlier run of this delivery had begun, and what it did stands in the target's ledger");
+}
+
+static void test_failed_statement(void **state)
+{
+	(void)state;
+	papers_fixture_sql(&f, "CREATE TABLE orders (other integer)");
+	struct report r = deliver_all();
+	assert_string_equal(outcome_name(r.outcome), "failed");
+	assert_string_equal(r.failure.code, "db");
+	assert_string_equal(r.failure.changeset, "alice:orders-create");
+	assert_non_null(strstr(r.failure.message, "table orders already exists"));
+	assert_string_equal(r.failure.database_state, "none of the release's 2 changesets is applied; nothing else changed");
+	assert_string_equal(papers_fixture_value(&f, "SELECT group_concat(name) FROM pragma_table_info('orders')"), "other");
+}
+
+static void test_unreachable_database(void **state)
+{
+	(void)state;
+	papers_fixture_write(&f);
+	struct err e = ERR_INIT;
+	struct report r;
+	enum outcome outcome = OUTCOME_COUNT;
+	f.config.targets[0].connect.dsn = "sqlite:/nowhere/shop.db";
+	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
+	papers_fixture_report(&f, &r);
+	assert_string_equal(outcome_name(r.outcome), "failed");
+	assert_non_null(strstr(r.failure.message, "target unreachable"));
+	assert_string_equal(r.failure.database_state, "this run changed nothing; the ledger could not be read");
+}
+
+static void test_password_that_cannot_be_fetched(void **state)
+{
+	(void)state;
+	papers_fixture_write(&f);
+	struct err e = ERR_INIT;
+	struct report r;
+	enum outcome outcome = OUTCOME_COUNT;
+	f.config.targets[0].password_file = "/nowhere/password";
+	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
+	papers_fixture_report(&f, &r);
+	assert_string_equal(outcome_name(r.outcome), "failed");
+	assert_string_equal(r.failure.code, "key");
+	assert_string_equal(papers_fixture_value(&f, "SELECT group_concat(name) FROM sqlite_master"), "unrelated"); /* no ledger either */
+}
+
+static void test_terminated_task_stays_open(void **state)
+{
+	(void)state;
+	papers_fixture_write(&f);
+	struct err e = ERR_INIT;
+	enum outcome outcome = OUTCOME_COUNT;
+	watch_ask(&f.watch, WISH_TERMINATE);
+	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), -1);
+	assert_int_equal(e.code, ERR_STATE);
+	assert_int_equal(outcome, OUTCOME_COUNT);
+	assert_int_equal(papers_fixture_open_tasks(&f), 1);
+	assert_int_equal(journal_last_report(f.journal), 0);
+}
+
+static void test_rollback_of_what_was_applied(void **state)
+{
+	(void)state;
+	f.agent.signed_by.order.waves[1].on_failure = ON_FAILURE_ROLLBACK_TARGET;
+	struct err e = ERR_INIT;
+	struct report r = deliver_all();
+	enum outcome outcome = OUTCOME_COUNT;
+	assert_string_equal(outcome_name(r.outcome), "applied");
+	memset(f.task.id, 9, TASK_SIZE);
+	f.task.direction = DIRECTION_ROLLBACK;
+	papers_fixture_accept(&f);
+	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
+	papers_fixture_report(&f, &r);
+	assert_string_equal(outcome_name(r.outcome), "rolled-back");
+	assert_string_equal(papers_fixture_value(&f, "SELECT count(*) FROM sqlite_master WHERE name = 'orders'"), "0");
+	assert_int_equal(r.ledger_rows, 4);
+}
+
+int main(void)
+{
+#define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    CASE(test_applies_and_reports),        CASE(test_again_changes_nothing),         CASE(test_missing_blob_is_refused),
+	    CASE(test_damaged_blob_is_refused),    CASE(test_one_approval_is_not_two),       CASE(test_unsigned_release),
+	    CASE(test_a_late_task_is_not_begun),   CASE(test_a_begun_task_is_finished_late), CASE(test_a_begun_task_whose_order_ended),
+	    CASE(test_failed_statement),           CASE(test_unreachable_database),          CASE(test_password_that_cannot_be_fetched),
+	    CASE(test_terminated_task_stays_open), CASE(test_rollback_of_what_was_applied),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
