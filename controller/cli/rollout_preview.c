@@ -172,7 +172,7 @@ static void add_statement_rows(struct table *t, const struct preview *p, size_t 
 			const struct bytes sql = steps[i].statements[s].sql;
 			AUTO(buf_done) struct buf text = BUF_INIT;
 			buf_add(&text, sql.p, sql.n);
-			snprintf(step, sizeof step, "%zu", i);
+			snprintf(step, sizeof step, "%zu", i + 1);
 			table_row(t,
 			          (const char *const[]){cell(p, row, "target"), cell(p, row, "wave"), cell(p, row, "engine"), cell(p, row, "changeset"),
 			                                cell(p, row, "action"), step, step_class_name(steps[i].class), buf_str(&text), cell(p, row, "detail")});
