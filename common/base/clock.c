@@ -47,9 +47,12 @@ int clock_parse(const char *s, int64_t *ret_us, struct err *e)
 		memset(&tm, 0, sizeof tm);
 		end = strptime(s, "%Y-%m-%d", &tm);
 	}
-	if (!end || *end)
+	struct tm normal = tm;
+	int64_t at_s = timegm(&normal);
+	/* timegm makes 3 March of 31 February: whoever wrote that meant something else. */
+	if (!end || *end || normal.tm_mday != tm.tm_mday || normal.tm_sec != tm.tm_sec)
 		return err_set(e, ERR_PARSE, "'%s' is not a time: write 2026-11-22T21:00:00Z or 2026-11-22", s ? s : "");
-	*ret_us = (int64_t)timegm(&tm) * 1000000;
+	*ret_us = at_s * 1000000;
 	return 0;
 }
 

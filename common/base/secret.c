@@ -51,7 +51,8 @@ static void close_fd(int *fd)
 
 int secret_read_file(const char *path, struct secret **ret, struct err *e)
 {
-	AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* O_NONBLOCK: a FIFO put in a file's place must not hang us before fstat sees it. */
+	AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		if (errno == ENOENT)

@@ -15,6 +15,7 @@
 #define AGENT_ARENA    ((size_t)1024 * 1024)
 #define TARGETS_ARENA  ((size_t)512 * 1024 * 1024)
 #define HEARTBEAT_MS   15000
+#define EPOCH_JUMP_MAX 100000 /* a start takes one: above this an agent lies, and its word must not use the numbers up */
 #define SPREAD_MIN_MS  200
 #define SPREAD_PER_TEN 20 /* ms for each ten agents: 500 a second */
 
@@ -23,6 +24,7 @@
 static void agent_free(struct brain_agent *g)
 {
 	arena_destroy(&g->arena);
+	free((void *)(uintptr_t)g->rec.version);
 	free(g);
 }
 
@@ -51,7 +53,7 @@ static int agent_make(const struct store_agent *rec, struct brain_agent **ret, s
 	g->rec.site = arena_strdup(g->arena, rec->site);
 	g->rec.serial = arena_strdup(g->arena, rec->serial);
 	g->rec.curve_key = arena_strdup(g->arena, rec->curve_key);
-	g->rec.version = arena_strdup(g->arena, rec->version);
+	g->rec.version = mem_strdup(rec->version); /* on the heap: each HELLO says it again */
 	g->rec.certificate = arena_bytes(g->arena, rec->certificate);
 	if (g->rec.journal == 0)
 		g->rec.journal = 1;
@@ -171,6 +173,10 @@ static int check_hello(struct brain *b, const struct brain_agent *g, const struc
 	hello_signed_bytes(h, b->link.controller_key, &signed_bytes);
 	if (h->signature.n != SIGNATURE_SIZE || !sign_check(g->cert.report_key, buf_bytes(&signed_bytes), h->signature.p))
 		return err_set(e, ERR_SIGNATURE, "HELLO of %s is not signed by the report key of its certificate", g->rec.name);
+	if (h->max_epoch > b->epoch && h->max_epoch - b->epoch > EPOCH_JUMP_MAX)
+		return err_set(e, ERR_POLICY,
+		               "%s says that it has seen epoch %" PRIu32 ", and this controller is at %" PRIu32 ": look at the agent's journal", g->rec.name,
+		               h->max_epoch, b->epoch);
 	if (h->proto_min > LINK_PROTO || h->proto_max < LINK_PROTO)
 		return err_set(e, ERR_LINK, "%s speaks link protocol %" PRIu32 " to %" PRIu32 ", this controller speaks %d: upgrade the older one",
 		               g->rec.name, h->proto_min, h->proto_max, LINK_PROTO);
@@ -204,7 +210,8 @@ static int welcome(struct brain *b, struct brain_agent *g, const struct hub_even
 		log_warn("agent %s: session counter %" PRIu64 " was seen before: two machines with the same keys, or a journal set back", g->rec.name,
 		         h->session_counter);
 	g->rec.session_counter = h->session_counter;
-	g->rec.version = arena_strdup(g->arena, h->agent_version);
+	free((void *)(uintptr_t)g->rec.version);
+	g->rec.version = mem_strdup(h->agent_version);
 	g->rec.seen_at_us = b->now_us;
 	g->session = ev->session;
 	g->ready = false;

@@ -101,7 +101,9 @@ static int append(const char *path, struct bytes data, struct err *e)
 	if (fd < 0)
 		return err_set_errno(e, "%s", path);
 	ssize_t n = write(fd, data.p, data.n);
-	int rc = n == (ssize_t)data.n ? 0 : err_set_errno(e, "%s", path);
+	int rc = n == (ssize_t)data.n ? 0
+	         : n < 0              ? err_set_errno(e, "%s", path)
+	                              : err_set(e, ERR_IO, "%s: only a part was written: the disk is full", path);
 	close(fd);
 	return rc;
 }

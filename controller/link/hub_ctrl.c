@@ -27,16 +27,6 @@ static enum frame_sent send_to(struct hub *h, struct session *s, enum msg_type t
 	return sent;
 }
 
-static void send_msg(struct hub *h, struct session *s, const struct msg *m)
-{
-	AUTO(buf_done) struct buf body = BUF_INIT;
-	msg_encode(m, &body);
-	if (!s->first && send_to(h, s, m->type, buf_bytes(&body)) != FRAME_FULL)
-		return;
-	session_push(s, m->type, buf_bytes(&body));
-	h->stalled = true;
-}
-
 /* To a peer without a session. */
 static void answer(struct hub *h, struct bytes routing, const struct msg *m)
 {
@@ -58,6 +48,36 @@ static void end_session(struct hub *h, struct session *s, const char *code, cons
 	if (tell_brain)
 		hub_event(h, &(struct hub_head){.type = HUB_GONE, .from = s->who, .session = s->id}, bytes_of(NULL, 0));
 	sessions_close(h->sessions, s);
+}
+
+/* Sends or keeps; false when the session ended over it. */
+static bool deliver(struct hub *h, struct session *s, enum msg_type type, struct bytes body)
+{
+	if (!s->first) {
+		enum frame_sent sent = send_to(h, s, type, body);
+		if (sent == FRAME_SENT)
+			return true;
+		if (sent != FRAME_FULL) {
+			end_session(h, s, NULL, NULL, true);
+			return false;
+		}
+	}
+	if (s->n_pending >= PENDING_MAX || s->pending_bytes + body.n > PENDING_BYTES_MAX) {
+		log_warn("link: %s does not read: its session is closed, and it starts again where it was", s->who.name);
+		end_session(h, s, NULL, NULL, true);
+		return false;
+	}
+	session_push(s, type, body);
+	h->stalled = true;
+	return true;
+}
+
+/* The session may be over after it. */
+static void send_msg(struct hub *h, struct session *s, const struct msg *m)
+{
+	AUTO(buf_done) struct buf body = BUF_INIT;
+	msg_encode(m, &body);
+	(void)deliver(h, s, m->type, buf_bytes(&body));
 }
 
 static void violation(struct hub *h, struct session *s, const struct frame *f, const char *what)
@@ -217,28 +237,6 @@ static void on_welcome(struct hub *h, struct session *s, uint32_t heartbeat_ms)
 	struct session *older;
 	while ((older = sessions_of(h->sessions, &s->who, LINK_READY, s, NULL)))
 		end_session(h, older, "replaced", "a newer session of this agent took over", true);
-}
-
-/* Sends or keeps; false when the session ended over it. */
-static bool deliver(struct hub *h, struct session *s, enum msg_type type, struct bytes body)
-{
-	if (!s->first) {
-		enum frame_sent sent = send_to(h, s, type, body);
-		if (sent == FRAME_SENT)
-			return true;
-		if (sent != FRAME_FULL) {
-			end_session(h, s, NULL, NULL, true);
-			return false;
-		}
-	}
-	if (s->n_pending >= PENDING_MAX || s->pending_bytes + body.n > PENDING_BYTES_MAX) {
-		log_warn("link: %s does not read: its session is closed, and it starts again where it was", s->who.name);
-		end_session(h, s, NULL, NULL, true);
-		return false;
-	}
-	session_push(s, type, body);
-	h->stalled = true;
-	return true;
 }
 
 void hub_ctrl_send(struct hub *h, const struct hub_command *c, struct bytes body)

@@ -243,6 +243,7 @@ void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, 
 	                                  .boot_id = bytes_of_str("boot"),
 	                                  .proto_min = 1,
 	                                  .proto_max = 1,
+	                                  .max_epoch = f->agent.max_epoch,
 	                                  .session_counter = ++f->agent.counter,
 	                                  .report_seq = f->agent.report_seq};
 	hello_signed_bytes(&ev.msg.hello, CONTROLLER_KEY, &data);

@@ -18,6 +18,7 @@ struct brain_agent_fixture {
 	struct sign_key *report_key;
 	struct bytes certificate;
 	uint64_t session, counter, report_seq;
+	uint32_t max_epoch; /* that HELLO says */
 	uint8_t prev_hash[DIGEST_SIZE];
 };
 

@@ -121,7 +121,8 @@ static void test_each_mistake_has_its_line(void **state)
 	    {"'" KEY "'", "short",
 	     "agent.yaml:7: controller key: neither a CURVE public key (40 characters of Z85) nor a file that holds one: ./short: No such file or "
 	     "directory"},
-	    {"curve: curve.key", "curve: none.key", "agent.yaml:8: keys.curve: CURVE key: ./none.key: there is no such file: correct the path, or make it first"},
+	    {"curve: curve.key", "curve: none.key",
+	     "agent.yaml:8: keys.curve: CURVE key: ./none.key: there is no such file: correct the path, or make it first"},
 	    {"  lock_timeout: 2s", "  lock_timeout: 2",
 	     "agent.yaml:13: lock_timeout: '2' is not a duration: write a number and a unit, such as 250ms, 5s, 15m, 2h or 7d"},
 	    {"  lock_timeout: 2s", "  lock_timeout: 0s", "agent.yaml:13: lock_timeout '0s': outside 10ms to 24h"},

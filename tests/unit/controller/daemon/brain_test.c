@@ -237,6 +237,24 @@ static void test_refusal_without_the_order(void **state)
 	brain_fixture_done(&f);
 }
 
+/* Epochs are 32 bits wide and only go up: an agent may not use them up. */
+static void test_epoch_that_an_agent_claims(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f);
+	uint32_t epoch = brain_epoch(f.brain);
+	f.agent.max_epoch = epoch + 5; /* our store was set back */
+	brain_fixture_connect(&f, NULL, 0);
+	assert_int_equal(brain_epoch(f.brain), epoch + 6);
+	f.agent.max_epoch = UINT32_MAX - 1;
+	brain_fixture_connect(&f, NULL, 0);
+	assert_int_equal(f.sent[0].msg.type, MSG_DENY);
+	assert_non_null(strstr(f.sent[0].msg.deny.message, "eu-agent says that it has seen epoch 4294967294, and this controller is at "));
+	assert_int_equal(brain_epoch(f.brain), epoch + 6);
+	brain_fixture_done(&f);
+}
+
 static void test_rollback_is_a_rollout_of_its_own(void **state)
 {
 	(void)state;
@@ -475,6 +493,7 @@ int main(void)
 	    cmocka_unit_test(test_failure_goes_back_halts_and_is_retried),
 	    cmocka_unit_test(test_restart_goes_on_from_the_store),
 	    cmocka_unit_test(test_refusal_without_the_order),
+	    cmocka_unit_test(test_epoch_that_an_agent_claims),
 	    cmocka_unit_test(test_rollback_is_a_rollout_of_its_own),
 	    cmocka_unit_test(test_agent_is_denied),
 	    cmocka_unit_test(test_targets_outside_the_certificate_are_not_taken),

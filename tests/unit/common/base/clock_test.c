@@ -1,0 +1,54 @@
+/* Times as people write them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+
+static void test_good_times(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int64_t s;
+	} cases[] = {{"1970-01-01T00:00:01Z", 1}, {"2026-11-22", 1795305600}, {"2024-02-29T23:59:59Z", 1709251199}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t us = 0;
+		struct err e = ERR_INIT;
+		if (clock_parse(cases[i].text, &us, &e) != 0)
+			fail_msg("%s", e.msg);
+		assert_int_equal(us, cases[i].s * 1000000);
+	}
+}
+
+static void test_no_times(void **state)
+{
+	(void)state;
+	static const char *const cases[] = {
+	    "", "now", "2026-02-31", "2025-02-29T00:00:00Z", "2026-11-22T23:59:60Z", "2026-11-22T10:00:00", "2026-11-22 x"};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t us = 7;
+		struct err e = ERR_INIT;
+		char expected[128];
+		snprintf(expected, sizeof expected, "'%s' is not a time: write 2026-11-22T21:00:00Z or 2026-11-22", cases[i]);
+		if (clock_parse(cases[i], &us, &e) == 0)
+			fail_msg("'%s' passed", cases[i]);
+		assert_string_equal(e.msg, expected);
+		assert_int_equal(us, 7);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_good_times),
+	    cmocka_unit_test(test_no_times),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
