@@ -39,12 +39,11 @@ static int read_papers(const struct deliver_job *job, struct papers *p, struct a
 	return merkle_proof_decode(job->task->proof, &p->proof, e) == 0 ? 0 : err_wrap(e, "proof of the target");
 }
 
-static int verify(const struct deliver_job *job, struct journal *j, struct papers *p, struct arena *a, const char **ret_check, struct err *e)
+/* C1 is asked of the offer, by the link. A task that was accepted is not refused because its controller has started again since, with a higher epoch: the new one counts
+ * on it. Within the database the ledger's own epoch is the fence. */
+static int verify(const struct deliver_job *job, struct papers *p, struct arena *a, const char **ret_check, struct err *e)
 {
-	uint64_t max_epoch = 0;
 	const char *engine = job->target->target.engine;
-	if (journal_number(j, "epoch", &max_epoch, e) != 0)
-		return -1;
 	struct verify_facts facts = {.trust = &job->config->trust,
 	                             .release_envelope = buf_bytes(&p->release),
 	                             .dossier = buf_bytes(&p->dossier),
@@ -54,7 +53,7 @@ static int verify(const struct deliver_job *job, struct journal *j, struct paper
 	                             .engine = engine,
 	                             .agent_version = ROLLCALL_VERSION,
 	                             .epoch = job->task->epoch,
-	                             .max_epoch = (uint32_t)max_epoch,
+	                             .max_epoch = job->task->epoch,
 	                             .direction = job->task->direction,
 	                             .now_us = clock_wall_us()};
 	if (verify_delivery(&facts, a, &p->verified, ret_check, e) != 0)
@@ -171,7 +170,7 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	                      .progress_arg = job->progress_arg,
 	                      .arena = a,
 	                      .report = &c};
-	bool ok = read_papers(job, &p, a, &c.report, e) == 0 && verify(job, j, &p, a, &check, e) == 0 && check_deadline(job->task, &check, e) == 0;
+	bool ok = read_papers(job, &p, a, &c.report, e) == 0 && verify(job, &p, a, &check, e) == 0 && check_deadline(job->task, &check, e) == 0;
 	d.wave = p.proof.wave;
 	if (!ok)
 		refuse(&c, job, check, e);

@@ -160,6 +160,20 @@ static void test_a_begun_task_is_finished_late(void **state)
 	assert_string_equal(outcome_name(r.outcome), "applied");
 }
 
+/* The controller was restarted between the offer and the first statement. */
+static void test_an_accepted_task_outlives_its_epoch(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	struct report r = {0};
+	enum outcome outcome = OUTCOME_COUNT;
+	papers_fixture_write(&f);
+	assert_int_equal(journal_raise(f.journal, "epoch", f.task.epoch + 1, &e), 0);
+	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
+	papers_fixture_report(&f, &r);
+	assert_string_equal(outcome_name(r.outcome), "applied");
+}
+
 /* It had begun, and may have run some statements: nobody may read that nothing was changed. */
 static void test_a_begun_task_whose_order_ended(void **state)
 {
@@ -252,11 +266,21 @@ int main(void)
 {
 #define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    CASE(test_applies_and_reports),        CASE(test_again_changes_nothing),         CASE(test_missing_blob_is_refused),
-	    CASE(test_damaged_blob_is_refused),    CASE(test_one_approval_is_not_two),       CASE(test_unsigned_release),
-	    CASE(test_a_late_task_is_not_begun),   CASE(test_a_begun_task_is_finished_late), CASE(test_a_begun_task_whose_order_ended),
-	    CASE(test_failed_statement),           CASE(test_unreachable_database),          CASE(test_password_that_cannot_be_fetched),
-	    CASE(test_terminated_task_stays_open), CASE(test_rollback_of_what_was_applied),
+	    CASE(test_applies_and_reports),
+	    CASE(test_again_changes_nothing),
+	    CASE(test_missing_blob_is_refused),
+	    CASE(test_damaged_blob_is_refused),
+	    CASE(test_one_approval_is_not_two),
+	    CASE(test_unsigned_release),
+	    CASE(test_a_late_task_is_not_begun),
+	    CASE(test_a_begun_task_is_finished_late),
+	    CASE(test_an_accepted_task_outlives_its_epoch),
+	    CASE(test_a_begun_task_whose_order_ended),
+	    CASE(test_failed_statement),
+	    CASE(test_unreachable_database),
+	    CASE(test_password_that_cannot_be_fetched),
+	    CASE(test_terminated_task_stays_open),
+	    CASE(test_rollback_of_what_was_applied),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
