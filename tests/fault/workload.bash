@@ -263,14 +263,14 @@ under_way() { [ "$(sqlite3 "$F/controller/store.db" '.timeout 5000' "SELECT fina
 
 # One release, killed at random moments for as long as it is under way, at most $2 times; the second kill hits the recovery from the first. Sets KILLS, ROUND_MS.
 faults_round() { # WHAT TIMES
-	local n=0
+	local n=0 last=''
 	ROUND=$((${ROUND:-0} + 1))
 	faults_release "$ROUND" && faults_roll "$ROUND" || return 1
 	faults_nap 600
 	while [ $n -lt "$2" ] && under_way; do
 		faults_kill "$1"
 		n=$((n + 1))
-		ROUND_MS=$(faults_ms)
+		last=$(faults_ms)
 		faults_nap 200
 		faults_revive || return 1
 		[ $n -eq "$2" ] || faults_nap 600
@@ -278,7 +278,7 @@ faults_round() { # WHAT TIMES
 	KILLS=$((${KILLS:-0} + n))
 	[ "$ROUND" = 1 ] || oracle_lit sample || return 1
 	faults_wait && oracle_lit rest || return 1
-	ROUND_MS=$(($(faults_ms) - ${ROUND_MS:-$(faults_ms)}))
+	ROUND_MS=$(($(faults_ms) - ${last:-$(faults_ms)}))
 }
 
 # Exits with 1 at the first violation, which it prints; FAULTS_SAY is called with a line for each round.
