@@ -33,12 +33,14 @@ static const char *what_rollcall_does(const struct delivery *d, enum outcome out
 	return "Rollcall leaves this target as it is; the wave halts when it has more failures than its plan allows.";
 }
 
-static const char *what_to_do(enum outcome outcome, bool uncertain)
+static const char *what_to_do(const struct delivery *d, enum outcome outcome, bool uncertain)
 {
 	if (outcome == OUTCOME_REFUSED)
 		return "Next: remove the cause, then type";
 	if (outcome == OUTCOME_NEEDS_ATTENTION && !uncertain)
-		return "Next: look at the database and put what is named here as it was before that step, then type";
+		return arena_printf(
+		    d->arena, "Next: look at the database; at the site 'rollcall-agent resolve %s' shows the open step and takes your word on it; then type",
+		    d->task->target);
 	if (outcome == OUTCOME_NEEDS_ATTENTION)
 		return "Next: when the database can be reached again, let the ledger settle it: type";
 	return "Next: remove the cause, then type";
@@ -46,7 +48,7 @@ static const char *what_to_do(enum outcome outcome, bool uncertain)
 
 static const char *then_text(const struct delivery *d, enum outcome outcome)
 {
-	return arena_printf(d->arena, "%s %s: rollcall rollout retry %s %s", what_rollcall_does(d, outcome), what_to_do(outcome, d->uncertain),
+	return arena_printf(d->arena, "%s %s: rollcall rollout retry %s %s", what_rollcall_does(d, outcome), what_to_do(d, outcome, d->uncertain),
 	                    d->verified->order.id, d->task->target);
 }
 

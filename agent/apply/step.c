@@ -198,6 +198,10 @@ static enum ended attempt_n(struct delivery *d, const struct run *r, struct err 
 	if (rc == 0)
 		return n_outcome(d, r, &s, e);
 	enum ended end = delivery_judge(d, e);
+	if (end == ENDED_FAILED && r->step->class == STEP_X) {
+		err_wrap(e, "%s is of class X, and an error does not say how much of it was done", s.verb);
+		return ENDED_ATTENTION;
+	}
 	return end == ENDED_FAILED ? n_refused(d, r, &s, intent.state_before, e) : end;
 }
 

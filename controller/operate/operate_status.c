@@ -74,7 +74,8 @@ static const char *next_of(struct request *q, const struct run *u, size_t i)
 	case DELIVERY_REFUSED:
 		return arena_printf(q->a, "repair the cause, then: rollcall rollout retry %.8s %s", u->rec.id, d->target);
 	case DELIVERY_NEEDS_ATTENTION:
-		return arena_printf(q->a, "look at the database, settle it at the site, then: rollcall rollout retry %.8s %s", u->rec.id, d->target);
+		return arena_printf(q->a, "at the site: rollcall-agent resolve %s (shows what is open), then: rollcall rollout retry %.8s %s", d->target,
+		                    u->rec.id, d->target);
 	case DELIVERY_ROLLED_BACK:
 		return d->order_direction == DIRECTION_APPLY ? arena_printf(q->a, "to go forward again: rollcall rollout retry %.8s %s", u->rec.id, d->target)
 		                                             : "";

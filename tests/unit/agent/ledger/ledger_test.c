@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "agent/ledger/ledger.h"
+#include "agent/ledger/ledger_settle.h"
 #include "common/base/file.h"
 
 struct fixture {
@@ -222,9 +223,36 @@ static void test_claim_lost_in_a_crash_is_made_again(void **state)
 	assert_string_equal(opened(f).target_id, "eu/a/t");
 }
 
+/* What a person says of an open intent becomes an outcome row of theirs; without one there is nothing to say. */
+static void test_an_open_intent_is_settled_by_hand(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l = opened(f);
+	struct ledger_row intent = sample(0), row;
+	intent.state = STEP_INTENT;
+	intent.class = STEP_N;
+	assert_int_equal(ledger_settle(f->en, f->c, &l, true, 1, &row, &f->e), -1);
+	assert_string_equal(f->e.msg, "no step is open in this ledger: there is nothing to settle");
+	OK(ledger_append(f->en, f->c, &l, &intent, &f->e));
+	assert_non_null(ledger_open_intent(&l));
+	OK(ledger_settle(f->en, f->c, &l, false, 1700000000500000, &row, &f->e));
+	l = opened(f);
+	assert_null(ledger_open_intent(&l));
+	assert_int_equal(l.n_rows, 2);
+	assert_int_equal(l.rows[1].state, STEP_FAILED);
+	assert_int_equal(l.rows[1].via, VIA_OPERATOR);
+	OK(ledger_append(f->en, f->c, &l, &intent, &f->e));
+	OK(ledger_settle(f->en, f->c, &l, true, 1700000000900000, &row, &f->e));
+	l = opened(f);
+	assert_int_equal(l.n_rows, 4);
+	assert_int_equal(l.rows[3].state, STEP_DONE);
+	assert_int_equal(l.rows[3].run, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(test_an_open_intent_is_settled_by_hand, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_new_ledger_knows_its_target_the_next_time, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rows_come_back_as_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_second_effect_is_refused, setup, teardown),
