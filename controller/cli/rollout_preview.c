@@ -122,6 +122,14 @@ static void print_checks(const struct changeset *c, enum validation_when when)
 	}
 }
 
+static void print_place(const struct changeset *c, const struct body *b, bool back)
+{
+	const struct step *first = b && back && b->n_rollback ? b->rollback : NULL;
+	if (c)
+		printf("  %s:%u", b ? changeset_file(c, b, back) : c->file, first && first->n_statements ? first->statements[0].line : c->line);
+	putchar('\n');
+}
+
 /* Where to begin: steps are counted from one for people. */
 static size_t first_step(const struct preview *p, size_t row)
 {
@@ -135,7 +143,7 @@ static void print_changeset(const struct preview *p, size_t row)
 	const struct changeset *c = p->release ? release_changeset(p->release, id) : NULL;
 	const struct body *b = c ? changeset_body(c, cell(p, row, "engine")) : NULL;
 	printf("    %s%s%s%s%s%s", id, *id ? "  " : "", action, *detail ? " (" : "", detail, *detail ? ")" : "");
-	printf(c ? "  %s:%u\n" : "\n", c ? c->file : "", c ? c->line : 0);
+	print_place(c, b, str_eq(action, "rollback"));
 	if (!b || str_eq(action, "blocked"))
 		return;
 	size_t first = first_step(p, row);
