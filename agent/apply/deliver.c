@@ -28,14 +28,23 @@ static void note_order(const struct papers *p, struct arena *a, struct report *r
 		digest_sha256(d.order, report->order_digest);
 }
 
+static int read_blob(const char *dir, const uint8_t hash[DIGEST_SIZE], size_t max_bytes, const char *what, struct buf *ret, struct err *e)
+{
+	uint64_t size = 0;
+	if (!blobs_has(dir, hash, &size))
+		return err_set(e, ERR_NOT_FOUND,
+		               "%s could not be fetched from the controller, or what came was not what was asked for: this agent's log says why", what);
+	return blobs_get(dir, hash, max_bytes, ret, e) == 0 ? 0 : err_wrap(e, "%s", what);
+}
+
 static int read_papers(const struct deliver_job *job, struct papers *p, struct arena *a, struct report *report, struct err *e)
 {
 	AUTO(mem_free_ptr) char *dir = file_join(job->config->data_dir, "blobs");
-	if (blobs_get(dir, job->task->release_hash, LIMIT_ENVELOPE, &p->release, e) != 0)
-		return err_wrap(e, "release");
-	if (blobs_get(dir, job->task->dossier_hash, LIMIT_DOSSIER, &p->dossier, e) != 0)
-		return err_wrap(e, "order");
+	if (read_blob(dir, job->task->dossier_hash, LIMIT_DOSSIER, "the order", &p->dossier, e) != 0)
+		return -1;
 	note_order(p, a, report);
+	if (read_blob(dir, job->task->release_hash, LIMIT_ENVELOPE, "the release", &p->release, e) != 0)
+		return -1;
 	return merkle_proof_decode(job->task->proof, &p->proof, e) == 0 ? 0 : err_wrap(e, "proof of the target");
 }
 

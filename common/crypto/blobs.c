@@ -60,7 +60,9 @@ int blobs_get(const char *dir, const uint8_t hash[DIGEST_SIZE], size_t max_bytes
 		return -1;
 	digest_sha256(buf_bytes(&b), now);
 	if (memcmp(now, hash, DIGEST_SIZE) != 0)
-		return err_set(e, ERR_SIGNATURE, "%s: the bytes no longer match the name: the file was changed or damaged; remove it, it is fetched again",
+		return err_set(e, ERR_SIGNATURE,
+		               "%s: the bytes no longer match the name: the file was changed or damaged; remove it: an agent fetches it "
+		               "again by itself, at the controller push the release again",
 		               path);
 	buf_done(ret);
 	*ret = b;

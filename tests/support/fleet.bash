@@ -1,6 +1,7 @@
 # A whole fleet for end-to-end tests and benches: keys, trust, one controller, agents, all by the programs' own commands, nothing mocked.
 # Source it, then: fleet_new DIR; fleet_agent NAME SITE "globs" <<<"targets yaml"; fleet_up; ...; fleet_down.
-# Everything lives in DIR and dies with fleet_down. Environment of this fleet: release threshold 1; dev needs no approval, production one.
+# Everything lives in DIR and dies with fleet_down. Environment of this fleet: dev needs no approval, production $FLEET_APPROVALS (1); a release needs
+# $FLEET_RELEASE_SIGNATURES (1): with 2, of the keys release and release2.
 # shellcheck shell=bash
 
 : "${ROLLCALL_BIN:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/release/bin}"
@@ -28,9 +29,11 @@ fleet_new() {
 	mkdir -p "$F/keys" "$F/controller"
 	chmod 700 "$F/keys"
 	local k
-	for k in root release approver approver2 enrol stranger; do quietly rc keys new "$F/keys/$k" --no-passphrase --owner "$k" || return 1; done
+	for k in root release release2 approver approver2 enrol stranger; do quietly rc keys new "$F/keys/$k" --no-passphrase --owner "$k" || return 1; done
 	for k in controller operator viewer; do quietly rc keys curve "$F/keys/$k.curve" || return 1; done
-	quietly rc trust init --fleet test --root "$F/keys/root.pub" --release "$F/keys/release.pub" --approver "production=$F/keys/approver.pub" \
+	local release=(--release "$F/keys/release.pub")
+	[ "${FLEET_RELEASE_SIGNATURES:-1}" = 1 ] || release+=(--release "$F/keys/release2.pub" --release-threshold "$FLEET_RELEASE_SIGNATURES")
+	quietly rc trust init --fleet test --root "$F/keys/root.pub" "${release[@]}" --approver "production=$F/keys/approver.pub" \
 		--approver "production=$F/keys/approver2.pub" --approver-threshold "production=${FLEET_APPROVALS:-1}" --approver "dev=$F/keys/approver.pub" \
 		--approver-threshold dev=0 --enrol "$F/keys/enrol.pub" --out "$F/trust.env" || return 1
 	quietly rc trust sign "$F/trust.env" --key "$F/keys/root" || return 1

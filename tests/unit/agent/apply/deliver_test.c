@@ -108,7 +108,7 @@ static void test_missing_blob_is_refused(void **state)
 	assert_int_equal(remove(papers_fixture_blob(&f, f.task.dossier_hash)), 0);
 	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
 	papers_fixture_report(&f, &r);
-	assert_refused(&r, NULL, "order: ");
+	assert_refused(&r, NULL, "the order could not be fetched from the controller, or what came was not what was asked for");
 	assert_string_equal(r.failure.code, "not-found");
 }
 

@@ -80,7 +80,10 @@ static void test_changed_file(void **state)
 	put("abc", hash, path);
 	assert_int_equal(file_write_atomic(path, bytes_of_str("abd"), 0600, &e), 0);
 	assert_int_equal(blobs_get(blobs, hash, 100, &b, &e), -1);
-	snprintf(want, sizeof want, "%s: the bytes no longer match the name: the file was changed or damaged; remove it, it is fetched again", path);
+	snprintf(want, sizeof want,
+	         "%s: the bytes no longer match the name: the file was changed or damaged; remove it: an agent fetches it again by itself, at the "
+	         "controller push the release again",
+	         path);
 	assert_string_equal(e.msg, want);
 	assert_int_equal(e.code, ERR_SIGNATURE);
 	put("abc", hash, path); /* mends it */
