@@ -56,7 +56,7 @@ TEST_BINS := $(TESTS:%.c=$(O)/%)
 TEST_SUPPORT := $(call find,tests/support,*.c)
 OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 
-.PHONY: all build check check-unit test-bins thread-test-bins fuzz check-layers lint install uninstall clean demo bench-apply FORCE
+.PHONY: all build check check-unit test-bins thread-test-bins fuzz check-layers lint install uninstall clean demo bench-apply soak FORCE
 # Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
 .PRECIOUS: $(O)/%.o
 .DELETE_ON_ERROR:
@@ -177,6 +177,10 @@ $(O)/bin/raw_apply: $(O)/tests/bench/raw_apply.o $(O)/libcommon.a
 # ENGINE=postgresql|mariadb|sqlite TENANTS=n CONC=k: one line for each engine, beside the raw limit, in one run.
 bench-apply: build $(O)/bin/raw_apply
 	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/bench/bench-apply "$(ENGINE)" "$(TENANTS)" "$(CONC)"
+
+# Kills agents, controller and server for as long as wanted, with the oracle after each release: ENGINE=postgresql|mariadb|sqlite KILLS=n SEED=n.
+soak: build
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/fault/soak "$(or $(ENGINE),postgresql)" "$(or $(KILLS),100)" $(SEED)
 
 demo: build
 	@$(O)/bin/rollcall demo $(DEMO_ARGS)

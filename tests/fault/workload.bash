@@ -186,8 +186,8 @@ faults_release() { # K: one more change file, the release of all so far, and the
 }
 
 faults_roll() { # K: starts and approves; what the approver was shown is kept
-	ROLLOUT=$(fleet_start "$F/project/plans/production.yaml" production "$1") &&
-		fleet_approve "$ROLLOUT" $((FAULTS_TENANTS * 2)) >"$F/shown.$ROLLOUT" 2>"$F/approve.log" || { cat "$F/approve.log" >&2; return 1; }
+	ROLLOUT=$(fleet_start "$F/project/plans/production.yaml" production "$1") || return 1
+	fleet_approve "$ROLLOUT" $((FAULTS_TENANTS * 2)) >"$F/shown.$ROLLOUT" 2>"$F/approve.log" || { cat "$F/approve.log" >&2; return 1; }
 }
 
 # ---- faults --------------------------------------------------------------------------------------------------------------------------------------------
@@ -261,27 +261,27 @@ oracle_lit() { # rest|sample
 
 under_way() { [ "$(sqlite3 "$F/controller/store.db" '.timeout 5000' "SELECT final FROM rollout WHERE id = '$ROLLOUT'")" = 0 ]; }
 
-# One release, killed at random moments for as long as it is under way, at most $2 times; the second kill hits the recovery from the first. Sets KILLS, ROUND_MS.
+# One release, killed at random moments for as long as it is under way, at most $2 times; the second kill hits the recovery from the first. Counts in KILLS and RESTARTS; ROUND_MS: from the last kill to the proof.
 faults_round() { # WHAT TIMES
 	local n=0 last=''
 	ROUND=$((${ROUND:-0} + 1))
 	faults_release "$ROUND" && faults_roll "$ROUND" || return 1
-	faults_nap 600
+	faults_nap 450
 	while [ $n -lt "$2" ] && under_way; do
 		faults_kill "$1"
-		n=$((n + 1))
+		n=$((n + 1)) KILLS=$((${KILLS:-0} + 1))
 		last=$(faults_ms)
 		faults_nap 200
 		faults_revive || return 1
+		RESTARTS=$((${RESTARTS:-0} + 1))
 		[ $n -eq "$2" ] || faults_nap 600
 	done
-	KILLS=$((${KILLS:-0} + n))
 	[ "$ROUND" = 1 ] || oracle_lit sample || return 1
 	faults_wait && oracle_lit rest || return 1
 	ROUND_MS=$(($(faults_ms) - ${last:-$(faults_ms)}))
 }
 
-# Exits with 1 at the first violation, which it prints; FAULTS_SAY is called with a line for each round.
+# Fails at the first violation, which it prints; SUMMARY says how it went.
 faults_kill_often() { # WHAT TIMES
 	local longest=0 start
 	start=$(faults_ms) KILLS=0
@@ -292,5 +292,6 @@ faults_kill_often() { # WHAT TIMES
 		fi
 		[ "$ROUND_MS" -le "$longest" ] || longest=$ROUND_MS
 	done
+	# shellcheck disable=SC2034 # for the caller
 	SUMMARY="$E: kill -9 of $1: kills=$KILLS rounds=$ROUND violations=0, longest from kill to proof $longest ms, $((($(faults_ms) - start) / 1000)) s, SEED=$SEED"
 }
