@@ -189,6 +189,7 @@ demo: build
 C_FILES := $(call find,common controller agent tests,*.c) $(call find,common controller agent tests,*.h)
 SHELL_FILES = $(sort $(call find,tests,*.bash) $(shell grep -rlIE '^\#!/bin/(ba)?sh' packaging .ci tests))
 BATS_FILES := $(call find,tests,*.bats)
+# Without SC2030 and SC2031: each @test is a subshell of its own, on purpose
 # What is left out, and why:
 #   easily-swappable-parameters, narrowing-conversions, implicit-widening-of-multiplication-result, sizeof-expression: opinions, hundreds of them, none was a mistake
 #   reserved-identifier: _GNU_SOURCE is ours to define; assignment-in-if-condition: `if (x && (y = f()))` is house style
@@ -212,7 +213,7 @@ lint: check-layers
 	@tests/lint/sizes
 	@echo shellcheck
 	@shellcheck -x -P SCRIPTDIR $(SHELL_FILES)
-	@shellcheck -x -P SCRIPTDIR --shell=bats $(BATS_FILES)
+	@shellcheck -x -P SCRIPTDIR --shell=bats --exclude=SC2030,SC2031 $(BATS_FILES)
 	@echo cppcheck
 	@cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr --suppress=missingIncludeSystem '-Djson_object_foreach(o,k,v)=while(next(o,k,v))' --std=c11 -j2 -I. common controller agent
 	@echo "clang-tidy, $(words $(TIDY_FILES)) files"

@@ -4,6 +4,8 @@
 #include "agent/apply/failpoint.h"
 #include "common/base/str.h"
 
+#define VALUE_MAX ((size_t)64 * 1024) /* of a query that gives one value */
+
 struct single {
 	struct arena *arena;
 	const char *value; /* NULL: SQL NULL */
@@ -15,6 +17,8 @@ static int single_row(void *arg, size_t n_columns, const char *const *values, st
 	struct single *s = arg;
 	if (n_columns != 1)
 		return err_set(e, ERR_DB, "the query gave %zu columns instead of one", n_columns);
+	if (values[0] && strnlen(values[0], VALUE_MAX + 1) > VALUE_MAX)
+		return err_set(e, ERR_DB, "the query gave a value of more than %zu bytes: count or hash it in the query", VALUE_MAX);
 	if (s->rows++ == 0)
 		s->value = arena_strdup(s->arena, values[0]);
 	return 0;

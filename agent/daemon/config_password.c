@@ -102,7 +102,7 @@ static int run_command(const char *const *argv, struct secret **ret, struct err 
 	if (rc == 0 && ended == 0) {
 		*ret = secret_new(out, strcspn(out, "\r\n"));
 	}
-	explicit_bzero(out, n);
+	explicit_bzero(out, OUTPUT_MAX); /* also what came before a failure */
 	return rc == 0 && ended == 0 ? 0 : -1;
 }
 

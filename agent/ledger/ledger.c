@@ -7,6 +7,8 @@
 #include "agent/ledger/row.h"
 #include "common/base/str.h"
 
+#define LEDGER_BYTES_MAX ((size_t)192 * 1024 * 1024) /* well under LIMIT_ARENA_DOCUMENT, also while the array of rows grows */
+
 /* Puts the engine's prefix in for each %s of a ledger statement. */
 static struct bytes ledger_sql(const struct engine *en, struct conn *c, const char *sql, struct buf *to)
 {
@@ -149,6 +151,8 @@ static int ledger_row(void *arg, size_t n, const char *const *values, struct err
 	struct ledger_row row;
 	if (n != LEDGER_COLUMNS)
 		return err_set(e, ERR_STATE, "the ledger has %zu columns instead of %d: another version of Rollcall wrote it", n, LEDGER_COLUMNS);
+	if (arena_used(l->arena) > LEDGER_BYTES_MAX)
+		return err_set(e, ERR_LIMIT, "the ledger holds more than %zu rows, more than this agent can read", l->n_rows);
 	if (row_from_text(values, l->arena, &row, e) < 0)
 		return err_wrap(e, "ledger row %llu was changed", (unsigned long long)l->n_rows + 1);
 	if (chain_check(l, &row, e) < 0)

@@ -9,6 +9,8 @@
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
 
+#define TEXT_MAX ((size_t)16 * 1024) /* the longest that a release can name */
+
 enum kind { KIND_U64, KIND_U32, KIND_I64, KIND_TEXT, KIND_DIGEST, KIND_DIRECTION, KIND_STATE, KIND_VIA, KIND_CLASS };
 
 #define COLUMN(field, kind)                              \
@@ -106,6 +108,8 @@ static int cell_read(const struct column *c, const char *text, struct arena *a, 
 	case KIND_I64:
 		return str_to_i64(text, c->name, INT64_MIN, INT64_MAX, (int64_t *)field, e);
 	case KIND_TEXT:
+		if (strnlen(text, TEXT_MAX + 1) > TEXT_MAX)
+			return err_set(e, ERR_STATE, "longer than the %zu bytes that Rollcall writes there", TEXT_MAX);
 		*(const char **)field = arena_strdup(a, text);
 		return 0;
 	case KIND_DIGEST:

@@ -12,6 +12,8 @@
 
 #define REPLY_BYTES (LIMIT_FRAME_BODY / 2) /* of cells in one reply, with room for what encoding adds */
 
+#define CELL_END '\x1f' /* between cells while a row is formatted: a database's error may hold tabs, which must not shift the columns */
+
 enum role { ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
 static const char *const role_names[] = {"viewer", "operator", "admin"};
 
@@ -151,8 +153,12 @@ void reply_row(struct request *q, const char *fmt, ...)
 {
 	va_list ap;
 	char *text = NULL;
+	AUTO(buf_done) struct buf columns = BUF_INIT;
+	buf_adds(&columns, fmt);
+	for (char *p = columns.p; (p = strchr(p, '\t'));)
+		*p = CELL_END;
 	va_start(ap, fmt);
-	int n = vasprintf(&text, fmt, ap);
+	int n = vasprintf(&text, columns.p, ap);
 	va_end(ap);
 	if (n < 0)
 		abort();
@@ -163,9 +169,9 @@ void reply_row(struct request *q, const char *fmt, ...)
 	*row = (struct link_row){.cells = arena_alloc(q->a, q->n_columns * sizeof *row->cells)};
 	const char *p = text;
 	for (; row->n_cells < q->n_columns; row->n_cells++) {
-		size_t len = strcspn(p, "\t");
+		size_t len = strcspn(p, (const char[]){CELL_END, '\0'});
 		row->cells[row->n_cells] = arena_strndup(q->a, p, len);
-		p += len + (p[len] == '\t');
+		p += len + (p[len] == CELL_END);
 	}
 	q->row_bytes += (size_t)n + 8 * q->n_columns;
 	free(text);

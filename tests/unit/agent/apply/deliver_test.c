@@ -200,6 +200,16 @@ static void test_failed_statement(void **state)
 	assert_string_equal(papers_fixture_value(&f, "SELECT group_concat(name) FROM pragma_table_info('orders')"), "other");
 }
 
+/* A validation's query reads what the tenant's people wrote. */
+static void test_giant_value(void **state)
+{
+	(void)state;
+	f.agent.signed_by.release.changesets[1].validations[0].sql = bytes_of_str("SELECT hex(zeroblob(1000000))");
+	struct report r = deliver_all();
+	assert_string_equal(outcome_name(r.outcome), "failed");
+	assert_non_null(strstr(r.failure.message, "the query gave a value of more than 65536 bytes: count or hash it in the query"));
+}
+
 static void test_unreachable_database(void **state)
 {
 	(void)state;
@@ -277,6 +287,7 @@ int main(void)
 	    CASE(test_an_accepted_task_outlives_its_epoch),
 	    CASE(test_a_begun_task_whose_order_ended),
 	    CASE(test_failed_statement),
+	    CASE(test_giant_value),
 	    CASE(test_unreachable_database),
 	    CASE(test_password_that_cannot_be_fetched),
 	    CASE(test_terminated_task_stays_open),

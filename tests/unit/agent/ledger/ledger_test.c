@@ -155,6 +155,20 @@ static void test_rolled_back_row_is_forgotten(void **state)
 	assert_int_equal(opened(f).n_rows, 2);
 }
 
+/* The database's owner may write what he likes: it must not use up the agent's memory. */
+static void test_a_giant_text_is_not_read(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l = opened(f);
+	append_two(f, &l);
+	run_sql(f, "UPDATE rollcall_ledger SET agent = hex(zeroblob(100000)) WHERE seq = 2");
+	assert_int_equal(ledger_peek(f->en, f->c, f->arena, &l, &f->e), -1);
+	assert_int_equal(f->e.code, ERR_STATE);
+	assert_string_equal(f->e.msg,
+	                    "read the ledger rollcall_ledger: ledger row 2 was changed: column agent: longer than the 16384 bytes that Rollcall "
+	                    "writes there");
+}
+
 static void test_fence(void **state)
 {
 	struct fixture *f = *state;
@@ -257,6 +271,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_rows_come_back_as_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_second_effect_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rolled_back_row_is_forgotten, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_giant_text_is_not_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_fence, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_changed_row, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_missing_row, setup, teardown),

@@ -237,6 +237,25 @@ static void test_refusal_without_the_order(void **state)
 	brain_fixture_done(&f);
 }
 
+/* Text from a database may hold tabs: they are not the ends of cells. */
+static void test_tabs_in_a_detail(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	begin(&f);
+	const char *id = run_rollout(&f, digest);
+	struct msg_offer o = only_offer(&f, "eu/pg1/a");
+	struct hub_event ev = {.type = HUB_MESSAGE, .session = f.agent.session, .msg = {.type = MSG_PROGRESS}};
+	ev.msg.progress = (struct msg_progress){.attempt = o.attempt, .state = "waiting-lock", .changeset = "alice:a", .detail = "blocked by\tx\ty"};
+	memcpy(ev.msg.progress.task, o.task, TASK_SIZE);
+	brain_fixture_event(&f, &ev);
+	assert_string_equal(state_of(&f, id, "eu/pg1/a"), "waiting-lock");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"), "blocked by\tx\ty");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "changeset"), "alice:a");
+	brain_fixture_done(&f);
+}
+
 /* Epochs are 32 bits wide and only go up: an agent may not use them up. */
 static void test_epoch_that_an_agent_claims(void **state)
 {
@@ -493,6 +512,7 @@ int main(void)
 	    cmocka_unit_test(test_failure_goes_back_halts_and_is_retried),
 	    cmocka_unit_test(test_restart_goes_on_from_the_store),
 	    cmocka_unit_test(test_refusal_without_the_order),
+	    cmocka_unit_test(test_tabs_in_a_detail),
 	    cmocka_unit_test(test_epoch_that_an_agent_claims),
 	    cmocka_unit_test(test_rollback_is_a_rollout_of_its_own),
 	    cmocka_unit_test(test_agent_is_denied),
