@@ -245,12 +245,12 @@ static size_t window_columns(FILE *out)
 	return w.ws_col;
 }
 
-/* Folds at blanks; a word longer than the line stays whole, so that it can be copied. */
+/* Folds at blanks; a word longer than the line, and a command at the end, stay whole, so that they can be copied. */
 static void add_folded(struct buf *b, const char *text, size_t columns)
 {
 	size_t used = 0;
 	while (*text) {
-		size_t n = strcspn(text, " ");
+		size_t n = str_starts(text, "rollcall ") && strlen(text) <= NOTE_COLUMNS ? strlen(text) : strcspn(text, " ");
 		AUTO(buf_done) struct buf word = BUF_INIT;
 		buf_add(&word, text, n);
 		size_t w = text_width(buf_str(&word));

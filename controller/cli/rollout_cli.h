@@ -46,6 +46,8 @@ struct tree;
 struct tree *tree_open(void); /* NULL when standard input or output is no terminal */
 void tree_close(struct tree **t); /* gives the terminal back; for AUTO */
 void tree_draw(struct tree *t, const struct answer *status, const char *notice);
+/* For what stays on the screen at the end: of a long list, takes out the targets that are done or never began. Returns how many. */
+size_t tree_keep_notable(struct answer *status);
 /* Waits up to timeout_ms; true when q or Ctrl-C was pressed. */
 bool tree_wants_to_leave(struct tree *t, int timeout_ms);
 

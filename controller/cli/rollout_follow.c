@@ -210,8 +210,13 @@ static int over(struct following *f)
 {
 	bool drawn = f->tree != NULL;
 	tree_close(&f->tree);
-	if (drawn)
-		return answer_print(&f->now, OUTPUT_TABLE); /* the tree's screen is gone: what remains is the last state */
+	if (drawn) { /* the tree's screen is gone: what remains is the last state */
+		size_t left_out = tree_keep_notable(&f->now);
+		int code = answer_print(&f->now, OUTPUT_TABLE);
+		if (left_out)
+			fprintf(stderr, "%zu more targets are applied, skipped or pending: 'rollcall rollout status %s' lists them\n", left_out, f->how->rollout);
+		return code;
+	}
 	f->now.n_tables = 0;
 	return answer_print(&f->now, OUTPUT_TABLE);
 }

@@ -16,7 +16,7 @@
 #include "common/base/str.h"
 #include "controller/cli/rollout_cli.h"
 
-enum { KEY_INTERRUPT = 3, KEY_ESCAPE = 27 };
+enum { KEY_INTERRUPT = 3, KEY_ESCAPE = 27, TARGETS_SHOWN_MAX = 40 };
 
 struct tree {
 	struct termios saved;
@@ -102,11 +102,13 @@ static void add_line(struct tree *t, const char *stem, const char *name, const c
 	buf_adds(&t->frame, "\033[K\r\n");
 }
 
-/* 0: needs eyes, 1: moves, 2: done or not begun. */
-static int interest(const char *state)
+/* 0: needs eyes, 1: moves, 2: done or not begun. What went back is done where that was the order. */
+static int interest(const char *state, bool back)
 {
 	static const char *const eyes[] = {"failed", "refused", "unreachable", "needs-attention", "held", "waiting-lock", "rolled-back"};
 	static const char *const quiet[] = {"applied", "pending", "skipped"};
+	if (back && str_eq(state, "rolled-back"))
+		return 2;
 	for (size_t i = 0; i < ARRAY_LEN(eyes); i++)
 		if (str_eq(state, eyes[i]))
 			return 0;
@@ -116,64 +118,101 @@ static int interest(const char *state)
 	return 1;
 }
 
-static void target_rest(const struct answer_table *t, size_t i, struct buf *ret)
+static bool goes_back(const struct answer *status)
+{
+	return str_eq(answer_cell(answer_find(status, "direction"), 0, "direction"), "rollback");
+}
+
+static const char *done_word(bool back)
+{
+	return back ? "taken back" : "applied";
+}
+
+static void target_rest(const struct answer_table *t, size_t i, bool back, struct buf *ret)
 {
 	const char *parts[] = {answer_cell(t, i, "step"), answer_cell(t, i, "changeset"), answer_cell(t, i, "detail")};
 	buf_clear(ret);
 	for (size_t p = 0; p < ARRAY_LEN(parts); p++)
-		if (*parts[p] && !(p < 2 && str_eq(answer_cell(t, i, "state"), "applied")))
+		if (*parts[p] && !(p < 2 && interest(answer_cell(t, i, "state"), back) == 2))
 			buf_addf(ret, "%s%s", ret->n ? "  " : "", parts[p]);
 }
 
-static size_t count_up_to(const struct answer_table *t, const char *wave, int level)
+/* What is drawn of the targets. */
+struct view {
+	const struct answer_table *targets; /* NULL: none came */
+	bool back;
+	size_t room; /* lines that are left for more than those that need eyes */
+	size_t cap; /* lines of one wave at most */
+};
+
+static size_t count_up_to(const struct view *v, const char *wave, int level)
 {
+	const struct answer_table *t = v->targets;
 	size_t n = 0;
 	for (size_t i = 0; t && i < t->n_rows; i++)
-		n += (!wave || str_eq(answer_cell(t, i, "wave"), wave)) && interest(answer_cell(t, i, "state")) <= level;
+		n += (!wave || str_eq(answer_cell(t, i, "wave"), wave)) && interest(answer_cell(t, i, "state"), v->back) <= level;
 	return n;
 }
 
-static void add_targets(struct tree *t, const struct answer_table *targets, const char *wave, int level, bool last_wave)
+static void add_targets(struct tree *t, const struct view *v, const char *wave, int level, bool last_wave)
 {
 	AUTO(buf_done) struct buf rest = BUF_INIT;
-	size_t total = count_up_to(targets, wave, 2), shown = count_up_to(targets, wave, level), n = 0;
+	const struct answer_table *targets = v->targets;
+	size_t total = count_up_to(v, wave, 2), wanted = count_up_to(v, wave, level), shown = wanted < v->cap ? wanted : v->cap, n = 0;
 	const char *bar = last_wave ? "   " : "\xe2\x94\x82  ";
 	char stem[64];
-	for (size_t i = 0; i < targets->n_rows; i++) {
+	for (size_t i = 0; i < targets->n_rows && n < shown; i++) {
 		const char *state = answer_cell(targets, i, "state");
-		if (!str_eq(answer_cell(targets, i, "wave"), wave) || interest(state) > level)
+		if (!str_eq(answer_cell(targets, i, "wave"), wave) || interest(state, v->back) > level)
 			continue;
 		n++;
 		snprintf(stem, sizeof stem, "%s%s ", bar, n == total ? "\xe2\x94\x94\xe2\x94\x80" : "\xe2\x94\x9c\xe2\x94\x80");
-		target_rest(targets, i, &rest);
+		target_rest(targets, i, v->back, &rest);
 		add_line(t, stem, answer_cell(targets, i, "target"), state, buf_str(&rest));
 	}
-	if (shown < total) {
+	if (shown > 0 && shown < total) { /* else the wave's own line says it all */
 		buf_clear(&rest);
-		buf_addf(&rest, "%zu more, applied or waiting for their turn", total - shown);
+		if (shown < wanted)
+			buf_addf(&rest, "%zu more, of which %zu to look at: rollcall rollout status", total - shown, wanted - shown);
+		else
+			buf_addf(&rest, "%zu more, %s or waiting for their turn", total - shown, done_word(v->back));
 		snprintf(stem, sizeof stem, "%s\xe2\x94\x94\xe2\x94\x80 ", bar);
 		add_line(t, stem, rest.p, "", "");
 	}
 }
 
-static void add_waves(struct tree *t, const struct answer_table *waves, const struct answer_table *targets)
+/* How much of a wave fits into the lines that are left; those that need eyes have theirs already. */
+static int level_of_wave(struct view *v, const char *wave)
+{
+	size_t least = count_up_to(v, wave, 0);
+	for (int level = 2; level > 0; level--) {
+		size_t more = count_up_to(v, wave, level) - least;
+		if (more <= v->room) {
+			v->room -= more;
+			return level;
+		}
+	}
+	return 0;
+}
+
+static void add_waves(struct tree *t, const struct answer_table *waves, struct view *v)
 {
 	AUTO(buf_done) struct buf rest = BUF_INIT;
-	size_t room = t->rows > waves->n_rows * 2 + 4 ? t->rows - waves->n_rows * 2 - 4 : 0;
-	int level = count_up_to(targets, NULL, 2) <= room ? 2 : count_up_to(targets, NULL, 1) <= room ? 1 : 0;
+	size_t frame = waves->n_rows * 2 + 3, lines = t->rows > frame ? t->rows - frame : 0, eyes = count_up_to(v, NULL, 0);
+	v->room = lines > eyes ? lines - eyes : 0;
+	v->cap = eyes <= lines ? lines : lines / waves->n_rows;
 	for (size_t i = 0; i < waves->n_rows; i++) {
+		const char *wave = answer_cell(waves, i, "wave"), *failed = answer_cell(waves, i, "failed");
 		bool last = i + 1 == waves->n_rows;
-		const char *failed = answer_cell(waves, i, "failed");
 		buf_clear(&rest);
-		buf_addf(&rest, "%s of %s applied", answer_cell(waves, i, "applied"), answer_cell(waves, i, "targets"));
+		buf_addf(&rest, "%s of %s %s", answer_cell(waves, i, "applied"), answer_cell(waves, i, "targets"), done_word(v->back));
 		if (*failed && !str_eq(failed, "0"))
 			buf_addf(&rest, ", %s failed", failed);
 		if (*answer_cell(waves, i, "detail"))
 			buf_addf(&rest, "  %s", answer_cell(waves, i, "detail"));
-		add_line(t, last ? "\xe2\x94\x94\xe2\x94\x80 wave " : "\xe2\x94\x9c\xe2\x94\x80 wave ", answer_cell(waves, i, "wave"),
-		         answer_cell(waves, i, "state"), buf_str(&rest));
-		if (targets)
-			add_targets(t, targets, answer_cell(waves, i, "wave"), level, last);
+		add_line(t, last ? "\xe2\x94\x94\xe2\x94\x80 wave " : "\xe2\x94\x9c\xe2\x94\x80 wave ", wave, answer_cell(waves, i, "state"), buf_str(&rest));
+		if (v->targets)
+			add_targets(t, v, wave, level_of_wave(v, wave), last);
 	}
 }
 
@@ -186,21 +225,43 @@ static void measure(struct tree *t)
 	t->used = 0;
 }
 
+size_t tree_keep_notable(struct answer *status)
+{
+	struct answer_table *t = NULL;
+	size_t kept = 0, all;
+	bool back = goes_back(status);
+	for (size_t i = 0; i < status->n_tables; i++)
+		if (&status->tables[i] == answer_find(status, "target"))
+			t = &status->tables[i];
+	if (!t || t->n_rows <= TARGETS_SHOWN_MAX)
+		return 0;
+	all = t->n_rows;
+	for (size_t i = 0; i < all; i++)
+		if (interest(answer_cell(t, i, "state"), back) < 2)
+			t->rows[kept++] = t->rows[i];
+	t->n_rows = kept;
+	if (kept == 0) /* it is the last one */
+		status->n_tables--;
+	return all - kept;
+}
+
 void tree_draw(struct tree *t, const struct answer *status, const char *notice)
 {
 	AUTO(buf_done) struct buf rest = BUF_INIT;
 	const struct answer_table *r = answer_find(status, "rollout"), *waves = answer_find(status, "max-failures");
 	AUTO(buf_done) struct buf name = BUF_INIT;
+	struct view v = {.targets = answer_find(status, "target"), .back = goes_back(status)};
 	measure(t);
 	buf_clear(&t->frame);
 	buf_adds(&t->frame, "\033[H");
 	buf_addf(&name, "rollout %.8s  %s %s %s", answer_cell(r, 0, "rollout"), answer_cell(r, 0, "release"),
 	         str_eq(answer_cell(r, 0, "direction"), "rollback") ? "off" : "to", answer_cell(r, 0, "environment"));
-	buf_addf(&rest, "%s of %s applied, %s failed  %s", answer_cell(r, 0, "applied"), answer_cell(r, 0, "targets"), answer_cell(r, 0, "failed"),
-	         answer_cell(r, 0, "detail"));
+	buf_addf(&rest, "%s of %s %s, %s failed  %s", answer_cell(r, 0, "applied"), answer_cell(r, 0, "targets"), done_word(v.back),
+	         answer_cell(r, 0, "failed"),
+	         str_eq(answer_cell(r, 0, "state"), "running") ? "" : answer_cell(r, 0, "detail")); /* why it runs is no news */
 	add_line(t, "", name.p, answer_cell(r, 0, "state"), rest.p);
-	if (waves)
-		add_waves(t, waves, answer_find(status, "target"));
+	if (waves && waves->n_rows)
+		add_waves(t, waves, &v);
 	buf_addf(&t->frame, "\033[J\033[%u;1H", t->rows);
 	unsigned left = t->columns;
 	add_cut(&t->frame, *notice ? notice : "q or Ctrl-C leaves; the rollout goes on", &left);

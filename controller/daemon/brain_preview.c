@@ -289,8 +289,11 @@ static void answer(struct brain *b, struct survey *s)
 		item_rows(&q, s, &s->items[i]);
 		unknown += s->items[i].state != ITEM_DONE;
 	}
-	reply_end(&q, EXIT_DONE, unknown ? "%zu targets, %zu of them could not be asked; nothing was changed" : "%zu targets; nothing was changed",
-	          s->n_items, unknown);
+	const char *plural = s->n_items == 1 ? "" : "s";
+	if (unknown)
+		reply_end(&q, EXIT_DONE, "%zu target%s, %zu of them could not be asked; nothing was changed", s->n_items, plural, unknown);
+	else
+		reply_end(&q, EXIT_DONE, "%zu target%s; nothing was changed", s->n_items, plural);
 }
 
 int surveys_end_turn(struct brain *b, struct err *e)
