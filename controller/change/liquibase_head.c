@@ -272,7 +272,7 @@ void lb_read_property(struct lb *lb, struct bytes rest)
 	const char *unknown;
 	if (!read_property_line(lb, rest, &l))
 		return;
-	if (str_empty(l.name) || str_empty(l.value)) {
+	if (str_empty(l.name) || !l.value || !*l.value) {
 		LB_PROBLEM(lb, "write --property name:x value:y", "a property needs a name and a value");
 		return;
 	}

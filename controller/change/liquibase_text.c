@@ -1,5 +1,4 @@
 /* The texts of the open changeset, and how it ends: scripts for each engine, the rollback's kinds. */
-#include <assert.h>
 #include <string.h>
 
 #include "common/base/str.h"
@@ -29,7 +28,6 @@ bool lb_is_blank(struct bytes b)
 /* The text for each engine with its properties put in; engines with equal texts share one script. */
 static void add_scripts(struct lb *lb, struct script proto, struct script **list, size_t *n, size_t *cap)
 {
-	struct script *s = NULL;
 	for (enum dialect d = 0; d < DIALECT_COUNT; d++) {
 		struct bytes text;
 		if (!(lb->cur.engines & ENGINE_BIT(d)))
@@ -39,18 +37,16 @@ static void add_scripts(struct lb *lb, struct script proto, struct script **list
 			            "the text grows past 64 MiB when its properties are put in");
 			return;
 		}
-		s = *n ? *list : NULL;
-		while (s && s < *list + *n && !bytes_equal(s->sql, text))
-			s++;
-		if (!s || s == *list + *n) {
+		size_t i = 0;
+		while (i < *n && !bytes_equal((*list)[i].sql, text))
+			i++;
+		if (i == *n) {
 			arena_vec_grow(lb->a, *list, *n, *cap);
-			s = *list + (*n)++;
-			*s = proto;
-			s->sql = text;
-			s->engines = 0;
+			(*list)[(*n)++] = proto;
+			(*list)[i].sql = text;
+			(*list)[i].engines = 0;
 		}
-		assert(s);
-		s->engines |= ENGINE_BIT(d);
+		(*list)[i].engines |= ENGINE_BIT(d);
 	}
 }
 

@@ -1,6 +1,8 @@
 /* The list of readers, and how one is chosen. A new format is one file and one row here. */
 #include "controller/change/readers.h"
 
+#include <assert.h>
+
 #include "common/base/str.h"
 
 /* Only address space: the real cap is on the text that goes in (source_text) and on what substitution makes of it. */
@@ -18,6 +20,7 @@ static const struct change_reader *by_name(const char *name)
 
 static const char *names(struct arena *a)
 {
+	assert(change_readers[0]);
 	const char *s = change_readers[0]->name;
 	for (size_t i = 1; change_readers[i]; i++)
 		s = arena_printf(a, "%s, %s", s, change_readers[i]->name);
