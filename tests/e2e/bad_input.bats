@@ -79,7 +79,10 @@ says() { # EXIT-CODE TEXT COMMAND...: exactly this is said
 	local code=$1 text=$2
 	shift 2
 	run "$@"
-	[ "$status" -eq "$code" ] && [ "$output" = "$text" ] || { printf 'exit %s\nwanted: %s\ngot:    %s\n' "$status" "$text" "$output" >&2; return 1; }
+	if [ "$status" -ne "$code" ] || [ "$output" != "$text" ]; then
+		printf 'exit %s\nwanted: %s\ngot:    %s\n' "$status" "$text" "$output" >&2
+		return 1
+	fi
 }
 
 agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml"; }
@@ -108,14 +111,14 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 
 @test "a key that is missing, that others can read, and a wrong passphrase" {
 	build 1.0.1
-	release=$(sha256sum 1.0.1.release)
+	digest=$(sha256sum 1.0.1.release)
 	says 1 "rollcall: keys/none: there is no such file: correct the path, or make it first" rc release sign 1.0.1.release --key keys/none
 	cp keys/release open.key && chmod 644 open.key
 	says 1 "rollcall: ./open.key: mode 0644 lets others read it: run 'chmod 600 ./open.key'" rc release sign 1.0.1.release --key ./open.key
 	printf 'the right one\n' >right && printf 'wrong\n' >wrong && chmod 600 right wrong
 	quietly rc keys new ./secret --passphrase-file right
 	says 1 "rollcall: ./secret: wrong passphrase: try again" rc release sign 1.0.1.release --key ./secret --passphrase-file wrong
-	[ "$(sha256sum 1.0.1.release)" = "$release" ]
+	[ "$(sha256sum 1.0.1.release)" = "$digest" ]
 	cp -r eu-1 x && chmod 644 x/curve.key
 	says 1 "rollcall-agent: x/agent.yaml:5: keys.curve: CURVE key: x/curve.key: mode 0644 lets others read it: run 'chmod 600 x/curve.key'" agent x
 	rm -f x/report.key && chmod 600 x/curve.key
