@@ -206,7 +206,7 @@ faults_kill() { # agent|controller|server: kill -9
 faults_revive() {
 	case $KILLED in
 	controller) fleet_start_controller ;;
-	server) server_launch "$S" ;;
+	server) (server_launch "$S") ;; # a child of nobody here, so that the shell does not tell of its death
 	*) fleet_start_agent "$KILLED" ;;
 	esac
 }
