@@ -18,7 +18,7 @@ ifeq ($(filter $(MODE),release debug asan tsan),)
 $(error MODE=$(MODE): use release, debug, asan or tsan)
 endif
 
-WARN := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wswitch -Wformat=2 -Wno-format-nonliteral -Wno-format-truncation $(if $(CI),-Werror)
+WARN := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wswitch -Wformat=2 -Wno-format-nonliteral $(if $(findstring clang,$(CC)),,-Wno-format-truncation) $(if $(CI),-Werror)
 MARIADB_CFLAGS := $(shell mariadb_config --include 2>/dev/null)
 PQ_CFLAGS := -I$(shell pg_config --includedir 2>/dev/null)
 CPPFLAGS += -I. -I$(G) -D_GNU_SOURCE -DROLLCALL_VERSION='"$(VERSION)"' $(MARIADB_CFLAGS) $(PQ_CFLAGS)
