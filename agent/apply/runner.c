@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "common/link/handover.h"
 
 #define LOOK_EVERY_MS 250
 #define BLOCKED_MS    300 /* a statement that runs shorter than this is nobody's worry */
@@ -93,6 +94,7 @@ static void worker(zsock_t *pipe, void *arg)
 	else
 		log_error("%s: %s; the task stays open and is resumed at the next start", w->job->task.target, e.msg);
 	engines_thread_end();
+	handover_give(w);
 	zstr_send(pipe, "DONE");
 }
 
@@ -164,9 +166,11 @@ void runner_actor(zsock_t *pipe, void *arg)
 	}
 	zpoller_destroy(&poller);
 	zactor_destroy(&actor);
+	handover_take(&w);
 	pthread_mutex_destroy(&w.held.mutex);
 	watch_done(&watch);
 	engines_thread_end();
+	handover_give(arg);
 	if (terminating)
 		return;
 	zstr_send(pipe, "DONE");

@@ -6,6 +6,7 @@
 #include "agent/report/collect.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "common/link/handover.h"
 #include "common/wire/limits.h"
 #include "common/wire/link.h"
 
@@ -114,6 +115,7 @@ void survey_actor(zsock_t *pipe, void *arg)
 	send_parts(pipe, &s.result);
 	arena_destroy(&s.arena);
 	engines_thread_end();
+	handover_give(arg);
 	zstr_send(pipe, "DONE");
 	for (bool end = false; !end;) {
 		char *word = zstr_recv(pipe);

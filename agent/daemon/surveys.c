@@ -4,6 +4,7 @@
 #include "agent/apply/runner.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
+#include "common/link/handover.h"
 #include "common/wire/limits.h"
 
 #define PARALLEL_MAX 8
@@ -54,6 +55,7 @@ static void end_survey(struct surveys *s, struct survey *v)
 	*at = v->next;
 	zloop_reader_end(s->loop, zactor_sock(v->actor));
 	zactor_destroy(&v->actor);
+	handover_take(&v->job);
 	free(v);
 	s->n--;
 	s->running--;
@@ -134,6 +136,7 @@ void surveys_destroy(struct surveys **sp)
 		if (v->actor)
 			zloop_reader_end(s->loop, zactor_sock(v->actor));
 		zactor_destroy(&v->actor);
+		handover_take(&v->job);
 		free(v);
 	}
 	free(s);

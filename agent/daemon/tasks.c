@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/crypto/blobs.h"
+#include "common/link/handover.h"
 #include "common/wire/limits.h"
 
 #define OPEN_ARENA ((size_t)256 * 1024 * 1024) /* all open tasks of the journal */
@@ -80,6 +81,7 @@ static void free_job(struct job *j)
 	if (j->actor) {
 		zloop_reader_end(j->all->loop, zactor_sock(j->actor));
 		zactor_destroy(&j->actor);
+		handover_take(&j->run);
 	}
 	free((void *)(uintptr_t)j->run.task.proof.p);
 	free(j);
@@ -178,6 +180,7 @@ static void end_job(struct tasks *t, struct job *j)
 {
 	zloop_reader_end(t->loop, zactor_sock(j->actor));
 	zactor_destroy(&j->actor);
+	handover_take(&j->run);
 	uplink_kick(t->uplink);
 	if (is_open(t, &j->run.task) && !t->draining) {
 		log_error("%s: the delivery ended without a report in the journal: it is resolved again in %d s", j->run.task.target, AGAIN_MS / 1000);

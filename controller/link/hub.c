@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/link/curve.h"
+#include "common/link/handover.h"
 #include "common/link/monitor.h"
 #include "common/link/options.h"
 #include "common/wire/limits.h"
@@ -95,6 +96,7 @@ static int start(const struct hub_config *c, const struct curve_key *own, const 
 	    .err = e,
 	};
 	AUTO(zactor_destroy) zactor_t *actor = zactor_new(hub_actor, &args);
+	handover_take(&args);
 	if (!actor || !args.ok)
 		return e && e->code == ERR_NONE ? err_set(e, ERR_LINK, "the hub's thread did not start") : -1;
 	if (prove_socket(&known, &unknown, the_hub.ctrl_endpoint, e) != 0 || prove_socket(&known, &unknown, the_hub.blob_endpoint, e) != 0)

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/link/curve.h"
+#include "common/link/handover.h"
 #include "common/link/options.h"
 #include "controller/link/hub_state.h"
 #include "controller/link/zap.h"
@@ -194,6 +195,7 @@ void hub_actor(zsock_t *pipe, void *arg)
 	h.now_us = clock_mono_us();
 	bool ok = open_hub(&h, start, start->err) == 0;
 	start->ok = ok;
+	handover_give(start);
 	zsock_signal(pipe, 0); /* `start` is gone after this */
 	if (ok)
 		run(&h);

@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/link/handover.h"
 #include "common/link/options.h"
 #include "controller/link/principals.h"
 
@@ -71,6 +72,7 @@ static void zap_actor(zsock_t *pipe, void *arg)
 	AUTO(zsock_destroy) zsock_t *rep = zsock_new(ZMQ_REP);
 	start->bound = rep && zsock_bind(rep, ZAP_ENDPOINT) == 0;
 	bool run = start->bound;
+	handover_give(start);
 	zsock_signal(pipe, 0); /* `start` is gone after this */
 	if (!run)
 		return;
@@ -88,6 +90,7 @@ int zap_new(const struct principal *list, size_t n, zactor_t **ret, struct err *
 {
 	struct zap_start start = {.list = list, .n = n};
 	AUTO(zactor_destroy) zactor_t *zap = zactor_new(zap_actor, &start);
+	handover_take(&start);
 	if (!zap || !start.bound)
 		return err_set(e, ERR_STATE, "this process answers for ZeroMQ's keys already (%s is taken): one controller in a process", ZAP_ENDPOINT);
 	*ret = take_ptr(&zap);
