@@ -169,6 +169,19 @@ static cyaml_config_t config_for(struct complaint *c)
 	return (cyaml_config_t){.log_fn = collect, .log_ctx = c, .log_level = CYAML_LOG_ERROR, .mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS};
 }
 
+/* The first line that is not text, 0 when all are. A line break is never inside a UTF-8 sequence. */
+static unsigned line_of_no_text(struct bytes text)
+{
+	for (unsigned line = 1; text.n; line++) {
+		const uint8_t *nl = memchr(text.p, '\n', text.n);
+		size_t n = nl ? (size_t)(nl - text.p) + 1 : text.n;
+		if (bytes_has_nul(bytes_of(text.p, n)) || !bytes_is_utf8(bytes_of(text.p, n)))
+			return line;
+		text = bytes_of(text.p + n, text.n - n);
+	}
+	return 0;
+}
+
 int conf_parse(const char *name, struct bytes text, const cyaml_schema_value_t *schema, void **ret, struct err *e)
 {
 	struct complaint c = {.line = 0};
@@ -176,8 +189,9 @@ int conf_parse(const char *name, struct bytes text, const cyaml_schema_value_t *
 	void *value = NULL;
 	if (text.n > LIMIT_YAML)
 		return err_set(e, ERR_LIMIT, "%s: larger than the %zu bytes allowed here", name, LIMIT_YAML);
-	if (bytes_has_nul(text) || !bytes_is_utf8(text))
-		return err_set(e, ERR_PARSE, "%s: not UTF-8 text: save it as UTF-8", name);
+	unsigned no_text = line_of_no_text(text);
+	if (no_text)
+		return err_set(e, ERR_PARSE, "%s:%u: not UTF-8 text: save it as UTF-8", name, no_text);
 	cyaml_err_t code = cyaml_load_data(text.p, text.n, &config, schema, &value, NULL);
 	if (code != CYAML_OK)
 		return explain(name, text, schema, code, &c, e);

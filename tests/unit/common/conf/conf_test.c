@@ -46,7 +46,8 @@ static const struct {
     {"", "f.yaml:1: the file is empty: write its keys"},
     {"name: &x a\nwaves: [{name: *x}]\n", "f.yaml:2: anchors and aliases are not read here: write the value out"},
     {"name: a\n\twaves: x\n", "f.yaml:1: libyaml: found a tab character that violates indentation"},
-    {"name: \xff\n", "f.yaml: not UTF-8 text: save it as UTF-8"},
+    {"name: \xff\n", "f.yaml:1: not UTF-8 text: save it as UTF-8"},
+    {"name: a\n# caf\xe9\nwaves: []\n", "f.yaml:2: not UTF-8 text: save it as UTF-8"},
 };
 
 static void test_messages(void **state)
