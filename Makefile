@@ -55,8 +55,10 @@ TESTS := $(call find,tests/unit tests/conformance,*_test.c)
 TEST_BINS := $(TESTS:%.c=$(O)/%)
 TEST_SUPPORT := $(call find,tests/support,*.c)
 OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
+# Those that start threads run under TSan too; conformance/apply_test.c takes a minute there, and apply/runner_test.c runs the same threads.
+THREAD_TESTS := $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new' $(TESTS)))
 
-.PHONY: all build check check-unit test-bins thread-test-bins fuzz check-layers lint install uninstall clean demo bench-apply soak FORCE
+.PHONY: all build check check-unit test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply soak FORCE
 # Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
 .PRECIOUS: $(O)/%.o
 .DELETE_ON_ERROR:
@@ -129,25 +131,33 @@ $(O)/tests/conformance/%: $(O)/tests/conformance/%.o $(O)/libsupport.a $(O)/liba
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)
 
 # ---- tests -----------------------------------------------------------------------------------------------------------------------------------------
-# Fuzz targets: tests/fuzz/NAME_fuzz.c with a corpus in tests/fuzz/corpus/NAME/. Replayed here; `make fuzz T=NAME SECONDS=n` searches for more with clang's libFuzzer.
+# Fuzz targets: tests/fuzz/NAME_fuzz.c with a corpus in tests/fuzz/corpus/NAME/ and, for text, words in NAME.dict. Replayed here; `make fuzz T=NAME SECONDS=n` searches for
+# more with clang's libFuzzer.
 FUZZ := $(call find,tests/fuzz,*_fuzz.c)
 FUZZ_BINS := $(FUZZ:%.c=$(O)/%)
-$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/replay.o $(O)/libcontroller.a $(O)/libagent.a $(O)/libcommon.a
+$(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/tests/fuzz/replay.o $(O)/tests/fuzz/fuzz.o $(O)/libcontroller.a $(O)/libagent.a $(O)/libcommon.a
 	@echo "LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_agent)
 SECONDS ?= 60
+FUZZ_OBJ := build/fuzz/tests/fuzz/$(T)_fuzz.o build/fuzz/tests/fuzz/fuzz.o
+FUZZ_LIB := build/fuzz/libcontroller.a build/fuzz/libagent.a build/fuzz/libcommon.a
 fuzz:
-	@$(MAKE) --no-print-directory CC=clang MODE=asan O=build/fuzz CFLAGS_asan="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" build/fuzz/libcommon.a build/fuzz/libcontroller.a build/fuzz/libagent.a build/fuzz/tests/fuzz/$(T)_fuzz.o
-	clang -fsanitize=fuzzer,address,undefined -o build/fuzz/$(T)_fuzz build/fuzz/tests/fuzz/$(T)_fuzz.o build/fuzz/libcontroller.a build/fuzz/libagent.a build/fuzz/libcommon.a $(LIBS_agent)
+	$(if $(wildcard tests/fuzz/$(T)_fuzz.c),,$(error give T=NAME, one of: $(patsubst tests/fuzz/%_fuzz.c,%,$(FUZZ))))
+	@$(MAKE) --no-print-directory CC=clang MODE=asan O=build/fuzz WARN= CFLAGS_asan="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" $(FUZZ_OBJ) $(FUZZ_LIB)
+	clang -fsanitize=fuzzer,address,undefined -o build/fuzz/$(T)_fuzz $(FUZZ_OBJ) $(FUZZ_LIB) $(LIBS_agent)
 	mkdir -p build/fuzz/found/$(T)
-	build/fuzz/$(T)_fuzz -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
+	build/fuzz/$(T)_fuzz -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/found/$(T)- $(patsubst %,-dict=%,$(wildcard tests/fuzz/$(T).dict)) \
+		build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
 
 # T=word: only the unit tests whose path holds the word.
 UNIT_BINS := $(foreach t,$(filter $(O)/tests/unit/%,$(TEST_BINS)),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
 check-unit: $(UNIT_BINS)
 	@tests/run-tap $^
 test-bins: $(TEST_BINS) $(FUZZ_BINS)
-thread-test-bins: $(filter $(O)/tests/unit/both/%,$(TEST_BINS))
+thread-test-bins: $(THREAD_TESTS:%.c=$(O)/%)
+# What tests/e2e/sanitizers.bats builds its little wrong programs with.
+flags:
+	@echo $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
 
 # Everything, with one closing line: unit tests and fuzz corpora under ASan and UBSan, the threaded ones under TSan too, conformance against real servers, end to end on
 # the release build; kill tests on the debug build, which has the failpoints.
@@ -156,7 +166,7 @@ check: check-layers build
 	@$(MAKE) --no-print-directory MODE=tsan thread-test-bins
 	@$(MAKE) --no-print-directory MODE=debug build test-bins
 	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(patsubst %.c,build/asan/%,$(filter tests/unit/%,$(TESTS)) $(FUZZ)) \
-		$(patsubst %.c,build/tsan/%,$(filter tests/unit/both/%,$(TESTS))) $(patsubst %.c,build/debug/%,$(filter tests/conformance/%,$(TESTS))) \
+		$(patsubst %.c,build/tsan/%,$(THREAD_TESTS)) $(patsubst %.c,build/debug/%,$(filter tests/conformance/%,$(TESTS))) \
 		$(sort $(wildcard tests/e2e/*.bats))
 
 # ---- real input --------------------------------------------------------------------------------------------------------------------------------------

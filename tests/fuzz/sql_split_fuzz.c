@@ -1,15 +1,9 @@
 /* Fuzz target for common/sql. First byte: dialect and options; the rest: a script. Pieces must lie inside the script (unless comments are stripped), in order,
  * without white space around them, each one statement; classification must not fail; the lexer must cover every byte once. */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "common/sql/classify.h"
 #include "common/sql/lex.h"
 #include "common/sql/split.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 struct run {
 	enum dialect d;
@@ -18,28 +12,20 @@ struct run {
 	bool inside, single;
 };
 
-static void require(bool ok, const char *what)
-{
-	if (!ok) {
-		fprintf(stderr, "invariant broken: %s\n", what);
-		abort();
-	}
-}
-
 static int check_piece(void *arg, const struct piece *p, struct err *e)
 {
 	struct run *c = arg;
 	struct sql_class class;
 	(void)e;
-	require(p->sql.n > 0, "piece is not empty");
+	fuzz_require(p->sql.n > 0, "piece is not empty");
 	if (c->inside) {
-		require(p->sql.p >= c->last && p->sql.p + p->sql.n <= c->script.p + c->script.n, "piece inside the script, in order");
+		fuzz_require(p->sql.p >= c->last && p->sql.p + p->sql.n <= c->script.p + c->script.n, "piece inside the script, in order");
 		c->last = p->sql.p + p->sql.n;
 	}
 	if (c->single)
-		require(sql_is_single(c->d, p->sql), "piece is one statement");
+		fuzz_require(sql_is_single(c->d, p->sql), "piece is one statement");
 	sql_classify(c->d, p->sql, &class);
-	require(class.class == STEP_T || class.why != NULL, "class N and X say why");
+	fuzz_require(class.class == STEP_T || class.why != NULL, "class N and X say why");
 	return 0;
 }
 
@@ -52,10 +38,10 @@ static void check_lexer(enum dialect d, struct bytes script)
 	while (lex_next(&l, &t)) {
 		if (t.kind == TOKEN_BAD)
 			return;
-		require(t.text.p == at && t.text.n > 0, "tokens cover the script");
+		fuzz_require(t.text.p == at && t.text.n > 0, "tokens cover the script");
 		at += t.text.n;
 	}
-	require(at == script.p + script.n, "tokens reach the end");
+	fuzz_require(at == script.p + script.n, "tokens reach the end");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -70,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	c.inside = !o.strip_comments;
 	c.single = o.split;
 	check_lexer(c.d, c.script);
-	if (sql_split(c.d, c.script, &o, check_piece, &c, &e))
-		require(e.code == ERR_PARSE, "errors are parse errors");
+	fuzz_accepted = sql_split(c.d, c.script, &o, check_piece, &c, &e) == 0;
+	if (!fuzz_accepted)
+		fuzz_require(e.code == ERR_PARSE, "errors are parse errors");
 	return 0;
 }

@@ -1,0 +1,17 @@
+/* What fuzz targets share. A target is one *_fuzz.c with LLVMFuzzerTestOneInput; replay.c runs it over its corpus in `make check`, libFuzzer in `make fuzz`. */
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Set by the target: was the last input accepted as well-formed? The replay demands it of corpus files named good_*, so that a changed format does not leave a corpus behind
+ * that only tests the first check. */
+extern bool fuzz_accepted;
+
+/* Says what is broken and aborts, which both libFuzzer and the replay count. */
+void fuzz_require(bool ok, const char *what);
+
+#endif
