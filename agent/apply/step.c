@@ -58,31 +58,19 @@ void step_report(struct delivery *d, const struct ledger_row *row)
 		d->rows_reported = row->seq;
 }
 
-static void undo(struct delivery *d, bool appended)
+static void undo(struct delivery *d)
 {
 	struct err ignored; /* the first error is the one that matters */
 	if (d->engine->in_transaction(d->conn))
 		(void)d->engine->rollback(d->conn, &ignored);
-	if (appended)
-		ledger_forget_last(&d->ledger);
 }
 
 int step_write_row(struct delivery *d, struct ledger_row *row, struct err *e)
 {
-	const struct engine *en = d->engine;
-	bool appended = false;
-	int rc = en->begin(d->conn, e);
-	if (rc == 0)
-		rc = ledger_fence(en, d->conn, &d->ledger, d->task->epoch, e);
-	if (rc == 0) {
-		rc = ledger_append(en, d->conn, &d->ledger, row, e);
-		appended = rc == 0;
-	}
-	if (rc == 0)
-		rc = en->commit(d->conn, e);
-	if (rc != 0)
-		undo(d, appended);
-	return rc;
+	if (ledger_begin(d->engine, d->conn, &d->ledger, d->task->epoch, e) == 0 && ledger_append_commit(d->engine, d->conn, &d->ledger, row, e) == 0)
+		return 0;
+	undo(d);
+	return -1;
 }
 
 static int exec_statement(struct delivery *d, const struct run *r, size_t i, struct err *e)
@@ -97,11 +85,9 @@ static int exec_statement(struct delivery *d, const struct run *r, size_t i, str
 
 /* ---- class T ---- */
 
-/* All that happens between BEGIN and COMMIT. */
-static enum ended inside(struct delivery *d, const struct run *r, struct ledger_row *row, bool *ret_appended, struct err *e)
+/* All that happens after BEGIN. */
+static enum ended inside(struct delivery *d, const struct run *r, struct ledger_row *row, struct err *e)
 {
-	if (ledger_fence(d->engine, d->conn, &d->ledger, d->task->epoch, e) != 0)
-		return delivery_judge(d, e);
 	FAILPOINT("begun");
 	for (size_t i = 0; i < r->step->n_statements; i++)
 		if (exec_statement(d, r, i, e) != 0)
@@ -113,17 +99,17 @@ static enum ended inside(struct delivery *d, const struct run *r, struct ledger_
 	}
 	row->started_at_us = r->started_at_us;
 	row->ended_at_us = clock_wall_us();
-	if (ledger_append(d->engine, d->conn, &d->ledger, row, e) != 0)
+	if (ledger_append_commit(d->engine, d->conn, &d->ledger, row, e) != 0) {
+		d->uncertain = e->code == ERR_UNKNOWN;
 		return delivery_judge(d, e);
-	*ret_appended = true;
-	FAILPOINT("ledger-written");
+	}
 	return ENDED_OK;
 }
 
 static int begin(struct delivery *d, struct err *e)
 {
-	watch_statement(d->watch, true); /* where beginning takes the lock, this is where it waits */
-	int rc = d->engine->begin(d->conn, e);
+	watch_statement(d->watch, true); /* where beginning takes a lock, this is where it waits */
+	int rc = ledger_begin(d->engine, d->conn, &d->ledger, d->task->epoch, e);
 	watch_statement(d->watch, false);
 	return rc;
 }
@@ -131,14 +117,9 @@ static int begin(struct delivery *d, struct err *e)
 static enum ended attempt_t(struct delivery *d, const struct run *r, struct err *e)
 {
 	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_DONE, VIA_RUN);
-	bool appended = false;
-	enum ended end = begin(d, e) == 0 ? inside(d, r, &row, &appended, e) : delivery_judge(d, e);
-	if (end == ENDED_OK && d->engine->commit(d->conn, e) != 0) {
-		d->uncertain = e->code == ERR_UNKNOWN;
-		end = delivery_judge(d, e);
-	}
+	enum ended end = begin(d, e) == 0 ? inside(d, r, &row, e) : delivery_judge(d, e);
 	if (end != ENDED_OK) {
-		undo(d, appended);
+		undo(d);
 		return end;
 	}
 	FAILPOINT("committed");

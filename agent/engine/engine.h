@@ -65,6 +65,14 @@ struct engine_param { /* text parameters; NULL p is SQL NULL */
 
 typedef int engine_row_fn(void *arg, size_t n_columns, const char *const *values, struct err *e); /* NULL value: SQL NULL */
 
+struct engine_own { /* a statement of Rollcall's own */
+	struct bytes sql;
+	const struct engine_param *params;
+	size_t n_params;
+	engine_row_fn *fn; /* NULL: rows are dropped */
+	void *arg;
+};
+
 struct engine {
 	const char *name; /* dialect_name */
 	enum dialect dialect;
@@ -90,6 +98,9 @@ struct engine {
 	int (*commit)(struct conn *c, struct err *e);
 	int (*rollback)(struct conn *c, struct err *e);
 	bool (*in_transaction)(struct conn *c);
+	/* NULL where round trips are free. Statements of Rollcall's own in as few round trips as can be, after BEGIN or before COMMIT as asked. The first error ends it and
+	 * is told as query or commit would tell it; *ret_done counts the statements before it: all of them when the COMMIT failed. */
+	int (*batch)(struct conn *c, bool begin, const struct engine_own *statements, size_t n, bool commit, size_t *ret_done, struct err *e);
 
 	/* One statement, no parameters, exact bytes. e->sqlstate and e->db_errno are set on ERR_DB; ERR_UNKNOWN when the connection was lost in flight. */
 	int (*exec)(struct conn *c, struct bytes sql, uint64_t *ret_rows, struct err *e);

@@ -85,6 +85,68 @@ static int postgres_rollback(struct conn *c, struct err *e)
 	return postgres_in_transaction(c) ? pg_run_script(c, "ROLLBACK", e) : 0;
 }
 
+/* ---- our own statements, few round trips ---- */
+
+#define BATCH_MAX 15
+
+/* BEGIN and statements without parameters: one simple query. */
+static int begin_script(struct conn *c, const struct engine_own *own, size_t n, size_t *ret_done, struct err *e)
+{
+	AUTO(buf_done) struct buf script = BUF_INIT;
+	engine_row_fn *fn = NULL;
+	void *arg = NULL;
+	if (postgres_in_transaction(c))
+		return err_set(e, ERR_INTERNAL, "BEGIN inside a transaction");
+	buf_adds(&script, c->begin_sql);
+	for (size_t i = 0; i < n; i++) {
+		buf_addc(&script, ';');
+		buf_add(&script, own[i].sql.p, own[i].sql.n);
+		fn = own[i].fn ? own[i].fn : fn;
+		arg = own[i].fn ? own[i].arg : arg;
+	}
+	if (pg_run(c, &(struct pg_call){.sql = buf_bytes(&script), .fn = fn, .arg = arg, .script = true}, NULL, e) < 0) {
+		undo(c);
+		return err_wrap(e, "BEGIN");
+	}
+	*ret_done = n;
+	return 0;
+}
+
+static int pipeline(struct conn *c, const struct engine_own *own, size_t n, bool commit, size_t *ret_done, struct err *e)
+{
+	struct pg_call calls[BATCH_MAX + 1];
+	struct err why = ERR_INIT;
+	for (size_t i = 0; i < n; i++)
+		calls[i] = (struct pg_call){.sql = own[i].sql, .params = own[i].params, .n_params = own[i].n_params, .fn = own[i].fn, .arg = own[i].arg};
+	calls[n] = (struct pg_call){.sql = bytes_of_str("COMMIT")};
+	if (pg_run_pipeline(c, calls, n + commit, ret_done, &why) == 0) {
+		*ret_done = n;
+		return 0;
+	}
+	if (commit && *ret_done == n)
+		return commit_failed(c, &why, e);
+	if (e)
+		*e = why;
+	return -1;
+}
+
+static int postgres_batch(struct conn *c, bool begin, const struct engine_own *own, size_t n, bool commit, size_t *ret_done, struct err *e)
+{
+	size_t first = 0, rows = 0, done = 0;
+	*ret_done = 0;
+	if (n > BATCH_MAX)
+		return err_set(e, ERR_INTERNAL, "%zu statements in one batch", n);
+	while (begin && first < n && own[first].n_params == 0 && rows + (own[first].fn != NULL) < 2)
+		rows += own[first++].fn != NULL; /* the rows of one alone can be told from those of the others */
+	if (begin && begin_script(c, own, first, ret_done, e) < 0)
+		return -1;
+	if (first == n && !commit)
+		return 0;
+	int rc = pipeline(c, own + first, n - first, commit, &done, e);
+	*ret_done = first + done;
+	return rc;
+}
+
 /* ---- releases' statements ---- */
 
 static int check_transaction(struct conn *c, bool was_inside, bool tagged, struct err *e)
@@ -227,6 +289,7 @@ const struct engine engine_postgres = {
     .commit = postgres_commit,
     .rollback = postgres_rollback,
     .in_transaction = postgres_in_transaction,
+    .batch = postgres_batch,
     .exec = postgres_exec,
     .query = postgres_query,
     .object_state = postgres_object_state,

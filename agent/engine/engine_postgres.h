@@ -33,6 +33,8 @@ struct pg_call { /* one statement with its parameters */
 int pg_run(struct conn *c, const struct pg_call *call, uint64_t *ret_rows, struct err *e) MUST_CHECK;
 /* Also tells whether a command tag was one of transaction control. */
 int pg_run_tagged(struct conn *c, const struct pg_call *call, uint64_t *ret_rows, bool *ret_transaction_tag, struct err *e) MUST_CHECK;
+/* Several statements, each with its parameters, in one round trip. The first error ends it; *ret_done counts those before it. */
+int pg_run_pipeline(struct conn *c, const struct pg_call *calls, size_t n, size_t *ret_done, struct err *e) MUST_CHECK;
 /* Our own statements without parameters or rows. */
 int pg_run_script(struct conn *c, const char *sql, struct err *e) MUST_CHECK;
 int pg_query_text(struct conn *c, const char *sql, const char *const *params, size_t n_params, engine_row_fn *fn, void *arg,

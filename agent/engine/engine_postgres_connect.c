@@ -245,8 +245,8 @@ static void make_scripts(struct conn *c, bool ledgers_name)
 	struct buf reset = BUF_INIT, begin = BUF_INIT;
 	buf_adds(&reset, "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DISCARD TEMP");
 	if (ledgers_name && !c->target->schema) {
-		buf_adds(&reset, ";SELECT pg_catalog.set_config('search_path', pg_catalog.regexp_replace(pg_catalog.current_setting('search_path'), "
-		                 "'\"\\$user\"\\s*,?\\s*', ''), false)");
+		buf_adds(&reset, ";SELECT 1 WHERE pg_catalog.set_config('search_path', pg_catalog.regexp_replace(pg_catalog.current_setting('search_path'), "
+		                 "'\"\\$user\"\\s*,?\\s*', ''), false) IS NULL");
 		c->dirty = true;
 	}
 	/* A dead agent's transaction ends soon instead of holding its locks to the end of a long statement; LOCAL, because a class N statement had better finish. */

@@ -219,6 +219,60 @@ int pg_run_tagged(struct conn *c, const struct pg_call *call, uint64_t *ret_rows
 	return collect(c, call, ret_rows, ret_transaction_tag, e);
 }
 
+/* ---- several at once ---- */
+
+/* The results of one after the other, up to the mark at the end. */
+static int collect_pipeline(struct conn *c, const struct pg_call *calls, size_t n, size_t *ret_done, struct err *e)
+{
+	int64_t deadline_us = clock_mono_us() + (int64_t)c->target->statement_timeout_ms * 1000 + GRACE_US;
+	struct err first = ERR_INIT;
+	int result = 0;
+	for (size_t i = 0;;) {
+		PGresult *r = NULL;
+		if (next_result(c, deadline_us, &r, e) < 0)
+			return -1;
+		ExecStatusType status = r ? PQresultStatus(r) : PGRES_EMPTY_QUERY;
+		if (PQstatus(c->pg) == CONNECTION_BAD || (status != PGRES_PIPELINE_SYNC && i >= n)) {
+			PQclear(r);
+			return lost(c, "the connection to PostgreSQL was lost", e);
+		}
+		if (!r)
+			*ret_done += result == 0, i++;
+		else if (status != PGRES_PIPELINE_SYNC && status != PGRES_PIPELINE_ABORTED && result == 0)
+			result = take_result(c, r, &calls[i], NULL, &first);
+		PQclear(r);
+		if (status == PGRES_PIPELINE_SYNC)
+			break;
+	}
+	if (result < 0 && e)
+		*e = first;
+	return result;
+}
+
+static int send_pipeline(struct conn *c, const struct pg_call *calls, size_t n, struct err *e)
+{
+	bool sent = PQenterPipelineMode(c->pg) != 0;
+	for (size_t i = 0; i < n && sent; i++)
+		sent = send_call(c, &calls[i]) != 0;
+	if (!sent || !PQpipelineSync(c->pg) || flush_until(c, clock_mono_us() + GRACE_US + (int64_t)c->target->statement_timeout_ms * 1000) < 0)
+		return lost(c, "the connection to PostgreSQL was lost", e);
+	return 0;
+}
+
+int pg_run_pipeline(struct conn *c, const struct pg_call *calls, size_t n, size_t *ret_done, struct err *e)
+{
+	*ret_done = 0;
+	for (size_t i = 0; i < n; i++)
+		if (check_sendable(&calls[i], e) < 0)
+			return -1;
+	if (send_pipeline(c, calls, n, e) < 0)
+		return -1;
+	int rc = collect_pipeline(c, calls, n, ret_done, e);
+	if (!PQexitPipelineMode(c->pg) && rc == 0)
+		return lost(c, "the connection to PostgreSQL is out of step", e);
+	return rc;
+}
+
 int pg_run(struct conn *c, const struct pg_call *call, uint64_t *ret_rows, struct err *e)
 {
 	bool ignored = false;

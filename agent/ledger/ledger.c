@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/apply/failpoint.h"
 #include "agent/ledger/row.h"
 #include "common/base/str.h"
 
@@ -87,19 +88,49 @@ static int create_tables(const struct engine *en, struct conn *c, struct err *e)
 	return 0;
 }
 
-/* One transaction where the engine can; elsewhere every statement is idempotent, and a missing claim is repaired by the next open. */
-static int ledger_make(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
+/* Elsewhere than in a transaction every statement is idempotent, and a missing claim is repaired by the next open. */
+static int make_one_by_one(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
 {
 	bool together = en->caps.transactional_ddl;
 	if (together && en->begin(c, e) < 0)
 		return -1;
-	if (create_tables(en, c, e) < 0 || claim(en, c, target_id, e) < 0) {
-		struct err ignored;
-		if (together && en->in_transaction(c))
-			(void)en->rollback(c, &ignored);
-		return err_wrap(e, "make the ledger %sledger", en->ledger_prefix(c));
-	}
+	if (create_tables(en, c, e) < 0 || claim(en, c, target_id, e) < 0)
+		return -1;
 	return together ? en->commit(c, e) : 0;
+}
+
+static int make_at_once(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
+{
+	AUTO(buf_done) struct buf all = BUF_INIT;
+	AUTO(buf_done) struct buf one = BUF_INIT;
+	AUTO(buf_done) struct buf meta = BUF_INIT;
+	struct engine_identity id;
+	size_t ignored;
+	if (en->identity(c, &id, e) < 0)
+		return -1;
+	if (en->ledger->namespace && str_ends(en->ledger_prefix(c), "."))
+		buf_addf(&all, "%s;", en->ledger->namespace);
+	for (const char *const *sql = en->ledger->create; *sql; sql++) {
+		struct bytes text = ledger_sql(en, c, *sql, &one);
+		buf_add(&all, text.p, text.n);
+		buf_addc(&all, ';');
+	}
+	ledger_sql(en, c, en->ledger->meta_write, &meta);
+	struct engine_param database[] = {param("database"), param(id.database)}, target[] = {param("target"), param(target_id)};
+	struct engine_own own[] = {{.sql = buf_bytes(&all)},
+	                           {.sql = buf_bytes(&meta), .params = database, .n_params = ARRAY_LEN(database)},
+	                           {.sql = buf_bytes(&meta), .params = target, .n_params = ARRAY_LEN(target)}};
+	return en->batch(c, true, own, ARRAY_LEN(own), true, &ignored, e);
+}
+
+static int ledger_make(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
+{
+	struct err ignored;
+	if ((en->batch ? make_at_once : make_one_by_one)(en, c, target_id, e) == 0)
+		return 0;
+	if (en->in_transaction(c))
+		(void)en->rollback(c, &ignored);
+	return err_wrap(e, "make the ledger %sledger", en->ledger_prefix(c));
 }
 
 /* ---- reading ---- */
@@ -212,11 +243,8 @@ static int epoch_row(void *arg, size_t n, const char *const *values, struct err 
 	return str_to_u64(values[0], "epoch", 0, UINT32_MAX, arg, e);
 }
 
-int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e)
+static int check_epoch(const struct engine *en, struct conn *c, struct ledger *l, uint64_t seen, uint32_t epoch, struct err *e)
 {
-	uint64_t seen = UINT64_MAX;
-	if (run(en, c, en->ledger->epoch, NULL, 0, epoch_row, &seen, e) < 0)
-		return err_wrap(e, "read the ledger's epoch");
 	if (seen == UINT64_MAX)
 		return err_set(e, ERR_STATE, "the ledger has lost its epoch row: nothing runs here until a person has looked at %smeta",
 		               en->ledger_prefix(c));
@@ -233,6 +261,27 @@ int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint
 	return 0;
 }
 
+int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e)
+{
+	uint64_t seen = UINT64_MAX;
+	if (run(en, c, en->ledger->epoch, NULL, 0, epoch_row, &seen, e) < 0)
+		return err_wrap(e, "read the ledger's epoch");
+	return check_epoch(en, c, l, seen, epoch, e);
+}
+
+int ledger_begin(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	uint64_t seen = UINT64_MAX;
+	size_t ignored;
+	if (!en->batch)
+		return en->begin(c, e) == 0 ? ledger_fence(en, c, l, epoch, e) : -1;
+	struct engine_own read = {.sql = ledger_sql(en, c, en->ledger->epoch, &text), .fn = epoch_row, .arg = &seen};
+	if (en->batch(c, true, &read, 1, false, &ignored, e) < 0)
+		return err_wrap(e, "read the ledger's epoch");
+	return check_epoch(en, c, l, seen, epoch, e);
+}
+
 /* A copy whose strings live as long as the ledger. */
 static struct ledger_row row_keep(struct arena *a, const struct ledger_row *row)
 {
@@ -245,25 +294,71 @@ static struct ledger_row row_keep(struct arena *a, const struct ledger_row *row)
 	return kept;
 }
 
-int ledger_append(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e)
+struct insert { /* the row as the insert statement takes it */
+	struct row_text text;
+	struct buf once;
+	struct engine_param params[LEDGER_COLUMNS + 1];
+};
+
+static void insert_done(struct insert *i)
+{
+	buf_done(&i->once);
+}
+
+static void prepare_insert(const struct ledger *l, struct ledger_row *row, struct insert *ret)
 {
 	row->seq = l->n_rows + 1;
 	memcpy(row->prev_hash, l->head, DIGEST_SIZE);
 	row_hash(row, row->row_hash);
-	struct row_text text = {0};
-	row_to_text(row, &text);
-	struct engine_param params[LEDGER_COLUMNS + 1];
+	row_to_text(row, &ret->text);
 	for (size_t i = 0; i < LEDGER_COLUMNS; i++)
-		params[i] = param(text.values[i]);
-	AUTO(buf_done) struct buf once = BUF_INIT;
+		ret->params[i] = param(ret->text.values[i]);
 	if (row->state == STEP_DONE || row->state == STEP_SKIPPED)
-		buf_addf(&once, "%s/%s/%u/%u", row->changeset, direction_name(row->direction), row->run, row->step);
-	params[LEDGER_COLUMNS] = param(once.n ? once.p : NULL);
-	if (run(en, c, en->ledger->insert, params, ARRAY_LEN(params), NULL, NULL, e) < 0) {
-		if (e && en->unique_violation(e))
-			e->code = ERR_EXISTS;
-		return err_wrap(e, "ledger row %llu (%s step %u)", (unsigned long long)row->seq, row->changeset, row->step);
-	}
+		buf_addf(&ret->once, "%s/%s/%u/%u", row->changeset, direction_name(row->direction), row->run, row->step);
+	ret->params[LEDGER_COLUMNS] = param(ret->once.n ? ret->once.p : NULL);
+}
+
+static int refused(const struct engine *en, const struct ledger_row *row, struct err *e)
+{
+	if (e && en->unique_violation(e))
+		e->code = ERR_EXISTS;
+	return err_wrap(e, "ledger row %llu (%s step %u)", (unsigned long long)row->seq, row->changeset, row->step);
+}
+
+int ledger_append(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e)
+{
+	AUTO(insert_done) struct insert insert = {0};
+	prepare_insert(l, row, &insert);
+	if (run(en, c, en->ledger->insert, insert.params, ARRAY_LEN(insert.params), NULL, NULL, e) < 0)
+		return refused(en, row, e);
+	struct ledger_row kept = row_keep(l->arena, row);
+	push(l, &kept);
+	return 0;
+}
+
+static int append_then_commit(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e)
+{
+	if (ledger_append(en, c, l, row, e) < 0)
+		return -1;
+	FAILPOINT("ledger-written");
+	if (en->commit(c, e) == 0)
+		return 0;
+	ledger_forget_last(l);
+	return -1;
+}
+
+int ledger_append_commit(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e)
+{
+	AUTO(insert_done) struct insert insert = {0};
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	size_t done = 0;
+	if (!en->batch)
+		return append_then_commit(en, c, l, row, e);
+	prepare_insert(l, row, &insert);
+	struct engine_own own = {.sql = ledger_sql(en, c, en->ledger->insert, &text), .params = insert.params, .n_params = ARRAY_LEN(insert.params)};
+	FAILPOINT("ledger-written"); /* the server sees both or neither */
+	if (en->batch(c, false, &own, 1, true, &done, e) < 0)
+		return done == 0 ? refused(en, row, e) : -1;
 	struct ledger_row kept = row_keep(l->arena, row);
 	push(l, &kept);
 	return 0;

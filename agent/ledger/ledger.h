@@ -55,6 +55,10 @@ struct ledger {
 int ledger_open(const struct engine *en, struct conn *c, const char *target_id, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
 /* Reads without making or writing anything; an absent ledger reads as empty. For surveys. */
 int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
+/* BEGIN and ledger_fence. When the fence refuses, the transaction is open: the caller rolls back. */
+int ledger_begin(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e) MUST_CHECK;
+/* ledger_append and COMMIT; what fails leaves no row in `l`. ERR_UNKNOWN: whether it was committed must be read from the ledger. */
+int ledger_append_commit(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e) MUST_CHECK;
 /* Fencing, inside the step's transaction (or alone for class N): ERR_STATE when the database has seen a higher epoch; stores ours when it is higher. */
 int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e) MUST_CHECK;
 /* Appends: sets seq, prev_hash and row_hash in *row, inserts, and adds a copy to `l`. When the surrounding transaction is rolled back call ledger_forget_last.
