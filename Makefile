@@ -55,8 +55,8 @@ TESTS := $(call find,tests/unit tests/conformance,*_test.c)
 TEST_BINS := $(TESTS:%.c=$(O)/%)
 TEST_SUPPORT := $(call find,tests/support,*.c)
 OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
-# Those that start threads run under TSan too; conformance/apply_test.c takes a minute there, and apply/runner_test.c runs the same threads.
-THREAD_TESTS := $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new' $(TESTS)))
+# What runs under TSan too: the tests of both sides, and whatever else starts a thread. conformance/apply_test.c takes a minute there; apply/runner_test.c runs the same threads.
+THREAD_TESTS := $(sort $(filter tests/unit/both/%,$(TESTS)) $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new' $(TESTS))))
 
 .PHONY: all build check check-unit test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply soak FORCE
 # Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
@@ -143,7 +143,7 @@ FUZZ_OBJ := build/fuzz/tests/fuzz/$(T)_fuzz.o build/fuzz/tests/fuzz/fuzz.o
 FUZZ_LIB := build/fuzz/libcontroller.a build/fuzz/libagent.a build/fuzz/libcommon.a
 fuzz:
 	$(if $(wildcard tests/fuzz/$(T)_fuzz.c),,$(error give T=NAME, one of: $(patsubst tests/fuzz/%_fuzz.c,%,$(FUZZ))))
-	@$(MAKE) --no-print-directory CC=clang MODE=asan O=build/fuzz WARN= CFLAGS_asan="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" $(FUZZ_OBJ) $(FUZZ_LIB)
+	@$(MAKE) --no-print-directory CC=clang MODE=asan O=build/fuzz CFLAGS_asan="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" $(FUZZ_OBJ) $(FUZZ_LIB)
 	clang -fsanitize=fuzzer,address,undefined -o build/fuzz/$(T)_fuzz $(FUZZ_OBJ) $(FUZZ_LIB) $(LIBS_agent)
 	mkdir -p build/fuzz/found/$(T)
 	build/fuzz/$(T)_fuzz -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/found/$(T)- $(patsubst %,-dict=%,$(wildcard tests/fuzz/$(T).dict)) \

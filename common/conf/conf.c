@@ -141,10 +141,19 @@ static unsigned line_of_unknown(struct bytes text, const char *key, unsigned fro
 	}
 }
 
+/* libcyaml counts on past the end of a file that stops in the middle, and at the line breaks of YAML alone (a lone CR, U+2028): the message names a line that is there. */
+static unsigned line_in(struct bytes text, unsigned line)
+{
+	unsigned last = text.n && text.p[text.n - 1] == '\n' ? 0 : 1;
+	for (size_t i = 0; i < text.n; i++)
+		last += text.p[i] == '\n';
+	return line < 1 ? 1 : line < last ? line : last;
+}
+
 static int explain(const char *name, struct bytes text, const cyaml_schema_value_t *schema, cyaml_err_t code, const struct complaint *c,
                    struct err *e)
 {
-	unsigned line = c->line ? c->line : 1;
+	unsigned line = line_in(text, c->line);
 	if (code == CYAML_ERR_INVALID_KEY && str_starts(c->reason, "Unexpected key: ")) {
 		const char *key = c->reason + strlen("Unexpected key: ");
 		const char *near = nearest_key(schema, key);

@@ -10,6 +10,7 @@
 #include "agent/apply/runner.h"
 #include "agent/ledger/ledger.h"
 #include "common/base/log.h"
+#include "common/link/handover.h"
 #include "common/wire/limits.h"
 #include "common/wire/link.h"
 #include "tests/support/papers_fixture.h"
@@ -66,6 +67,7 @@ static void survey(void)
 			take_part(m);
 		}
 	}
+	handover_take(&job);
 	assert_true(n_parts > 0);
 	for (size_t i = 0; i < n_parts; i++)
 		assert_int_equal(parts[i].last, i + 1 == n_parts);

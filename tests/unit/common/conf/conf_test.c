@@ -46,6 +46,7 @@ static const struct {
     {"", "f.yaml:1: the file is empty: write its keys"},
     {"name: &x a\nwaves: [{name: *x}]\n", "f.yaml:2: anchors and aliases are not read here: write the value out"},
     {"name: a\n\twaves: x\n", "f.yaml:1: libyaml: found a tab character that violates indentation"},
+    {"name: a\nwaves:\n  - {name", "f.yaml:3: libyaml: did not find expected ',' or '}'"}, /* cut short */
     {"name: \xff\n", "f.yaml:1: not UTF-8 text: save it as UTF-8"},
     {"name: a\n# caf\xe9\nwaves: []\n", "f.yaml:2: not UTF-8 text: save it as UTF-8"},
 };
