@@ -1,5 +1,7 @@
 /* The raw limit for `make bench-apply`: a plain client program that applies the same changesets to the same tenants, with a ledger row in the same transaction
- * (PostgreSQL, SQLite) or after the statement (MariaDB), at the same concurrency. Nothing is verified, journalled or reported: what Rollcall adds is the difference.
+ * (PostgreSQL, SQLite) or after the statement (MariaDB), at the same concurrency. It makes the ledger table once a tenant by the engine's own CREATE TABLE, columns and
+ * indexes alike, and writes as many rows of the same size, without reading, locking or fencing anything. Nothing is verified, journalled or reported: what Rollcall adds is
+ * the difference.
  *
  *   raw_apply postgresql|mariadb|sqlite CONCURRENCY CHANGES.sql < targets      (one connection string a line)
  *
@@ -14,16 +16,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/engine/sql/mariadb_ledger.sql.h"
+#include "agent/engine/sql/postgres_ledger.sql.h"
+#include "agent/engine/sql/sqlite_ledger.sql.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
-#define LEDGER_TABLE "CREATE TABLE raw_ledger (changeset varchar(255) PRIMARY KEY, digest varchar(64) NOT NULL, applied_at varchar(32) NOT NULL)"
-#define LEDGER_ROW                                                                                                                              \
-	"INSERT INTO raw_ledger (changeset, digest, applied_at) VALUES ('%s', '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef', " \
-	"'2026-01-01')"
+#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define LEDGER_ROW                                                                                                                                \
+	"INSERT INTO raw_ledger VALUES (%zu, '%s', 'apply', 1, 0, 'done', 'run', 'T', '" HEX "', '" HEX "', '1.0', 1, '" HEX "', '" HEX "', "         \
+	"'0123456789abcdef0123456789abcdef', 1, 1, 'eu-1', '12345/1700000000000000', '" HEX "', 1700000000000000, 1700000000000000, '" HEX "', '" HEX \
+	"', '%s/apply/1/0')"
+#define LEDGER_ROW_SIZE 1024
 
 struct raw_changeset {
 	char id[128];
@@ -37,6 +44,7 @@ static char **targets;
 static size_t n_targets, targets_cap;
 static atomic_size_t next_target;
 static void (*apply_target)(const char *target);
+static char *ledger_table;
 
 static void die(const char *what, const char *why)
 {
@@ -68,6 +76,28 @@ static void read_changes(const char *path)
 	}
 }
 
+/* The engine's own CREATE TABLE of its ledger, as raw_ledger. */
+static void take_ledger_table(const char *const *create)
+{
+	static const char name[] = "%sledger";
+	for (; *create; create++) {
+		const char *at = strstr(*create, name);
+		if (!at)
+			continue;
+		AUTO(buf_done) struct buf b = BUF_INIT;
+		buf_add(&b, *create, (size_t)(at - *create));
+		buf_addf(&b, "raw_ledger%s", at + strlen(name));
+		ledger_table = buf_take(&b);
+		return;
+	}
+	die("ledger", "the engine's SQL has no CREATE TABLE of a ledger");
+}
+
+static void ledger_row(size_t i, char row[LEDGER_ROW_SIZE])
+{
+	snprintf(row, LEDGER_ROW_SIZE, LEDGER_ROW, i + 1, changesets[i].id, changesets[i].id);
+}
+
 static void pg_run(PGconn *c, const char *sql)
 {
 	PGresult *r = PQexec(c, sql);
@@ -79,16 +109,16 @@ static void pg_run(PGconn *c, const char *sql)
 
 static void apply_postgresql(const char *target)
 {
-	char row[512];
+	char row[LEDGER_ROW_SIZE];
 	PGconn *c = PQconnectdb(target);
 	if (PQstatus(c) != CONNECTION_OK)
 		die("connect", PQerrorMessage(c));
-	pg_run(c, LEDGER_TABLE);
+	pg_run(c, ledger_table);
 	for (size_t i = 0; i < n_changesets; i++) {
 		pg_run(c, "BEGIN");
 		for (size_t j = 0; j < changesets[i].n; j++)
 			pg_run(c, changesets[i].statements[j]);
-		snprintf(row, sizeof row, LEDGER_ROW, changesets[i].id);
+		ledger_row(i, row);
 		pg_run(c, row);
 		pg_run(c, "COMMIT");
 	}
@@ -106,17 +136,17 @@ static void my_run(MYSQL *c, const char *sql)
 
 static void apply_mariadb(const char *target)
 {
-	char row[512], socket_path[128], user[64], password[64], database[64];
+	char row[LEDGER_ROW_SIZE], socket_path[128], user[64], password[64], database[64];
 	if (sscanf(target, "%127[^,],%63[^,],%63[^,],%63s", socket_path, user, password, database) != 4)
 		die("target", target);
 	MYSQL *c = mysql_init(NULL);
 	if (!mysql_real_connect(c, NULL, user, password, database, 0, socket_path, 0))
 		die("connect", mysql_error(c));
-	my_run(c, LEDGER_TABLE);
+	my_run(c, ledger_table);
 	for (size_t i = 0; i < n_changesets; i++) {
 		for (size_t j = 0; j < changesets[i].n; j++)
 			my_run(c, changesets[i].statements[j]);
-		snprintf(row, sizeof row, LEDGER_ROW, changesets[i].id);
+		ledger_row(i, row);
 		my_run(c, row);
 	}
 	mysql_close(c);
@@ -130,17 +160,17 @@ static void lite_run_sql(sqlite3 *db, const char *sql)
 
 static void apply_sqlite(const char *target)
 {
-	char row[512];
+	char row[LEDGER_ROW_SIZE];
 	sqlite3 *db = NULL;
 	if (sqlite3_open_v2(target, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
 		die(target, sqlite3_errmsg(db));
 	lite_run_sql(db, "PRAGMA synchronous = FULL");
-	lite_run_sql(db, LEDGER_TABLE);
+	lite_run_sql(db, ledger_table);
 	for (size_t i = 0; i < n_changesets; i++) {
 		lite_run_sql(db, "BEGIN IMMEDIATE");
 		for (size_t j = 0; j < changesets[i].n; j++)
 			lite_run_sql(db, changesets[i].statements[j]);
-		snprintf(row, sizeof row, LEDGER_ROW, changesets[i].id);
+		ledger_row(i, row);
 		lite_run_sql(db, row);
 		lite_run_sql(db, "COMMIT");
 	}
@@ -164,6 +194,9 @@ int main(int argc, char **argv)
 	if (argc != 4 || str_to_u64(argv[2], "concurrency", 1, ARRAY_LEN(threads), &concurrency, &e) != 0)
 		die("usage", "raw_apply postgresql|mariadb|sqlite CONCURRENCY CHANGES.sql < targets");
 	apply_target = str_eq(argv[1], "postgresql") ? apply_postgresql : str_eq(argv[1], "mariadb") ? apply_mariadb : apply_sqlite;
+	take_ledger_table(str_eq(argv[1], "postgresql") ? postgres_ledger_create
+	                  : str_eq(argv[1], "mariadb")  ? mariadb_ledger_create
+	                                                : sqlite_ledger_create);
 	read_changes(argv[3]);
 	while (fgets(line, sizeof line, stdin)) {
 		line[strcspn(line, "\n")] = '\0';
