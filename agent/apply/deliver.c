@@ -162,12 +162,12 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_DOCUMENT);
 	AUTO(mem_free_ptr) char *path = file_join(job->config->data_dir, "journal.db");
-	AUTO(journal_close) struct journal *j = NULL;
+	AUTO(journal_return) struct journal *j = NULL;
 	AUTO(papers_done) struct papers p = {0};
 	AUTO(delivery_done) struct delivery d = {0};
 	struct collector c = {.arena = a};
 	const char *check = NULL;
-	if (journal_open(path, &j, e) != 0)
+	if (journal_borrow(path, &j, e) != 0)
 		return -1;
 	start_report(&c, job);
 	d = (struct delivery){.task = job->task,

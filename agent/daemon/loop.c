@@ -232,6 +232,7 @@ static void close_agent(struct agent *g)
 	fetch_destroy(&g->fetch);
 	if (g->loop)
 		zloop_destroy(&g->loop);
+	journal_pool_done();
 	journal_close(&g->journal);
 	curve_key_done(&g->key);
 	mem_free_ptr(&g->targets);

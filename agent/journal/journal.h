@@ -13,6 +13,10 @@ struct journal;
 
 int journal_open(const char *path, struct journal **ret, struct err *e) MUST_CHECK; /* makes and migrates the file, mode 0600 */
 void journal_close(struct journal **j);
+/* The same for a runner: a handle kept open from an earlier delivery where there is one. Give it back in the thread that used it; for AUTO(journal_return). */
+int journal_borrow(const char *path, struct journal **ret, struct err *e) MUST_CHECK;
+void journal_return(struct journal **j); /* NULL-safe */
+void journal_pool_done(void); /* closes what is kept: when no runner is left */
 int journal_prune(struct journal *j, struct err *e) MUST_CHECK; /* deletes what was kept for 30 days; reads whole tables */
 
 /* A task as it was offered and accepted; enough to start again after a crash. */

@@ -149,6 +149,20 @@ void lite_close(struct lite **lp)
 	*lp = NULL;
 }
 
+bool lite_rest(struct lite *l)
+{
+	for (size_t i = 0; i < l->n_statements; i++) {
+		sqlite3_reset(l->statements[i]->stmt);
+		sqlite3_clear_bindings(l->statements[i]->stmt);
+	}
+	return sqlite3_get_autocommit(l->db) != 0;
+}
+
+const char *lite_path(const struct lite *l)
+{
+	return l->path;
+}
+
 int lite_exec(struct lite *l, const char *sql, struct err *e)
 {
 	return sqlite3_exec(l->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : lite_error(l, "writing", e);

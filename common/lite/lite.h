@@ -19,6 +19,10 @@ int lite_open(const char *path, const char *const *migrations, struct lite **ret
 int lite_open_readonly(const char *path, struct lite **ret, struct err *e) MUST_CHECK;
 void lite_close(struct lite **l);
 
+/* Resets every cached statement; true when no transaction is open then: the handle holds no lock and no read. */
+bool lite_rest(struct lite *l);
+const char *lite_path(const struct lite *l); /* as it was opened; borrowed */
+
 int lite_exec(struct lite *l, const char *sql, struct err *e) MUST_CHECK; /* no parameters, no rows */
 int lite_begin(struct lite *l, struct err *e) MUST_CHECK; /* IMMEDIATE */
 int lite_commit(struct lite *l, struct err *e) MUST_CHECK;

@@ -291,10 +291,42 @@ static void test_killed_before_the_commit(void **state)
 	assert_int_equal(n, 1);
 }
 
+/* A handle that came back is given out again, holds no read, and is not used for another file that took its place. */
+static void test_borrowed_handles_come_back_idle(void **state)
+{
+	struct world *w = *state;
+	struct err e = ERR_INIT;
+	struct journal *first = NULL, *again = NULL, *other = NULL;
+	uint64_t n = 0;
+	assert_int_equal(journal_borrow(w->path, &first, &e), 0);
+	assert_int_equal(journal_next(first, "session_counter", &n, &e), 0);
+	struct journal *remembered = first;
+	journal_return(&first);
+	assert_null(first);
+	assert_int_equal(journal_borrow(w->path, &again, &e), 0);
+	assert_ptr_equal(again, remembered);
+	assert_int_equal(journal_borrow(w->path, &other, &e), 0);
+	assert_ptr_not_equal(other, again);
+	journal_return(&again);
+	assert_int_equal(journal_raise(w->j, "epoch", 7, &e), 0);
+	assert_int_equal(journal_number(other, "epoch", &n, &e), 0);
+	assert_int_equal(n, 7);
+	journal_return(&other);
+	char moved[128];
+	snprintf(moved, sizeof moved, "%s.old", w->path);
+	assert_int_equal(rename(w->path, moved), 0);
+	assert_int_equal(journal_borrow(w->path, &first, &e), 0);
+	assert_int_equal(journal_number(first, "epoch", &n, &e), 0);
+	assert_int_equal(n, 0);
+	journal_return(&first);
+	journal_pool_done();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_file_is_private, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_borrowed_handles_come_back_idle, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_accept_is_idempotent, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_only_the_newest_attempt_is_open, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_last_step_and_running, set_up, tear_down),
