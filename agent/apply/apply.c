@@ -251,18 +251,34 @@ static void report_ledger_rows(struct delivery *d)
 	}
 }
 
+/* Another writer may hold the database just when the ledger is made or read: that is waited for like any lock. */
+static enum ended open_ledger(struct delivery *d)
+{
+	for (uint32_t n = 0;; n++) {
+		arena_destroy(&d->ledger_arena);
+		d->ledger_arena = arena_new(LIMIT_ARENA_DOCUMENT);
+		d->error = ERR_INIT;
+		if (ledger_open(d->engine, d->conn, d->task->target, d->ledger_arena, &d->ledger, &d->error) == 0)
+			return ENDED_OK;
+		enum ended end = delivery_judge(d, &d->error);
+		if (end == ENDED_FAILED && d->error.code == ERR_STATE)
+			return ENDED_ATTENTION;
+		if (end == ENDED_FAILED)
+			end = delivery_wait(d, &d->error, n, NULL, false);
+		if (end != ENDED_OK)
+			return end;
+	}
+}
+
 static enum ended read_ledger(struct delivery *d)
 {
-	arena_destroy(&d->ledger_arena);
-	d->ledger_arena = arena_new(LIMIT_ARENA_DOCUMENT);
 	d->ledger_read = false;
-	if (ledger_open(d->engine, d->conn, d->task->target, d->ledger_arena, &d->ledger, &d->error) != 0) {
-		enum ended end = delivery_judge(d, &d->error);
-		return end == ENDED_FAILED && d->error.code == ERR_STATE ? ENDED_ATTENTION : end;
-	}
+	enum ended end = open_ledger(d);
+	if (end != ENDED_OK)
+		return end;
 	d->ledger_read = true;
 	d->uncertain = false;
-	enum ended end = check_identity(d);
+	end = check_identity(d);
 	if (end == ENDED_OK && verify_against_ledger(d->verified, &d->ledger, d->engine->name, &d->place.check, &d->error) != 0)
 		end = ENDED_REFUSED;
 	if (end == ENDED_OK)

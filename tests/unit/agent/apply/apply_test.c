@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/clock.h"
 #include "common/base/str.h"
 #include "common/lite/lite.h"
 #include "tests/support/delivery_fixture.h"
@@ -349,6 +350,27 @@ static void test_locked_file_is_named_and_given_up(void **state)
 	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
 }
 
+/* The very first thing in a new target is to make the ledger: it waits for another writer like any step. */
+static void test_lock_at_the_ledgers_making_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	int release;
+	three_changesets(f);
+	pid_t holder = lock_holder(f, &release);
+	pid_t timer = fork(); /* has the other end of the pipe too: the lock goes when both have let go */
+	if (timer == 0) {
+		clock_sleep_ms(400);
+		_exit(0);
+	}
+	close(release);
+	f->budget_ms = 20000;
+	const struct report *r = fixture_deliver(f);
+	waitpid(timer, NULL, 0);
+	waitpid(holder, NULL, 0);
+	assert_int_equal(r->outcome, OUTCOME_APPLIED);
+	assert_non_null(strstr(buf_str(&f->progress), "waiting-lock "));
+}
+
 static void test_unreachable_target(void **state)
 {
 	struct fixture *f = *state;
@@ -419,6 +441,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_rollback_missing_touches_nothing, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_no_rollback_needed_is_recorded, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_locked_file_is_named_and_given_up, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_lock_at_the_ledgers_making_is_waited_for, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_unreachable_target, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_clone_is_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_changed_content_is_refused, set_up, tear_down),
