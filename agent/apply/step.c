@@ -67,10 +67,7 @@ static void undo(struct delivery *d)
 
 int step_write_row(struct delivery *d, struct ledger_row *row, struct err *e)
 {
-	if (ledger_begin(d->engine, d->conn, &d->ledger, d->task->epoch, e) == 0 && ledger_append_commit(d->engine, d->conn, &d->ledger, row, e) == 0)
-		return 0;
-	undo(d);
-	return -1;
+	return ledger_write_row(d->engine, d->conn, &d->ledger, d->task->epoch, row, e);
 }
 
 static int exec_statement(struct delivery *d, const struct run *r, size_t i, struct err *e)

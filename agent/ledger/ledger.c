@@ -364,6 +364,16 @@ int ledger_append_commit(const struct engine *en, struct conn *c, struct ledger 
 	return 0;
 }
 
+int ledger_write_row(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct ledger_row *row, struct err *e)
+{
+	struct err ignored; /* the first error is the one that matters */
+	if (ledger_begin(en, c, l, epoch, e) == 0 && ledger_append_commit(en, c, l, row, e) == 0)
+		return 0;
+	if (en->in_transaction(c))
+		(void)en->rollback(c, &ignored);
+	return -1;
+}
+
 void ledger_forget_last(struct ledger *l)
 {
 	l->n_rows--;

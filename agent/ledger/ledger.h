@@ -59,6 +59,8 @@ int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct
 int ledger_begin(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e) MUST_CHECK;
 /* ledger_append and COMMIT; what fails leaves no row in `l`. ERR_UNKNOWN: whether it was committed must be read from the ledger. */
 int ledger_append_commit(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e) MUST_CHECK;
+/* A row in a transaction of its own: the two above, and a rollback when either fails. */
+int ledger_write_row(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct ledger_row *row, struct err *e) MUST_CHECK;
 /* Fencing, inside the step's transaction (or alone for class N): ERR_STATE when the database has seen a higher epoch; stores ours when it is higher. */
 int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e) MUST_CHECK;
 /* Appends: sets seq, prev_hash and row_hash in *row, inserts, and adds a copy to `l`. When the surrounding transaction is rolled back call ledger_forget_last.

@@ -12,7 +12,6 @@ const struct ledger_row *ledger_open_intent(const struct ledger *l)
 int ledger_settle(const struct engine *en, struct conn *c, struct ledger *l, bool applied, int64_t now_us, struct ledger_row *ret, struct err *e)
 {
 	const struct ledger_row *intent = ledger_open_intent(l);
-	bool appended = false;
 	if (!intent)
 		return err_set(e, ERR_STATE, "no step is open in this ledger: there is nothing to settle");
 	struct ledger_row row = *intent;
@@ -21,23 +20,8 @@ int ledger_settle(const struct engine *en, struct conn *c, struct ledger *l, boo
 	row.backend = en->backend(c);
 	row.ended_at_us = now_us;
 	memset(row.state_before, 0, sizeof row.state_before);
-	int rc = en->begin(c, e);
-	if (rc == 0)
-		rc = ledger_fence(en, c, l, l->epoch, e);
-	if (rc == 0) {
-		rc = ledger_append(en, c, l, &row, e);
-		appended = rc == 0;
-	}
-	if (rc == 0)
-		rc = en->commit(c, e);
-	if (rc != 0) {
-		struct err ignored; /* the first error is the one that matters */
-		if (en->in_transaction(c))
-			(void)en->rollback(c, &ignored);
-		if (appended)
-			ledger_forget_last(l);
+	if (ledger_write_row(en, c, l, l->epoch, &row, e) != 0)
 		return -1;
-	}
 	*ret = row;
 	return 0;
 }
