@@ -151,8 +151,14 @@ fuzz:
 
 # T=word: only the unit tests whose path holds the word.
 UNIT_BINS := $(foreach t,$(filter $(O)/tests/unit/%,$(TEST_BINS)),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
+# The crash points are in test builds only, so a release tree builds the debug one for it.
+ifeq ($(MODE),release)
+check-unit:
+	@$(MAKE) --no-print-directory MODE=debug check-unit
+else
 check-unit: $(UNIT_BINS)
 	@tests/run-tap $^
+endif
 test-bins: $(TEST_BINS) $(FUZZ_BINS)
 thread-test-bins: $(THREAD_TESTS:%.c=$(O)/%)
 # What tests/e2e/sanitizers.bats builds its little wrong programs with.

@@ -260,16 +260,19 @@ static int mariadb_start(struct demo *d, struct err *e)
 	if (choose_user(d, "mysql", e) != 0 || make_server_dir(d, e) != 0)
 		return -1;
 	const char *data = arena_printf(d->arena, "--datadir=%s/data", d->server_dir), *socket = arena_printf(d->arena, "--socket=%s", mariadb_socket(d));
+	const char *tmpdir =
+	    arena_printf(d->arena, "--tmpdir=%s", d->server_dir); /* a starting server deletes every temporary table in it, also another server's */
 	const char *start[] = {mariadbd,
 	                       "--no-defaults",
 	                       data,
 	                       socket,
+	                       tmpdir,
 	                       "--skip-networking",
 	                       arena_printf(d->arena, "--pid-file=%s/pid", d->server_dir),
 	                       "--innodb-buffer-pool-size=64M",
 	                       NULL};
 	/* A passwordless account of our own: the socket is in a folder that only this user and root can enter. */
-	const char *make[] = {install, "--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db", NULL};
+	const char *make[] = {install, "--no-defaults", data, tmpdir, "--auth-root-authentication-method=normal", "--skip-test-db", NULL};
 	const char *user[] = {client,
 	                      "--no-defaults",
 	                      socket,

@@ -51,6 +51,7 @@ server_data() { # DIR KIND: the folder that the server itself owns
 	mkdir -m 700 "$1/data" && if [ "$(id -u)" -eq 0 ]; then server_as "$2" true && chown "$(server_as "$2" id -u):$(server_as "$2" id -g)" "$1/data"; fi
 }
 
+# MariaDB's temporary tables are there too: at its start a server deletes all that lie in its tmpdir, those of other servers as well.
 server_socket_dir() { # DIR KIND: where the socket is; everybody may connect
 	mkdir -m 755 "$1/run" && if [ "$(id -u)" -eq 0 ]; then chown "$(server_as "$2" id -u):$(server_as "$2" id -g)" "$1/run"; fi
 }
@@ -64,7 +65,7 @@ server_make() { # DIR KIND AUTH
 		[ "$auth" = trust ] || printf 'local all postgres trust\nlocal all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n' |
 			server_as "$kind" tee "$dir/data/pg_hba.conf" >/dev/null
 	else
-		server_as "$kind" mariadb-install-db --no-defaults --datadir="$dir/data" --auth-root-authentication-method=normal --skip-test-db \
+		server_as "$kind" mariadb-install-db --no-defaults --datadir="$dir/data" --tmpdir="$dir/run" --auth-root-authentication-method=normal --skip-test-db \
 			--innodb-log-file-size=8M --innodb-buffer-pool-size=16M >"$dir/log" 2>&1 || { tail "$dir/log" >&2 && return 1; }
 	fi
 }
@@ -76,7 +77,7 @@ server_launch() { # DIR: starts it on its port and waits until it answers
 		server_exec postgresql setsid "$PG_BIN/postgres" -D "$dir/data" -k "$dir/run" -p "$port" -c listen_addresses=127.0.0.1 -c "fsync=$fsync" \
 			-c "full_page_writes=$fsync" -c max_connections=200 -c log_min_messages=warning >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
 	else
-		server_exec mariadb setsid mariadbd --no-defaults --datadir="$dir/data" --socket="$dir/run/mysqld.sock" --port="$port" --bind-address=127.0.0.1 \
+		server_exec mariadb setsid mariadbd --no-defaults --datadir="$dir/data" --tmpdir="$dir/run" --socket="$dir/run/mysqld.sock" --port="$port" --bind-address=127.0.0.1 \
 			--pid-file="$dir/data/server.pid" --skip-name-resolve --innodb-log-file-size=8M --innodb-buffer-pool-size=32M --max-connections=200 \
 			--innodb-flush-log-at-trx-commit="$([ "$fsync" = on ] && echo 1 || echo 2)" --plugin-maturity=unknown \
 			--plugin-load-add=metadata_lock_info >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
