@@ -276,7 +276,7 @@ static enum ended read_ledger(struct delivery *d)
 	enum ended end = open_ledger(d);
 	if (end != ENDED_OK)
 		return end;
-	d->ledger_read = true;
+	d->ledger_read = d->reached = true;
 	d->uncertain = false;
 	end = check_identity(d);
 	if (end == ENDED_OK && verify_against_ledger(d->verified, &d->ledger, d->engine->name, &d->place.check, &d->error) != 0)
@@ -366,6 +366,7 @@ static enum ended one_connection(struct delivery *d)
 	                                                         make_plan,      journal_intents, do_items};
 	d->error = ERR_INIT;
 	d->place = (struct failure_place){0};
+	d->reached = false;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		enum ended end = parts[i](d);
 		if (end != ENDED_OK)
@@ -385,13 +386,14 @@ static void disconnect(struct delivery *d)
 enum ended delivery_run(struct delivery *d)
 {
 	enum ended end;
+	struct retry_losses losses = {0};
 	bytes_to_hex(bytes_of(d->task->id, TASK_SIZE), d->task_hex);
-	for (uint32_t n = 0;; n++) {
+	for (;;) {
 		end = one_connection(d);
 		disconnect(d);
 		if (end != ENDED_LOST)
 			break;
-		enum ended wait = delivery_wait(d, &d->error, n, NULL, true);
+		enum ended wait = delivery_wait(d, &d->error, retry_count_loss(&losses, d->reached, d->rows_reported), NULL, true);
 		if (wait == ENDED_STOPPED)
 			end = ENDED_STOPPED;
 		if (wait != ENDED_OK)

@@ -56,6 +56,7 @@ struct delivery {
 	struct arena *ledger_arena; /* of the present connection's ledger */
 	struct ledger ledger;
 	bool ledger_read; /* `ledger` holds what some connection saw */
+	bool reached; /* the present connection has read it */
 	uint64_t rows_reported; /* ledger rows up to this seq are in the report, as far as they are ours */
 	struct plan plan;
 	uint32_t step_number; /* of the plan's steps, for people */

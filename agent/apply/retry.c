@@ -39,3 +39,14 @@ uint32_t retry_delay_ms(enum retry_class c, uint32_t n, uint32_t random)
 		cap = CAP_MS;
 	return (uint32_t)(cap * ((double)random / (double)UINT32_MAX));
 }
+
+uint32_t retry_count_loss(struct retry_losses *l, bool reached, uint64_t done)
+{
+	if (!reached)
+		return l->unreached++;
+	if (done != l->done)
+		l->in_work = 0;
+	l->done = done;
+	l->unreached = 0;
+	return l->in_work++;
+}

@@ -20,4 +20,13 @@ bool retry_may(enum retry_class c, uint32_t n);
 /* Full jitter: somewhere in 0 .. min(60 s, base * 1.6^n), base 0.5 s (hazards: retry classes). `random` is any 32 random bits. */
 uint32_t retry_delay_ms(enum retry_class c, uint32_t n, uint32_t random);
 
+/* Losses of a delivery's connections. An outage is over when one has come as far as the ledger: the next outage's waits begin small again. A statement that takes the
+ * server down each time makes no progress with that: its waits grow until a step is done. */
+struct retry_losses {
+	uint32_t unreached, in_work;
+	uint64_t done; /* at the last loss in work */
+};
+/* How many losses of its kind came before this one: the `n` of the functions above. reached: the ledger was read; done: a number that grows with each step done. */
+uint32_t retry_count_loss(struct retry_losses *l, bool reached, uint64_t done);
+
 #endif

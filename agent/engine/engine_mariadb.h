@@ -26,7 +26,7 @@ struct conn {
 	bool dirty; /* the server said that a release's statement changed session state */
 	bool lock_held;
 	struct engine_identity identity;
-	char backend[64]; /* "connection id/server start in seconds since 1970" */
+	char backend[64]; /* "connection id/connected at, in microseconds since 1970" */
 	struct maria_prepared {
 		char *sql;
 		struct st_mysql_stmt *stmt;

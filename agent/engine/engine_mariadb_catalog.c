@@ -162,11 +162,11 @@ int maria_catalog_table_exists(struct conn *c, const char *schema, const char *t
 
 int maria_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e)
 {
-	char id[24], start[24];
+	char id[24], since[24];
 	bool found = false;
-	if (sscanf(backend, "%23[0-9]/%23[0-9]", id, start) != 2)
+	if (sscanf(backend, "%23[0-9]/%23[0-9]", id, since) != 2)
 		return err_set(e, ERR_STATE, "'%s' is not a backend that Rollcall records for MariaDB", backend);
-	if (ask(c, maria_sql_backend_alive, id, start, NULL, found_row, &found, e) < 0)
+	if (ask(c, maria_sql_backend_alive, id, since, NULL, found_row, &found, e) < 0)
 		return -1;
 	*ret_alive = found;
 	return 0;

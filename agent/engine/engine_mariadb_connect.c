@@ -229,9 +229,9 @@ static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
 {
 	(void)n, (void)e;
 	struct conn *c = arg;
-	snprintf(c->backend, sizeof c->backend, "%lu/%s", mysql_thread_id(c->my), v[0] ? v[0] : "0");
-	c->identity.primary = str_eq(v[1], "0");
-	snprintf(c->identity.database, sizeof c->identity.database, "%.80s:%s/%.40s", v[2] ? v[2] : "?", v[3] ? v[3] : "?", c->address.database);
+	str_copy(c->backend, sizeof c->backend, v[0] ? v[0] : "");
+	c->identity.primary = str_eq(v[2], "0");
+	snprintf(c->identity.database, sizeof c->identity.database, "%.80s:%s/%.40s", v[3] ? v[3] : "?", v[4] ? v[4] : "?", c->address.database);
 	return 0;
 }
 

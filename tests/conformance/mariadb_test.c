@@ -347,6 +347,33 @@ static void test_killed_ddl_is_unknown(void **state)
 	OK(run(f, "ALTER TABLE t ADD COLUMN b int"));
 }
 
+/* A server that started again within a second counts its connections from the start: a session of the dead one must not be seen in whoever got its number. */
+static void test_backend_of_a_dead_server_is_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct conn *others[40] = {0};
+	char dead[64];
+	bool alive = true;
+	size_t n = 0;
+	for (int starts = 0; starts < 2; starts++) {
+		server_kill(server);
+		server_restart(server);
+		str_copy(dead, sizeof dead, f->c ? f->en->backend(f->c) : "");
+		connect_to(f);
+	}
+	while (strtol(f->en->backend(f->c), NULL, 10) < strtol(dead, NULL, 10) && n < ARRAY_LEN(others)) {
+		others[n++] = take_ptr(&f->c);
+		connect_to(f);
+	}
+	assert_int_equal(strtol(f->en->backend(f->c), NULL, 10), strtol(dead, NULL, 10));
+	OK(f->en->backend_alive(f->c, dead, &alive, &f->e));
+	assert_false(alive);
+	OK(f->en->backend_alive(f->c, f->en->backend(f->c), &alive, &f->e));
+	assert_true(alive);
+	while (n)
+		f->en->close(&others[--n]);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -361,6 +388,7 @@ int main(void)
 	    TEST(test_states_of_all_kinds),
 	    TEST(test_metadata_lock_times_out_and_names_the_blocker),
 	    TEST(test_killed_ddl_is_unknown),
+	    TEST(test_backend_of_a_dead_server_is_gone),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

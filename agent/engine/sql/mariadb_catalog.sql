@@ -1,6 +1,8 @@
 -- Questions that the MariaDB engine asks of the server. For people: SET @s = 'database' and put the names in.
 --: maria_sql_identity
-SELECT UNIX_TIMESTAMP() - VARIABLE_VALUE, @@GLOBAL.read_only, @@hostname, @@port FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'UPTIME';
+-- The session takes a lock in its own name, which the server drops with it: connection ids start again with the server, and nothing else tells two of them apart.
+SELECT CONCAT(CONNECTION_ID(), '/', t.us), GET_LOCK(CONCAT('rollcall/', CONNECTION_ID(), '/', t.us), 0), @@GLOBAL.read_only, @@hostname, @@port
+FROM (SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED) AS us) AS t;
 --: maria_sql_differing_variables
 -- Session variables that a release's SET moved away from the server's values. Session-only ones have no global value and are not here.
 SELECT VARIABLE_NAME FROM information_schema.SYSTEM_VARIABLES
@@ -31,9 +33,7 @@ SELECT RELEASE_LOCK(?);
 --: maria_sql_lock_holder
 SELECT p.ID, p.USER, SUBSTRING_INDEX(p.HOST, ':', 1), p.TIME FROM information_schema.PROCESSLIST p WHERE p.ID = IS_USED_LOCK(?);
 --: maria_sql_backend_alive
--- Connection ids start again with the server, so the server's start belongs to the id (it is computed from whole seconds: two of tolerance).
-SELECT 1 FROM information_schema.PROCESSLIST p, information_schema.GLOBAL_STATUS s
-WHERE p.ID = ? AND s.VARIABLE_NAME = 'UPTIME' AND ABS(UNIX_TIMESTAMP() - s.VARIABLE_VALUE - ?) <= 2;
+SELECT 1 FROM DUAL WHERE IS_USED_LOCK(CONCAT('rollcall/', ?, '/', ?)) IS NOT NULL;
 --: maria_sql_row_blockers
 SELECT b.trx_mysql_thread_id, p.USER, SUBSTRING_INDEX(p.HOST, ':', 1), p.DB, TIMESTAMPDIFF(SECOND, b.trx_started, NOW()), p.COMMAND,
 	LEFT(COALESCE(b.trx_query, p.INFO, ''), 80)

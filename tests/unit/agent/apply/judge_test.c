@@ -100,6 +100,29 @@ static void test_back_off(void **state)
 	assert_int_equal(retry_delay_ms(RETRY_LOCK, UINT32_MAX, UINT32_MAX), 60000);
 }
 
+static void test_losses_of_one_outage_do_not_burden_the_next(void **state)
+{
+	(void)state;
+	struct retry_losses l = {0};
+	for (uint32_t outage = 0; outage < 3; outage++) {
+		for (uint32_t i = 0; i < 8; i++)
+			assert_int_equal(retry_count_loss(&l, false, outage), i);
+		assert_int_equal(retry_count_loss(&l, true, outage + 1), 0); /* the server died again, a step later */
+	}
+}
+
+static void test_statement_that_kills_the_server_waits_longer_each_time(void **state)
+{
+	(void)state;
+	struct retry_losses l = {0};
+	for (uint32_t i = 0; i < 8; i++) {
+		assert_int_equal(retry_count_loss(&l, true, 5), i);
+		assert_int_equal(retry_count_loss(&l, false, 5), 0);
+		assert_int_equal(retry_count_loss(&l, false, 5), 1);
+	}
+	assert_int_equal(retry_count_loss(&l, true, 6), 0); /* it is through */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -108,6 +131,8 @@ int main(void)
 	    cmocka_unit_test(test_nothing_named_is_not_guessed),
 	    cmocka_unit_test(test_retry_classes),
 	    cmocka_unit_test(test_back_off),
+	    cmocka_unit_test(test_losses_of_one_outage_do_not_burden_the_next),
+	    cmocka_unit_test(test_statement_that_kills_the_server_waits_longer_each_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
