@@ -58,7 +58,7 @@ OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 # What runs under TSan too: the tests of both sides, and whatever else starts a thread. conformance/apply_test.c takes a minute there; apply/runner_test.c runs the same threads.
 THREAD_TESTS := $(sort $(filter tests/unit/both/%,$(TESTS)) $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new' $(TESTS))))
 
-.PHONY: all build check check-unit test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply soak FORCE
+.PHONY: all build check check-unit check-faults test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply soak FORCE
 # Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
 .PRECIOUS: $(O)/%.o
 .DELETE_ON_ERROR:
@@ -149,6 +149,12 @@ fuzz:
 	build/fuzz/$(T)_fuzz -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/found/$(T)- $(patsubst %,-dict=%,$(wildcard tests/fuzz/$(T).dict)) \
 		build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
 
+# Tools of the fault tests: tests/fault/NAME.c.
+FAULT_BINS := $(patsubst %.c,$(O)/%,$(call find,tests/fault,*.c))
+$(O)/tests/fault/%: $(O)/tests/fault/%.o $(O)/libcommon.a
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_common)
+
 # T=word: only the unit tests whose path holds the word.
 UNIT_BINS := $(foreach t,$(filter $(O)/tests/unit/%,$(TEST_BINS)),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
 # The crash points are in test builds only, so a release tree builds the debug one for it.
@@ -159,7 +165,7 @@ else
 check-unit: $(UNIT_BINS)
 	@tests/run-tap $^
 endif
-test-bins: $(TEST_BINS) $(FUZZ_BINS)
+test-bins: $(TEST_BINS) $(FUZZ_BINS) $(FAULT_BINS)
 thread-test-bins: $(THREAD_TESTS:%.c=$(O)/%)
 # What tests/e2e/sanitizers.bats builds its little wrong programs with.
 flags:
@@ -173,7 +179,12 @@ check: check-layers build
 	@$(MAKE) --no-print-directory MODE=debug build test-bins
 	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(patsubst %.c,build/asan/%,$(filter tests/unit/%,$(TESTS)) $(FUZZ)) \
 		$(patsubst %.c,build/tsan/%,$(THREAD_TESTS)) $(patsubst %.c,build/debug/%,$(filter tests/conformance/%,$(TESTS))) \
-		$(sort $(wildcard tests/e2e/*.bats))
+		$(sort $(wildcard tests/fault/*.bats tests/e2e/*.bats))
+
+# The proof of exactly-once alone; SEED=n repeats a run's kills.
+check-faults: build
+	@$(MAKE) --no-print-directory MODE=debug build test-bins
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(sort $(wildcard tests/fault/*.bats)) tests/e2e/oracle.bats
 
 # ---- real input --------------------------------------------------------------------------------------------------------------------------------------
 # Other people's files, which are not in this repository (tests/real/README.md says where they are), beside the engines' own clients; and Liquibase on a project of ours.
@@ -196,6 +207,7 @@ bench-apply: build $(O)/bin/raw_apply
 
 # Kills agents, controller and server for as long as wanted, with the oracle after each release: ENGINE=postgresql|mariadb|sqlite KILLS=n SEED=n.
 soak: build
+	@$(MAKE) --no-print-directory MODE=debug build/debug/tests/fault/killer
 	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/fault/soak "$(or $(ENGINE),postgresql)" "$(or $(KILLS),100)" $(SEED)
 
 demo: build

@@ -1,5 +1,5 @@
 # The fleet and the releases that the fault tests run: two agents with four tenants each on one engine, and for each round a release whose every step leaves a witness.
-# Source it after fleet.bash and servers.bash, then: faults_up ENGINE DIR; faults_kill_often WHAT TIMES, or faults_round WHAT...; faults_down.
+# Source it after fleet.bash and servers.bash, then: faults_up ENGINE DIR; faults_rush KILLS, or faults_restart HOW; faults_down. Or all of it: faults_storm ENGINE DIR KILLS RESTARTS.
 #
 #   class T step   its own transaction: INSERT INTO witness(changeset, step, nonce), no unique key on purpose, and UPDATE counter SET n = n + 1
 #   class N step   one object named n_<round>_<letter>_<step>: its witness is the object in the catalog, which nothing can make twice
@@ -8,7 +8,8 @@
 # shellcheck shell=bash
 
 FAULTS_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-FAULTS_TENANTS=4
+FAULTS_TENANTS=${FAULTS_TENANTS:-4}
+: "${FAULTS_BIN:=$FAULTS_DIR/../../build/debug/tests/fault}"
 
 # ---- changes -------------------------------------------------------------------------------------------------------------------------------------------
 
@@ -190,26 +191,7 @@ faults_roll() { # K: starts and approves; what the approver was shown is kept
 	fleet_approve "$ROLLOUT" $((FAULTS_TENANTS * 2)) >"$F/shown.$ROLLOUT" 2>"$F/approve.log" || { cat "$F/approve.log" >&2; return 1; }
 }
 
-# ---- faults --------------------------------------------------------------------------------------------------------------------------------------------
-
-faults_kill() { # agent|controller|server: kill -9
-	case $1 in
-	agent)
-		if ((RANDOM % 2)); then KILLED=eu-1; else KILLED=us-1; fi
-		fleet_kill "$KILLED" KILL 2>/dev/null
-		;;
-	controller) KILLED=controller && fleet_kill controller KILL 2>/dev/null ;;
-	server) KILLED=server && server_kill "$S" ;;
-	esac
-}
-
-faults_revive() {
-	case $KILLED in
-	controller) fleet_start_controller ;;
-	server) (server_launch "$S") ;; # a child of nobody here, so that the shell does not tell of its death
-	*) fleet_start_agent "$KILLED" ;;
-	esac
-}
+# ---- what people see -----------------------------------------------------------------------------------------------------------------------------------
 
 # What the client was told, for the history: an operation's number, the target, the round, and what its words promise.
 faults_told() { # STATUS.json
@@ -257,41 +239,79 @@ oracle_lit() { # rest|sample
 	[ -z "$rows" ] || { echo "$rows"; return 1; }
 }
 
-# ---- the loop ------------------------------------------------------------------------------------------------------------------------------------------
+# ---- rounds ------------------------------------------------------------------------------------------------------------------------------------------------
 
 under_way() { [ "$(sqlite3 "$F/controller/store.db" '.timeout 5000' "SELECT final FROM rollout WHERE id = '$ROLLOUT'")" = 0 ]; }
 
-# One release, killed at random moments for as long as it is under way, at most $2 times; the second kill hits the recovery from the first. Counts in KILLS and RESTARTS; ROUND_MS: from the last kill to the proof.
-faults_round() { # WHAT TIMES
-	local n=0 last=''
+faults_life() { # how long an agent lives at most, ms: a few times what one delivery takes, so that kills fall everywhere and work gets on
+	case $E in sqlite) echo 200 ;; *) echo 300 ;; esac
+}
+
+# One release; the agents, and each fourth round the controller too, are killed for as long as it is under way, at most $1 times. During each third one the oracle looks on.
+faults_rush() { # KILLS
+	local victims=() agents amid controller ms killer sampled=0
+	mapfile -t victims < <(fleet_agents | sed "s/\$/:$(faults_life)/")
+	ROUND=$((${ROUND:-0} + 1))
+	if ((ROUND % 4 == 0)); then victims+=("controller:2000"); fi
+	faults_release "$ROUND" && faults_roll "$ROUND" || return 1
+	ROLLCALL_AGENT=${ROLLCALL_AGENT:-$ROLLCALL_BIN/rollcall-agent} ROLLCALL_CONTROLLER=${ROLLCALL_CONTROLLER:-$ROLLCALL_BIN/rollcall-controller} \
+		"$FAULTS_BIN/killer" "$F" "$ROLLOUT" "$1" $((SEED + ROUND)) "${victims[@]}" >"$F/killed" 3>&- &
+	killer=$!
+	if ((ROUND % 3 == 0)); then oracle_lit sample || sampled=1; fi
+	wait "$killer" || return 1
+	read -r agents amid controller ms <"$F/killed"
+	KILLS=$((${KILLS:-0} + agents)) AMID=$((${AMID:-0} + amid)) CONTROLLER=$((${CONTROLLER:-0} + controller))
+	[ $sampled -eq 0 ] || return 1
+	faults_settle $(($(faults_ms) - ms))
+}
+
+# One release, and the database server is stopped in the midst of it and started again.
+faults_restart() { # fast|kill
+	local last
 	ROUND=$((${ROUND:-0} + 1))
 	faults_release "$ROUND" && faults_roll "$ROUND" || return 1
 	faults_nap 450
-	while [ $n -lt "$2" ] && under_way; do
-		faults_kill "$1"
-		n=$((n + 1)) KILLS=$((${KILLS:-0} + 1))
-		last=$(faults_ms)
-		faults_nap 200
-		faults_revive || return 1
-		RESTARTS=$((${RESTARTS:-0} + 1))
-		[ $n -eq "$2" ] || faults_nap 600
-	done
-	[ "$ROUND" = 1 ] || oracle_lit sample || return 1
-	faults_wait && oracle_lit rest || return 1
-	ROUND_MS=$(($(faults_ms) - ${last:-$(faults_ms)}))
+	last=$(faults_ms)
+	if [ "$1" = kill ]; then server_kill "$S"; else server_halt "$S"; fi
+	faults_nap 200
+	(server_launch "$S") || return 1 # a child of nobody here, so that the shell does not tell of its death
+	RESTARTS=$((${RESTARTS:-0} + 1))
+	faults_settle "$last"
 }
 
-# Fails at the first violation, which it prints; SUMMARY says how it went.
-faults_kill_often() { # WHAT TIMES
-	local longest=0 start
-	start=$(faults_ms) KILLS=0
-	while [ $KILLS -lt "$2" ]; do
-		if ! faults_round "$1" $(($2 - KILLS > 2 ? 2 : $2 - KILLS)); then
-			echo "$E, kill -9 of $1, round $ROUND, after $KILLS kills, SEED=$SEED: not as it must be"
+faults_settle() { # SINCE, ms: everything converges, and no view is lit; LONGEST from the last fault to this proof
+	faults_wait && oracle_lit rest || return 1
+	local ms=$(($(faults_ms) - $1))
+	[ $ms -le "${LONGEST:-0}" ] || LONGEST=$ms
+}
+
+faults_counts() { echo "kills=${KILLS:-0} amid=${AMID:-0} controller=${CONTROLLER:-0} restarts=${RESTARTS:-0}"; }
+
+# ---- storms ------------------------------------------------------------------------------------------------------------------------------------------------
+
+FAULTS_ROUNDS=15 # then a new fleet: what a fleet has gone through grows, and the oracle reads all of it
+
+# Rounds until there were so many kills of agents and restarts of the server; a line for each with FAULTS_TALK=1. Fails at the first violation, which it prints, and leaves the
+# fleet's folder FOLDER/N; SUMMARY says how it went.
+faults_storm() { # ENGINE FOLDER KILLS RESTARTS
+	local engine=$1 folder=$2 kills=$3 restarts=$4 start fleet=0 what seed=${SEED:-$RANDOM}
+	local -x FAULTS_TENANTS=8
+	start=$(faults_ms) KILLS=0 AMID=0 CONTROLLER=0 RESTARTS=0 LONGEST=0
+	while [ "$KILLS" -lt "$kills" ] || [ "$RESTARTS" -lt "$restarts" ]; do
+		if [ $fleet -eq 0 ] || [ "$ROUND" -ge "$FAULTS_ROUNDS" ]; then
+			if [ $fleet -ne 0 ]; then faults_down && rm -rf "$F"; fi
+			fleet=$((fleet + 1)) ROUND=0 SEED=$((seed * 1000 + fleet))
+			faults_up "$engine" "$folder/$fleet" || return 1
+		fi
+		what=(faults_rush 150)
+		if [ "$KILLS" -ge "$kills" ] || { [ "$RESTARTS" -lt "$restarts" ] && ((ROUND % 3 == 1)); }; then what=(faults_restart "$( ((RESTARTS % 2)) && echo fast || echo kill)"); fi
+		if ! "${what[@]}"; then
+			echo "$engine: $(faults_counts) violations=1 SEED=$seed: fleet $fleet, round $ROUND (${what[*]}): not as it must be"
 			return 1
 		fi
-		[ "$ROUND_MS" -le "$longest" ] || longest=$ROUND_MS
+		[ -z "${FAULTS_TALK:-}" ] || echo "$(faults_counts) violations=0"
 	done
+	SEED=$seed
 	# shellcheck disable=SC2034 # for the caller
-	SUMMARY="$E: kill -9 of $1: kills=$KILLS rounds=$ROUND violations=0, longest from kill to proof $longest ms, $((($(faults_ms) - start) / 1000)) s, SEED=$SEED"
+	SUMMARY="$engine: $(faults_counts) violations=0, longest from the last fault to the proof $LONGEST ms, $((($(faults_ms) - start) / 1000)) s, SEED=$seed"
 }

@@ -79,19 +79,25 @@ fleet_agent() {
 fleet_start_controller() {
 	"${ROLLCALL_CONTROLLER:-$ROLLCALL_BIN/rollcall-controller}" run --config "$F/controller.yaml" >>"$F/controller.log" 2>&1 3>&- &
 	echo $! >"$F/controller.pid"
+	disown # its death is no news of this shell
 }
 
 fleet_start_agent() {
 	"${ROLLCALL_AGENT:-$ROLLCALL_BIN/rollcall-agent}" run --config "$F/$1/agent.yaml" >>"$F/$1.log" 2>&1 3>&- &
 	echo $! >"$F/$1.pid"
+	disown
+}
+
+fleet_alive() { # PID: a zombie that nobody reaped yet is dead
+	local state
+	state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) && [ -n "$state" ] && [ "$state" != Z ]
 }
 
 fleet_kill() { # NAME [SIGNAL]: controller or an agent; waits until it is gone
 	local pid
 	pid=$(cat "$F/$1.pid" 2>/dev/null) || return 0
 	kill "-${2:-KILL}" "$pid" 2>/dev/null || true
-	wait "$pid" 2>/dev/null || true # it may be another shell's child
-	while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+	while fleet_alive "$pid"; do sleep 0.02; done
 	rm -f "$F/$1.pid"
 }
 

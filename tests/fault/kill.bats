@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# kill -9 of an agent, of the controller and of the database server in mid-rollout, 20 times each at random: everything converges, nothing is applied twice, nothing false is said.
-# What is true is asked of the databases, the journals and the store by tests/fault/collect, and judged by the oracle's views. SEED=n repeats the kills of a run.
+# kill -9 of agents, of the controller and of the database server in mid-rollout, hundreds of times at random: everything converges, nothing is applied twice, nothing false is
+# said. What is true is asked of the databases, the journals and the store by tests/fault/collect, and judged by the oracle's views. SEED=n repeats the kills of a run.
 
 setup() {
 	: "${ROLLCALL_BIN:=${ROLLCALL_DEBUG_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}}"
@@ -10,14 +10,13 @@ setup() {
 	# shellcheck source=tests/support/servers.bash
 	. "$BATS_TEST_DIRNAME/../support/servers.bash"
 	# shellcheck source=tests/fault/workload.bash
-	. "$BATS_TEST_DIRNAME/../fault/workload.bash"
+	. "$BATS_TEST_DIRNAME/workload.bash"
 }
 
 teardown() { faults_down; }
 
-killed() { # ENGINE WHAT
-	faults_up "$1" "$BATS_TEST_TMPDIR/fleet"
-	faults_kill_often "$2" "${KILLS_WANTED:-20}"
+storm() { # ENGINE KILLS RESTARTS; KILLS_WANTED and RESTARTS_WANTED instead of them, for a shorter or a longer one
+	faults_storm "$1" "$BATS_TEST_TMPDIR" "${KILLS_WANTED:-$2}" "${RESTARTS_WANTED:-$3}"
 	echo "# $SUMMARY" >&3
 }
 
@@ -92,11 +91,6 @@ planted() { # FILE SQL VIEW...: in a SQLite file, and taken back
 
 # ---- kills -----------------------------------------------------------------------------------------------------------------------------------------------------
 
-@test "kill: an agent, SQLite tenants" { killed sqlite agent; }
-@test "kill: the controller, SQLite tenants" { killed sqlite controller; }
-@test "kill: an agent, PostgreSQL tenants" { killed postgresql agent; }
-@test "kill: the controller, PostgreSQL tenants" { killed postgresql controller; }
-@test "kill: the database server, PostgreSQL" { killed postgresql server; }
-@test "kill: an agent, MariaDB tenants" { killed mariadb agent; }
-@test "kill: the controller, MariaDB tenants" { killed mariadb controller; }
-@test "kill: the database server, MariaDB" { killed mariadb server; }
+@test "kill: agents and controller 2000 times, SQLite tenants" { storm sqlite 2000 0; }
+@test "kill: agents and controller 500 times, 20 restarts of the server, PostgreSQL tenants" { storm postgresql 500 20; }
+@test "kill: agents and controller 200 times, 20 restarts of the server, MariaDB tenants" { storm mariadb 200 20; }
