@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "agent/cli/commands.h"
-#include "agent/daemon/config.h"
+#include "agent/cli/visit.h"
 #include "agent/journal/journal.h"
 #include "agent/ledger/ledger_settle.h"
 #include "common/base/clock.h"
@@ -12,38 +12,6 @@
 #include "common/cli/table.h"
 
 #define ARENA_BYTES ((size_t)256 * 1024 * 1024) /* a whole ledger */
-
-struct visit { /* one stay in a target's database */
-	const struct engine *en;
-	struct conn *conn;
-	struct secret *password;
-	struct engine_target connect;
-};
-
-static void visit_end(struct visit *v)
-{
-	if (v->en)
-		v->en->close(&v->conn);
-	secret_destroy(&v->password);
-}
-
-static int visit_begin(const struct agent_target *t, struct visit *v, struct err *e)
-{
-	char holder[256] = "";
-	bool got = true;
-	v->en = engine_by_name(t->target.engine);
-	v->connect = t->connect;
-	if (agent_config_password(t, &v->password, e) != 0)
-		return -1;
-	v->connect.password = v->password;
-	if (v->en->open(&v->connect, &v->conn, e) != 0)
-		return -1;
-	if (v->en->caps.session_lock && v->en->try_lock(v->conn, &got, holder, e) != 0)
-		return -1;
-	if (!got)
-		return err_set(e, ERR_STATE, "%s is being worked on (%s): wait until that has ended, then type this again", t->target.id, holder);
-	return 0;
-}
 
 static void print_row(const struct cmd_args *a, const struct ledger_row *row)
 {
@@ -67,23 +35,22 @@ static int keep_reason(const struct agent_config *c, const char *target, const s
 	return journal_notes_put(j, &note, 1, e);
 }
 
-static int decide(const struct cmd_args *a, const struct agent_config *c, const struct agent_target *t, struct visit *v, struct ledger *l,
-                  struct err *e)
+static int decide(const struct cmd_args *a, struct visit *v, struct ledger *l, struct err *e)
 {
+	const char *target = v->target->target.id;
 	bool applied = cmd_option_given(a, "applied");
 	struct ledger_row row;
-	if (keep_reason(c, t->target.id, ledger_open_intent(l), cmd_option_value(a, "reason"), e) != 0 ||
+	if (keep_reason(&v->config, target, ledger_open_intent(l), cmd_option_value(a, "reason"), e) != 0 ||
 	    ledger_settle(v->en, v->conn, l, applied, clock_wall_us(), &row, e) != 0)
 		return -1;
 	print_row(a, &row);
-	fprintf(stderr, "%s: step %u of %s is settled: %s. Next: 'rollcall rollout retry ROLLOUT %s' goes on from here\n", t->target.id, row.step + 1,
-	        row.changeset, applied ? "it counts as applied and will not run again" : "it counts as not applied and runs again", t->target.id);
+	fprintf(stderr, "%s: step %u of %s is settled: %s. Next: 'rollcall rollout retry ROLLOUT %s' goes on from here\n", target, row.step + 1,
+	        row.changeset, applied ? "it counts as applied and will not run again" : "it counts as not applied and runs again", target);
 	return EXIT_DONE;
 }
 
 static int run_resolve(const struct cmd_args *a, struct err *e)
 {
-	AUTO(agent_config_done) struct agent_config c = {0};
 	AUTO(arena_destroy) struct arena *arena = arena_new(ARENA_BYTES);
 	AUTO(visit_end) struct visit v = {0};
 	struct ledger l;
@@ -92,26 +59,21 @@ static int run_resolve(const struct cmd_args *a, struct err *e)
 		return err_set(e, ERR_USAGE, "--applied and --not-applied exclude each other");
 	if ((yes || no) && str_empty(cmd_option_value(a, "reason")))
 		return err_set(e, ERR_USAGE, "--reason is missing: say what you saw in the database");
-	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0)
-		return -1;
-	const struct agent_target *t = agent_config_target(&c, cmd_argument(a, 0));
-	if (!t)
-		return err_set(e, ERR_NOT_FOUND, "%s is not a target of this agent: 'rollcall-agent check' lists them", cmd_argument(a, 0));
-	if (visit_begin(t, &v, e) != 0 || ledger_peek(v.en, v.conn, arena, &l, e) != 0)
+	if (visit_begin(a, true, &v, e) != 0 || ledger_peek(v.en, v.conn, arena, &l, e) != 0)
 		return -1;
 	const struct ledger_row *intent = ledger_open_intent(&l);
 	if (!intent) {
-		fprintf(stderr, "%s: no step is open; there is nothing to settle\n", t->target.id);
+		fprintf(stderr, "%s: no step is open; there is nothing to settle\n", v.target->target.id);
 		return EXIT_DONE;
 	}
 	if (yes || no)
-		return decide(a, &c, t, &v, &l, e);
+		return decide(a, &v, &l, e);
 	print_row(a, intent);
 	fprintf(stderr,
 	        "%s: this step was begun and its end is not known. Look at the database, then type one of\n"
 	        "  rollcall-agent resolve %s --applied --reason '...'      its effect is there, whole\n"
 	        "  rollcall-agent resolve %s --not-applied --reason '...'  nothing of it is there, or you have undone it\n",
-	        t->target.id, t->target.id, t->target.id);
+	        v.target->target.id, v.target->target.id, v.target->target.id);
 	return EXIT_ATTENTION;
 }
 

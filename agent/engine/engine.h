@@ -113,6 +113,10 @@ struct engine {
 	int (*cleanup)(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e);
 	int (*table_exists)(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e);
 
+	/* The schema's objects as rows of three texts, kind, name and definition, in no order: what agent/schema/snapshot.h makes its lines of. Without the ledger; independent of
+	 * session settings, counters, and of whatever a dump and its restore change. Not inside a transaction. */
+	int (*snapshot)(struct conn *c, engine_row_fn *fn, void *arg, struct err *e);
+
 	/* Backend id of this session ("pid/start", connection id); for the journal and the ledger. Owned by the connection. */
 	const char *(*backend)(struct conn *c);
 	/* *ret_alive: does a backend recorded earlier (from `backend`) still run on the server? */

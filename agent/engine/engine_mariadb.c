@@ -177,6 +177,11 @@ static int mariadb_table_exists(struct conn *c, const char *schema, const char *
 	return settle(c, e) < 0 ? -1 : maria_catalog_table_exists(c, schema, table, view, ret_exists, e);
 }
 
+static int mariadb_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e)
+{
+	return settle(c, e) < 0 ? -1 : maria_snapshot(c, fn, arg, e);
+}
+
 static int mariadb_cleanup(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e)
 {
 	(void)c, (void)s, (void)e;
@@ -242,6 +247,7 @@ const struct engine engine_mariadb = {
     .object_state = mariadb_object_state,
     .cleanup = mariadb_cleanup,
     .table_exists = mariadb_table_exists,
+    .snapshot = mariadb_snapshot,
     .backend = mariadb_backend,
     .backend_alive = maria_catalog_backend_alive,
     .blockers = maria_catalog_blockers,

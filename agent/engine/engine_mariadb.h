@@ -58,4 +58,7 @@ int maria_catalog_blockers(const struct engine_target *t, const char *backend, s
 int maria_catalog_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *e) MUST_CHECK;
 int maria_catalog_unlock(struct conn *c, struct err *e) MUST_CHECK;
 
+/* engine_mariadb_snapshot.c */
+int maria_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e) MUST_CHECK;
+
 #endif

@@ -241,6 +241,11 @@ static int postgres_table_exists(struct conn *c, const char *schema, const char 
 	return settle(c, e) < 0 ? -1 : pg_catalog_table_exists(c, schema, table, view, ret_exists, e);
 }
 
+static int postgres_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e)
+{
+	return settle(c, e) < 0 ? -1 : pg_snapshot(c, fn, arg, e);
+}
+
 static const struct retry_rule retry_rules[] = {
     {"08P01", 0, RETRY_NEVER},     {"55P03", 0, RETRY_LOCK},      {"55006", 0, RETRY_LOCK},      {"40001", 0, RETRY_TXN},
     {"40P01", 0, RETRY_TXN},       {"40003", 0, RETRY_UNKNOWN},   {"08007", 0, RETRY_UNKNOWN},   {"08", 0, RETRY_CONN},
@@ -295,6 +300,7 @@ const struct engine engine_postgres = {
     .object_state = postgres_object_state,
     .cleanup = postgres_cleanup,
     .table_exists = postgres_table_exists,
+    .snapshot = postgres_snapshot,
     .backend = postgres_backend,
     .backend_alive = pg_catalog_backend_alive,
     .blockers = pg_catalog_blockers,

@@ -57,4 +57,8 @@ int pg_catalog_blockers(const struct engine_target *t, const char *backend, stru
 int pg_catalog_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *e) MUST_CHECK;
 int pg_catalog_unlock(struct conn *c, struct err *e) MUST_CHECK;
 
+/* engine_postgres_snapshot.c */
+int pg_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e) MUST_CHECK;
+void pg_snapshot_canonical(struct buf *text); /* an expression as the server writes it after it has read it once more */
+
 #endif

@@ -240,6 +240,11 @@ static int sqlite_table_exists(struct conn *c, const char *schema, const char *t
 	return settle(c, e) < 0 ? -1 : lite_catalog_table_exists(c, schema, table, view, ret_exists, e);
 }
 
+static int sqlite_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e)
+{
+	return settle(c, e) < 0 ? -1 : lite_snapshot(c, fn, arg, e);
+}
+
 static const char *sqlite_backend(struct conn *c)
 {
 	return c->backend;
@@ -306,6 +311,7 @@ const struct engine engine_sqlite = {
     .object_state = sqlite_object_state,
     .cleanup = sqlite_cleanup,
     .table_exists = sqlite_table_exists,
+    .snapshot = sqlite_snapshot,
     .backend = sqlite_backend,
     .backend_alive = lite_file_backend_alive,
     .blockers = lite_file_blockers,

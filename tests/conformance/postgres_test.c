@@ -10,6 +10,7 @@
 
 #include "agent/engine/engine.h"
 #include "agent/ledger/ledger.h"
+#include "agent/schema/snapshot.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
 #include "tests/support/servers.h"
@@ -277,6 +278,42 @@ static void test_schema_targets_are_apart(void **state)
 	assert_string_equal(ask(f, "SELECT count(*) FROM pg_namespace WHERE nspname = 'rollcall'"), "0");
 }
 
+static void take_snapshot(struct fixture *f, const char *schema, struct snapshot *ret)
+{
+	f->target.schema = schema;
+	connect_to(f);
+	OK(snapshot_take(f->en, f->c, ret, &f->e));
+}
+
+/* The same tables in two tenants' schemas have one fingerprint; neither sees the other, nor the ledgers. */
+static void test_snapshot_of_a_schema_names_it_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const schemas[] = {"Tenant 1", "b"};
+	struct snapshot of[2];
+	struct ledger l;
+	AUTO(arena_destroy) struct arena *a = arena_new(16 << 20);
+	for (size_t i = 0; i < 2; i++) {
+		char sql[1000];
+		snprintf(sql, sizeof sql,
+		         "CREATE SCHEMA \"%s\" AUTHORIZATION rollcall; SET search_path = \"%s\"; SET ROLE rollcall; CREATE TYPE mood AS ENUM ('a'); "
+		         "CREATE TABLE t (id serial PRIMARY KEY, m mood DEFAULT 'a', up int REFERENCES t); CREATE INDEX ON t (m); CREATE VIEW v AS SELECT id "
+		         "FROM t; "
+		         "CREATE FUNCTION f(t) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+		         schemas[i], schemas[i]);
+		admin(f, sql);
+		take_snapshot(f, schemas[i], &of[i]);
+		OK(ledger_open(f->en, f->c, f->target.id, a, &l, &f->e));
+	}
+	assert_string_equal(of[0].text.p, of[1].text.p);
+	assert_null(strstr(of[0].text.p, "Tenant"));
+	snapshot_done(&of[1]);
+	take_snapshot(f, "b", &of[1]);
+	assert_memory_equal(of[0].fingerprint, of[1].fingerprint, DIGEST_SIZE);
+	snapshot_done(&of[0]);
+	snapshot_done(&of[1]);
+}
+
 static void test_copy_from_the_client_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -410,6 +447,7 @@ int main(void)
 	    TEST(test_role),
 	    TEST(test_tables_do_not_land_in_the_ledgers_schema),
 	    TEST(test_schema_targets_are_apart),
+	    TEST(test_snapshot_of_a_schema_names_it_nowhere),
 	    TEST(test_copy_from_the_client_is_refused),
 	    TEST(test_chained_commit_is_seen),
 	    TEST(test_deferred_constraint_fails_the_commit),

@@ -8,6 +8,8 @@
 #   server_restart DIR     after server_kill, or stops first         server_get DIR NAME  kind, port, user, password, pid
 #   server_create DIR DB   a database owned by the test user         server_dsn DIR DB    as agent.yaml takes it
 #   server_sql DIR DB SQL  as the administrator, bare rows           server_pooler DIR    pgbouncer before it; prints its port
+#   server_load DIR DB FILE   a file, by the engine's own client     server_copy DIR DB COPY  by the engine's own dump and client, into an empty database
+#   load_sqlite FILE SQL, copy_sqlite FILE COPY   the same for a SQLite file
 #   servers_stop_all       all of this owner: for an EXIT trap
 set -u
 
@@ -219,6 +221,37 @@ server_create() {
 	fi
 }
 
+server_client() { # DIR CLIENT ARGUMENT...: psql, pg_dump, mariadb or mariadb-dump as the administrator
+	local dir=$1 client=$2 port
+	shift 2
+	port=$(server_get "$dir" port)
+	case $client in
+	psql) psql -X -q -v ON_ERROR_STOP=1 -h "$dir/run" -p "$port" -U postgres "$@" ;;
+	pg_dump) pg_dump -h "$dir/run" -p "$port" -U postgres "$@" ;;
+	*) "$client" --no-defaults --socket="$dir/run/mysqld.sock" -u root "$@" ;;
+	esac
+}
+
+server_load() {
+	if [ "$(server_get "$1" kind)" = postgresql ]; then server_client "$1" psql -f "$3" "$2"; else server_client "$1" mariadb "$2" <"$3"; fi
+}
+
+server_copy() (
+	set -o pipefail
+	if [ "$(server_get "$1" kind)" = postgresql ]; then
+		server_client "$1" pg_dump "$2" | server_client "$1" psql "$3" >/dev/null
+	else
+		server_client "$1" mariadb-dump --routines --events --triggers "$2" | server_client "$1" mariadb "$3"
+	fi
+)
+
+load_sqlite() { sqlite3 -bail "$1" <"$2"; }
+
+copy_sqlite() (
+	set -o pipefail
+	sqlite3 "$1" .dump | sqlite3 "$2"
+)
+
 server_dsn() {
 	echo "$(server_get "$1" kind)://$SERVER_USER@127.0.0.1:$(server_get "$1" port)/$2"
 }
@@ -252,7 +285,8 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
 	verb=$1
 	shift
 	case $verb in
-	start | stop | kill | halt | restart | get | create | dsn | sql | pooler) "server_$verb" "$@" ;;
+	start | stop | kill | halt | restart | get | create | dsn | sql | pooler | load | copy) "server_$verb" "$@" ;;
+	copy_sqlite | load_sqlite) "$verb" "$@" ;;
 	*) server_die "unknown verb $verb" ;;
 	esac
 fi

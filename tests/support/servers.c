@@ -132,3 +132,23 @@ char *server_sql(const struct server *s, const char *database, const char *sql)
 {
 	return RUN("sql", s->dir, database ? database : "", sql);
 }
+
+void server_load(struct server *s, const char *database, const char *file)
+{
+	free(RUN("load", s->dir, database, file));
+}
+
+void server_copy(struct server *s, const char *database, const char *copy)
+{
+	free(RUN("copy", s->dir, database, copy));
+}
+
+void sqlite_load(const char *file, const char *sql)
+{
+	free(RUN("load_sqlite", file, sql));
+}
+
+void sqlite_copy(const char *file, const char *copy)
+{
+	free(RUN("copy_sqlite", file, copy));
+}

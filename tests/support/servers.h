@@ -21,5 +21,9 @@ void server_create(struct server *s, const char *database);
 char *server_dsn(const struct server *s, const char *database);
 /* As the administrator; database NULL: the server's own. Rows as bare text, heap, caller frees. */
 char *server_sql(const struct server *s, const char *database, const char *sql);
+void server_load(struct server *s, const char *database, const char *file); /* by the engine's own client, as the administrator */
+void server_copy(struct server *s, const char *database, const char *copy); /* by the engine's own dump, into an empty database */
+void sqlite_load(const char *file, const char *sql); /* the same for a SQLite file */
+void sqlite_copy(const char *file, const char *copy);
 
 #endif

@@ -1,0 +1,60 @@
+/* `rollcall-agent snapshot`: a target's schema as text, and what differs from an earlier one. Reads only. */
+#include <stdio.h>
+
+#include "agent/cli/commands.h"
+#include "agent/cli/visit.h"
+#include "agent/schema/snapshot.h"
+#include "common/base/file.h"
+
+static int print_diff(const char *target, const char *path, const struct snapshot *now, struct err *e)
+{
+	AUTO(buf_done) struct buf earlier = BUF_INIT;
+	AUTO(buf_done) struct buf diff = BUF_INIT;
+	if (file_read(path, SNAPSHOT_BYTES_MAX + 100, &earlier, e) != 0)
+		return -1;
+	size_t n = snapshot_diff(buf_str(&earlier), buf_str(&now->text), &diff);
+	fputs(buf_str(&diff), stdout);
+	if (n == 0)
+		fprintf(stderr, "%s: the schema is the one of %s\n", target, path);
+	else
+		fprintf(stderr, "%s: %zu line%s differ%s from %s: '-' is only there, '+' only in the database\n", target, n, n == 1 ? "" : "s",
+		        n == 1 ? "s" : "", path);
+	return n ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run_snapshot(const struct cmd_args *a, struct err *e)
+{
+	AUTO(visit_end) struct visit v = {0};
+	AUTO(snapshot_done) struct snapshot s = {0};
+	const char *earlier = cmd_option_value(a, "diff");
+	char hex[DIGEST_HEX_SIZE];
+	if (visit_begin(a, false, &v, e) != 0 || snapshot_take(v.en, v.conn, &s, e) != 0)
+		return -1;
+	if (earlier)
+		return print_diff(v.target->target.id, earlier, &s, e);
+	fputs(buf_str(&s.text), stdout);
+	fprintf(stderr, "%s: %zu objects, fingerprint %s\n", v.target->target.id, s.n_objects, bytes_to_hex(bytes_of(s.fingerprint, DIGEST_SIZE), hex));
+	return EXIT_DONE;
+}
+
+static const struct cmd_option snapshot_options[] = {
+    {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
+    {.name = "diff", .value = "FILE", .help = "print only what differs from an earlier snapshot (exit 1 when something does)"},
+    {0},
+};
+
+const struct cmd snapshot_commands[] = {
+    {
+        .path = "snapshot",
+        .arguments = "TARGET",
+        .summary = "Print a target's schema as text, one line an object, or what differs from an earlier snapshot",
+        .details =
+            "The text is the same for a database and its restored dump. Its SHA-256 is the fingerprint that reports carry. Nothing is changed.",
+        .example = "rollcall-agent snapshot eu/pg1/shop1 --config /etc/rollcall/agent.yaml --diff before.txt",
+        .options = snapshot_options,
+        .run = run_snapshot,
+        .min_arguments = 1,
+        .max_arguments = 1,
+    },
+    {0},
+};

@@ -1,0 +1,41 @@
+#!/usr/bin/env bats
+# What a site's people type about their own databases' schemas: snapshots, drift, moved and restored databases, steps that only a person can judge.
+
+setup() {
+	# shellcheck source=tests/support/fleet.bash
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	agent=$ROLLCALL_BIN/rollcall-agent
+	fleet_new "$BATS_TEST_TMPDIR/fleet"
+	mkdir "$F/db"
+	sqlite3 "$F/db/shop" 'CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT)'
+	fleet_agent eu-1 eu 'eu/*' <<-EOF
+		  - {id: eu/lite/shop, dsn: "sqlite:$F/db/shop", labels: {environment: dev}}
+	EOF
+	config=$F/eu-1/agent.yaml
+	cd "$F" || return
+	bats_require_minimum_version 1.5.0
+}
+
+teardown() { fleet_down; }
+
+@test "snapshot: text that people can read, its SHA-256 is the fingerprint, and what differs from an earlier one" {
+	"$agent" snapshot eu/lite/shop --config "$config" >before 2>err || { cat err; return 1; }
+	diff - before <<-'EOF'
+		# Rollcall snapshot 1 of a sqlite target
+		column orders.id id INTEGER PRIMARY KEY
+		column orders.note note TEXT
+		table orders (id, note)
+	EOF
+	[ "$(cat err)" = "eu/lite/shop: 3 objects, fingerprint $(sha256sum <before | cut -d' ' -f1)" ]
+	"$agent" snapshot eu/lite/shop --config "$config" --diff before >diff 2>err
+	[ ! -s diff ]
+	[ "$(cat err)" = "eu/lite/shop: the schema is the one of before" ]
+	sqlite3 db/shop 'ALTER TABLE orders ADD COLUMN paid INT; CREATE INDEX by_note ON orders (note)'
+	run --separate-stderr "$agent" snapshot eu/lite/shop --config "$config" --diff before
+	[ "$status" -eq 1 ]
+	[ "$output" = "$(printf '%s\n' '+ column orders.paid paid INT' '+ index orders.by_note CREATE INDEX by_note ON orders (note)' '- table orders (id, note)' '+ table orders (id, note, paid)')" ]
+	[ "$stderr" = "eu/lite/shop: 4 lines differ from before: '-' is only there, '+' only in the database" ]
+	run --separate-stderr "$agent" snapshot eu/lite/other --config "$config"
+	[ "$status" -eq 1 ]
+	[ "$stderr" = "rollcall-agent: eu/lite/other is not a target of this agent: 'rollcall-agent check' lists them" ]
+}
