@@ -16,6 +16,8 @@ struct plan_wave {
 	uint32_t max_parallel; /* in all; 10 by default */
 	uint32_t max_parallel_site, max_parallel_instance; /* at one site, on one database server; 0: no limit of their own */
 	struct limit max_failures; /* 0 by default: the first failure stops */
+	struct limit min_success; /* 0 by default */
+	uint64_t defer_after_ms; /* 0 by default: unreachable and held targets are waited for */
 	enum on_failure on_failure;
 	uint64_t soak_ms;
 };
@@ -24,7 +26,8 @@ struct plan_environment {
 	const char *name;
 	const char **contexts; /* Liquibase contexts in force; none: every changeset runs */
 	size_t n_contexts;
-	uint64_t not_after_ms; /* how long an order holds; 24 h by default */
+	uint64_t not_after_ms; /* how long an order holds, from its start; 24 h by default */
+	int64_t start_at_us; /* nothing starts before; 0: at once */
 	struct plan_wave *waves;
 	size_t n_waves;
 };

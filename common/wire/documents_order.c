@@ -17,7 +17,7 @@
 
 static Rollcall__V1__Wave *put_wave(struct arena *a, const struct wave *from)
 {
-	char limit[16];
+	char limit[16], least[16];
 	Rollcall__V1__Wave *w = arena_alloc(a, sizeof *w);
 	rollcall__v1__wave__init(w);
 	w->name = put_text(from->name);
@@ -25,6 +25,9 @@ static Rollcall__V1__Wave *put_wave(struct arena *a, const struct wave *from)
 	w->max_parallel = from->max_parallel;
 	w->max_failures = arena_strdup(a, limit_text(from->max_failures, limit));
 	w->soak_ms = from->soak_ms;
+	if (from->min_success.value > 0)
+		w->min_success = arena_strdup(a, limit_text(from->min_success, least));
+	w->defer_after_ms = from->defer_after_ms;
 	w->on_failure = put_text(on_failure_name(from->on_failure));
 	return w;
 }
@@ -72,8 +75,11 @@ static void read_wave(struct reader *r, const Rollcall__V1__Wave *m, struct wave
 	ret->target_count = m->target_count;
 	ret->max_parallel = m->max_parallel;
 	ret->soak_ms = m->soak_ms;
+	ret->defer_after_ms = m->defer_after_ms;
 	if (!limit_parse(m->max_failures, &ret->max_failures))
 		read_fail(r, "a wave's failure limit is neither a count nor a percentage");
+	if (!str_empty(m->min_success) && !limit_parse(m->min_success, &ret->min_success))
+		read_fail(r, "a wave's min_success is neither a count nor a percentage");
 	if (!on_failure_parse(m->on_failure, &ret->on_failure))
 		read_fail(r, "a wave's on_failure is unknown");
 }

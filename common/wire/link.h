@@ -63,7 +63,7 @@ enum verb {
 	VERB_PING, /* -> key,value: controller (version), epoch, trust (version), agents, targets, rollouts */
 	VERB_RELEASE_ADD, /* hash (hex): of an uploaded envelope; verified, then listed -> as RELEASE_LIST */
 	VERB_RELEASE_LIST, /* -> version,project,#sequence,#changesets,signed-by,added,+digest */
-	/* document: plan text; release, environment, direction?, except*, target* -> target,wave,engine,changeset,action,detail: a row for each pending changeset in order; action is apply,
+	/* document: plan text; release, environment, direction?, except*, target*, start-at? -> target,wave,engine,changeset,action,detail: a row for each pending changeset in order; action is apply,
 	 * resume (some steps are done), rollback, nothing (one row, changeset empty), blocked (why in detail) or unknown (not surveyed: why in detail) */
 	VERB_ROLLOUT_PREVIEW,
 	VERB_ROLLOUT_START, /* the same -> rollout,state,release,environment,direction,#targets; exit 3 while approvals are awaited */
@@ -80,9 +80,15 @@ enum verb {
 	VERB_ROLLOUT_ROLLBACK, /* rollout, except*, reason? -> a new rollout of direction rollback over the targets that applied it */
 	VERB_AGENT_ADMIT, /* document: certificate envelope -> as AGENT_LIST */
 	VERB_AGENT_LIST, /* -> agent,state (online, offline),site,#targets,version,last-seen,+serial,+expires */
-	VERB_TARGET_LIST, /* selector? -> target,engine,agent,state,release,labels */
+	VERB_TARGET_LIST, /* selector? -> target,engine,agent,state (online, offline, quarantine),release,labels,+detail */
 	VERB_HISTORY, /* target?, rollout?, limit? -> at,target,rollout,release,direction,outcome,#attempt,detail,+agent,+report */
 	VERB_TRUST_SHOW, /* -> document: trust envelope */
+	VERB_ROLLOUT_SKIP, /* rollout, target+, reason -> as ROLLOUT_LIST */
+	VERB_TARGET_QUARANTINE, /* target, reason -> target,reason,by,since */
+	VERB_TARGET_UNQUARANTINE, /* target, reason? -> nothing */
+	VERB_FREEZE_ADD, /* selector?, from?, until, reason -> freeze,selector,from,until,state (waits, in-force),reason,by,#targets */
+	VERB_FREEZE_LIST, /* -> the same */
+	VERB_FREEZE_REMOVE, /* freeze, reason? -> nothing */
 	VERB_COUNT
 };
 

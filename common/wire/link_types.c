@@ -58,6 +58,12 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_TARGET_LIST] = "target-list",
     [VERB_HISTORY] = "history",
     [VERB_TRUST_SHOW] = "trust-show",
+    [VERB_ROLLOUT_SKIP] = "rollout-skip",
+    [VERB_TARGET_QUARANTINE] = "target-quarantine",
+    [VERB_TARGET_UNQUARANTINE] = "target-unquarantine",
+    [VERB_FREEZE_ADD] = "freeze-add",
+    [VERB_FREEZE_LIST] = "freeze-list",
+    [VERB_FREEZE_REMOVE] = "freeze-remove",
 };
 
 /* The blob socket has no HELLO: the key is the whole session, so its peers are READY from the start. An operator's session starts with its first COMMAND. */

@@ -50,12 +50,31 @@ static int run_targets_list(const struct cmd_args *a, struct err *e)
 	return live_run(a, &q, e);
 }
 
+static int run_quarantine(const struct cmd_args *a, struct err *e)
+{
+	struct question q = {.verb = VERB_TARGET_QUARANTINE};
+	question_add(&q, "target", cmd_argument(a, 0));
+	question_add(&q, "reason", cmd_option_value(a, "reason"));
+	return live_run(a, &q, e);
+}
+
+static int run_unquarantine(const struct cmd_args *a, struct err *e)
+{
+	struct question q = {.verb = VERB_TARGET_UNQUARANTINE};
+	question_add(&q, "target", cmd_argument(a, 0));
+	question_add(&q, "reason", cmd_option_value(a, "reason"));
+	return live_run(a, &q, e);
+}
+
 static const struct cmd_option agents_options[] = {CONTEXT_OPTIONS, {0}};
 static const struct cmd_option targets_options[] = {
     {"selector", 'l', "SELECTOR", "only targets with these labels, such as 'environment=production,ring in (canary,early)'", false, false},
     CONTEXT_OPTIONS,
     {0},
 };
+
+static const struct cmd_option quarantine_options[] = {{"reason", 0, "TEXT", "why, for whoever misses it", false, true}, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option unquarantine_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, CONTEXT_OPTIONS, {0}};
 
 const struct cmd fleet_commands[] = {
     {"agents list", NULL, "List the agents that were admitted, and which are connected", NULL, "rollcall agents list\nrollcall agents list -o wide",
@@ -67,5 +86,10 @@ const struct cmd fleet_commands[] = {
      "rollcall agents admit eu-1.cert", agents_options, run_agents_admit, 1, 1},
     {"targets list", NULL, "List the targets that the agents have announced", NULL,
      "rollcall targets list\nrollcall targets list -l environment=production -o name", targets_options, run_targets_list, 0, 0},
+    {"targets quarantine", "TARGET", "Keep a target out of every new rollout",
+     "A rollout that has it already goes on; 'rollcall rollout skip' takes it out there.",
+     "rollcall targets quarantine eu/db1/acme --reason 'restore from backup under way'", quarantine_options, run_quarantine, 1, 1},
+    {"targets unquarantine", "TARGET", "Let new rollouts take a target again", "What it missed meanwhile is not made up by itself.",
+     "rollcall targets unquarantine eu/db1/acme", unquarantine_options, run_unquarantine, 1, 1},
     {0},
 };

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -13,18 +14,27 @@
 
 #define PLAN_ARENA ((size_t)16 * 1024 * 1024)
 
-static void print_waves(const struct plan *p, enum output_format f)
+static void print_waves(const struct plan *p, struct arena *a, enum output_format f)
 {
-	AUTO(table_destroy) struct table *t = table_new("environment,wave,selector,size,#max-parallel,max-failures,on-failure,#soak-s");
+	AUTO(table_destroy)
+	struct table *t = table_new("environment,wave,selector,size,#max-parallel,max-failures,min-success,on-failure,#soak-s,unreachable");
 	for (size_t i = 0; i < p->n_environments; i++)
 		for (size_t k = 0; k < p->environments[i].n_waves; k++) {
 			const struct plan_wave *w = &p->environments[i].waves[k];
-			char size[16], failures[16], parallel[16], soak[24];
+			char size[16], failures[16], success[16], parallel[16], soak[24], after[CLOCK_TEXT_SIZE];
 			snprintf(parallel, sizeof parallel, "%" PRIu32, w->max_parallel);
 			snprintf(soak, sizeof soak, "%" PRIu64, w->soak_ms / 1000);
-			const char *cells[] = {p->environments[i].name,        w->name,  w->selector_text[0] ? w->selector_text : NULL,
-			                       limit_text(w->size, size),      parallel, limit_text(w->max_failures, failures),
-			                       on_failure_name(w->on_failure), soak};
+			const char *cells[] = {
+			    p->environments[i].name,
+			    w->name,
+			    w->selector_text[0] ? w->selector_text : NULL,
+			    limit_text(w->size, size),
+			    parallel,
+			    limit_text(w->max_failures, failures),
+			    limit_text(w->min_success, success),
+			    on_failure_name(w->on_failure),
+			    soak,
+			    w->defer_after_ms ? arena_printf(a, "defer after %s", clock_duration_text((int64_t)w->defer_after_ms * 1000, after)) : "wait"};
 			table_row(t, cells);
 		}
 	table_print(t, f, "waves", stdout);
@@ -57,7 +67,7 @@ static int run_check(const struct cmd_args *a, struct err *e)
 	} else {
 		fprintf(stderr, "no %s beside the plan: its environments were not checked against a pipeline\n", PROJECT_FILE);
 	}
-	print_waves(&p, cmd_output(a));
+	print_waves(&p, arena, cmd_output(a));
 	return EXIT_DONE;
 }
 

@@ -54,6 +54,7 @@ static int run_start(const struct cmd_args *a, struct err *e)
 	question_add(&q, "plan", cmd_argument(a, 0));
 	question_add(&q, "release", release.name);
 	question_add(&q, "environment", cmd_option_value(a, "environment"));
+	question_add(&q, "start-at", cmd_option_value(a, "start-at"));
 	return ask_and_wait(a, &q, e);
 }
 
@@ -104,6 +105,16 @@ static int run_retry(const struct cmd_args *a, struct err *e)
 	return ask_and_wait(a, &q, e);
 }
 
+static int run_skip(const struct cmd_args *a, struct err *e)
+{
+	struct question q = {.verb = VERB_ROLLOUT_SKIP};
+	question_add(&q, "rollout", cmd_argument(a, 0));
+	for (size_t i = 1; i < cmd_argument_count(a); i++)
+		question_add(&q, "target", cmd_argument(a, i));
+	question_add(&q, "reason", cmd_option_value(a, "reason"));
+	return ask_and_wait(a, &q, e);
+}
+
 static int run_rollback(const struct cmd_args *a, struct err *e)
 {
 	struct question q = {.verb = VERB_ROLLOUT_ROLLBACK};
@@ -127,7 +138,12 @@ static const struct cmd_option preview_options[] = {
     CONTEXT_OPTIONS,
     {0},
 };
-static const struct cmd_option start_options[] = {RELEASE_OPTIONS, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option start_options[] = {
+    RELEASE_OPTIONS,
+    {"start-at", 0, "TIME", "nothing starts before, such as 2026-12-01T02:00:00Z (default: the plan's start_at, or at once)", false, false},
+    WAIT_OPTIONS,
+    CONTEXT_OPTIONS,
+    {0}};
 static const struct cmd_option approve_options[] = {
     KEY_OPTIONS,
     {"targets", 0, "N", "how many targets you mean to approve; asked on a terminal when not given", false, false},
@@ -149,6 +165,8 @@ static const struct cmd_option watch_options[] = {
 static const struct cmd_option pause_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option resume_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option abort_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, true}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option skip_options[] = {
+    {"reason", 0, "TEXT", "why, for the audit and for whoever looks at the target", false, true}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option retry_options[] = {WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option rollback_options[] = {{"except", 0, "CHANGESET", "leave this changeset applied", true, false},
                                                      {"reason", 0, "TEXT", "why, for the audit", false, false},
@@ -185,6 +203,10 @@ const struct cmd rollout_commands[] = {
      abort_options, run_abort, 1, 1},
     {"rollout retry", "ROLLOUT [TARGET...]", "Try failed targets again, from where their ledgers stand", "Without a TARGET: all that failed.",
      "rollcall rollout retry 3f2a91bc --wait\nrollcall rollout retry 3f2a91bc eu/db1/acme", retry_options, run_retry, 1, 1000},
+    {"rollout skip", "ROLLOUT TARGET...", "Let a rollout go on without these targets, for a reason that stays to be read",
+     "For targets that wait, were deferred, or failed: they no longer hold their wave up and no longer count as failures. What is in the database "
+     "stays there.",
+     "rollcall rollout skip 3f2a91bc eu/db1/acme --reason 'tenant is being closed'", skip_options, run_skip, 2, 1000},
     {"rollout rollback", "ROLLOUT", "Start a rollout that takes back what this one applied",
      "It is a rollout of its own, with the same waves and gates, and needs its own approval.",
      "rollcall rollout rollback 3f2a91bc --reason 'orders page is slow'", rollback_options, run_rollback, 1, 1},

@@ -93,9 +93,21 @@ static void show_targets(FILE *out, const struct answer_table *t, uint32_t wave,
 	fputc('\n', out);
 }
 
+static void show_wave(FILE *out, const struct wave *v)
+{
+	char limit[16], after[CLOCK_TEXT_SIZE];
+	fprintf(out, "wave %-7s %u targets, %u at a time, more than %s failures: %s", v->name, v->target_count, v->max_parallel,
+	        limit_text(v->max_failures, limit), on_failure_name(v->on_failure));
+	if (v->min_success.value > 0)
+		fprintf(out, ", %s have to succeed", limit_text(v->min_success, limit));
+	if (v->defer_after_ms > 0)
+		fprintf(out, ", goes on without unreachable ones after %s", clock_duration_text((int64_t)v->defer_after_ms * 1000, after));
+	fputc('\n', out);
+}
+
 static void show_order(FILE *out, const struct order *o, const struct answer_table *t, bool all)
 {
-	char hex[DIGEST_HEX_SIZE], from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE], failures[16];
+	char hex[DIGEST_HEX_SIZE], from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE];
 	fprintf(out, "order        %s\n", o->id);
 	fprintf(out, "release      %s %s (sequence %llu)\n", o->project, o->release_version, (unsigned long long)o->release_sequence);
 	fprintf(out, "             sha256 %s\n", bytes_to_hex(bytes_of(o->release_digest, DIGEST_SIZE), hex));
@@ -105,8 +117,7 @@ static void show_order(FILE *out, const struct order *o, const struct answer_tab
 		fprintf(out, "except       %s\n", o->except[i]);
 	for (size_t w = 0; w < o->n_waves; w++) {
 		const struct wave *v = &o->waves[w];
-		fprintf(out, "wave %-7s %u targets, %u at a time, more than %s failures: %s\n", v->name, v->target_count, v->max_parallel,
-		        limit_text(v->max_failures, failures), on_failure_name(v->on_failure));
+		show_wave(out, v);
 		show_targets(out, t, (uint32_t)w, all);
 	}
 	fprintf(out, "targets      %u, Merkle root %s (recomputed here)\n", o->target_count, bytes_to_hex(bytes_of(o->targets_root, DIGEST_SIZE), hex));

@@ -105,7 +105,7 @@ static void add_line(struct tree *t, const char *stem, const char *name, const c
 /* 0: needs eyes, 1: moves, 2: done or not begun. What went back is done where that was the order. */
 static int interest(const char *state, bool back)
 {
-	static const char *const eyes[] = {"failed", "refused", "unreachable", "needs-attention", "held", "waiting-lock", "rolled-back"};
+	static const char *const eyes[] = {"failed", "refused", "unreachable", "needs-attention", "held", "deferred", "waiting-lock", "rolled-back"};
 	static const char *const quiet[] = {"applied", "pending", "skipped"};
 	if (back && str_eq(state, "rolled-back"))
 		return 2;

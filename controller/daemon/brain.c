@@ -43,7 +43,7 @@ int brain_new(const struct controller_config *c, struct brain **ret, struct err 
 	if (file_make_dirs(c->data_dir, 0700, e) < 0 || file_make_dirs(c->blob_dir, 0700, e) < 0 || store_open(c->store_path, &b->store, e) < 0 ||
 	    store_next_epoch(b->store, 1, &b->epoch, e) < 0)
 		return -1;
-	if (agents_load(b, e) < 0 || targets_load(b, e) < 0 || runs_load(b, e) < 0)
+	if (agents_load(b, e) < 0 || targets_load(b, e) < 0 || runs_load(b, e) < 0 || steer_load(b, e) < 0)
 		return -1;
 	collect_principals(b);
 	*ret = take_ptr(&b);
@@ -58,6 +58,7 @@ void brain_destroy(struct brain **b)
 	runs_free(*b);
 	agents_free(*b);
 	arena_destroy(&(*b)->targets_arena);
+	arena_destroy(&(*b)->steer_arena);
 	arena_destroy(&(*b)->turn);
 	store_close(&(*b)->store);
 	free((*b)->out);

@@ -42,6 +42,11 @@ struct outgoing {
 
 struct survey;
 
+struct brain_freeze {
+	struct store_freeze rec;
+	struct selector *selector;
+};
+
 struct brain {
 	const struct controller_config *config;
 	struct store *store;
@@ -54,6 +59,11 @@ struct brain {
 	struct store_target *targets; /* by id; in targets_arena */
 	size_t n_targets;
 	struct arena *targets_arena;
+	struct brain_freeze *freezes; /* by their beginning; these two in steer_arena */
+	size_t n_freezes;
+	struct store_quarantine *quarantines; /* by target */
+	size_t n_quarantines;
+	struct arena *steer_arena;
 	struct run **runs; /* the active ones */
 	size_t n_runs, cap_runs;
 	struct outgoing *out;
@@ -102,11 +112,20 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_
 int run_delivery_event(struct brain *b, struct run *u, struct delivery *d, enum delivery_event ev, const char *actor, struct err *e) MUST_CHECK;
 int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, const char *actor, const char *reason, struct err *e) MUST_CHECK;
 int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, size_t *ret_count, struct err *e) MUST_CHECK;
+int run_persist(struct brain *b, struct run *u, const struct decision *d, const char *actor, const char *reason, struct err *e) MUST_CHECK;
 void run_note(struct run *u, uint32_t index, const char *changeset, const char *code, const char *detail); /* copies; NULL clears */
 /* A failed target that is being taken back: why it failed stays its note, also when the way back went well. */
 bool run_keeps_reason(const struct delivery *d);
 int runs_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* decides, persists, queues offers; lets go of final ones */
 void task_id(const uint8_t order_digest[DIGEST_SIZE], const char *target, enum direction d, uint8_t out[TASK_SIZE]);
+
+/* brain_steer.c */
+int steer_load(struct brain *b, struct err *e) MUST_CHECK; /* freezes that are not over, and quarantine, from the store */
+const struct brain_freeze *freeze_of(const struct brain *b, const char *target); /* the one in force that lasts longest; NULL: none */
+const struct store_quarantine *quarantine_of(const struct brain *b, const char *target); /* NULL: it is in none */
+void freezes_to_run(const struct brain *b, struct run *u); /* before decide() */
+void freezes_note(const struct brain *b, struct run *u, const struct decision *d); /* the reasons of what it froze */
+int run_skip(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, const char *reason, struct err *e) MUST_CHECK;
 
 /* brain_order.c */
 struct order_request {
@@ -120,7 +139,7 @@ struct order_request {
 	uint8_t plan_digest[DIGEST_SIZE];
 	const char *const *contexts;
 	size_t n_contexts;
-	int64_t not_after_us;
+	int64_t not_before_us, not_after_us; /* not_before_us 0: at once */
 	const struct wave *waves;
 	const struct plan_wave *const *plan_waves; /* site and server caps; NULL: none */
 	size_t n_waves;

@@ -92,7 +92,7 @@ static void draft_order(struct brain *b, const struct order_request *q, struct d
 	o->direction = q->direction;
 	o->target_count = (uint32_t)q->n_targets;
 	o->created_at_us = b->now_us;
-	o->not_before_us = b->now_us - CLOCK_SKEW_US;
+	o->not_before_us = q->not_before_us ? q->not_before_us : b->now_us - CLOCK_SKEW_US;
 	o->not_after_us = q->not_after_us;
 	o->contexts = (const char **)q->contexts;
 	o->n_contexts = q->n_contexts;

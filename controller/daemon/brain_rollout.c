@@ -81,6 +81,8 @@ static int complete_from_order(struct run *u, struct err *e)
 		r->waves[i].target_count = w->target_count;
 		r->waves[i].max_parallel = w->max_parallel;
 		r->waves[i].max_failures = w->max_failures;
+		r->waves[i].min_success = w->min_success;
+		r->waves[i].defer_after_ms = w->defer_after_ms;
 		r->waves[i].on_failure = w->on_failure;
 		r->waves[i].soak_ms = w->soak_ms;
 	}
@@ -218,10 +220,7 @@ int run_by_order(struct brain *b, const uint8_t order_digest[DIGEST_SIZE], struc
 
 struct delivery *run_delivery(struct run *u, const char *target)
 {
-	for (size_t i = 0; i < u->r.n_deliveries; i++)
-		if (str_eq(u->r.deliveries[i].target, target))
-			return &u->r.deliveries[i];
-	return NULL;
+	return rollout_delivery(&u->r, target);
 }
 
 void runs_touch(struct brain *b)
@@ -272,7 +271,7 @@ static int save_object(struct brain *b, struct run *u, const struct transition *
 }
 
 /* An object that moved twice in one decision is saved with its final state each time: the rows are few. */
-static int persist(struct brain *b, struct run *u, const struct decision *d, const char *actor, const char *reason, struct err *e)
+int run_persist(struct brain *b, struct run *u, const struct decision *d, const char *actor, const char *reason, struct err *e)
 {
 	for (size_t i = 0; i < d->n_transitions; i++) {
 		const struct transition *t = &d->transitions[i];
@@ -298,7 +297,7 @@ int run_delivery_event(struct brain *b, struct run *u, struct delivery *d, enum 
 	u->touched = true;
 	if (decide_delivery_event(&u->r, d->index, ev, b->now_us, &moved, e) < 0)
 		return -1;
-	return persist(b, u, &moved, actor, u->notes[d->index].detail, e);
+	return run_persist(b, u, &moved, actor, u->notes[d->index].detail, e);
 }
 
 int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, const char *actor, const char *reason, struct err *e)
@@ -307,7 +306,7 @@ int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, con
 	if (decide_rollout_event(&u->r, ev, &moved, e) < 0)
 		return -1;
 	u->touched = true;
-	if (persist(b, u, &moved, actor, reason, e) < 0)
+	if (run_persist(b, u, &moved, actor, reason, e) < 0)
 		return -1;
 	if (!reason)
 		return 0;
@@ -326,7 +325,7 @@ int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t
 	for (size_t i = 0; i < moved.n_transitions; i++)
 		if (moved.transitions[i].object == OBJECT_DELIVERY)
 			run_note(u, moved.transitions[i].index, NULL, NULL, NULL);
-	return persist(b, u, &moved, actor, NULL, e);
+	return run_persist(b, u, &moved, actor, NULL, e);
 }
 
 struct delivery *run_by_task(struct brain *b, const struct brain_agent *g, const uint8_t task[TASK_SIZE], struct run **ret_run)
@@ -469,8 +468,12 @@ static int think(struct brain *b, struct run *u, struct err *e)
 {
 	AUTO(decision_done) struct decision d = DECISION_INIT;
 	refresh_sessions(u);
+	freezes_to_run(b, u);
 	u->touched = false;
-	if (decide(&u->r, b->now_us, &d, e) < 0 || persist(b, u, &d, "controller", NULL, e) < 0)
+	if (decide(&u->r, b->now_us, &d, e) < 0)
+		return -1;
+	freezes_note(b, u, &d);
+	if (run_persist(b, u, &d, "controller", NULL, e) < 0)
 		return -1;
 	u->wake_at_us = d.wake_at_us;
 	for (size_t i = 0; i < d.n_offers; i++)

@@ -41,6 +41,12 @@ static const struct {
     {VERB_TARGET_LIST, ROLE_VIEWER, operate_target_list},
     {VERB_HISTORY, ROLE_VIEWER, operate_history},
     {VERB_TRUST_SHOW, ROLE_VIEWER, operate_trust_show},
+    {VERB_ROLLOUT_SKIP, ROLE_OPERATOR, operate_skip},
+    {VERB_TARGET_QUARANTINE, ROLE_OPERATOR, operate_quarantine},
+    {VERB_TARGET_UNQUARANTINE, ROLE_OPERATOR, operate_unquarantine},
+    {VERB_FREEZE_ADD, ROLE_OPERATOR, operate_freeze_add},
+    {VERB_FREEZE_LIST, ROLE_VIEWER, operate_freeze_list},
+    {VERB_FREEZE_REMOVE, ROLE_OPERATOR, operate_freeze_remove},
 };
 
 static bool has_role(const char *role, enum role least)

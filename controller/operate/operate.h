@@ -46,8 +46,12 @@ operate_fn operate_ping, operate_trust_show, operate_agent_admit, operate_agent_
 operate_fn operate_release_add, operate_release_list; /* operate_release.c */
 operate_fn operate_preview, operate_start, operate_rollback, operate_order, operate_approve; /* operate_start.c */
 operate_fn operate_rollout_list, operate_status; /* operate_status.c */
+operate_fn operate_skip, operate_quarantine, operate_unquarantine, operate_freeze_add, operate_freeze_list,
+    operate_freeze_remove; /* operate_steer.c */
 operate_fn operate_pause, operate_resume, operate_abort, operate_retry; /* operate_control.c */
 
+/* Two rollouts never work on one target at a time: ERR_STATE names the other one. `spare`: one that may have them, or NULL. */
+int request_check_busy(struct request *q, const char *const *targets, size_t n, const struct run *spare, struct err *e) MUST_CHECK;
 int request_release(struct request *q, struct store_release *ret, struct err *e) MUST_CHECK; /* of the argument `release`: version or digest in hex */
 
 #endif

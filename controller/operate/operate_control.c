@@ -48,6 +48,19 @@ int operate_abort(struct request *q, struct err *e)
 	return answer(q, u, "aborted: nothing new starts, what runs ends by itself, what was applied stays", e);
 }
 
+/* A rollout that was over may find that another one has its targets by now. */
+static int check_free(struct request *q, struct run *u, const char *const *named, size_t n_named, struct err *e)
+{
+	size_t n = 0;
+	const char **targets = arena_alloc(q->a, (u->r.n_deliveries + 1) * sizeof *targets);
+	if (n_named)
+		return request_check_busy(q, named, n_named, u, e);
+	for (size_t i = 0; i < u->r.n_deliveries; i++)
+		if (fsm_find(&delivery_fsm, (int)u->r.deliveries[i].state, DELIVERY_EV_RETRY, &u->r.deliveries[i]))
+			targets[n++] = u->r.deliveries[i].target;
+	return request_check_busy(q, targets, n, u, e);
+}
+
 int operate_retry(struct request *q, struct err *e)
 {
 	struct run *u = NULL;
@@ -55,6 +68,8 @@ int operate_retry(struct request *q, struct err *e)
 	if (request_run(q, &u, e) < 0)
 		return -1;
 	const char **targets = request_args(q, "target", &n);
+	if (check_free(q, u, targets, n, e) < 0)
+		return -1;
 	if (run_retry(q->b, u, targets, n, q->actor, &count, e) < 0)
 		return -1;
 	return answer(q, u, arena_printf(q->a, count == 1 ? "%zu target is tried again" : "%zu targets are tried again", count), e);

@@ -115,7 +115,7 @@ int operate_target_list(struct request *q, struct err *e)
 	size_t n = 0;
 	if (selector_parse(request_arg(q, "selector"), q->a, &s, e) < 0)
 		return -1;
-	reply_columns(q, "target,engine,agent,state,release,labels");
+	reply_columns(q, "target,engine,agent,state,release,labels,+detail");
 	for (size_t i = 0; i < q->b->n_targets; i++) {
 		const struct store_target *t = &q->b->targets[i];
 		const struct brain_agent *g = agent_by_name(q->b, t->agent);
@@ -124,8 +124,12 @@ int operate_target_list(struct request *q, struct err *e)
 			continue;
 		if (store_target_release(q->b->store, t->target.id, q->a, &release, e) < 0)
 			return -1;
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s", t->target.id, t->target.engine, t->agent, g && g->ready ? "online" : "offline", release ? release : "",
-		          labels_of(q, &t->target));
+		const struct store_quarantine *out = quarantine_of(q->b, t->target.id);
+		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target.id, t->target.engine, t->agent,
+		          out             ? "quarantine"
+		          : g && g->ready ? "online"
+		                          : "offline",
+		          release ? release : "", labels_of(q, &t->target), out ? arena_printf(q->a, "%s (%s)", out->reason, out->added_by) : "");
 		n++;
 	}
 	reply_count(q, n, "target");

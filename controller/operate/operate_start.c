@@ -1,6 +1,7 @@
 /* Preview, start, rollback, the order to sign, and approvals. */
 #include <inttypes.h>
 
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/wire/limits.h"
@@ -20,6 +21,8 @@ struct wish {
 	const struct plan_environment *env;
 	enum direction direction;
 	struct frozen frozen;
+	size_t n_quarantined; /* of the environment's targets: left out */
+	int64_t start_at_us; /* 0: at once */
 	const char **except;
 	size_t n_except;
 };
@@ -42,20 +45,20 @@ static int read_plan(struct request *q, struct wish *w, struct err *e)
 /* The environments before it, in the order that the signed release gives. */
 static int check_previous(struct request *q, const struct wish *w, struct err *e)
 {
-	const char *before = NULL;
-	bool done = true;
-	for (size_t i = 0; i < w->release.n_pipeline && !str_eq(w->release.pipeline[i], w->env->name); i++)
-		before = w->release.pipeline[i];
-	if (before && store_environment_done(q->b->store, w->rec.digest, before, &done, e) < 0)
-		return -1;
-	if (!done)
-		return err_set(e, ERR_POLICY, "release %s has not succeeded in %s, which comes before %s in its pipeline: roll it out there first",
-		               w->rec.version, before, w->env->name);
+	for (size_t i = 0; i < w->release.n_pipeline && !str_eq(w->release.pipeline[i], w->env->name); i++) {
+		const char *before = w->release.pipeline[i];
+		bool done = true;
+		if (store_environment_done(q->b->store, w->rec.digest, before, &done, e) < 0)
+			return -1;
+		if (!done)
+			return err_set(e, ERR_POLICY, "release %s has not succeeded in %s, which comes before %s in its pipeline: roll it out there first",
+			               w->rec.version, before, w->env->name);
+	}
 	return 0;
 }
 
-/* The targets that may be chosen from: all, or those that the argument `target` names. */
-static struct target *choose_targets(struct request *q, size_t *ret_n)
+/* The targets that may be chosen from: all, or those that the argument `target` names; none in quarantine. */
+static struct target *choose_targets(struct request *q, struct wish *w, size_t *ret_n)
 {
 	size_t n_named = 0, n = 0;
 	const char **named = request_args(q, "target", &n_named);
@@ -64,7 +67,9 @@ static struct target *choose_targets(struct request *q, size_t *ret_n)
 		bool wanted = n_named == 0;
 		for (size_t k = 0; k < n_named; k++)
 			wanted |= str_glob(named[k], q->b->targets[i].target.id);
-		if (wanted)
+		bool out = wanted && quarantine_of(q->b, q->b->targets[i].target.id);
+		w->n_quarantined += out && str_eq(target_label(&q->b->targets[i].target, "environment"), w->env->name);
+		if (wanted && !out)
 			list[n++] = q->b->targets[i].target;
 	}
 	*ret_n = n;
@@ -76,6 +81,18 @@ static void wish_done(struct wish *w)
 	arena_destroy(&w->arena);
 }
 
+/* The operator's word, or the plan's; a time in a plan that has passed is of an earlier rollout. */
+static int read_start_at(struct request *q, struct wish *w, struct err *e)
+{
+	const char *text = request_arg(q, "start-at");
+	w->start_at_us = w->env->start_at_us > q->b->now_us ? w->env->start_at_us : 0;
+	if (!text)
+		return 0;
+	if (clock_parse(text, &w->start_at_us, e) < 0)
+		return err_wrap(e, "--start-at");
+	return w->start_at_us > q->b->now_us ? 0 : err_set(e, ERR_USAGE, "--start-at %s has passed: leave it out to start at once", text);
+}
+
 static int read_wish(struct request *q, struct wish *w, struct err *e)
 {
 	const char *direction = request_arg(q, "direction");
@@ -84,8 +101,10 @@ static int read_wish(struct request *q, struct wish *w, struct err *e)
 	w->arena = arena_new(RELEASE_ARENA);
 	if (request_release(q, &w->rec, e) < 0 || order_release(q->b, w->rec.envelope_hash, w->arena, &w->release, NULL, e) < 0 || read_plan(q, w, e) < 0)
 		return -1;
+	if (read_start_at(q, w, e) < 0)
+		return -1;
 	size_t n = 0;
-	const struct target *targets = choose_targets(q, &n);
+	const struct target *targets = choose_targets(q, w, &n);
 	w->except = request_args(q, "except", &w->n_except);
 	return order_freeze(&w->plan, w->env, targets, n, q->a, &w->frozen, e);
 }
@@ -107,22 +126,47 @@ int operate_preview(struct request *q, struct err *e)
 
 /* ---- start --------------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Two rollouts never work on one target at a time. `spare`: the one that a rollback takes over. */
-static int check_busy(struct request *q, const char *const *targets, size_t n, const struct run *spare, struct err *e)
+/* A rollout that only waits for deferred targets has done with the others. */
+static bool still_has(struct run *u, const char *target)
+{
+	const struct delivery *d = run_delivery(u, target);
+	return d && !(u->r.state == ROLLOUT_CATCHING_UP && delivery_settled(d));
+}
+
+int request_check_busy(struct request *q, const char *const *targets, size_t n, const struct run *spare, struct err *e)
 {
 	for (size_t k = 0; k < q->b->n_runs; k++) {
 		struct run *u = q->b->runs[k];
 		if (u == spare || rollout_is_final(u->r.state))
 			continue;
 		for (size_t i = 0; i < n; i++)
-			if (run_delivery(u, targets[i]))
-				return err_set(e, ERR_STATE, "rollout %.8s (release %s, %s) still has target %s: let it end, or abort it", u->rec.id,
-				               u->rec.release_version, rollout_state_name(u->r.state), targets[i]);
+			if (still_has(u, targets[i]))
+				return err_set(e, ERR_STATE, "rollout %.8s (release %s %s, %s) still has target %s: let it end, %s", u->rec.id, u->rec.project,
+				               u->rec.release_version, rollout_state_name(u->r.state), targets[i],
+				               u->r.state == ROLLOUT_CATCHING_UP ? "or skip the target there" : "or abort it");
 	}
 	return 0;
 }
 
-static int answer_started(struct request *q, struct run *u, size_t left_out, struct err *e)
+/* What whoever starts it may not expect. */
+static const char *start_notes(struct request *q, const struct wish *w)
+{
+	struct buf b = BUF_INIT;
+	size_t frozen = 0;
+	for (size_t i = 0; i < w->frozen.n_placed; i++)
+		frozen += freeze_of(q->b, w->frozen.placed[i].target->id) != NULL;
+	if (w->frozen.n_left_out)
+		buf_addf(&b, "; %zu targets of the environment are in no wave", w->frozen.n_left_out);
+	if (w->n_quarantined)
+		buf_addf(&b, "; %zu are left out: they are in quarantine", w->n_quarantined);
+	if (frozen)
+		buf_addf(&b, "; %zu are under a freeze now (rollcall freeze list)", frozen);
+	const char *text = arena_strdup(q->a, buf_str(&b));
+	buf_done(&b);
+	return text;
+}
+
+static int answer_started(struct request *q, struct run *u, const char *note, struct err *e)
 {
 	size_t have = 0;
 	uint32_t need = 0;
@@ -131,9 +175,12 @@ static int answer_started(struct request *q, struct run *u, size_t left_out, str
 	reply_columns(q, "rollout,state,release,environment,direction,#targets");
 	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%zu", u->rec.id, rollout_state_name(u->r.state), u->rec.release_version, u->rec.environment,
 	          direction_name(u->rec.direction), u->r.n_deliveries);
-	const char *note = left_out ? arena_printf(q->a, "; %zu targets of the environment are in no wave", left_out) : "";
+	char at[CLOCK_TEXT_SIZE];
 	if (u->r.state == ROLLOUT_AWAITING_APPROVAL)
 		reply_end(q, EXIT_WAITING, "rollout %.8s awaits %" PRIu32 " approvals%s; an approver runs: rollcall rollout approve %.8s", u->rec.id, need,
+		          note, u->rec.id);
+	else if (u->r.not_before_us > q->b->now_us)
+		reply_end(q, EXIT_DONE, "rollout %.8s starts at %s%s; follow it: rollcall rollout watch %.8s", u->rec.id, clock_text(u->r.not_before_us, at),
 		          note, u->rec.id);
 	else
 		reply_end(q, EXIT_DONE, "rollout %.8s runs%s; follow it: rollcall rollout watch %.8s", u->rec.id, note, u->rec.id);
@@ -157,7 +204,7 @@ int operate_start(struct request *q, struct err *e)
 		targets[i] = w.frozen.placed[i].target->id;
 		waves[i] = w.frozen.placed[i].wave;
 	}
-	if (check_busy(q, targets, n, NULL, e) < 0)
+	if (request_check_busy(q, targets, n, NULL, e) < 0)
 		return -1;
 	struct order_request r = {.release = &w.rec,
 	                          .environment = w.env->name,
@@ -169,7 +216,8 @@ int operate_start(struct request *q, struct err *e)
 	                          .plan_name = w.plan.name,
 	                          .contexts = w.env->contexts,
 	                          .n_contexts = w.env->n_contexts,
-	                          .not_after_us = q->b->now_us + (int64_t)w.env->not_after_ms * 1000,
+	                          .not_before_us = w.start_at_us,
+	                          .not_after_us = (w.start_at_us ? w.start_at_us : q->b->now_us) + (int64_t)w.env->not_after_ms * 1000,
 	                          .waves = w.frozen.waves,
 	                          .plan_waves = w.frozen.plan_waves,
 	                          .n_waves = w.frozen.n_waves,
@@ -177,15 +225,15 @@ int operate_start(struct request *q, struct err *e)
 	                          .target_waves = waves,
 	                          .n_targets = n};
 	memcpy(r.plan_digest, w.plan.digest, DIGEST_SIZE);
-	return order_start(q->b, &r, &u, e) < 0 ? -1 : answer_started(q, u, w.frozen.n_left_out, e);
+	return order_start(q->b, &r, &u, e) < 0 ? -1 : answer_started(q, u, start_notes(q, &w), e);
 }
 
 /* ---- rollback -------------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* What a rollout may have left applied. A failed delivery too: the changesets before the failed one stay. */
+/* What a rollout may have left applied. A failed delivery too, also when it was skipped then: the changesets before the failed one stay. */
 static bool is_to_undo(const struct delivery *d)
 {
-	return d->state == DELIVERY_APPLIED || (d->state == DELIVERY_FAILED && d->attempt > 0);
+	return d->state == DELIVERY_APPLIED || ((d->state == DELIVERY_FAILED || d->state == DELIVERY_SKIPPED) && d->touched);
 }
 
 /* Its waves against their order, with the same room and the same gates. */
@@ -206,6 +254,7 @@ static void collect_undo(struct request *q, const struct run *u, struct order_re
 			continue;
 		waves[r->n_waves] = u->order.waves[w];
 		waves[r->n_waves].target_count = count;
+		waves[r->n_waves].min_success = (struct limit){0}; /* it was for all of the wave's targets */
 		waves[r->n_waves++].on_failure = ON_FAILURE_HALT;
 	}
 	r->waves = waves;
@@ -264,11 +313,11 @@ int operate_rollback(struct request *q, struct err *e)
 	collect_undo(q, u, &r);
 	if (r.n_targets == 0)
 		return err_set(e, ERR_STATE, "rollout %.8s left nothing applied: there is nothing to roll back", u->rec.id);
-	if (check_busy(q, r.targets, r.n_targets, u, e) < 0)
+	if (request_check_busy(q, r.targets, r.n_targets, u, e) < 0)
 		return -1;
 	if (!rollout_is_final(u->r.state) && run_rollout_event(q->b, u, ROLLOUT_EV_SUPERSEDED, q->actor, "a rollback takes its targets over", e) < 0)
 		return -1;
-	return order_start(q->b, &r, &undo, e) < 0 ? -1 : answer_started(q, undo, 0, e);
+	return order_start(q->b, &r, &undo, e) < 0 ? -1 : answer_started(q, undo, "", e);
 }
 
 /* ---- the order, and approvals ---------------------------------------------------------------------------------------------------------------------------- */

@@ -13,11 +13,6 @@ static const char *or_empty(const char *s)
 	return s ? s : "";
 }
 
-static bool is_success(enum direction d, enum delivery_state s)
-{
-	return s == (d == DIRECTION_APPLY ? DELIVERY_APPLIED : DELIVERY_ROLLED_BACK);
-}
-
 int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e)
 {
 	struct delivery_counts c = {0};
@@ -45,20 +40,21 @@ int operate_rollout_list(struct request *q, struct err *e)
 	return 0;
 }
 
+static const char *wave_detail(struct request *q, const struct run *u, const struct wave_run *w, const struct wave_tally *t)
+{
+	char until[CLOCK_TEXT_SIZE];
+	if (w->state == WAVE_SOAKING && !rollout_is_final(u->r.state))
+		return arena_printf(q->a, "until %s", clock_text(w->soak_until_us, until));
+	return t->deferred ? arena_printf(q->a, "%" PRIu32 " deferred", t->deferred) : "";
+}
+
 static void wave_row(struct request *q, const struct run *u, uint32_t i)
 {
 	const struct wave_run *w = &u->r.waves[i];
-	uint32_t done = 0, open = 0;
-	char limit[16], until[CLOCK_TEXT_SIZE];
-	for (size_t k = 0; k < u->r.n_deliveries; k++) {
-		const struct delivery *d = &u->r.deliveries[k];
-		done += d->wave == i && is_success(u->r.direction, d->state);
-		open += d->wave == i && !delivery_settled(d);
-	}
-	const char *detail =
-	    w->state == WAVE_SOAKING && !rollout_is_final(u->r.state) ? arena_printf(q->a, "until %s", clock_text(w->soak_until_us, until)) : "";
-	reply_row(q, "%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s", w->name, wave_state_name(w->state), w->target_count, done,
-	          wave_failures(&u->r, i), open, limit_text(w->max_failures, limit), detail);
+	const struct wave_tally t = wave_tally(&u->r, i);
+	char limit[16];
+	reply_row(q, "%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s", w->name, wave_state_name(w->state), w->target_count, t.done,
+	          t.failures, t.open, limit_text(w->max_failures, limit), wave_detail(q, u, w, &t));
 }
 
 /* What to type, or what happens by itself. */
@@ -69,7 +65,9 @@ static const char *next_of(struct request *q, const struct run *u, size_t i)
 	case DELIVERY_UNREACHABLE:
 		return arena_printf(q->a, "starts when agent %s is back", u->agents[i] ? u->agents[i]->rec.name : "(none has it now)");
 	case DELIVERY_HELD:
-		return "the site lifts the hold, or its window opens";
+		return d->frozen ? "starts when the freeze is over" : "the site lifts the hold, or its window opens";
+	case DELIVERY_DEFERRED:
+		return arena_printf(q->a, "follows by itself; not to wait: rollcall rollout skip %.8s %s --reason TEXT", u->rec.id, d->target);
 	case DELIVERY_FAILED:
 	case DELIVERY_REFUSED:
 		return arena_printf(q->a, "repair the cause, then: rollcall rollout retry %.8s %s", u->rec.id, d->target);
@@ -142,12 +140,18 @@ static int end_status(struct request *q, const struct run *u, struct err *e)
 	struct delivery_counts c = {0};
 	size_t have = 0;
 	uint32_t need = 0;
+	char at[CLOCK_TEXT_SIZE];
 	if (store_delivery_counts(q->b->store, u->rec.id, &c, e) < 0 || order_approvals(q->b, u, &have, &need, e) < 0)
 		return -1;
 	enum exit_code code = exit_of(u, &c);
 	const char *state = rollout_state_name(u->r.state);
 	if (u->r.state == ROLLOUT_AWAITING_APPROVAL)
 		reply_end(q, code, "awaiting approval: %zu of %" PRIu32 " approvals; an approver runs: rollcall rollout approve %.8s", have, need, u->rec.id);
+	else if (u->r.state == ROLLOUT_RUNNING && u->r.not_before_us > q->b->now_us)
+		reply_end(q, code, "scheduled: nothing starts before %s", clock_text(u->r.not_before_us, at));
+	else if (u->r.state == ROLLOUT_CATCHING_UP)
+		reply_end(q, code, "catching-up: every wave passed; %" PRIu32 " deferred target%s may follow until %s", c.open, c.open == 1 ? "" : "s",
+		          clock_text(u->r.not_after_us, at));
 	else if (u->r.state == ROLLOUT_HALTED)
 		reply_end(q, code, "%s", halted_text(q, u));
 	else if (u->r.state == ROLLOUT_FAILED)

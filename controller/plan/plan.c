@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/str.h"
 #include "common/conf/conf.h"
@@ -12,13 +13,14 @@
 #define MAX_PARALLEL_DEFAULT 10
 #define NOT_AFTER_DEFAULT_MS (UINT64_C(24) * 3600 * 1000)
 #define WAVES_MAX            64
+#define DEFER_DEFAULT_MS     (UINT64_C(15) * 60 * 1000)
 
 struct yaml_wave {
-	char *name, *selector, *max_failures, *on_failure, *soak;
+	char *name, *selector, *max_failures, *min_success, *on_failure, *soak, *unreachable, *defer_after;
 	uint32_t *count, *percent, *max_parallel, *max_parallel_site, *max_parallel_instance;
 };
 struct yaml_environment {
-	char *name, *not_after;
+	char *name, *not_after, *start_at;
 	char **contexts;
 	unsigned contexts_count;
 	struct yaml_wave *waves;
@@ -42,8 +44,11 @@ static const cyaml_schema_field_t wave_fields[] = {
     NUMBER(max_parallel_site),
     NUMBER(max_parallel_instance),
     TEXT(max_failures, yaml_wave, false),
+    TEXT(min_success, yaml_wave, false),
     TEXT(on_failure, yaml_wave, false),
     TEXT(soak, yaml_wave, false),
+    TEXT(unreachable, yaml_wave, false),
+    TEXT(defer_after, yaml_wave, false),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t wave_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_wave, wave_fields)};
@@ -51,6 +56,7 @@ static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_P
 static const cyaml_schema_field_t environment_fields[] = {
     TEXT(name, yaml_environment, true),
     TEXT(not_after, yaml_environment, false),
+    TEXT(start_at, yaml_environment, false),
     CYAML_FIELD_SEQUENCE("contexts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_environment, contexts, &text_schema, 0, 64),
     CYAML_FIELD_SEQUENCE("waves", CYAML_FLAG_POINTER, struct yaml_environment, waves, &wave_schema, 1, WAVES_MAX),
     CYAML_FIELD_END,
@@ -64,8 +70,24 @@ static const cyaml_schema_field_t plan_fields[] = {
 static const cyaml_schema_value_t plan_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct yaml_plan, plan_fields)};
 
 /* Where we are in the text: how many of each key were passed, so that a message can name the line of the present one. */
-enum key { KEY_NAME, KEY_SELECTOR, KEY_COUNT, KEY_PERCENT, KEY_PARALLEL, KEY_FAILURES, KEY_ON_FAILURE, KEY_SOAK, KEY_NOT_AFTER, N_KEYS };
-static const char *const keys[N_KEYS] = {"name", "selector", "count", "percent", "max_parallel", "max_failures", "on_failure", "soak", "not_after"};
+enum key {
+	KEY_NAME,
+	KEY_SELECTOR,
+	KEY_COUNT,
+	KEY_PERCENT,
+	KEY_PARALLEL,
+	KEY_FAILURES,
+	KEY_SUCCESS,
+	KEY_ON_FAILURE,
+	KEY_SOAK,
+	KEY_UNREACHABLE,
+	KEY_DEFER_AFTER,
+	KEY_NOT_AFTER,
+	KEY_START_AT,
+	N_KEYS
+};
+static const char *const keys[N_KEYS] = {"name",       "selector", "count",       "percent",     "max_parallel", "max_failures", "min_success",
+                                         "on_failure", "soak",     "unreachable", "defer_after", "not_after",    "start_at"};
 
 struct reading {
 	const char *path;
@@ -119,6 +141,9 @@ static int read_failure(struct reading *x, const struct yaml_wave *y, struct pla
 	if (y->max_failures && !limit_parse(y->max_failures, &w->max_failures))
 		return wrong(x, KEY_FAILURES, e, "wave %s: max_failures \"%s\": give a count such as \"2\" or a percentage such as \"5%%\"", y->name,
 		             y->max_failures);
+	if (y->min_success && !limit_parse(y->min_success, &w->min_success))
+		return wrong(x, KEY_SUCCESS, e, "wave %s: min_success \"%s\": give a count such as \"3\" or a percentage such as \"95%%\"", y->name,
+		             y->min_success);
 	if (y->on_failure && !on_failure_parse(y->on_failure, &w->on_failure))
 		return wrong(x, KEY_ON_FAILURE, e, "wave %s: on_failure \"%s\": give halt, rollback-target, rollback-wave or rollback-all", y->name,
 		             y->on_failure);
@@ -133,6 +158,23 @@ static int read_duration(struct reading *x, enum key k, const char *owner, const
 	return 0;
 }
 
+/* Waiting is the default: that a wave passes without a target has to be written. */
+static int read_unreachable(struct reading *x, const struct yaml_wave *y, struct plan_wave *w, struct err *e)
+{
+	bool defer = str_eq(y->unreachable, "defer");
+	if (y->unreachable && !defer && !str_eq(y->unreachable, "wait"))
+		return wrong(x, KEY_UNREACHABLE, e, "wave %s: unreachable \"%s\": give wait or defer", y->name, y->unreachable);
+	if (y->defer_after && !defer)
+		return wrong(x, KEY_DEFER_AFTER, e, "wave %s: defer_after is only for unreachable: defer: add that, or remove this", y->name);
+	if (!defer)
+		return 0;
+	w->defer_after_ms = DEFER_DEFAULT_MS;
+	if (read_duration(x, KEY_DEFER_AFTER, y->name, y->defer_after, &w->defer_after_ms, e) < 0)
+		return -1;
+	w->defer_after_ms += w->defer_after_ms == 0; /* 0 would mean: wait */
+	return 0;
+}
+
 static int read_wave(struct reading *x, const struct yaml_wave *y, struct plan_wave *w, struct err *e)
 {
 	struct err inner = ERR_INIT;
@@ -142,11 +184,29 @@ static int read_wave(struct reading *x, const struct yaml_wave *y, struct plan_w
 	if (selector_parse(w->selector_text, x->arena, &w->selector, &inner) < 0)
 		return wrong(x, KEY_SELECTOR, e, "wave %s: %s", y->name, inner.msg);
 	if (read_size(x, y, w, e) < 0 || read_parallel(x, y, w, e) < 0 || read_failure(x, y, w, e) < 0 ||
-	    read_duration(x, KEY_SOAK, y->name, y->soak, &w->soak_ms, e) < 0)
+	    read_duration(x, KEY_SOAK, y->name, y->soak, &w->soak_ms, e) < 0 || read_unreachable(x, y, w, e) < 0)
 		return -1;
-	const bool there[N_KEYS] = {true, y->selector, y->count, y->percent, y->max_parallel, y->max_failures, y->on_failure, y->soak, false};
+	const bool there[N_KEYS] = {[KEY_NAME] = true,
+	                            [KEY_SELECTOR] = y->selector,
+	                            [KEY_COUNT] = y->count,
+	                            [KEY_PERCENT] = y->percent,
+	                            [KEY_PARALLEL] = y->max_parallel,
+	                            [KEY_FAILURES] = y->max_failures,
+	                            [KEY_SUCCESS] = y->min_success,
+	                            [KEY_ON_FAILURE] = y->on_failure,
+	                            [KEY_SOAK] = y->soak,
+	                            [KEY_UNREACHABLE] = y->unreachable,
+	                            [KEY_DEFER_AFTER] = y->defer_after};
 	for (size_t k = 0; k < N_KEYS; k++)
 		x->passed[k] += there[k];
+	return 0;
+}
+
+static int read_start_at(struct reading *x, const struct yaml_environment *y, struct plan_environment *env, struct err *e)
+{
+	struct err inner = ERR_INIT;
+	if (y->start_at && clock_parse(y->start_at, &env->start_at_us, &inner) < 0)
+		return wrong(x, KEY_START_AT, e, "%s: start_at: %s", y->name, inner.msg);
 	return 0;
 }
 
@@ -155,10 +215,11 @@ static int read_environment(struct reading *x, const struct yaml_environment *y,
 	if (!str_is_name(y->name))
 		return wrong(x, KEY_NAME, e, "environment \"%s\": a name is 1 to 63 of a-z, 0-9, '.', '_', '-': rename it", y->name);
 	*env = (struct plan_environment){.name = arena_strdup(x->arena, y->name), .not_after_ms = NOT_AFTER_DEFAULT_MS};
-	if (read_duration(x, KEY_NOT_AFTER, y->name, y->not_after, &env->not_after_ms, e) < 0)
+	if (read_duration(x, KEY_NOT_AFTER, y->name, y->not_after, &env->not_after_ms, e) < 0 || read_start_at(x, y, env, e) < 0)
 		return -1;
 	x->passed[KEY_NAME]++;
 	x->passed[KEY_NOT_AFTER] += y->not_after != NULL;
+	x->passed[KEY_START_AT] += y->start_at != NULL;
 	env->contexts = arena_alloc(x->arena, (y->contexts_count + 1) * sizeof *env->contexts);
 	for (unsigned i = 0; i < y->contexts_count; i++)
 		env->contexts[env->n_contexts++] = arena_strdup(x->arena, y->contexts[i]);

@@ -1,5 +1,5 @@
 /* See the header. The order of the passes: undoing of failed targets, then the rollout's own state, then sending again what a lost connection may have lost. */
-#include "controller/rollout/decide.h"
+#include "controller/rollout/decide_impl.h"
 
 #include <stdlib.h>
 
@@ -12,15 +12,6 @@ void decision_done(struct decision *d)
 	free(d->recalls);
 	*d = DECISION_INIT;
 }
-
-/* What decide() works with: the snapshot, the clock, the list being made, and how many deliveries are under way in each group. */
-struct work {
-	struct rollout *r;
-	int64_t now_us;
-	struct decision *d;
-	uint32_t *per_site, *per_instance, *per_wave;
-	bool moved; /* a transition happened in this pass */
-};
 
 static void work_done(struct work *w)
 {
@@ -63,13 +54,13 @@ int decide_delivery_event(struct rollout *r, uint32_t index, enum delivery_event
 	return 0;
 }
 
-static int move_rollout(struct work *w, enum rollout_event ev, struct err *e)
+int move_rollout(struct work *w, enum rollout_event ev, struct err *e)
 {
 	w->moved = true;
 	return decide_rollout_event(w->r, ev, w->d, e);
 }
 
-static int move_wave(struct work *w, uint32_t i, enum wave_event ev, struct err *e)
+int move_wave(struct work *w, uint32_t i, enum wave_event ev, struct err *e)
 {
 	w->moved = true;
 	return decide_wave_event(w->r, i, ev, w->now_us, w->d, e);
@@ -82,7 +73,7 @@ static void count_flight(struct work *w, const struct delivery *d, int by)
 	w->per_instance[d->instance_group] += (uint32_t)by;
 }
 
-static int move_delivery(struct work *w, struct delivery *d, enum delivery_event ev, struct err *e)
+int move_delivery(struct work *w, struct delivery *d, enum delivery_event ev, struct err *e)
 {
 	bool was = delivery_in_flight(d);
 	if (decide_delivery_event(w->r, d->index, ev, w->now_us, w->d, e) < 0)
@@ -92,177 +83,19 @@ static int move_delivery(struct work *w, struct delivery *d, enum delivery_event
 	return 0;
 }
 
-static void wake(struct work *w, int64_t at_us)
+void wake(struct work *w, int64_t at_us)
 {
 	if (at_us > w->now_us && (!w->d->wake_at_us || at_us < w->d->wake_at_us))
 		w->d->wake_at_us = at_us;
 }
 
-static void queue_offer(struct work *w, uint32_t index)
+void queue_offer(struct work *w, uint32_t index)
 {
 	vec_grow(w->d->offers, w->d->n_offers, w->d->cap_offers);
 	w->d->offers[w->d->n_offers++] = index;
 }
 
-/* ---- offering, within the caps -------------------------------------------------------------------------------------------------------------------- */
-
-static bool has_room(const struct work *w, const struct delivery *d)
-{
-	const struct wave_run *v = &w->r->waves[d->wave];
-	return w->per_wave[d->wave] < v->max_parallel && (!v->max_parallel_site || w->per_site[d->site_group] < v->max_parallel_site) &&
-	       (!v->max_parallel_instance || w->per_instance[d->instance_group] < v->max_parallel_instance);
-}
-
-static int offer_one(struct work *w, struct delivery *d, struct err *e)
-{
-	if (d->retry_at_us > w->now_us) {
-		wake(w, d->retry_at_us);
-		return 0;
-	}
-	if (!d->session || !has_room(w, d))
-		return 0;
-	if (move_delivery(w, d, DELIVERY_EV_OFFER, e) < 0)
-		return -1;
-	queue_offer(w, d->index);
-	return 0;
-}
-
-static bool wants_undo_offer(const struct delivery *d)
-{
-	return d->state == DELIVERY_ROLLING_BACK && !d->offered_at_us;
-}
-
-/* Undoing comes first: it repairs. */
-static int offer_undos(struct work *w, struct err *e)
-{
-	for (size_t i = 0; i < w->r->n_deliveries; i++)
-		if (wants_undo_offer(&w->r->deliveries[i]) && offer_one(w, &w->r->deliveries[i], e) < 0)
-			return -1;
-	return 0;
-}
-
-/* The waiting deliveries of an open wave: who is connected, whose hold is over, who gets the room there is. */
-static int drive_delivery(struct work *w, struct delivery *d, struct err *e)
-{
-	if (d->state == DELIVERY_PENDING && !d->session)
-		return move_delivery(w, d, DELIVERY_EV_AGENT_GONE, e);
-	if (d->state == DELIVERY_UNREACHABLE && d->session && move_delivery(w, d, DELIVERY_EV_AGENT_BACK, e) < 0)
-		return -1;
-	return d->state == DELIVERY_PENDING ? offer_one(w, d, e) : 0;
-}
-
-static int end_holds(struct work *w, bool only_undos, struct err *e)
-{
-	for (size_t i = 0; i < w->r->n_deliveries; i++) {
-		struct delivery *d = &w->r->deliveries[i];
-		if (d->state != DELIVERY_HELD || (only_undos && d->direction == d->order_direction))
-			continue;
-		wake(w, d->retry_at_us);
-		if (d->retry_at_us <= w->now_us && move_delivery(w, d, DELIVERY_EV_HOLD_OVER, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* ---- waves ------------------------------------------------------------------------------------------------------------------------------------------ */
-
-struct tally {
-	bool waiting; /* pending, unreachable or held */
-	bool unsettled; /* anything that will still move by itself */
-};
-
-static bool undo_is_due(const struct rollout *r, const struct delivery *d)
-{
-	return d->state == DELIVERY_FAILED && d->direction == DIRECTION_APPLY && r->waves[d->wave].on_failure == ON_FAILURE_ROLLBACK_TARGET;
-}
-
-static struct tally tally_wave(const struct rollout *r, uint32_t wave)
-{
-	struct tally t = {0};
-	for (size_t i = 0; i < r->n_deliveries; i++) {
-		const struct delivery *d = &r->deliveries[i];
-		if (d->wave != wave)
-			continue;
-		t.waiting |= d->state == DELIVERY_PENDING || d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_HELD;
-		t.unsettled |= !delivery_settled(d) || undo_is_due(r, d);
-	}
-	return t;
-}
-
-static bool takes_more_back(enum on_failure f)
-{
-	return f == ON_FAILURE_ROLLBACK_WAVE || f == ON_FAILURE_ROLLBACK_ALL;
-}
-
-static int fail_wave(struct work *w, uint32_t i, struct err *e)
-{
-	bool undo = w->r->direction == DIRECTION_APPLY && takes_more_back(w->r->waves[i].on_failure);
-	if (move_wave(w, i, WAVE_EV_EXCEEDED, e) < 0)
-		return -1;
-	return move_rollout(w, undo ? ROLLOUT_EV_UNDO : ROLLOUT_EV_HALT, e);
-}
-
-static bool wave_exceeded(const struct rollout *r, uint32_t i)
-{
-	return wave_failures(r, i) > limit_of(r->waves[i].max_failures, r->waves[i].target_count);
-}
-
-static int drive_open(struct work *w, uint32_t i, struct err *e)
-{
-	if (wave_exceeded(w->r, i))
-		return fail_wave(w, i, e);
-	for (size_t k = 0; k < w->r->n_deliveries; k++)
-		if (w->r->deliveries[k].wave == i && drive_delivery(w, &w->r->deliveries[k], e) < 0)
-			return -1;
-	return tally_wave(w->r, i).waiting ? 0 : move_wave(w, i, WAVE_EV_ALL_OFFERED, e);
-}
-
-static int drive_draining(struct work *w, uint32_t i, struct err *e)
-{
-	if (wave_exceeded(w->r, i))
-		return fail_wave(w, i, e);
-	struct tally t = tally_wave(w->r, i);
-	if (t.waiting)
-		return move_wave(w, i, WAVE_EV_MORE, e);
-	return t.unsettled ? 0 : move_wave(w, i, WAVE_EV_ALL_SETTLED, e);
-}
-
-static int drive_soaking(struct work *w, uint32_t i, struct err *e)
-{
-	const struct wave_run *v = &w->r->waves[i];
-	if (wave_exceeded(w->r, i))
-		return fail_wave(w, i, e);
-	if (v->soak_until_us <= w->now_us)
-		return move_wave(w, i, WAVE_EV_SOAK_OVER, e);
-	wake(w, v->soak_until_us);
-	if (i + 1 == w->r->n_waves && w->r->state == ROLLOUT_RUNNING)
-		return move_rollout(w, ROLLOUT_EV_LAST_SOAK, e);
-	return 0;
-}
-
-static int drive_wave(struct work *w, uint32_t i, struct err *e)
-{
-	switch (w->r->waves[i].state) {
-	case WAVE_BLOCKED:
-		return move_wave(w, i, WAVE_EV_OPEN, e);
-	case WAVE_HELD:
-		return move_wave(w, i, WAVE_EV_RESUME, e);
-	case WAVE_OPEN:
-		return drive_open(w, i, e);
-	case WAVE_DRAINING:
-		return drive_draining(w, i, e);
-	case WAVE_EVALUATING:
-		return wave_exceeded(w->r, i) ? fail_wave(w, i, e) : move_wave(w, i, WAVE_EV_WITHIN, e);
-	case WAVE_SOAKING:
-		return drive_soaking(w, i, e);
-	case WAVE_FAILED: /* a running rollout with a failed wave: its deliveries were retried elsewhere; look at it anew */
-		return move_wave(w, i, WAVE_EV_REOPEN, e);
-	case WAVE_PASSED:
-	case WAVE_STATE_COUNT:
-		break;
-	}
-	return 0;
-}
+/* ---- the rollout ------------------------------------------------------------------------------------------------------------------------------------ */
 
 static uint32_t first_open_wave(const struct rollout *r)
 {
@@ -272,7 +105,44 @@ static uint32_t first_open_wave(const struct rollout *r)
 	return i;
 }
 
-/* ---- the rollout ------------------------------------------------------------------------------------------------------------------------------------ */
+static bool all_settled(const struct rollout *r)
+{
+	for (size_t i = 0; i < r->n_deliveries; i++)
+		if (!delivery_settled(&r->deliveries[i]) || delivery_undo_is_due(r, &r->deliveries[i]))
+			return false;
+	return true;
+}
+
+/* The waves that have passed without their deferred targets. *ret_stop: one of them failed, and the rollout has moved. */
+static int drive_passed_waves(struct work *w, uint32_t n, bool *ret_stop, struct err *e)
+{
+	enum rollout_state before = w->r->state;
+	*ret_stop = false;
+	for (uint32_t i = 0; i < n && !*ret_stop; i++) {
+		if (drive_passed(w, i, e) < 0)
+			return -1;
+		*ret_stop = w->r->state != before;
+	}
+	return 0;
+}
+
+static int finish(struct work *w, struct err *e)
+{
+	if (all_settled(w->r))
+		return move_rollout(w, ROLLOUT_EV_ALL_PASSED, e);
+	return w->r->state == ROLLOUT_CATCHING_UP ? 0 : move_rollout(w, ROLLOUT_EV_CATCH_UP, e);
+}
+
+/* The order's time is over: agents would refuse what is left. What is under way still comes to its end. */
+static int expire_deferred(struct work *w, struct err *e)
+{
+	for (size_t i = 0; i < w->r->n_deliveries; i++) {
+		struct delivery *d = &w->r->deliveries[i];
+		if (fsm_find(&delivery_fsm, (int)d->state, DELIVERY_EV_EXPIRE, d) && move_delivery(w, d, DELIVERY_EV_EXPIRE, e) < 0)
+			return -1;
+	}
+	return 0;
+}
 
 static bool work_is_left(const struct rollout *r)
 {
@@ -293,7 +163,12 @@ static int drive_running(struct work *w, struct err *e)
 		return move_rollout(w, ROLLOUT_EV_EXPIRED, e);
 	wake(w, r->not_after_us);
 	uint32_t i = first_open_wave(r);
-	return i == r->n_waves ? move_rollout(w, ROLLOUT_EV_ALL_PASSED, e) : drive_wave(w, i, e);
+	bool stop = false;
+	if (r->not_after_us <= w->now_us && r->state == ROLLOUT_CATCHING_UP && expire_deferred(w, e) < 0)
+		return -1;
+	if (drive_passed_waves(w, i, &stop, e) < 0 || stop)
+		return stop ? 0 : -1;
+	return i == r->n_waves ? finish(w, e) : drive_wave(w, i, e);
 }
 
 static int drive_waiting(struct work *w, struct err *e)
@@ -357,8 +232,7 @@ static void recall(struct work *w, struct delivery *d)
 
 static int abort_delivery(struct work *w, struct delivery *d, struct err *e)
 {
-	bool waiting = d->state == DELIVERY_PENDING || d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_HELD;
-	if (waiting)
+	if (fsm_find(&delivery_fsm, (int)d->state, DELIVERY_EV_SKIP, d))
 		return move_delivery(w, d, DELIVERY_EV_SKIP, e);
 	if (d->state != DELIVERY_OFFERED || d->accepted || !d->session)
 		return 0;
@@ -385,7 +259,7 @@ static int undo_failed_targets(struct work *w, struct err *e)
 	if (w->r->direction != DIRECTION_APPLY)
 		return 0;
 	for (size_t i = 0; i < w->r->n_deliveries; i++)
-		if (undo_is_due(w->r, &w->r->deliveries[i]) && move_delivery(w, &w->r->deliveries[i], DELIVERY_EV_UNDO, e) < 0)
+		if (delivery_undo_is_due(w->r, &w->r->deliveries[i]) && move_delivery(w, &w->r->deliveries[i], DELIVERY_EV_UNDO, e) < 0)
 			return -1;
 	return 0;
 }
@@ -397,6 +271,7 @@ static int drive(struct work *w, struct err *e)
 		return drive_waiting(w, e);
 	case ROLLOUT_RUNNING:
 	case ROLLOUT_SOAKING:
+	case ROLLOUT_CATCHING_UP:
 		return end_holds(w, false, e) < 0 || undo_failed_targets(w, e) < 0 || offer_undos(w, e) < 0 ? -1 : drive_running(w, e);
 	case ROLLOUT_PAUSED:
 		return drive_paused(w, e);
@@ -424,7 +299,8 @@ static int resend(struct work *w, struct delivery *d, struct err *e)
 {
 	if (!delivery_in_flight(d) || !d->session)
 		return 0;
-	bool starts = w->r->state == ROLLOUT_RUNNING || w->r->state == ROLLOUT_SOAKING || w->r->state == ROLLOUT_ROLLING_BACK;
+	bool starts =
+	    w->r->state == ROLLOUT_RUNNING || w->r->state == ROLLOUT_SOAKING || w->r->state == ROLLOUT_CATCHING_UP || w->r->state == ROLLOUT_ROLLING_BACK;
 	starts |= w->r->state == ROLLOUT_HALTED && d->direction != d->order_direction;
 	if (!d->accepted && !starts)
 		return 0;

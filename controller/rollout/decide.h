@@ -42,5 +42,7 @@ int decide_delivery_event(struct rollout *r, uint32_t index, enum delivery_event
  * rollout, ERR_STATE for one that has nothing to retry or when nothing at all has. Nothing is changed on failure. ret_count: how many. */
 int decide_retry(struct rollout *r, const char *const *targets, size_t n_targets, int64_t now_us, struct decision *d, size_t *ret_count,
                  struct err *e) MUST_CHECK;
+/* The rollout goes on without these targets. ERR_NOT_FOUND, ERR_STATE as above; nothing is changed on failure. */
+int decide_skip(struct rollout *r, const char *const *targets, size_t n_targets, int64_t now_us, struct decision *d, struct err *e) MUST_CHECK;
 
 #endif

@@ -3,7 +3,7 @@
  *            agent gone
  *   PENDING <----------> UNREACHABLE
  *     |  ^ busy, hold over
- *     |  +--------------------------- HELD
+ *     |  +--------------------------- HELD <-- a freeze: from PENDING
  *     | offer                          ^ hold, window
  *     v                                |
  *   OFFERED --> WAITING-LOCK <--> APPLYING <--> VALIDATING     progress moves freely among these four and ROLLING-BACK: its frames may be lost
@@ -13,6 +13,8 @@
  *     v                     undo (on_failure)
  *   SKIPPED        APPLIED, FAILED ------> ROLLING-BACK --report--> ROLLED-BACK | FAILED | NEEDS-ATTENTION
  *
+ *   defer (waited for defer_after): UNREACHABLE, HELD, OFFERED without its agent --> DEFERRED --catch up--> PENDING
+ *   leave out (an operator's skip): PENDING, UNREACHABLE, HELD, DEFERRED, FAILED, REFUSED, NEEDS-ATTENTION, ROLLED-BACK --> SKIPPED
  *   retry: FAILED, REFUSED, NEEDS-ATTENTION, ROLLED-BACK --> PENDING (or ROLLING-BACK, when it was the undoing that failed)
  *
  * A report is a fact: it is taken in every state in which the task may be known to the agent, also in PENDING (a restored store) and SKIPPED (a recall that came too late). */
@@ -20,17 +22,19 @@
 #include "common/base/str.h"
 #include "controller/rollout/rollout.h"
 
-static const char *const states[DELIVERY_STATE_COUNT] = {"pending",     "unreachable",     "offered",      "held",    "waiting-lock",
-                                                         "applying",    "validating",      "rolling-back", "applied", "failed",
-                                                         "rolled-back", "needs-attention", "refused",      "skipped"};
+static const char *const states[DELIVERY_STATE_COUNT] = {"pending",      "unreachable", "offered",         "held",         "deferred",
+                                                         "waiting-lock", "applying",    "validating",      "rolling-back", "applied",
+                                                         "failed",       "rolled-back", "needs-attention", "refused",      "skipped"};
 static const char *const events[DELIVERY_EVENT_COUNT] = {"offer",           "accept",     "busy",        "hold",       "hold-over",   "refuse",
                                                          "recalled",        "agent-gone", "agent-back",  "is-waiting", "is-applying", "is-validating",
                                                          "is-rolling-back", "applied",    "rolled-back", "failed",     "refused",     "unclear",
-                                                         "report-held",     "undo",       "retry",       "skip"};
+                                                         "report-held",     "undo",       "retry",       "skip",       "freeze",      "defer",
+                                                         "catch-up",        "expire",     "leave-out"};
 
-enum { NOTHING, SENT, ACCEPTED, AGAIN, AGAIN_ANEW, FAILURE, START_UNDO, NEXT_ATTEMPT, CLOSE };
-static const char *const actions[] = {NULL,         "send offer",   "note accept", "offer again later", "offer anew later", "count failure",
-                                      "start undo", "next attempt", "close"};
+enum { NOTHING, FROZEN, EXCUSE, SENT, ACCEPTED, AGAIN, AGAIN_ANEW, FAILURE, START_UNDO, NEXT_ATTEMPT, CLOSE };
+static const char *const actions[] = {
+    NULL,         "hold by freeze", "forget failure", "send offer", "note accept", "offer again later", "offer anew later", "count failure",
+    "start undo", "next attempt",   "close"};
 
 static bool is_undo(const void *facts)
 {
@@ -41,6 +45,11 @@ static bool is_apply_order(const void *facts)
 {
 	return ((const struct delivery *)facts)->order_direction == DIRECTION_APPLY;
 }
+static bool is_forward(const void *facts)
+{
+	return !is_undo(facts);
+}
+static const struct fsm_guard forward = {"not undoing", is_forward};
 static const struct fsm_guard undo = {"undoing", is_undo};
 static const struct fsm_guard apply_order = {"apply order", is_apply_order};
 
@@ -59,6 +68,11 @@ static const struct fsm_guard apply_order = {"apply order", is_apply_order};
 	    {S(from), EV(UNCLEAR), NULL, S(NEEDS_ATTENTION), FAILURE, "an outcome that only a person can settle counts as a failure"}, \
 	{                                                                                                                              \
 		S(from), EV(HELD), NULL, S(HELD), AGAIN_ANEW, "the site holds it, and has closed this attempt: not a failure"              \
+	}
+/* An operator's word that the rollout goes on without it. */
+#define LEFT_OUT(from, why)                                       \
+	{                                                             \
+		S(from), EV(LEAVE_OUT), &forward, S(SKIPPED), EXCUSE, why \
 	}
 /* What PROGRESS does to a delivery that an agent works on. */
 #define PROGRESS(from)                                                                     \
@@ -82,14 +96,21 @@ static const struct fsm_row rows[] = {
     {S(PENDING), EV(OFFER), NULL, S(OFFERED), SENT, "its turn has come and there is room"},
     {S(PENDING), EV(AGENT_GONE), NULL, S(UNREACHABLE), NOTHING, "its turn has come and its agent is not connected"},
     {S(PENDING), EV(SKIP), NULL, S(SKIPPED), CLOSE, "the rollout was aborted before its turn"},
+    {S(PENDING), EV(FREEZE), NULL, S(HELD), FROZEN, "a freeze of the central team: nothing new starts"},
+    {S(PENDING), EV(EXPIRE), NULL, S(SKIPPED), CLOSE, "the order's time ran out before it could be reached"},
+    LEFT_OUT(PENDING, "an operator skips it before its turn"),
     REPORTS(PENDING),
 
     {S(UNREACHABLE), EV(AGENT_BACK), NULL, S(PENDING), NOTHING, "its agent is connected again"},
     {S(UNREACHABLE), EV(SKIP), NULL, S(SKIPPED), CLOSE, "the rollout was aborted before it could be reached"},
+    {S(UNREACHABLE), EV(DEFER), NULL, S(DEFERRED), NOTHING, "not connected for defer_after: the others go on without it"},
+    {S(UNREACHABLE), EV(EXPIRE), NULL, S(SKIPPED), CLOSE, "the order's time ran out before it could be reached"},
+    LEFT_OUT(UNREACHABLE, "an operator skips it instead of waiting for its agent"),
     REPORTS(UNREACHABLE),
 
     ANSWERS(OFFERED),
     {S(OFFERED), EV(BUSY), NULL, S(PENDING), AGAIN, "the agent has no room just now"},
+    {S(OFFERED), EV(DEFER), &forward, S(DEFERRED), CLOSE, "its agent went away before it took it: the others go on without it"},
     {S(OFFERED), EV(RECALLED), NULL, S(SKIPPED), CLOSE, "taken back before it started"},
     PROGRESS(OFFERED),
     REPORTS(OFFERED),
@@ -97,8 +118,18 @@ static const struct fsm_row rows[] = {
     {S(HELD), EV(HOLD_OVER), &undo, S(ROLLING_BACK), NOTHING, "ask the site again"},
     {S(HELD), EV(HOLD_OVER), NULL, S(PENDING), NOTHING, "ask the site again"},
     {S(HELD), EV(SKIP), NULL, S(SKIPPED), CLOSE, "the rollout was aborted while the site held it"},
+    {S(HELD), EV(DEFER), &forward, S(DEFERRED), NOTHING, "held for defer_after: the others go on without it"},
+    {S(HELD), EV(EXPIRE), &forward, S(SKIPPED), CLOSE, "the order's time ran out while it was held"},
+    LEFT_OUT(HELD, "an operator skips it instead of waiting for the hold's end"),
     PROGRESS(HELD),
     REPORTS(HELD),
+
+    {S(DEFERRED), EV(CATCH_UP), NULL, S(PENDING), NOTHING, "it can start now: it follows the others"},
+    {S(DEFERRED), EV(SKIP), NULL, S(SKIPPED), CLOSE, "the rollout was aborted before it could follow"},
+    {S(DEFERRED), EV(EXPIRE), NULL, S(SKIPPED), CLOSE, "the order's time ran out before it could follow"},
+    LEFT_OUT(DEFERRED, "an operator skips it instead of letting it follow"),
+    PROGRESS(DEFERRED),
+    REPORTS(DEFERRED),
 
     ANSWERS(WAITING_LOCK),
     PROGRESS(WAITING_LOCK),
@@ -123,6 +154,10 @@ static const struct fsm_row rows[] = {
     {S(NEEDS_ATTENTION), EV(RETRY), &undo, S(ROLLING_BACK), NEXT_ATTEMPT, "an operator settled it; the agent asks the database first"},
     {S(NEEDS_ATTENTION), EV(RETRY), NULL, S(PENDING), NEXT_ATTEMPT, "an operator settled it; the agent asks the database first"},
     {S(ROLLED_BACK), EV(RETRY), &apply_order, S(PENDING), NEXT_ATTEMPT, "an operator wants to go forward again"},
+    LEFT_OUT(FAILED, "an operator lets the rollout go on without it"),
+    LEFT_OUT(REFUSED, "an operator lets the rollout go on without it"),
+    LEFT_OUT(NEEDS_ATTENTION, "an operator lets the rollout go on without it; at the site it is still to be settled"),
+    {S(ROLLED_BACK), EV(LEAVE_OUT), &apply_order, S(SKIPPED), EXCUSE, "an operator lets the rollout go on without it"},
     REPORTS(SKIPPED),
 };
 
@@ -152,9 +187,36 @@ static void again(struct delivery *d, int64_t now_us)
 	d->retry_at_us = now_us + (d->state == DELIVERY_HELD ? RETRY_HELD_US : RETRY_BUSY_US);
 }
 
+/* Since when its wave waits for it; asking a held one again and again starts no new count. */
+static void note_stall(struct delivery *d, int64_t now_us)
+{
+	bool waits = d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_HELD;
+	if (waits && !d->stalled_since_us)
+		d->stalled_since_us = now_us;
+	else if (!waits && d->state != DELIVERY_PENDING && d->state != DELIVERY_OFFERED)
+		d->stalled_since_us = 0;
+}
+
+/* What a report says about the database, whatever the delivery's state was before. */
+static void note_touch(struct delivery *d, int event)
+{
+	if (event == EV(APPLIED) || event == EV(FAILED) || event == EV(UNCLEAR))
+		d->touched = true;
+	else if (event == EV(ROLLED_BACK))
+		d->touched = false;
+}
+
 static void act(struct delivery *d, int action, int64_t now_us)
 {
 	switch (action) {
+	case FROZEN:
+		d->frozen = true;
+		d->retry_at_us = d->frozen_until_us;
+		break;
+	case EXCUSE:
+		d->failed = false;
+		forget_offer(d);
+		break;
 	case SENT:
 		d->attempt += d->attempt == 0;
 		d->offered_at_us = now_us;
@@ -201,7 +263,10 @@ int delivery_step(struct delivery *d, enum delivery_event ev, int64_t now_us, co
 	if (fsm_step(&delivery_fsm, (int)d->state, (int)ev, d, &row, e) < 0)
 		return err_wrap(e, "%s", d->target);
 	d->state = (enum delivery_state)row->to;
+	d->frozen &= d->state == DELIVERY_HELD;
 	act(d, row->action, now_us);
+	note_stall(d, now_us);
+	note_touch(d, row->event);
 	if (ret_row)
 		*ret_row = row;
 	return 0;
@@ -242,6 +307,7 @@ bool delivery_in_flight(const struct delivery *d)
 	case DELIVERY_PENDING:
 	case DELIVERY_UNREACHABLE:
 	case DELIVERY_HELD:
+	case DELIVERY_DEFERRED:
 	case DELIVERY_APPLIED:
 	case DELIVERY_FAILED:
 	case DELIVERY_ROLLED_BACK:
@@ -252,6 +318,11 @@ bool delivery_in_flight(const struct delivery *d)
 		break;
 	}
 	return false;
+}
+
+bool delivery_done(const struct delivery *d)
+{
+	return d->state == (d->order_direction == DIRECTION_APPLY ? DELIVERY_APPLIED : DELIVERY_ROLLED_BACK);
 }
 
 bool delivery_settled(const struct delivery *d)

@@ -39,6 +39,8 @@ static struct wave order_wave(const struct plan_wave *w, size_t count)
 	                     .target_count = (uint32_t)count,
 	                     .max_parallel = w->max_parallel,
 	                     .max_failures = w->max_failures,
+	                     .min_success = w->min_success,
+	                     .defer_after_ms = w->defer_after_ms,
 	                     .soak_ms = w->soak_ms,
 	                     .on_failure = w->on_failure};
 }

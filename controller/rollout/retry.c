@@ -1,15 +1,6 @@
 /* Trying again what failed: which deliveries, and which waves look at themselves anew. See decide.h. */
 #include "common/base/mem.h"
-#include "common/base/str.h"
 #include "controller/rollout/decide.h"
-
-static struct delivery *by_target(struct rollout *r, const char *target)
-{
-	for (size_t i = 0; i < r->n_deliveries; i++)
-		if (str_eq(r->deliveries[i].target, target))
-			return &r->deliveries[i];
-	return NULL;
-}
 
 static bool can_retry(const struct delivery *d)
 {
@@ -19,7 +10,7 @@ static bool can_retry(const struct delivery *d)
 static int choose_named(struct rollout *r, const char *const *targets, size_t n, bool *chosen, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct delivery *d = by_target(r, targets[i]);
+		struct delivery *d = rollout_delivery(r, targets[i]);
 		if (!d)
 			return err_set(e, ERR_NOT_FOUND, "target %s is not in rollout %s: `rollcall rollout status %s` lists its targets", targets[i], r->id,
 			               r->id);

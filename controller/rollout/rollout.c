@@ -4,13 +4,49 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "common/base/str.h"
 
-uint32_t wave_failures(const struct rollout *r, uint32_t wave)
+struct delivery *rollout_delivery(struct rollout *r, const char *target)
 {
-	uint32_t n = 0;
 	for (size_t i = 0; i < r->n_deliveries; i++)
-		n += r->deliveries[i].wave == wave && r->deliveries[i].failed;
-	return n;
+		if (str_eq(r->deliveries[i].target, target))
+			return &r->deliveries[i];
+	return NULL;
+}
+
+bool delivery_undo_is_due(const struct rollout *r, const struct delivery *d)
+{
+	return d->state == DELIVERY_FAILED && d->direction == DIRECTION_APPLY && r->direction == DIRECTION_APPLY &&
+	       r->waves[d->wave].on_failure == ON_FAILURE_ROLLBACK_TARGET;
+}
+
+size_t wave_first(const struct rollout *r, uint32_t wave)
+{
+	size_t low = 0, high = r->n_deliveries;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (r->deliveries[middle].wave < wave)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct wave_tally wave_tally(const struct rollout *r, uint32_t wave)
+{
+	struct wave_tally t = {0};
+	for (size_t i = wave_first(r, wave); i < r->n_deliveries && r->deliveries[i].wave == wave; i++) {
+		const struct delivery *d = &r->deliveries[i];
+		t.failures += d->failed;
+		t.done += delivery_done(d);
+		t.open += !delivery_settled(d);
+		t.hopeful += !delivery_settled(d) && d->direction == d->order_direction;
+		t.deferred += d->state == DELIVERY_DEFERRED;
+		t.waiting |= d->state == DELIVERY_PENDING || d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_HELD;
+		t.unsettled |= (!delivery_settled(d) && d->state != DELIVERY_DEFERRED) || delivery_undo_is_due(r, d);
+	}
+	return t;
 }
 
 /* Length of the first `parts` parts of a target id. */

@@ -17,7 +17,8 @@ enum delivery_state {
 	DELIVERY_PENDING, /* its turn has not come */
 	DELIVERY_UNREACHABLE, /* its turn has come, its agent is not connected */
 	DELIVERY_OFFERED, /* committed and sent; the agent fetches and verifies */
-	DELIVERY_HELD, /* the site does not want it now: hold or window */
+	DELIVERY_HELD, /* not now: the site's hold or window, or a freeze of the central team */
+	DELIVERY_DEFERRED, /* waited for long enough: its wave goes on without it, and it follows when it can */
 	DELIVERY_WAITING_LOCK,
 	DELIVERY_APPLYING,
 	DELIVERY_VALIDATING,
@@ -54,6 +55,11 @@ enum delivery_event {
 	DELIVERY_EV_UNDO, /* decided: roll it back */
 	DELIVERY_EV_RETRY,
 	DELIVERY_EV_SKIP,
+	DELIVERY_EV_FREEZE, /* a freeze of the central team covers it */
+	DELIVERY_EV_DEFER, /* it has waited for defer_after */
+	DELIVERY_EV_CATCH_UP, /* deferred, and it can start now */
+	DELIVERY_EV_EXPIRE, /* deferred until the order's time was over */
+	DELIVERY_EV_LEAVE_OUT, /* an operator skips it, with a reason */
 	DELIVERY_EVENT_COUNT
 };
 
@@ -65,6 +71,7 @@ enum wave_event {
 	WAVE_EV_ALL_SETTLED,
 	WAVE_EV_WITHIN, /* the failures are within max_failures */
 	WAVE_EV_EXCEEDED,
+	WAVE_EV_SHORT, /* min_success cannot be reached any more */
 	WAVE_EV_SOAK_OVER,
 	WAVE_EV_PAUSE,
 	WAVE_EV_RESUME,
@@ -82,6 +89,7 @@ enum rollout_state {
 	ROLLOUT_ABORTING,
 	ROLLOUT_ABORTED,
 	ROLLOUT_SOAKING,
+	ROLLOUT_CATCHING_UP, /* every wave passed; deferred deliveries follow as they can, until the order's time is over */
 	ROLLOUT_SUCCEEDED,
 	ROLLOUT_FAILED,
 	ROLLOUT_STATE_COUNT
@@ -101,6 +109,8 @@ enum rollout_event {
 	ROLLOUT_EV_LAST_SOAK,
 	ROLLOUT_EV_ALL_PASSED,
 	ROLLOUT_EV_RETRY,
+	ROLLOUT_EV_CATCH_UP, /* every wave passed, and deferred deliveries are left */
+	ROLLOUT_EV_LEAVE_OUT, /* an operator skips targets */
 	ROLLOUT_EVENT_COUNT
 };
 
@@ -118,7 +128,11 @@ struct delivery {
 	bool failed; /* counts against max_failures, also after its rollback; a retry clears it */
 	bool accepted; /* the agent has the present task in its journal */
 	bool recalled;
+	bool touched; /* a statement may have had a lasting effect that is not undone yet: what a rollback takes back */
+	bool frozen; /* held by a freeze, not by its site */
 	int64_t offered_at_us, retry_at_us, recalled_at_us; /* 0: not offered, at once, not recalled */
+	int64_t stalled_since_us; /* its turn has come and it cannot start; 0: not so */
+	int64_t frozen_until_us; /* a freeze covers it until then; not persisted: the brain says it anew before each decision */
 	uint64_t offered_session; /* the agent's session that the offer went to; not persisted: 0 after a restart */
 	uint64_t session; /* the agent's session now; 0: not connected */
 };
@@ -128,9 +142,9 @@ struct wave_run {
 	const char *name;
 	uint32_t target_count, max_parallel;
 	uint32_t max_parallel_site, max_parallel_instance; /* 0: no limit of their own */
-	struct limit max_failures;
+	struct limit max_failures, min_success;
 	enum on_failure on_failure;
-	uint64_t soak_ms;
+	uint64_t soak_ms, defer_after_ms; /* defer_after_ms 0: unreachable and held targets are waited for */
 	int64_t soak_until_us; /* 0 outside a soak */
 };
 
@@ -145,6 +159,16 @@ struct rollout {
 	size_t n_deliveries;
 };
 
+/* Of one wave: what its gate looks at. */
+struct wave_tally {
+	uint32_t failures; /* count against max_failures */
+	uint32_t done; /* reached what the order wants */
+	uint32_t open; /* not settled, the deferred ones too */
+	uint32_t deferred, hopeful; /* hopeful: may still be done, the deferred ones too */
+	bool waiting; /* pending, unreachable or held */
+	bool unsettled; /* anything but the deferred ones that will still move by itself */
+};
+
 /* Move one object by one event at now_us. ERR_STATE (nothing is changed) when the table has no row. *ret_row, may be NULL, tells the row. */
 int delivery_step(struct delivery *d, enum delivery_event ev, int64_t now_us, const struct fsm_row **ret_row, struct err *e) MUST_CHECK;
 int wave_step(struct wave_run *w, enum wave_event ev, int64_t now_us, const struct fsm_row **ret_row, struct err *e) MUST_CHECK;
@@ -157,7 +181,11 @@ bool delivery_event_of_progress(const char *state, enum delivery_event *ret);
 bool delivery_in_flight(const struct delivery *d); /* an agent has it, or may have it */
 bool delivery_settled(const struct delivery *d); /* nothing more happens to it by itself */
 bool rollout_is_final(enum rollout_state s); /* nothing more happens by itself; halted is not final */
-uint32_t wave_failures(const struct rollout *r, uint32_t wave);
+struct delivery *rollout_delivery(struct rollout *r, const char *target); /* NULL: not in it */
+bool delivery_done(const struct delivery *d); /* applied under an apply order, rolled back under a rollback order */
+bool delivery_undo_is_due(const struct rollout *r, const struct delivery *d); /* failed, and on_failure takes the target back at once */
+size_t wave_first(const struct rollout *r, uint32_t wave); /* index of its first delivery; those of a wave stand together */
+struct wave_tally wave_tally(const struct rollout *r, uint32_t wave);
 
 /* Numbers the sites and database servers (the first part, and the first two parts, of a target id). */
 void rollout_group(struct delivery *deliveries, size_t n);

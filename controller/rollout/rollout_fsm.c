@@ -7,15 +7,17 @@
  *          too many failures:  on_failure halt, rollback-target --> HALTED --retry--> RUNNING
  *                              on_failure rollback-wave, -all ----> ROLLING-BACK --undone--> FAILED --retry--> RUNNING
  *
+ *   The waves are done but deferred targets are left: RUNNING, SOAKING --catch up--> CATCHING-UP --all passed--> SUCCEEDED
  *   abort: from every state that is not final --> ABORTING --drained--> ABORTED.  A rollback is a rollout of its own, which supersedes this one. */
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "controller/rollout/rollout.h"
 
-static const char *const states[ROLLOUT_STATE_COUNT] = {"pending",  "awaiting-approval", "running", "paused",    "halted", "rolling-back",
-                                                        "aborting", "aborted",           "soaking", "succeeded", "failed"};
-static const char *const events[ROLLOUT_EVENT_COUNT] = {"ask",    "approved", "expired",    "pause",   "resume",    "halt",       "undo",
-                                                        "undone", "abort",    "superseded", "drained", "last-soak", "all-passed", "retry"};
+static const char *const states[ROLLOUT_STATE_COUNT] = {"pending",  "awaiting-approval", "running", "paused",      "halted",    "rolling-back",
+                                                        "aborting", "aborted",           "soaking", "catching-up", "succeeded", "failed"};
+static const char *const events[ROLLOUT_EVENT_COUNT] = {"ask",        "approved", "expired",  "pause",      "resume",  "halt",
+                                                        "undo",       "undone",   "abort",    "superseded", "drained", "last-soak",
+                                                        "all-passed", "retry",    "catch-up", "leave-out"};
 
 #define S(x)  ROLLOUT_##x
 #define EV(x) ROLLOUT_EV_##x
@@ -51,6 +53,23 @@ static const struct fsm_row rows[] = {
     {S(SOAKING), EV(PAUSE), NULL, S(PAUSED), 0, "an operator wants the soak to wait"},
     {S(SOAKING), EV(ABORT), NULL, S(ABORTING), 0, "an operator does not trust it"},
     {S(SOAKING), EV(RETRY), NULL, S(RUNNING), 0, "failed deliveries are tried again"},
+    {S(RUNNING), EV(CATCH_UP), NULL, S(CATCHING_UP), 0, "every wave passed; deferred targets follow as they can"},
+    {S(SOAKING), EV(CATCH_UP), NULL, S(CATCHING_UP), 0, "the last soak is over; deferred targets follow as they can"},
+    {S(CATCHING_UP), EV(ALL_PASSED), NULL, S(SUCCEEDED), 0, "every wave passed, and no deferred target is left"},
+    {S(CATCHING_UP), EV(HALT), NULL, S(HALTED), 0, "a wave had more failures than it may have, by those of its deferred targets"},
+    {S(CATCHING_UP), EV(UNDO), NULL, S(ROLLING_BACK), 0, "a deferred target failed, and the order says to take its wave back"},
+    {S(CATCHING_UP), EV(PAUSE), NULL, S(PAUSED), 0, "an operator wants no new starts for now"},
+    {S(CATCHING_UP), EV(ABORT), NULL, S(ABORTING), 0, "an operator gives the deferred targets up"},
+    {S(CATCHING_UP), EV(SUPERSEDED), NULL, S(ABORTING), 0, "a rollback takes its targets over"},
+    {S(CATCHING_UP), EV(RETRY), NULL, S(RUNNING), 0, "failed deliveries are tried again"},
+    {S(AWAITING_APPROVAL), EV(LEAVE_OUT), NULL, S(AWAITING_APPROVAL), 0, "an operator skips targets"},
+    {S(RUNNING), EV(LEAVE_OUT), NULL, S(RUNNING), 0, "an operator skips targets"},
+    {S(PAUSED), EV(LEAVE_OUT), NULL, S(PAUSED), 0, "an operator skips targets"},
+    {S(HALTED), EV(LEAVE_OUT), NULL, S(RUNNING), 0, "an operator skips targets: the waves are looked at anew without them"},
+    {S(SOAKING), EV(LEAVE_OUT), NULL, S(SOAKING), 0, "an operator skips targets"},
+    {S(CATCHING_UP), EV(LEAVE_OUT), NULL, S(CATCHING_UP), 0, "an operator skips targets"},
+    {S(FAILED), EV(LEAVE_OUT), NULL, S(FAILED), 0, "an operator skips targets: a retry leaves them out"},
+    {S(SUCCEEDED), EV(LEAVE_OUT), NULL, S(SUCCEEDED), 0, "an operator skips the failures that were within the limit"},
     {S(SUCCEEDED), EV(RETRY), NULL, S(RUNNING), 0, "the failures that were within the limit are tried again"},
     {S(FAILED), EV(RETRY), NULL, S(RUNNING), 0, "the cause was repaired: go forward again"},
 };

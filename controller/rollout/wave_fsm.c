@@ -4,15 +4,16 @@
  *      ^               | ^---- more --------'   |                         |                     |                     ^
  *      |               |                        |                         +---- no soak --------|---------------------'
  *      | reopen        +------- exceeded -------+----- exceeded ----------+                     |
- *      +------------ FAILED <-----------------------------------------------------exceeded-----+
+ *      +------------ FAILED <-----------------------------------------------------exceeded-----+   (PASSED too: deferred targets follow later)
+ *   short (min_success is out of reach): OPEN, DRAINING --> FAILED
  *   pause: OPEN, DRAINING, SOAKING --> HELD --resume--> OPEN */
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "controller/rollout/rollout.h"
 
 static const char *const states[WAVE_STATE_COUNT] = {"blocked", "open", "draining", "evaluating", "soaking", "passed", "failed", "held"};
-static const char *const events[WAVE_EVENT_COUNT] = {"open",     "all-offered", "more",  "all-settled", "within",
-                                                     "exceeded", "soak-over",   "pause", "resume",      "reopen"};
+static const char *const events[WAVE_EVENT_COUNT] = {"open",  "all-offered", "more",  "all-settled", "within", "exceeded",
+                                                     "short", "soak-over",   "pause", "resume",      "reopen"};
 
 enum { NOTHING, START_SOAK, END_SOAK };
 static const char *const actions[] = {NULL, "start soak", "end soak"};
@@ -30,11 +31,13 @@ static const struct fsm_row rows[] = {
     {S(BLOCKED), EV(OPEN), NULL, S(OPEN), NOTHING, "every wave before it has passed"},
     {S(OPEN), EV(ALL_OFFERED), NULL, S(DRAINING), NOTHING, "no delivery is left to start"},
     {S(OPEN), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "more failures than max_failures: nothing new starts"},
+    {S(OPEN), EV(SHORT), NULL, S(FAILED), NOTHING, "too few targets can still succeed for min_success: nothing new starts"},
     {S(OPEN), EV(PAUSE), NULL, S(HELD), NOTHING, "the rollout is paused: what runs, runs on"},
     {S(OPEN), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},
     {S(DRAINING), EV(MORE), NULL, S(OPEN), NOTHING, "an agent could not take its delivery and will be asked again"},
     {S(DRAINING), EV(ALL_SETTLED), NULL, S(EVALUATING), NOTHING, "every delivery has its outcome"},
     {S(DRAINING), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "more failures than max_failures"},
+    {S(DRAINING), EV(SHORT), NULL, S(FAILED), NOTHING, "too few targets can still succeed for min_success"},
     {S(DRAINING), EV(PAUSE), NULL, S(HELD), NOTHING, "the rollout is paused: what runs, runs on"},
     {S(DRAINING), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},
     {S(EVALUATING), EV(WITHIN), &soak, S(SOAKING), START_SOAK, "good so far: watch it for the soak time"},
@@ -44,6 +47,7 @@ static const struct fsm_row rows[] = {
     {S(SOAKING), EV(EXCEEDED), NULL, S(FAILED), END_SOAK, "a failure became known during the soak"},
     {S(SOAKING), EV(PAUSE), NULL, S(HELD), END_SOAK, "the rollout is paused: the soak starts anew afterwards"},
     {S(SOAKING), EV(REOPEN), NULL, S(BLOCKED), END_SOAK, "an operator retries deliveries of it"},
+    {S(PASSED), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "more failures than max_failures, by those of its deferred targets"},
     {S(PASSED), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},
     {S(FAILED), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},
     {S(HELD), EV(RESUME), NULL, S(OPEN), NOTHING, "the rollout goes on"},

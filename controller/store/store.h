@@ -48,6 +48,25 @@ int store_targets(struct store *s, struct arena *a, struct store_target **ret, s
 /* The version of the newest release that was reported applied there and not rolled back since, NULL if none. */
 int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, struct err *e) MUST_CHECK;
 
+/* ---- freezes and quarantine ---- */
+struct store_freeze { /* nothing new starts on the targets that the selector matches, in this time */
+	int64_t id; /* counts from 1 */
+	const char *selector, *reason, *added_by;
+	int64_t from_us, until_us, added_at_us;
+};
+int store_freeze_put(struct store *s, const struct store_freeze *f, int64_t *ret_id, struct err *e) MUST_CHECK;
+int store_freeze_remove(struct store *s, int64_t id, bool *ret_found, struct err *e) MUST_CHECK;
+/* Those that are not over, by their beginning. */
+int store_freezes(struct store *s, int64_t now_us, struct arena *a, struct store_freeze **ret, size_t *ret_n, struct err *e) MUST_CHECK;
+
+struct store_quarantine { /* no new rollout takes the target */
+	const char *target, *reason, *added_by;
+	int64_t added_at_us;
+};
+int store_quarantine_put(struct store *s, const struct store_quarantine *t, struct err *e) MUST_CHECK; /* again: the newer reason stays */
+int store_quarantine_remove(struct store *s, const char *target, bool *ret_found, struct err *e) MUST_CHECK;
+int store_quarantines(struct store *s, struct arena *a, struct store_quarantine **ret, size_t *ret_n, struct err *e) MUST_CHECK; /* by target */
+
 /* ---- releases ---- */
 struct store_release {
 	uint8_t digest[DIGEST_SIZE], envelope_hash[DIGEST_SIZE];

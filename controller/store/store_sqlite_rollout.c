@@ -99,6 +99,9 @@ int store_delivery_save(struct store *s, const char *rollout, const struct deliv
 	lite_bind_text(q, 13, n->changeset);
 	lite_bind_text(q, 14, n->code);
 	lite_bind_text(q, 15, n->detail);
+	lite_bind_int(q, 16, d->touched);
+	lite_bind_int(q, 17, d->frozen);
+	lite_bind_int(q, 18, d->stalled_since_us);
 	return lite_run(q, e);
 }
 
@@ -188,7 +191,10 @@ static int read_delivery(struct lite_stmt *q, struct arena *a, struct delivery *
 	                       .failed = lite_int(q, 7),
 	                       .accepted = lite_int(q, 8),
 	                       .offered_at_us = lite_int(q, 9),
-	                       .retry_at_us = lite_int(q, 10)};
+	                       .retry_at_us = lite_int(q, 10),
+	                       .touched = lite_int(q, 17),
+	                       .frozen = lite_int(q, 18),
+	                       .stalled_since_us = lite_int(q, 19)};
 	*n = (struct delivery_note){.since_us = lite_int(q, 11),
 	                            .step = (uint32_t)lite_int(q, 12),
 	                            .of_steps = (uint32_t)lite_int(q, 13),

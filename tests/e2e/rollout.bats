@@ -306,7 +306,7 @@ everything() {
 	has "$id paused 1.8.0 dev apply 12 3 0 9"
 	run rc rollout start plan.yaml -e dev -r 1.8.0
 	[ "$status" -eq 1 ]
-	has "rollcall: rollout ${id:0:8} (release 1.8.0, paused) still has target"
+	has "rollcall: rollout ${id:0:8} (release shop 1.8.0, paused) still has target"
 	has "let it end, or abort it"
 	run rc rollout resume "$id"
 	[ "$status" -eq 0 ]

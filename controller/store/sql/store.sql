@@ -49,6 +49,16 @@ CREATE TABLE event (
 );
 CREATE INDEX event_rollout ON event(rollout, seq);
 
+--: store_schema_2
+ALTER TABLE delivery ADD COLUMN touched INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE delivery ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE delivery ADD COLUMN stalled_since_us BIGINT NOT NULL DEFAULT 0;
+UPDATE delivery SET touched = 1 WHERE state IN ('applied', 'failed', 'needs-attention');
+CREATE TABLE freeze (
+	id INTEGER PRIMARY KEY, selector TEXT NOT NULL, from_us BIGINT NOT NULL, until_us BIGINT NOT NULL, reason TEXT NOT NULL, added_by TEXT NOT NULL, added_at_us BIGINT NOT NULL
+);
+CREATE TABLE quarantine (target TEXT PRIMARY KEY, reason TEXT NOT NULL, added_by TEXT NOT NULL, added_at_us BIGINT NOT NULL);
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -105,10 +115,11 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, ?8, 0, 0);
 
 --: sql_delivery_save
 UPDATE delivery SET state = ?3, direction = ?4, attempt = ?5, failed = ?6, accepted = ?7, offered_at_us = ?8, retry_at_us = ?9, since_us = ?10, step = ?11, of_steps = ?12,
-	changeset = ?13, code = ?14, detail = ?15 WHERE rollout = ?1 AND no = ?2;
+	changeset = ?13, code = ?14, detail = ?15, touched = ?16, frozen = ?17, stalled_since_us = ?18 WHERE rollout = ?1 AND no = ?2;
 
 --: sql_deliveries
-SELECT no, wave, target, salt, state, direction, attempt, failed, accepted, offered_at_us, retry_at_us, since_us, step, of_steps, changeset, code, detail
+SELECT no, wave, target, salt, state, direction, attempt, failed, accepted, offered_at_us, retry_at_us, since_us, step, of_steps, changeset, code, detail,
+	touched, frozen, stalled_since_us
 FROM delivery WHERE rollout = ?1 ORDER BY no;
 
 --: sql_delivery_counts
@@ -121,7 +132,7 @@ WHERE p.target = ?1 AND p.outcome = 'applied' AND NOT EXISTS (
 ORDER BY l.sequence DESC LIMIT 1;
 
 --: sql_environment_done
-SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?2 AND r.direction = 'apply' AND r.state = 'succeeded'
+SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?2 AND r.direction = 'apply' AND r.state IN ('succeeded', 'catching-up')
 	AND NOT EXISTS (SELECT 1 FROM rollout u WHERE u.undoes = r.id AND u.state = 'succeeded');
 
 --: sql_approval_put
@@ -148,6 +159,24 @@ INSERT INTO event (at_us, actor, rollout, object, event, from_state, to_state, d
 SELECT p.ended_at_us, p.target, p.rollout, l.version, p.direction, p.outcome, p.attempt, p.detail, p.agent, p.journal, p.seq
 FROM report p LEFT JOIN release l ON l.digest = p.release_digest
 WHERE (?1 IS NULL OR p.target = ?1) AND (?2 IS NULL OR p.rollout = ?2) ORDER BY p.received_at_us DESC, p.seq DESC LIMIT ?3;
+
+--: sql_freeze_put
+INSERT INTO freeze (selector, from_us, until_us, reason, added_by, added_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id;
+
+--: sql_freeze_remove
+DELETE FROM freeze WHERE id = ?1;
+
+--: sql_freezes
+SELECT id, selector, from_us, until_us, reason, added_by, added_at_us FROM freeze WHERE until_us > ?1 ORDER BY from_us, id;
+
+--: sql_quarantine_put
+INSERT INTO quarantine (target, reason, added_by, added_at_us) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (target) DO UPDATE SET reason = excluded.reason, added_by = excluded.added_by, added_at_us = excluded.added_at_us;
+
+--: sql_quarantine_remove
+DELETE FROM quarantine WHERE target = ?1;
+
+--: sql_quarantines
+SELECT target, reason, added_by, added_at_us FROM quarantine ORDER BY target;
 
 --: sql_counts
 SELECT (SELECT count(*) FROM agent), (SELECT count(*) FROM target WHERE present = 1), (SELECT count(*) FROM rollout);

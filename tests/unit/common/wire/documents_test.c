@@ -92,12 +92,17 @@ static void test_order_round_trip(void **state)
 	f->order.contexts = contexts, f->order.n_contexts = 1, f->order.except = except, f->order.n_except = 1;
 	f->order.label_filter = "a and b";
 	f->order.waves[1].on_failure = ON_FAILURE_ROLLBACK_WAVE, f->order.waves[1].soak_ms = 60000;
+	f->order.waves[1].min_success = (struct limit){.value = 95, .percent = true}, f->order.waves[1].defer_after_ms = 900000;
 	trust_fixture_build(f);
 	assert_int_equal(order_decode(f->order_bytes, f->arena, &o, &e), 0);
 	assert_memory_equal(o.digest, f->order.digest, DIGEST_SIZE);
 	assert_int_equal(o.waves[1].max_failures.value, 10);
 	assert_true(o.waves[1].max_failures.percent);
 	assert_int_equal(o.waves[1].on_failure, ON_FAILURE_ROLLBACK_WAVE);
+	assert_int_equal(o.waves[1].min_success.value, 95);
+	assert_true(o.waves[1].min_success.percent);
+	assert_int_equal(o.waves[0].min_success.value, 0);
+	assert_int_equal(o.waves[1].defer_after_ms, 900000);
 	assert_string_equal(o.except[0], "alice:orders-create");
 	struct buf b = BUF_INIT;
 	order_encode(&o, &b);

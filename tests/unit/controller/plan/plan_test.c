@@ -24,9 +24,12 @@ static void test_reads_with_defaults(void **state)
 	    "  - name: production\n"
 	    "    contexts: [prod]          # optional\n"
 	    "    not_after: 8h\n"
+	    "    start_at: 2026-12-01T02:00:00Z\n"
 	    "    waves:\n"
 	    "      - {name: canary, selector: \"ring=canary\", count: 1, max_parallel: 1, max_failures: \"0\", on_failure: rollback-wave, soak: 10s}\n"
-	    "      - {name: rest, percent: 100, max_parallel_instance: 2, max_failures: \"5%\", on_failure: halt}\n";
+	    "      - {name: rest, percent: 100, max_parallel_instance: 2, max_failures: \"5%\", on_failure: halt, min_success: \"90%\", unreachable: "
+	    "defer}\n"
+	    "      - {name: late, unreachable: defer, defer_after: 0s}\n";
 	AUTO(arena_destroy) struct arena *a = arena_new(ARENA);
 	struct plan p;
 	struct err e = ERR_INIT;
@@ -50,6 +53,12 @@ static void test_reads_with_defaults(void **state)
 	assert_int_equal(prod->waves[1].max_parallel, 10);
 	assert_int_equal(prod->waves[1].max_parallel_instance, 2);
 	assert_true(prod->waves[1].max_failures.percent);
+	assert_int_equal(prod->start_at_us, INT64_C(1796090400) * 1000000);
+	assert_int_equal(prod->waves[0].min_success.value, 0);
+	assert_int_equal(prod->waves[0].defer_after_ms, 0); /* waiting is the default */
+	assert_int_equal(prod->waves[1].min_success.value, 90);
+	assert_int_equal(prod->waves[1].defer_after_ms, 15 * 60 * 1000);
+	assert_int_equal(prod->waves[2].defer_after_ms, 1); /* 0 would wait */
 	assert_null(plan_environment(&p, "dev"));
 }
 
@@ -66,6 +75,12 @@ static const struct {
      "p.yaml:5: wave a: max_failures \"some\": give a count such as \"2\" or a percentage such as \"5%\""},
     {HEAD "      - {name: a, on_failure: panic}\n",
      "p.yaml:5: wave a: on_failure \"panic\": give halt, rollback-target, rollback-wave or rollback-all"},
+    {HEAD "      - {name: a, min_success: most}\n",
+     "p.yaml:5: wave a: min_success \"most\": give a count such as \"3\" or a percentage such as \"95%\""},
+    {HEAD "      - {name: a, unreachable: skip}\n", "p.yaml:5: wave a: unreachable \"skip\": give wait or defer"},
+    {HEAD "      - {name: a, defer_after: 5m}\n", "p.yaml:5: wave a: defer_after is only for unreachable: defer: add that, or remove this"},
+    {"name: p\nenvironments:\n  - name: staging\n    start_at: tomorrow\n    waves:\n      - {name: a}\n",
+     "p.yaml:4: staging: start_at: 'tomorrow' is not a time: write 2026-11-22T21:00:00Z or 2026-11-22"},
     {HEAD "      - {name: a}\n      - {name: a}\n", "p.yaml:6: environment staging has two waves named a: rename one"},
     {HEAD "      - {name: A}\n", "p.yaml:5: wave \"A\": a name is 1 to 63 of a-z, 0-9, '.', '_', '-': rename it"},
     {HEAD "      - {name: a}\n  - name: staging\n    waves:\n      - {name: a}\n", "p.yaml:6: environment staging stands twice: keep one"},

@@ -3,118 +3,59 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <cmocka.h>
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
-#include "controller/rollout/decide.h"
-
-#define MAX_TARGETS 12
-#define FOREVER     INT64_MAX
-#define SECOND      INT64_C(1000000)
-
-/* Two waves: 2 targets, then 4; on sites eu and us, two to a server. */
-struct fixture {
-	struct rollout r;
-	struct wave_run waves[2];
-	struct delivery deliveries[MAX_TARGETS];
-	char names[MAX_TARGETS][32];
-	struct decision last;
-	int64_t now_us;
-};
-
-static void fixture_init(struct fixture *f, uint32_t first, uint32_t second)
-{
-	*f = (struct fixture){.now_us = SECOND};
-	f->waves[0] = (struct wave_run){.name = "canary", .target_count = first, .max_parallel = 10};
-	f->waves[1] = (struct wave_run){.name = "rest", .target_count = second, .max_parallel = 10};
-	for (uint32_t i = 0; i < first + second; i++) {
-		snprintf(f->names[i], sizeof f->names[i], "%s/pg%u/t%u", i % 4 < 2 ? "eu" : "us", i / 2, i);
-		f->deliveries[i] = (struct delivery){.index = i, .wave = i >= first, .target = f->names[i], .session = 5};
-	}
-	rollout_group(f->deliveries, first + second);
-	f->r = (struct rollout){.id = "r1",
-	                        .state = ROLLOUT_RUNNING,
-	                        .not_after_us = FOREVER,
-	                        .waves = f->waves,
-	                        .n_waves = second ? 2 : 1,
-	                        .deliveries = f->deliveries,
-	                        .n_deliveries = first + second};
-}
-
-static void think(struct fixture *f)
-{
-	struct err e = ERR_INIT;
-	decision_done(&f->last);
-	if (decide(&f->r, f->now_us, &f->last, &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
-static void report(struct fixture *f, uint32_t i, enum outcome o)
-{
-	struct err e = ERR_INIT;
-	if (delivery_step(&f->deliveries[i], delivery_event_of_outcome(o), f->now_us, NULL, &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
-static void assert_offers(const struct fixture *f, size_t n, ...)
-{
-	va_list ap;
-	va_start(ap, n);
-	assert_int_equal(f->last.n_offers, n);
-	for (size_t i = 0; i < n; i++)
-		assert_int_equal(f->last.offers[i], va_arg(ap, int));
-	va_end(ap);
-}
+#include "tests/support/rollout_fixture.h"
 
 static void test_next_wave_waits_for_the_first(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 2, 4);
-	think(&f);
-	assert_offers(&f, 2, 0, 1);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 2, 4);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 2, 0, 1);
 	assert_int_equal(f.waves[0].state, WAVE_DRAINING);
 	assert_int_equal(f.waves[1].state, WAVE_BLOCKED);
-	report(&f, 0, OUTCOME_APPLIED);
-	think(&f);
-	assert_offers(&f, 0);
-	report(&f, 1, OUTCOME_APPLIED);
-	think(&f);
-	assert_offers(&f, 4, 2, 3, 4, 5);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 0);
+	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 4, 2, 3, 4, 5);
 	assert_int_equal(f.waves[0].state, WAVE_PASSED);
 	for (uint32_t i = 2; i < 6; i++)
-		report(&f, i, OUTCOME_APPLIED);
-	think(&f);
+		rollout_fixture_report(&f, i, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 static void test_caps_of_wave_site_and_server(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 8, 0);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 8, 0);
 	f.waves[0].max_parallel = 3;
-	think(&f);
-	assert_offers(&f, 3, 0, 1, 2);
-	report(&f, 1, OUTCOME_APPLIED);
-	think(&f);
-	assert_offers(&f, 1, 3);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 3, 0, 1, 2);
+	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 3);
 
-	decision_done(&f.last);
-	fixture_init(&f, 8, 0);
+	rollout_fixture_done(&f);
+	rollout_fixture_init(&f, 8, 0);
 	f.waves[0].max_parallel_instance = 1;
-	think(&f);
-	assert_offers(&f, 4, 0, 2, 4, 6);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 4, 0, 2, 4, 6);
 
-	decision_done(&f.last);
-	fixture_init(&f, 8, 0);
+	rollout_fixture_done(&f);
+	rollout_fixture_init(&f, 8, 0);
 	f.waves[0].max_parallel_site = 1;
-	think(&f);
-	assert_offers(&f, 2, 0, 2);
-	decision_done(&f.last);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 2, 0, 2);
+	rollout_fixture_done(&f);
 }
 
 static void test_limits_halt_on_one_failure_more(void **state)
@@ -131,33 +72,33 @@ static void test_limits_halt_on_one_failure_more(void **state)
 	};
 	static const enum outcome bad[] = {OUTCOME_FAILED, OUTCOME_REFUSED, OUTCOME_NEEDS_ATTENTION};
 	for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
-		struct fixture f;
-		fixture_init(&f, 8, 0);
+		struct rollout_fixture f;
+		rollout_fixture_init(&f, 8, 0);
 		f.waves[0].max_failures = cases[c].max;
-		think(&f);
+		rollout_fixture_think(&f);
 		for (uint32_t i = 0; i < cases[c].failures; i++)
-			report(&f, i, bad[i % ARRAY_LEN(bad)]);
-		think(&f);
+			rollout_fixture_report(&f, i, bad[i % ARRAY_LEN(bad)]);
+		rollout_fixture_think(&f);
 		assert_int_equal(f.r.state, cases[c].after);
-		decision_done(&f.last);
+		rollout_fixture_done(&f);
 	}
 }
 
 static void test_halt_starts_nothing_and_lets_the_rest_end(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 4, 0);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 4, 0);
 	f.waves[0].max_parallel = 2;
-	think(&f);
-	report(&f, 0, OUTCOME_FAILED);
-	think(&f);
-	assert_offers(&f, 0);
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_FAILED);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 0);
 	assert_int_equal(f.r.state, ROLLOUT_HALTED);
 	assert_int_equal(f.waves[0].state, WAVE_FAILED);
-	report(&f, 1, OUTCOME_APPLIED);
-	think(&f);
-	assert_offers(&f, 0);
+	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 0);
 	assert_int_equal(f.deliveries[2].state, DELIVERY_PENDING);
 
 	struct err e = ERR_INIT;
@@ -166,92 +107,92 @@ static void test_halt_starts_nothing_and_lets_the_rest_end(void **state)
 	assert_int_equal(decide_retry(&f.r, NULL, 0, f.now_us, &d, &n, &e), 0);
 	assert_int_equal(n, 1);
 	decision_done(&d);
-	think(&f);
-	assert_offers(&f, 2, 0, 2);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 2, 0, 2);
 	assert_int_equal(f.deliveries[0].attempt, 2);
-	report(&f, 0, OUTCOME_APPLIED);
-	report(&f, 2, OUTCOME_APPLIED);
-	think(&f);
-	report(&f, 3, OUTCOME_APPLIED);
-	think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_report(&f, 2, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 static void test_rollback_target_goes_back_at_once_and_the_wave_goes_on(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 3, 0);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 3, 0);
 	f.waves[0].on_failure = ON_FAILURE_ROLLBACK_TARGET;
 	f.waves[0].max_failures.value = 1;
 	f.waves[0].max_parallel = 1;
-	think(&f);
-	report(&f, 0, OUTCOME_FAILED);
-	think(&f);
-	assert_offers(&f, 1, 0);
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_FAILED);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 0);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_ROLLING_BACK);
 	assert_int_equal(f.deliveries[0].direction, DIRECTION_ROLLBACK);
-	report(&f, 0, OUTCOME_ROLLED_BACK);
-	think(&f);
-	assert_offers(&f, 1, 1);
+	rollout_fixture_report(&f, 0, OUTCOME_ROLLED_BACK);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 1);
 	assert_int_equal(f.r.state, ROLLOUT_RUNNING);
-	report(&f, 1, OUTCOME_FAILED); /* one too many: halts, and goes back all the same */
-	think(&f);
+	rollout_fixture_report(&f, 1, OUTCOME_FAILED); /* one too many: halts, and goes back all the same */
+	rollout_fixture_think(&f);
 	assert_int_equal(f.r.state, ROLLOUT_HALTED);
-	assert_offers(&f, 1, 1);
+	rollout_fixture_offers(&f, 1, 1);
 	assert_int_equal(f.deliveries[2].state, DELIVERY_PENDING);
-	report(&f, 1, OUTCOME_FAILED); /* a failed undoing is not tried again by itself */
-	think(&f);
-	assert_offers(&f, 0);
+	rollout_fixture_report(&f, 1, OUTCOME_FAILED); /* a failed undoing is not tried again by itself */
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 0);
 	assert_int_equal(f.deliveries[1].state, DELIVERY_FAILED);
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 static void test_rollback_wave_leaves_the_waves_before(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 1, 3);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 1, 3);
 	f.waves[1].on_failure = ON_FAILURE_ROLLBACK_WAVE;
-	think(&f);
-	report(&f, 0, OUTCOME_APPLIED);
-	think(&f);
-	report(&f, 1, OUTCOME_APPLIED);
-	report(&f, 2, OUTCOME_FAILED);
-	think(&f); /* 3 still runs: it ends first, then goes back too */
-	assert_offers(&f, 2, 1, 2);
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
+	rollout_fixture_report(&f, 2, OUTCOME_FAILED);
+	rollout_fixture_think(&f); /* 3 still runs: it ends first, then goes back too */
+	rollout_fixture_offers(&f, 2, 1, 2);
 	assert_int_equal(f.r.state, ROLLOUT_ROLLING_BACK);
-	report(&f, 3, OUTCOME_APPLIED);
-	think(&f);
-	assert_offers(&f, 1, 3);
+	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 3);
 	for (uint32_t i = 1; i < 4; i++)
-		report(&f, i, OUTCOME_ROLLED_BACK);
-	think(&f);
+		rollout_fixture_report(&f, i, OUTCOME_ROLLED_BACK);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.r.state, ROLLOUT_FAILED);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_APPLIED);
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 static void test_rollback_all_goes_against_the_order_of_the_waves(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 1, 2);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 1, 2);
 	f.waves[1].on_failure = ON_FAILURE_ROLLBACK_ALL;
-	think(&f);
-	report(&f, 0, OUTCOME_APPLIED);
-	think(&f);
-	report(&f, 1, OUTCOME_APPLIED);
-	report(&f, 2, OUTCOME_NEEDS_ATTENTION);
-	think(&f);
-	assert_offers(&f, 1, 1);
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
+	rollout_fixture_report(&f, 2, OUTCOME_NEEDS_ATTENTION);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 1);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_APPLIED);
-	report(&f, 1, OUTCOME_ROLLED_BACK);
-	think(&f);
-	assert_offers(&f, 1, 0);
-	report(&f, 0, OUTCOME_ROLLED_BACK);
-	think(&f);
+	rollout_fixture_report(&f, 1, OUTCOME_ROLLED_BACK);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 0);
+	rollout_fixture_report(&f, 0, OUTCOME_ROLLED_BACK);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.r.state, ROLLOUT_FAILED);
 	assert_int_equal(f.deliveries[2].state, DELIVERY_NEEDS_ATTENTION);
 
@@ -261,143 +202,143 @@ static void test_rollback_all_goes_against_the_order_of_the_waves(void **state)
 	assert_int_equal(decide_retry(&f.r, NULL, 0, f.now_us, &d, &n, &e), 0);
 	assert_int_equal(n, 3);
 	decision_done(&d);
-	think(&f);
-	assert_offers(&f, 1, 0);
-	decision_done(&f.last);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 0);
+	rollout_fixture_done(&f);
 }
 
 static void test_offline_agents_wait_and_are_no_failures(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 2, 2);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 2, 2);
 	f.deliveries[1].session = 0;
-	think(&f);
-	assert_offers(&f, 1, 0);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 0);
 	assert_int_equal(f.deliveries[1].state, DELIVERY_UNREACHABLE);
-	report(&f, 0, OUTCOME_APPLIED);
-	think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.waves[0].state, WAVE_OPEN);
 	assert_int_equal(f.waves[1].state, WAVE_BLOCKED);
-	assert_int_equal(wave_failures(&f.r, 0), 0);
+	assert_int_equal(wave_tally(&f.r, 0).failures, 0);
 	f.deliveries[1].session = 9;
-	think(&f);
-	assert_offers(&f, 1, 1);
-	decision_done(&f.last);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 1);
+	rollout_fixture_done(&f);
 }
 
 static void test_offers_go_again_after_reconnect_or_silence(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 2, 0);
-	think(&f);
-	think(&f);
-	assert_offers(&f, 0);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 2, 0);
+	rollout_fixture_think(&f);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 0);
 	f.deliveries[0].accepted = true;
 	f.now_us += OFFER_RESEND_US;
-	think(&f);
-	assert_offers(&f, 1, 1);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 1);
 	f.deliveries[0].session = 6;
-	think(&f);
-	assert_offers(&f, 1, 0);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 0);
 	assert_int_equal(f.deliveries[0].attempt, 1);
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 static void test_pause_stops_new_starts_only(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 3, 0);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 3, 0);
 	f.waves[0].max_parallel = 1;
-	think(&f);
+	rollout_fixture_think(&f);
 	struct err e = ERR_INIT;
 	struct decision d = DECISION_INIT;
 	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_PAUSE, &d, &e), 0);
-	report(&f, 0, OUTCOME_APPLIED);
-	think(&f);
-	assert_offers(&f, 0);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 0);
 	assert_int_equal(f.waves[0].state, WAVE_HELD);
 	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_RESUME, &d, &e), 0);
-	think(&f);
-	assert_offers(&f, 1, 1);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 1);
 	decision_done(&d);
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 static void test_abort_skips_recalls_and_waits(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 3, 0);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 3, 0);
 	f.waves[0].max_parallel = 2;
-	think(&f);
+	rollout_fixture_think(&f);
 	f.deliveries[0].accepted = true;
 	struct err e = ERR_INIT;
 	struct decision d = DECISION_INIT;
 	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_ABORT, &d, &e), 0);
-	think(&f);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.deliveries[2].state, DELIVERY_SKIPPED);
 	assert_int_equal(f.last.n_recalls, 1);
 	assert_int_equal(f.last.recalls[0], 1);
 	assert_int_equal(f.r.state, ROLLOUT_ABORTING);
-	report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
 	f.now_us += RECALL_GIVE_UP_US;
-	think(&f);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.deliveries[1].state, DELIVERY_SKIPPED);
 	assert_int_equal(f.r.state, ROLLOUT_ABORTED);
 	decision_done(&d);
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 static void test_soak_holds_the_gate(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 1, 1);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 1, 1);
 	f.waves[0].soak_ms = 10000;
 	f.waves[1].soak_ms = 5000;
-	think(&f);
-	report(&f, 0, OUTCOME_APPLIED);
-	think(&f);
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.waves[0].state, WAVE_SOAKING);
 	assert_int_equal(f.last.wake_at_us, f.now_us + 10 * SECOND);
 	f.now_us += 10 * SECOND - 1;
-	think(&f);
-	assert_offers(&f, 0);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 0);
 	f.now_us++;
-	think(&f);
-	assert_offers(&f, 1, 1);
-	report(&f, 1, OUTCOME_APPLIED);
-	think(&f);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 1);
+	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.r.state, ROLLOUT_SOAKING);
 	f.now_us += 5 * SECOND;
-	think(&f);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 static void test_expired_order_halts(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 2, 0);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 2, 0);
 	f.waves[0].max_parallel = 1;
 	f.r.not_after_us = 2 * SECOND;
-	think(&f);
+	rollout_fixture_think(&f);
 	f.now_us = 2 * SECOND;
-	think(&f);
+	rollout_fixture_think(&f);
 	assert_int_equal(f.r.state, ROLLOUT_HALTED);
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 static void test_retry_names_what_is_wrong(void **state)
 {
 	(void)state;
-	struct fixture f;
-	fixture_init(&f, 2, 0);
-	think(&f);
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 2, 0);
+	rollout_fixture_think(&f);
 	struct err e = ERR_INIT;
 	struct decision d = DECISION_INIT;
 	size_t n = 0;
@@ -409,7 +350,7 @@ static void test_retry_names_what_is_wrong(void **state)
 	assert_int_equal(decide_retry(&f.r, NULL, 0, 0, &d, &n, &e), -1);
 	assert_string_equal(e.msg, "rollout r1 has no failed, refused or rolled-back target: there is nothing to retry");
 	decision_done(&d);
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 /* ---- what must always hold ------------------------------------------------------------------------------------------------------------------------ */
@@ -423,14 +364,14 @@ static uint64_t next_random(uint64_t *seed)
 }
 
 /* Agents' side of the walk: which (target, direction) they hold an unanswered offer for. */
-static void walk_check(struct fixture *f, bool *busy)
+static void walk_check(struct rollout_fixture *f, bool *busy)
 {
 	for (size_t i = 0; i < f->last.n_offers; i++) {
 		uint32_t t = f->last.offers[i];
 		assert_false(busy[t]); /* nobody reconnects and time stands still between offers here, so no resend: twice is a fault */
 		busy[t] = true;
 	}
-	uint32_t in_wave[2] = {0}, at_site[MAX_TARGETS] = {0}, at_instance[MAX_TARGETS] = {0};
+	uint32_t in_wave[2] = {0}, at_site[ROLLOUT_FIXTURE_MAX] = {0}, at_instance[ROLLOUT_FIXTURE_MAX] = {0};
 	for (uint32_t i = 0; i < f->r.n_deliveries; i++) {
 		const struct delivery *d = &f->deliveries[i];
 		if (!busy[i])
@@ -440,16 +381,16 @@ static void walk_check(struct fixture *f, bool *busy)
 		assert_true(++at_instance[d->instance_group] <= f->waves[d->wave].max_parallel_instance);
 	}
 	for (uint32_t w = 0; w < 2; w++)
-		if (wave_failures(&f->r, w) > limit_of(f->waves[w].max_failures, f->waves[w].target_count))
+		if (wave_tally(&f->r, w).failures > limit_of(f->waves[w].max_failures, f->waves[w].target_count))
 			assert_true(f->r.state != ROLLOUT_RUNNING && f->r.state != ROLLOUT_SUCCEEDED && f->r.state != ROLLOUT_SOAKING);
 	for (uint32_t i = 0; i < f->r.n_deliveries; i++)
 		if (f->deliveries[i].wave == 1 && f->deliveries[i].attempt > 0)
 			assert_true(f->waves[0].state == WAVE_PASSED || f->waves[1].state != WAVE_BLOCKED);
 }
 
-static bool walk_step(struct fixture *f, bool *busy, uint64_t *seed)
+static bool walk_step(struct rollout_fixture *f, bool *busy, uint64_t *seed)
 {
-	uint32_t held[MAX_TARGETS], n = 0;
+	uint32_t held[ROLLOUT_FIXTURE_MAX], n = 0;
 	for (uint32_t i = 0; i < f->r.n_deliveries; i++)
 		if (busy[i])
 			held[n++] = i;
@@ -466,15 +407,15 @@ static bool walk_step(struct fixture *f, bool *busy, uint64_t *seed)
 		return true;
 	}
 	busy[t] = false;
-	report(f, t, roll < 75 ? good : roll < 90 ? OUTCOME_FAILED : roll < 95 ? OUTCOME_REFUSED : OUTCOME_NEEDS_ATTENTION);
+	rollout_fixture_report(f, t, roll < 75 ? good : roll < 90 ? OUTCOME_FAILED : roll < 95 ? OUTCOME_REFUSED : OUTCOME_NEEDS_ATTENTION);
 	return true;
 }
 
 static void walk(uint64_t seed)
 {
-	struct fixture f;
-	bool busy[MAX_TARGETS] = {false};
-	fixture_init(&f, 4, 8);
+	struct rollout_fixture f;
+	bool busy[ROLLOUT_FIXTURE_MAX] = {false};
+	rollout_fixture_init(&f, 4, 8);
 	for (int w = 0; w < 2; w++) {
 		f.waves[w].max_parallel = 1 + next_random(&seed) % 5;
 		f.waves[w].max_parallel_site = 1 + next_random(&seed) % 3;
@@ -483,7 +424,7 @@ static void walk(uint64_t seed)
 		f.waves[w].on_failure = (enum on_failure)(next_random(&seed) % 4);
 	}
 	for (int steps = 0; steps < 500; steps++) {
-		think(&f);
+		rollout_fixture_think(&f);
 		walk_check(&f, busy);
 		if (!walk_step(&f, busy, &seed))
 			break;
@@ -492,7 +433,7 @@ static void walk(uint64_t seed)
 	assert_true(rollout_is_final(f.r.state) || f.r.state == ROLLOUT_HALTED);
 	for (uint32_t i = 0; i < f.r.n_deliveries; i++)
 		assert_false(delivery_in_flight(&f.deliveries[i]));
-	decision_done(&f.last);
+	rollout_fixture_done(&f);
 }
 
 static void test_random_walks(void **state)

@@ -1,0 +1,33 @@
+/* What the files of decide share: the snapshot being moved, and the steps that move it. See decide.h. */
+#ifndef CONTROLLER_ROLLOUT_DECIDE_IMPL_H
+#define CONTROLLER_ROLLOUT_DECIDE_IMPL_H
+
+#include "controller/rollout/decide.h"
+
+/* What decide() works with: the snapshot, the clock, the list being made, and how many deliveries are under way in each group. */
+struct work {
+	struct rollout *r;
+	int64_t now_us;
+	struct decision *d;
+	uint32_t *per_site, *per_instance, *per_wave;
+	bool moved; /* a transition happened in this pass */
+};
+
+/* decide.c */
+int move_rollout(struct work *w, enum rollout_event ev, struct err *e) MUST_CHECK;
+int move_wave(struct work *w, uint32_t i, enum wave_event ev, struct err *e) MUST_CHECK;
+int move_delivery(struct work *w, struct delivery *d, enum delivery_event ev, struct err *e) MUST_CHECK;
+void wake(struct work *w, int64_t at_us); /* decide again then; a time that has passed is no time */
+void queue_offer(struct work *w, uint32_t index);
+
+/* decide_delivery.c: who may start */
+int offer_undos(struct work *w, struct err *e) MUST_CHECK; /* undoing comes first: it repairs */
+int end_holds(struct work *w, bool only_undos, struct err *e) MUST_CHECK;
+int drive_delivery(struct work *w, struct delivery *d, struct err *e) MUST_CHECK; /* one that waits for its turn in an open wave */
+int catch_up_delivery(struct work *w, struct delivery *d, struct err *e) MUST_CHECK; /* the same for one whose wave does not wait for it */
+
+/* decide_wave.c */
+int drive_wave(struct work *w, uint32_t i, struct err *e) MUST_CHECK; /* of a running rollout; every wave before it has passed */
+int drive_passed(struct work *w, uint32_t i, struct err *e) MUST_CHECK; /* deferred deliveries of a wave that has passed */
+
+#endif

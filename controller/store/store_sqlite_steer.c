@@ -1,0 +1,107 @@
+/* The store in SQLite: what operators say about targets beside rollouts: freezes and quarantine. */
+#include "controller/store/store_sqlite.h"
+#include "controller/store/sql/store.sql.h"
+
+int store_freeze_put(struct store *s, const struct store_freeze *f, int64_t *ret_id, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	bool row = false;
+	if (lite_prepare(s->db, sql_freeze_put, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, f->selector);
+	lite_bind_int(q, 2, f->from_us);
+	lite_bind_int(q, 3, f->until_us);
+	lite_bind_text(q, 4, f->reason);
+	lite_bind_text(q, 5, f->added_by);
+	lite_bind_int(q, 6, f->added_at_us);
+	if (lite_step(q, &row, e) < 0)
+		return -1;
+	*ret_id = lite_int(q, 0);
+	return lite_run(q, e);
+}
+
+int store_freeze_remove(struct store *s, int64_t id, bool *ret_found, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_freeze_remove, &q, e) < 0)
+		return -1;
+	lite_bind_int(q, 1, id);
+	if (lite_run(q, e) < 0)
+		return -1;
+	*ret_found = lite_changes(s->db) > 0;
+	return 0;
+}
+
+int store_freezes(struct store *s, int64_t now_us, struct arena *a, struct store_freeze **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	struct store_freeze *list = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(s->db, sql_freezes, &q, e) < 0)
+		return -1;
+	lite_bind_int(q, 1, now_us);
+	for (;;) {
+		if (lite_step(q, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		arena_vec_grow(a, list, n, cap);
+		list[n++] = (struct store_freeze){.id = lite_int(q, 0),
+		                                  .selector = column_text(q, 1, a),
+		                                  .from_us = lite_int(q, 2),
+		                                  .until_us = lite_int(q, 3),
+		                                  .reason = column_text(q, 4, a),
+		                                  .added_by = column_text(q, 5, a),
+		                                  .added_at_us = lite_int(q, 6)};
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+int store_quarantine_put(struct store *s, const struct store_quarantine *t, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_quarantine_put, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, t->target);
+	lite_bind_text(q, 2, t->reason);
+	lite_bind_text(q, 3, t->added_by);
+	lite_bind_int(q, 4, t->added_at_us);
+	return lite_run(q, e);
+}
+
+int store_quarantine_remove(struct store *s, const char *target, bool *ret_found, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_quarantine_remove, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, target);
+	if (lite_run(q, e) < 0)
+		return -1;
+	*ret_found = lite_changes(s->db) > 0;
+	return 0;
+}
+
+int store_quarantines(struct store *s, struct arena *a, struct store_quarantine **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	struct store_quarantine *list = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(s->db, sql_quarantines, &q, e) < 0)
+		return -1;
+	for (;;) {
+		if (lite_step(q, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		arena_vec_grow(a, list, n, cap);
+		list[n++] = (struct store_quarantine){
+		    .target = column_text(q, 0, a), .reason = column_text(q, 1, a), .added_by = column_text(q, 2, a), .added_at_us = lite_int(q, 3)};
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}

@@ -1,0 +1,231 @@
+/* The brain as operators steer it: skipping, quarantine, freezes, a start at a set time, and a retry that finds its target taken. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/cli/cmd.h"
+#include "common/wire/documents.h"
+#include "tests/support/brain_fixture.h"
+
+#define NONE   bytes_of(NULL, 0)
+#define MINUTE (60 * INT64_C(1000000))
+
+static const char plan_text[] = "name: p\n"
+                                "environments:\n"
+                                "  - name: production\n"
+                                "    waves:\n"
+                                "      - {name: canary, selector: \"id=eu/pg1/a\"}\n"
+                                "      - {name: rest}\n";
+static const char *const targets[] = {"eu/pg1/a", "eu/pg1/b", "eu/pg1/c"};
+
+/* Production is the whole pipeline. */
+static void begin(struct brain_fixture *f)
+{
+	brain_fixture_init(f);
+	static const char *pipeline[] = {"production"};
+	f->trust.release.pipeline = pipeline;
+	f->trust.release.n_pipeline = 1;
+	trust_fixture_build(&f->trust);
+	brain_fixture_admit(f);
+	brain_fixture_release(f);
+	brain_fixture_connect(f, targets, ARRAY_LEN(targets));
+}
+
+static const struct msg_reply *start_at(struct brain_fixture *f, const char *plan, const char *at)
+{
+	return brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment", "production",
+	                             at ? "start-at" : NULL, at, NULL);
+}
+
+/* The id, and the digest that reports have to name. */
+static const char *approve_last(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE])
+{
+	struct order o;
+	struct err e = ERR_INIT;
+	const char *id = arena_strdup(f->arena, brain_fixture_cell(f, "rollout"));
+	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_ORDER, NONE, "rollout", id, NULL);
+	assert_int_equal(order_decode(f->sent[0].msg.reply.document, f->arena, &o, &e), 0);
+	memcpy(digest, o.digest, DIGEST_SIZE);
+	struct bytes carol = brain_fixture_approval(f, id, CAROL), dave = brain_fixture_approval(f, id, DAVE);
+	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_APPROVE, carol, "rollout", id, NULL);
+	assert_int_equal(brain_fixture_command(f, NULL, VERB_ROLLOUT_APPROVE, dave, "rollout", id, NULL)->exit_code, EXIT_DONE);
+	return id;
+}
+
+static size_t take_offers(struct brain_fixture *f, struct msg_offer *ret, size_t max)
+{
+	const struct msg_offer *o[8];
+	size_t n = brain_fixture_offers(f, o, ARRAY_LEN(o));
+	assert_true(n <= max);
+	for (size_t i = 0; i < n; i++)
+		ret[i] = *o[i];
+	return n;
+}
+
+static void report(struct brain_fixture *f, const struct msg_offer *o, const uint8_t digest[DIGEST_SIZE], enum outcome outcome)
+{
+	struct msg_report r = brain_fixture_report(f, o, digest, outcome);
+	brain_fixture_send_report(f, &r);
+}
+
+static const char *cell_of_status(struct brain_fixture *f, const char *id, const char *target, const char *column)
+{
+	(void)brain_fixture_command(f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL);
+	return target ? brain_fixture_cell_of(f, "target", target, column) : brain_fixture_cell_of(f, "rollout", id, column);
+}
+
+static void test_skip_tells_who_why_and_what_was(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer o[4];
+	begin(&f);
+	(void)start_at(&f, plan_text, NULL);
+	const char *id = approve_last(&f, digest);
+	assert_int_equal(take_offers(&f, o, 4), 1);
+	report(&f, &o[0], digest, OUTCOME_FAILED);
+	assert_string_equal(cell_of_status(&f, id, NULL, "state"), "halted");
+	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_SKIP, NONE, "rollout", id, "target", "eu/pg1/a", NULL);
+	assert_string_equal(r->message, "rollout-skip needs the argument reason");
+	r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_SKIP, NONE, "rollout", id, "target", "eu/pg1/a", "reason", "tenant leaves", NULL);
+	assert_int_equal(r->exit_code, EXIT_DONE);
+	assert_int_equal(take_offers(&f, o, 4), 2);
+	assert_string_equal(cell_of_status(&f, id, "eu/pg1/a", "state"), "skipped");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"),
+	                    "skipped by operator olga: tenant leaves; it was failed: alice:a: duplicate key. In the database: unchanged.");
+	brain_fixture_restart(&f);
+	assert_string_equal(cell_of_status(&f, id, "eu/pg1/a", "state"), "skipped");
+	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	assert_int_equal(take_offers(&f, o, 4), 2);
+	report(&f, &o[0], digest, OUTCOME_APPLIED);
+	report(&f, &o[1], digest, OUTCOME_APPLIED);
+	assert_string_equal(cell_of_status(&f, id, NULL, "state"), "succeeded");
+	r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_ROLLBACK, NONE, "rollout", id, NULL);
+	assert_int_equal(r->exit_code, EXIT_WAITING);
+	assert_string_equal(brain_fixture_cell(&f, "targets"), "3"); /* the skipped one may have changesets before the one that failed */
+	brain_fixture_done(&f);
+}
+
+static void test_quarantine_keeps_out_of_new_rollouts(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f);
+	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_TARGET_QUARANTINE, NONE, "target", "eu/pg9/x", "reason", "r", NULL);
+	assert_string_equal(r->message, "no agent has announced target eu/pg9/x: `rollcall targets list` shows them");
+	r = brain_fixture_command(&f, NULL, VERB_TARGET_QUARANTINE, NONE, "target", "eu/pg1/b", "reason", "restore under way", NULL);
+	assert_int_equal(r->exit_code, EXIT_DONE);
+	brain_fixture_restart(&f);
+	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	(void)brain_fixture_command(&f, "viewer", VERB_TARGET_LIST, NONE, NULL);
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "state"), "quarantine");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "detail"), "restore under way (operator olga)");
+	r = start_at(&f, plan_text, NULL);
+	assert_string_equal(brain_fixture_cell(&f, "targets"), "2");
+	assert_non_null(strstr(r->message, "; 1 are left out: they are in quarantine"));
+	r = brain_fixture_command(&f, NULL, VERB_TARGET_UNQUARANTINE, NONE, "target", "eu/pg1/b", NULL);
+	assert_int_equal(r->exit_code, EXIT_DONE);
+	r = brain_fixture_command(&f, NULL, VERB_TARGET_UNQUARANTINE, NONE, "target", "eu/pg1/b", NULL);
+	assert_string_equal(r->message, "target eu/pg1/b is not in quarantine: `rollcall targets list -l id=eu/pg1/b` shows its state");
+	brain_fixture_done(&f);
+}
+
+static void test_freeze_holds_and_says_why(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer o[4];
+	char until[CLOCK_TEXT_SIZE];
+	begin(&f);
+	clock_text(f.now_us + 60 * MINUTE, until);
+	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_FREEZE_ADD, NONE, "selector", "id=eu/pg1/b", "until",
+	                                                  "2001-01-01T00:00:00Z", "reason", "closing", NULL);
+	assert_string_equal(r->message, "the freeze would be over before it begins: give a later --until");
+	r = brain_fixture_command(&f, "operator", VERB_FREEZE_ADD, NONE, "selector", "id=eu/pg1/b", "until", until, "reason", "closing", NULL);
+	assert_int_equal(r->exit_code, EXIT_DONE);
+	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
+	r = start_at(&f, plan_text, NULL);
+	assert_non_null(strstr(r->message, "; 1 are under a freeze now"));
+	const char *id = approve_last(&f, digest);
+	assert_int_equal(take_offers(&f, o, 4), 1);
+	report(&f, &o[0], digest, OUTCOME_APPLIED);
+	assert_int_equal(take_offers(&f, o, 4), 1);
+	assert_string_equal(o[0].target, "eu/pg1/c");
+	assert_string_equal(cell_of_status(&f, id, "eu/pg1/b", "state"), "held");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "detail"), arena_printf(f.arena, "freeze 1 until %s: closing", until));
+	brain_fixture_restart(&f); /* it is kept, and that it was the freeze's doing too */
+	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	assert_string_equal(cell_of_status(&f, id, "eu/pg1/b", "state"), "held");
+	r = brain_fixture_command(&f, "operator", VERB_FREEZE_REMOVE, NONE, "freeze", "1", NULL);
+	assert_int_equal(r->exit_code, EXIT_DONE);
+	assert_int_equal(take_offers(&f, o, 4), 1);
+	assert_string_equal(o[0].target, "eu/pg1/b");
+	brain_fixture_done(&f);
+}
+
+static void test_start_at_a_set_time(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer o[4];
+	char at[CLOCK_TEXT_SIZE];
+	begin(&f);
+	clock_text(f.now_us + 10 * MINUTE, at);
+	assert_string_equal(start_at(&f, plan_text, "2001-01-01")->message, "--start-at 2001-01-01 has passed: leave it out to start at once");
+	(void)start_at(&f, plan_text, at);
+	const char *id = approve_last(&f, digest);
+	assert_int_equal(take_offers(&f, o, 4), 0);
+	const struct msg_reply *r = brain_fixture_command(&f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL);
+	assert_string_equal(r->message, arena_printf(f.arena, "scheduled: nothing starts before %s", at));
+	brain_fixture_idle(&f, 9 * MINUTE);
+	assert_int_equal(take_offers(&f, o, 4), 0);
+	brain_fixture_idle(&f, 1 * MINUTE);
+	assert_int_equal(take_offers(&f, o, 4), 1);
+	brain_fixture_done(&f);
+}
+
+/* A rollout that ended with failures within its limit may be retried, but not while another one works on the target. */
+static void test_retry_of_a_target_that_another_rollout_has(void **state)
+{
+	(void)state;
+	static const char plan[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_failures: 3}\n";
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer o[4];
+	begin(&f);
+	(void)start_at(&f, plan, NULL);
+	const char *id = approve_last(&f, digest);
+	assert_int_equal(take_offers(&f, o, 4), 3);
+	report(&f, &o[0], digest, OUTCOME_FAILED);
+	report(&f, &o[1], digest, OUTCOME_APPLIED);
+	report(&f, &o[2], digest, OUTCOME_APPLIED);
+	assert_string_equal(cell_of_status(&f, id, NULL, "state"), "succeeded");
+	(void)start_at(&f, plan, NULL);
+	const char *second = arena_strndup(f.arena, brain_fixture_cell(&f, "rollout"), 8);
+	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_RETRY, NONE, "rollout", id, NULL);
+	assert_string_equal(r->message, arena_printf(f.arena,
+	                                             "rollout %s (release shop 1.2.0, awaiting-approval) still has target eu/pg1/a: let it end, "
+	                                             "or abort it",
+	                                             second));
+	brain_fixture_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_skip_tells_who_why_and_what_was),
+	    cmocka_unit_test(test_quarantine_keeps_out_of_new_rollouts),
+	    cmocka_unit_test(test_freeze_holds_and_says_why),
+	    cmocka_unit_test(test_start_at_a_set_time),
+	    cmocka_unit_test(test_retry_of_a_target_that_another_rollout_has),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
