@@ -14,9 +14,12 @@ static enum outcome outcome_of(const struct delivery *d, enum ended end)
 		return OUTCOME_REFUSED;
 	case ENDED_ATTENTION:
 		return OUTCOME_NEEDS_ATTENTION;
+	case ENDED_STOPPED:
+		if (watch_wish(d->watch) == WISH_HOLD && !d->uncertain)
+			return OUTCOME_HELD;
+		break;
 	case ENDED_FAILED:
 	case ENDED_LOST:
-	case ENDED_STOPPED:
 		break;
 	}
 	return d->uncertain ? OUTCOME_NEEDS_ATTENTION : OUTCOME_FAILED;
@@ -48,6 +51,8 @@ static const char *what_to_do(const struct delivery *d, enum outcome outcome, bo
 
 static const char *then_text(const struct delivery *d, enum outcome outcome)
 {
+	if (outcome == OUTCOME_HELD)
+		return "The site holds this target; the delivery goes on from here by itself when the site lifts the hold.";
 	return arena_printf(d->arena, "%s %s: rollcall rollout retry %s %s", what_rollcall_does(d, outcome), what_to_do(d, outcome, d->uncertain),
 	                    d->verified->order.id, d->task->target);
 }

@@ -1,7 +1,9 @@
 /* Everything around delivery_run. */
 #include "agent/apply/deliver.h"
 
+#include "agent/policy/policy.h"
 #include "agent/report/seal.h"
+#include "agent/verify/checks.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/crypto/blobs.h"
@@ -12,6 +14,7 @@ struct papers { /* what was pulled, and what it says once verified */
 	struct buf release, dossier;
 	struct merkle_proof proof;
 	struct verified verified;
+	struct policy policy; /* the site's; all zero when it has none */
 };
 
 static void papers_done(struct papers *p)
@@ -70,6 +73,22 @@ static int verify(const struct deliver_job *job, struct papers *p, struct arena 
 	return verify_statements(&p->verified.release, engine, job->config->allow_class_x, ret_check, e);
 }
 
+/* The half of C2 that needs the release. The loop has asked the other half just before; this thread reads the document for itself. */
+static int check_site(const struct deliver_job *job, struct papers *p, struct arena *a, const char **ret_check, struct err *e)
+{
+	const struct agent_config *c = job->config;
+	if (!c->policy_file)
+		return 0;
+	if (policy_load(c->policy_file, &c->trust, c->site, a, &p->policy, e) != 0)
+		return check_refuse(C2_SITE_POLICY, ret_check, e);
+	return policy_check_release(&p->policy, &p->verified, job->target->target.engine, ret_check, e);
+}
+
+static uint32_t lower(uint32_t ms, uint32_t cap_ms)
+{
+	return cap_ms && cap_ms < ms ? cap_ms : ms;
+}
+
 /* A task that has begun is finished whatever the clock says; one that has not is not begun late. */
 static int check_deadline(const struct task *t, const char **ret_check, struct err *e)
 {
@@ -117,13 +136,15 @@ static int64_t budget_end(const struct deliver_job *job)
 }
 
 /* Connects with the password of this moment: it is fetched for each delivery and wiped after it. */
-static int run(struct delivery *d, const struct deliver_job *job, struct err *e)
+static int run(struct delivery *d, const struct deliver_job *job, const struct policy *p, struct err *e)
 {
 	struct engine_target connect = job->target->connect;
 	AUTO(secret_destroy) struct secret *password = NULL;
 	if (agent_config_password(job->target, &password, e) != 0)
 		return -1;
 	connect.password = password;
+	connect.lock_timeout_ms = lower(connect.lock_timeout_ms, p->longest_lock_ms);
+	connect.statement_timeout_ms = lower(connect.statement_timeout_ms, p->longest_statement_ms);
 	d->target = &connect;
 	enum ended end = delivery_run(d);
 	watch_connection(job->watch, d->engine, NULL, NULL);
@@ -139,7 +160,7 @@ static void unreachable(struct delivery *d, const struct err *e)
 	conclude(d, ENDED_FAILED);
 }
 
-static int deliver_verified(struct delivery *d, const struct deliver_job *job, struct err *e)
+static int deliver_verified(struct delivery *d, const struct deliver_job *job, const struct policy *p, struct err *e)
 {
 	d->engine = engine_by_name(job->target->target.engine);
 	d->budget_end_us = budget_end(job);
@@ -150,7 +171,7 @@ static int deliver_verified(struct delivery *d, const struct deliver_job *job, s
 		refuse(d->report, job, "C14 engine", e);
 		return 0;
 	}
-	if (run(d, job, e) == 0)
+	if (run(d, job, p, e) == 0)
 		return 0;
 	if (watch_wish(job->watch) == WISH_TERMINATE)
 		return -1;
@@ -179,11 +200,12 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	                      .progress_arg = job->progress_arg,
 	                      .arena = a,
 	                      .report = &c};
-	bool ok = read_papers(job, &p, a, &c.report, e) == 0 && verify(job, &p, a, &check, e) == 0 && check_deadline(job->task, &check, e) == 0;
+	bool ok = read_papers(job, &p, a, &c.report, e) == 0 && verify(job, &p, a, &check, e) == 0 && check_site(job, &p, a, &check, e) == 0 &&
+	          check_deadline(job->task, &check, e) == 0;
 	d.wave = p.proof.wave;
 	if (!ok)
 		refuse(&c, job, check, e);
-	else if (deliver_verified(&d, job, e) != 0)
+	else if (deliver_verified(&d, job, &p.policy, e) != 0)
 		return -1;
 	if (delivery_finish(&d, report_seal, job->config->report_key, e) != 0)
 		return -1;

@@ -105,6 +105,8 @@ static void hear_loop(zsock_t *pipe, struct watch *watch, bool *terminating)
 		*terminating = true;
 	else if (str_eq(word, "STOP"))
 		watch_ask(watch, WISH_STOP);
+	else if (str_eq(word, "HOLD"))
+		watch_ask(watch, WISH_HOLD);
 	zstr_free(&word);
 }
 

@@ -59,6 +59,7 @@ static int take_names(struct loading *l, struct err *e)
 	l->c->certificate_file = resolve(l, r->certificate);
 	l->c->curve_key_file = resolve(l, r->keys.curve);
 	l->c->report_key_file = resolve(l, r->keys.report);
+	l->c->policy_file = r->policy ? resolve(l, r->policy) : NULL;
 	return 0;
 }
 

@@ -23,6 +23,7 @@ struct agent_config {
 	const char **controller_keys; /* Z85: pinned; from agent.yaml, must be among the trust document's when that lists any */
 	size_t n_controller_keys;
 	const char *curve_key_file, *report_key_file, *trust_file, *certificate_file;
+	const char *policy_file; /* the site's policy document; NULL: the site has none */
 	struct trust trust; /* pinned and checked at load */
 	struct sign_key *report_key;
 	struct bytes certificate; /* envelope bytes */

@@ -65,6 +65,7 @@ static const cyaml_schema_field_t config_fields[] = {
     CYAML_FIELD_MAPPING("keys", CYAML_FLAG_DEFAULT, struct raw_config, keys, keys_fields),
     TEXT("trust", struct raw_config, trust),
     TEXT("certificate", struct raw_config, certificate),
+    OPT_TEXT("policy", struct raw_config, policy),
     CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, limits_fields),
     CYAML_FIELD_SEQUENCE("targets", CYAML_FLAG_POINTER, struct raw_config, targets, &target_schema, 1, LIMIT_TARGETS_PER_AGENT),
     CYAML_FIELD_END,

@@ -31,7 +31,7 @@ struct raw_target { /* labels have free keys, which libcyaml cannot take: see ra
 	struct raw_password *password;
 };
 struct raw_config {
-	char *name, *site, *data_dir, *trust, *certificate;
+	char *name, *site, *data_dir, *trust, *certificate, *policy;
 	struct raw_controller controller;
 	struct raw_keys keys;
 	struct raw_limits limits;

@@ -1,5 +1,5 @@
 /* Tasks from OFFER to report. */
-#include "agent/daemon/tasks.h"
+#include "agent/daemon/tasks_impl.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -14,29 +14,6 @@
 
 #define OPEN_ARENA ((size_t)256 * 1024 * 1024) /* all open tasks of the journal */
 #define AGAIN_MS   30000 /* a task whose report could not be written runs again after this */
-
-enum job_state { JOB_FETCHING, JOB_READY, JOB_RUNNING };
-
-struct job {
-	struct tasks *all;
-	enum job_state state;
-	struct runner_job run; /* task's strings are owned by this job */
-	zactor_t *actor; /* RUNNING */
-	bool release_failed, dossier_failed; /* will not come: the runner says so in its report */
-	int64_t not_before_us; /* monotonic */
-};
-
-struct tasks {
-	zloop_t *loop;
-	const struct agent_config *config;
-	struct journal *journal;
-	const char *blob_dir;
-	struct uplink *uplink;
-	struct fetch *fetch;
-	struct job **jobs; /* oldest first */
-	size_t n, cap;
-	bool draining;
-};
 
 static const char *task_text(const uint8_t id[TASK_SIZE], char out[TASK_SIZE * 2 + 1])
 {
@@ -87,7 +64,7 @@ static void free_job(struct job *j)
 	free(j);
 }
 
-static void remove_job(struct tasks *t, struct job *j)
+void tasks_remove_job(struct tasks *t, struct job *j)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		if (t->jobs[i] != j)
@@ -122,8 +99,6 @@ static bool has_place(const struct tasks *t, const struct job *j)
 	}
 	return running < t->config->max_parallel && there < t->config->max_parallel_per_instance;
 }
-
-static void start_ready(struct tasks *t);
 
 static void forward_progress(struct tasks *t, const struct job *j, zmsg_t *m)
 {
@@ -166,7 +141,7 @@ static bool is_open(struct tasks *t, struct task *task)
 static int on_again(zloop_t *loop, int id, void *arg)
 {
 	(void)loop, (void)id;
-	start_ready(arg);
+	tasks_start_ready(arg);
 	return 0;
 }
 
@@ -188,8 +163,8 @@ static void end_job(struct tasks *t, struct job *j)
 		try_later(t, j);
 		return;
 	}
-	remove_job(t, j);
-	start_ready(t);
+	tasks_remove_job(t, j);
+	tasks_start_ready(t);
 	if (tasks_running(t) == 0)
 		malloc_trim(0); /* releases were decoded in there; the agent idles for most of its life */
 }
@@ -223,12 +198,16 @@ static void start_job(struct tasks *t, struct job *j)
 	log_info("%s: task %s attempt %u begins", j->run.task.target, task_text(j->run.task.id, id), j->run.task.attempt);
 }
 
-static void start_ready(struct tasks *t)
+void tasks_start_ready(struct tasks *t)
 {
 	int64_t now_us = clock_mono_us();
-	for (size_t i = 0; !t->draining && i < t->n; i++)
-		if (t->jobs[i]->state == JOB_READY && t->jobs[i]->not_before_us <= now_us && has_place(t, t->jobs[i]))
-			start_job(t, t->jobs[i]);
+	for (size_t i = 0; !t->draining && i < t->n;) {
+		struct job *j = t->jobs[i];
+		size_t before = t->n;
+		if (j->state == JOB_READY && j->not_before_us <= now_us && has_place(t, j) && !tasks_is_kept_back(t, j))
+			start_job(t, j);
+		i += t->n == before; /* what is held is not in the list any more */
+	}
 }
 
 /* ---- blobs ---- */
@@ -262,7 +241,7 @@ void tasks_blob(struct tasks *t, const uint8_t hash[DIGEST_SIZE], bool ok)
 			j->dossier_failed = true;
 		prepare(t, j);
 	}
-	start_ready(t);
+	tasks_start_ready(t);
 }
 
 /* ---- what the controller asks ---- */
@@ -299,7 +278,16 @@ static void take(struct tasks *t, const struct msg_offer *o, const struct agent_
 	struct task k = task_of(o);
 	bool known = false;
 	enum task_state state = TASK_ACCEPTED;
+	struct policy_verdict v = {.answer = POLICY_YES};
 	struct err e = ERR_INIT;
+	if (journal_find_task(t->journal, &k, &known, &state, &e) == 0 && !known)
+		site_ask(t->site, &k, &v);
+	if (v.answer != POLICY_YES) {
+		tasks_hold_back(t, &k, &v);
+		return;
+	}
+	if (t->some_held && journal_held_drop(t->journal, k.id, &e) != 0)
+		log_error("journal: %s", e.msg);
 	if (journal_accept(t->journal, &k, &known, &state, &e) != 0) {
 		log_error("journal: %s: the offer for %s is not taken", e.msg, o->target);
 		return; /* offered again later */
@@ -316,7 +304,7 @@ static void take(struct tasks *t, const struct msg_offer *o, const struct agent_
 		j->run.task.attempt = o->attempt; /* journal_finish ends the earlier ones with it */
 	if (!j)
 		prepare(t, add_job(t, &k, target));
-	start_ready(t);
+	tasks_start_ready(t);
 }
 
 void tasks_offer(struct tasks *t, const struct msg_offer *o)
@@ -346,7 +334,7 @@ static void drop(struct tasks *t, const struct msg_task *m, struct job *j)
 			log_error("journal: %s: the task is not dropped", e.msg);
 			return;
 		}
-		remove_job(t, j);
+		tasks_remove_job(t, j);
 	}
 	answer(t, MSG_REFUSE, m->task, m->attempt, "recalled", "dropped before it began");
 }
@@ -378,6 +366,8 @@ struct tasks *tasks_new(zloop_t *loop, const struct agent_config *c, struct jour
 	t->config = c;
 	t->journal = j;
 	t->blob_dir = blob_dir;
+	t->site = site_new(c, j);
+	t->some_held = true; /* the first look tells */
 	return t;
 }
 
@@ -385,6 +375,7 @@ void tasks_connect(struct tasks *t, struct uplink *u, struct fetch *f)
 {
 	t->uplink = u;
 	t->fetch = f;
+	tasks_watch_site(t);
 }
 
 int tasks_resume(struct tasks *t, struct err *e)
@@ -404,7 +395,7 @@ int tasks_resume(struct tasks *t, struct err *e)
 	}
 	if (t->n)
 		log_info("%zu open tasks are taken up again", t->n);
-	start_ready(t);
+	tasks_start_ready(t);
 	return 0;
 }
 
@@ -416,6 +407,7 @@ void tasks_destroy(struct tasks **tp)
 	for (size_t i = 0; i < t->n; i++)
 		free_job(t->jobs[i]);
 	free(t->jobs);
+	site_destroy(&t->site);
 	free(t);
 	*tp = NULL;
 }

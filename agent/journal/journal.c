@@ -5,10 +5,11 @@
 #include <pthread.h>
 
 #include "agent/journal/journal_file.h"
+#include "agent/journal/sql/holds.sql.h"
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
 
-static const char *const migrations[] = {journal_migration_1, NULL};
+static const char *const migrations[] = {journal_migration_1, holds_migration, NULL};
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 
 static int prune(struct journal *j, struct err *e)
@@ -85,6 +86,11 @@ static int task_known(struct journal *j, const struct task *t, bool *ret_known, 
 	*ret_state = row ? (enum task_state)lite_int(s, 0) : TASK_ACCEPTED;
 	lite_reset(s);
 	return 0;
+}
+
+int journal_find_task(struct journal *j, const struct task *t, bool *ret_known, enum task_state *ret_state, struct err *e)
+{
+	return task_known(j, t, ret_known, ret_state, e) == 0 ? 0 : err_wrap(e, "journal");
 }
 
 static int task_insert(struct journal *j, const struct task *t, struct err *e)

@@ -50,6 +50,8 @@ enum msg_type {
 	/* operator */
 	MSG_COMMAND,
 	MSG_REPLY,
+	/* agent -> controller */
+	MSG_UNHELD, /* a task that was refused as held may be offered again now */
 	MSG_TYPE_COUNT
 };
 
@@ -149,7 +151,7 @@ struct msg_offer {
 	int64_t deadline_us;
 	enum direction direction; /* rollback under an apply order: see order_allows_rollback */
 };
-struct msg_task { /* ACCEPT, REFUSE, RECALL, STOP */
+struct msg_task { /* ACCEPT, REFUSE, RECALL, STOP, UNHELD */
 	uint8_t task[TASK_SIZE];
 	uint32_t attempt;
 	const char *code, *message;

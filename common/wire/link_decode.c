@@ -411,6 +411,7 @@ static const struct {
     [MSG_PUT_ACK] = {&rollcall__v1__put_ack__descriptor, decode_put_ack},
     [MSG_COMMAND] = {&rollcall__v1__command__descriptor, decode_command},
     [MSG_REPLY] = {&rollcall__v1__reply__descriptor, decode_reply},
+    [MSG_UNHELD] = {&rollcall__v1__task_call__descriptor, decode_call},
 };
 
 int msg_decode(enum msg_type type, struct bytes body, struct arena *a, struct msg *ret, struct err *e)

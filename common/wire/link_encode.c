@@ -349,6 +349,7 @@ static encode_fn *const encoders[MSG_TYPE_COUNT] = {
     [MSG_PUT_ACK] = encode_put_ack,
     [MSG_COMMAND] = encode_command,
     [MSG_REPLY] = encode_reply,
+    [MSG_UNHELD] = encode_call,
 };
 
 void msg_encode(const struct msg *m, struct buf *ret)

@@ -35,6 +35,7 @@ static const char *const type_names[MSG_TYPE_COUNT] = {
     [MSG_PUT_ACK] = "PUT_ACK",
     [MSG_COMMAND] = "COMMAND",
     [MSG_REPLY] = "REPLY",
+    [MSG_UNHELD] = "UNHELD",
 };
 
 static const char *const verb_names[VERB_COUNT] = {
@@ -76,6 +77,7 @@ static const bool allowed[SOCKET_COUNT][LINK_ROLE_COUNT][LINK_STATE_COUNT][MSG_T
                                              [MSG_PROGRESS] = true,
                                              [MSG_REPORT] = true,
                                              [MSG_SURVEY_RESULT] = true,
+                                             [MSG_UNHELD] = true,
                                              [MSG_BYE] = true},
     [SOCKET_CTRL][LINK_OPERATOR][LINK_NEW] = {[MSG_COMMAND] = true},
     [SOCKET_CTRL][LINK_OPERATOR][LINK_READY] = {[MSG_COMMAND] = true, [MSG_BYE] = true},

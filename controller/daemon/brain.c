@@ -114,6 +114,7 @@ static int message_event(struct brain *b, const struct hub_event *ev, struct err
 	case MSG_ACCEPT:
 	case MSG_REFUSE:
 	case MSG_PROGRESS:
+	case MSG_UNHELD:
 		return task_event(b, ev, e);
 	case MSG_REPORT:
 		return report_event(b, ev, e);

@@ -343,7 +343,11 @@ struct delivery *run_by_task(struct brain *b, const struct brain_agent *g, const
 
 static bool is_hold(const char *code)
 {
-	return str_eq(code, "held") || str_eq(code, "window") || str_eq(code, "hold");
+	static const char *const codes[] = {"held", "hold", "window", "consent", "policy-unreadable"};
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (str_eq(code, codes[i]))
+			return true;
+	return false;
 }
 
 static enum delivery_event event_of_refusal(const struct msg_task *m)
@@ -392,6 +396,16 @@ static int progress(struct brain *b, struct run *u, struct delivery *d, const st
 	return run_delivery_event(b, u, d, ev, who, e);
 }
 
+/* The site has nothing against it any more: it is asked again now, not when its time would come. */
+static int unheld(struct brain *b, struct run *u, struct delivery *d, struct err *e)
+{
+	if (d->state != DELIVERY_HELD)
+		return 0;
+	d->retry_at_us = b->now_us;
+	u->touched = true;
+	return store_delivery_save(b->store, u->rec.id, d, &u->notes[d->index], e);
+}
+
 int task_event(struct brain *b, const struct hub_event *ev, struct err *e)
 {
 	struct brain_agent *g = agent_by_session(b, ev->session);
@@ -399,6 +413,8 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	bool is_progress = ev->msg.type == MSG_PROGRESS;
 	const uint8_t *task = is_progress ? ev->msg.progress.task : ev->msg.task.task;
 	struct delivery *d = g ? run_by_task(b, g, task, &u) : NULL;
+	if (d && ev->msg.type == MSG_UNHELD)
+		return unheld(b, u, d, e);
 	if (!d || d->attempt != (is_progress ? ev->msg.progress.attempt : ev->msg.task.attempt))
 		return 0;
 	const char *who = arena_printf(b->turn, "agent %s", g->rec.name);

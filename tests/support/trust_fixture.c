@@ -44,6 +44,14 @@ struct trust_role *trust_fixture_role(struct trust_fixture *f, const char *name)
 
 void trust_fixture_set_role(struct trust_fixture *f, const char *name, uint32_t threshold, const enum fixture_person *who, size_t n)
 {
+	bool known = false;
+	for (size_t i = 0; i < f->trust.n_roles; i++)
+		known = known || strcmp(f->trust.roles[i].name, name) == 0;
+	if (!known) {
+		f->trust.roles =
+		    arena_regrow(f->arena, f->trust.roles, sizeof *f->trust.roles * f->trust.n_roles, sizeof *f->trust.roles * (f->trust.n_roles + 1));
+		f->trust.roles[f->trust.n_roles++].name = name;
+	}
 	struct trust_role *r = trust_fixture_role(f, name);
 	r->threshold = threshold;
 	r->n_key_ids = n;

@@ -61,7 +61,7 @@ void trust_fixture_done(struct trust_fixture *f);
 /* An envelope over any bytes, signed by one person; encoded, in the arena. */
 struct bytes trust_fixture_sign(struct trust_fixture *f, const char *type, struct bytes payload, enum fixture_person by);
 struct trust_role *trust_fixture_role(struct trust_fixture *f, const char *name);
-/* Sets who holds a role. */
+/* Sets who holds a role; a new one is added. */
 void trust_fixture_set_role(struct trust_fixture *f, const char *name, uint32_t threshold, const enum fixture_person *who, size_t n);
 /* Step with the given statements, separated by NULL at the end. */
 struct step trust_fixture_step(struct trust_fixture *f, enum step_class class, ...);

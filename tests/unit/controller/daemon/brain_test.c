@@ -484,6 +484,28 @@ static void test_refuse_messages(void **state)
 	}
 }
 
+static void test_unheld_is_offered_at_once(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	begin(&f);
+	const char *id = run_rollout(&f, digest);
+	struct msg_offer o = only_offer(&f, "eu/pg1/a");
+	struct hub_event ev = {.type = HUB_MESSAGE, .session = f.agent.session, .msg = {.type = MSG_REFUSE}};
+	ev.msg.task = (struct msg_task){.attempt = o.attempt, .code = "hold", .message = "closing", .until_us = f.now_us + 3600 * INT64_C(1000000)};
+	memcpy(ev.msg.task.task, o.task, TASK_SIZE);
+	brain_fixture_event(&f, &ev);
+	assert_string_equal(state_of(&f, id, "eu/pg1/a"), "held");
+	ev.msg = (struct msg){.type = MSG_UNHELD, .task = {.attempt = o.attempt}};
+	memcpy(ev.msg.task.task, o.task, TASK_SIZE);
+	brain_fixture_event(&f, &ev);
+	assert_int_equal(only_offer(&f, "eu/pg1/a").attempt, o.attempt);
+	brain_fixture_event(&f, &ev); /* of a task that is not held: nothing */
+	assert_string_equal(state_of(&f, id, "eu/pg1/a"), "offered");
+	brain_fixture_done(&f);
+}
+
 static void test_lost_journal_begins_a_new_count(void **state)
 {
 	(void)state;
@@ -522,6 +544,7 @@ int main(void)
 	    cmocka_unit_test(test_preview_asks_the_sites),
 	    cmocka_unit_test(test_preview_of_what_is_half_done),
 	    cmocka_unit_test(test_refuse_messages),
+	    cmocka_unit_test(test_unheld_is_offered_at_once),
 	    cmocka_unit_test(test_lost_journal_begins_a_new_count),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,30 @@
+/* What the commands about a running agent start from: agent.yaml and the journal beside it. They work while the agent runs, without asking it and without the controller. */
+#ifndef AGENT_CLI_DESK_H
+#define AGENT_CLI_DESK_H
+
+#include "agent/daemon/config.h"
+#include "agent/journal/journal.h"
+#include "common/cli/cmd.h"
+
+struct desk {
+	struct agent_config config;
+	struct journal *journal;
+	struct arena *arena;
+};
+
+/* --config; makes the journal when there is none yet. */
+int desk_open(const struct cmd_args *a, struct desk *ret, struct err *e) MUST_CHECK;
+void desk_done(struct desk *d); /* for AUTO */
+/* ERR_NOT_FOUND with what to do. */
+int desk_target(const struct desk *d, const char *id, const struct agent_target **ret, struct err *e) MUST_CHECK;
+/* Who types: the user that sudo was called by, or the process's own. */
+const char *desk_user(struct desk *d);
+/* --until and the like: a moment, or a time from now. *ret_us stays as it is when the option is not given. */
+int desk_time_option(const struct cmd_args *a, const char *name, int64_t now_us, int64_t *ret_us, struct err *e) MUST_CHECK;
+
+#define DESK_CONFIG                                                                              \
+	{                                                                                            \
+		.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true \
+	}
+
+#endif

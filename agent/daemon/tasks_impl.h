@@ -1,0 +1,48 @@
+/* Inside of the tasks, shared by tasks.c (from OFFER to report) and tasks_site.c (what the site's people hold back). One thread. */
+#ifndef AGENT_DAEMON_TASKS_IMPL_H
+#define AGENT_DAEMON_TASKS_IMPL_H
+
+#include "agent/apply/runner.h"
+#include "agent/daemon/site.h"
+#include "agent/daemon/tasks.h"
+
+enum job_state { JOB_FETCHING, JOB_READY, JOB_RUNNING };
+
+struct job {
+	struct tasks *all;
+	enum job_state state;
+	struct runner_job run; /* task's strings are owned by this job */
+	zactor_t *actor; /* RUNNING */
+	bool held; /* RUNNING: it was told to end between two steps for the site */
+	bool release_failed, dossier_failed; /* will not come: the runner says so in its report */
+	int64_t not_before_us; /* monotonic */
+};
+
+struct tasks {
+	zloop_t *loop;
+	const struct agent_config *config;
+	struct journal *journal;
+	const char *blob_dir;
+	struct uplink *uplink;
+	struct fetch *fetch;
+	struct site *site;
+	bool some_held; /* table held is not empty */
+	struct job **jobs; /* oldest first */
+	size_t n, cap;
+	bool draining;
+};
+
+/* tasks.c */
+void tasks_start_ready(struct tasks *t);
+void tasks_remove_job(struct tasks *t, struct job *j);
+
+/* tasks_site.c */
+/* It is not accepted, or not any more: the journal keeps what was offered, so that people at the site see it, and the controller is told when it may be offered again. */
+void tasks_hold_back(struct tasks *t, const struct task *k, const struct policy_verdict *v);
+/* Asked again just before it begins: the word may have changed since it was accepted. True when it must not begin; then it may be gone from the list. A delivery that an
+ * earlier start has begun is only kept back by a hold, and waits here: the controller counts it as under way. */
+bool tasks_is_kept_back(struct tasks *t, struct job *j);
+/* Begins to look at the site's word, again and again. */
+void tasks_watch_site(struct tasks *t);
+
+#endif

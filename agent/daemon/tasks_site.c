@@ -1,0 +1,140 @@
+/* Holding back: what the site's people do not want now is not accepted, or ends between two steps; when they have nothing against it any more, the controller is told. */
+#include <string.h>
+
+#include "agent/daemon/tasks_impl.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/crypto/blobs.h"
+
+#define HELD_ARENA   ((size_t)64 * 1024 * 1024) /* all deliveries that wait for the site */
+#define SITE_TICK_MS 1000 /* how soon a hold, an opening or a yes is seen */
+
+void tasks_hold_back(struct tasks *t, const struct task *k, const struct policy_verdict *v)
+{
+	struct held h = {.task = *k, .code = policy_answer_code(v->answer), .reason = v->reason, .until_us = v->until_us, .at_us = clock_wall_us()};
+	struct msg m = {.type = MSG_REFUSE, .task = {.attempt = k->attempt, .code = h.code, .message = v->reason, .until_us = v->until_us}};
+	struct err e = ERR_INIT;
+	memcpy(m.task.task, k->id, TASK_SIZE);
+	if (journal_held_put(t->journal, &h, &e) != 0)
+		log_error("journal: %s: %s is held, but 'rollcall-agent status' will not show it", e.msg, k->target);
+	t->some_held = true;
+	log_info("%s: %s", k->target, v->reason);
+	if (!uplink_send(t->uplink, &m))
+		log_debug("REFUSE not sent: the controller is away, and asks again");
+	if (v->answer == POLICY_CONSENT) { /* so that the site sees what it is to say yes to */
+		if (!blobs_has(t->blob_dir, k->release_hash, NULL))
+			fetch_want(t->fetch, k->release_hash, k->release_size);
+		if (!blobs_has(t->blob_dir, k->dossier_hash, NULL))
+			fetch_want(t->fetch, k->dossier_hash, k->dossier_size);
+	}
+}
+
+/* The same answer in other words (a later end, another reason) is kept for those who look. */
+static void keep_held(struct tasks *t, struct held *h, const struct policy_verdict *v)
+{
+	struct err e = ERR_INIT;
+	if (str_eq(h->reason, v->reason))
+		return;
+	h->code = policy_answer_code(v->answer);
+	h->reason = v->reason;
+	h->until_us = v->until_us;
+	if (journal_held_put(t->journal, h, &e) != 0)
+		log_error("journal: %s", e.msg);
+}
+
+static void drop_held(struct tasks *t, const struct held *h)
+{
+	struct err e = ERR_INIT;
+	if (journal_held_drop(t->journal, h->task.id, &e) != 0)
+		log_error("journal: %s", e.msg);
+}
+
+static void let_go(struct tasks *t, const struct held *h)
+{
+	struct msg m = {.type = MSG_UNHELD, .task = {.attempt = h->task.attempt}};
+	memcpy(m.task.task, h->task.id, TASK_SIZE);
+	if (!uplink_send(t->uplink, &m))
+		return; /* told when the controller is there */
+	log_info("%s: no longer held: the controller may offer it again", h->task.target);
+	drop_held(t, h);
+}
+
+static void review_held(struct tasks *t)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(HELD_ARENA);
+	struct held *list = NULL;
+	size_t n = 0;
+	struct err e = ERR_INIT;
+	int64_t now_us = clock_wall_us();
+	if (journal_helds(t->journal, a, &list, &n, &e) != 0) {
+		log_error("%s: what is held stays so", e.msg);
+		return;
+	}
+	t->some_held = n > 0;
+	for (size_t i = 0; i < n; i++) {
+		struct policy_verdict v;
+		site_ask(t->site, &list[i].task, &v);
+		if (list[i].task.deadline_us && now_us > list[i].task.deadline_us)
+			drop_held(t, &list[i]); /* its order has ended: it is not offered any more */
+		else if (v.answer == POLICY_YES)
+			let_go(t, &list[i]);
+		else
+			keep_held(t, &list[i], &v);
+	}
+}
+
+/* A hold ends what runs between two steps; it goes on from there when it is offered again. */
+static void hold_running(struct tasks *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct job *j = t->jobs[i];
+		struct policy_verdict v;
+		if (j->state != JOB_RUNNING || j->held || !site_holds(t->site, j->run.task.target, &v))
+			continue;
+		j->held = true;
+		zstr_send(j->actor, "HOLD");
+		struct held h = {
+		    .task = j->run.task, .code = policy_answer_code(v.answer), .reason = v.reason, .until_us = v.until_us, .at_us = clock_wall_us()};
+		struct err e = ERR_INIT;
+		t->some_held = true;
+		log_info("%s: %s: it ends after its present step", j->run.task.target, v.reason);
+		if (journal_held_put(t->journal, &h, &e) != 0)
+			log_error("journal: %s", e.msg);
+	}
+}
+
+bool tasks_is_kept_back(struct tasks *t, struct job *j)
+{
+	struct policy_verdict v;
+	struct err e = ERR_INIT;
+	if (j->run.task.state != TASK_ACCEPTED)
+		return site_holds(t->site, j->run.task.target, &v);
+	site_ask(t->site, &j->run.task, &v);
+	if (v.answer == POLICY_YES)
+		return false;
+	if (journal_unaccept(t->journal, j->run.task.id, j->run.task.attempt, &e) != 0) {
+		log_error("journal: %s: %s waits here", e.msg, j->run.task.target);
+		return true;
+	}
+	tasks_hold_back(t, &j->run.task, &v);
+	tasks_remove_job(t, j);
+	return true;
+}
+
+static int on_site_tick(zloop_t *loop, int id, void *arg)
+{
+	(void)loop, (void)id;
+	struct tasks *t = arg;
+	site_refresh(t->site);
+	hold_running(t);
+	if (t->some_held)
+		review_held(t);
+	tasks_start_ready(t);
+	return 0;
+}
+
+void tasks_watch_site(struct tasks *t)
+{
+	zloop_timer(t->loop, SITE_TICK_MS, 0, on_site_tick, t);
+}

@@ -1,0 +1,229 @@
+/* Holds, held deliveries, consents. */
+#include "agent/journal/holds.h"
+
+#include "agent/journal/journal_file.h"
+#include "agent/journal/sql/holds.sql.h"
+#include "common/base/clock.h"
+#include "common/base/str.h"
+
+bool site_hold_is_for(const struct site_hold *h, const char *target)
+{
+	return str_eq(h->target, HOLD_ALL) || str_eq(h->target, target);
+}
+
+bool site_hold_in_force(const struct site_hold *h, int64_t now_us)
+{
+	return h->until_us == 0 || now_us < h->until_us;
+}
+
+/* ---- holds ---- */
+
+static int hold_put(struct journal *j, const struct site_hold *h, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, holds_put, &s, e) != 0)
+		return -1;
+	lite_bind_text(s, 1, h->target);
+	lite_bind_text(s, 2, h->reason);
+	lite_bind_text(s, 3, h->by);
+	lite_bind_int(s, 4, h->at_us);
+	lite_bind_int(s, 5, h->until_us);
+	return lite_run(s, e);
+}
+
+int journal_hold_put(struct journal *j, const struct site_hold *h, struct err *e)
+{
+	if (journal_begin(j, e) != 0)
+		return -1;
+	return journal_end(j, hold_put(j, h, e), e);
+}
+
+static int hold_drop(struct journal *j, const char *target, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, holds_drop, &s, e) != 0)
+		return -1;
+	lite_bind_text(s, 1, target);
+	return lite_run(s, e);
+}
+
+int journal_hold_drop(struct journal *j, const char *target, size_t *ret_n, struct err *e)
+{
+	if (journal_begin(j, e) != 0)
+		return -1;
+	int rc = hold_drop(j, target, e);
+	size_t n = rc == 0 ? (size_t)lite_changes(j->lite) : 0;
+	if (journal_end(j, rc, e) != 0)
+		return -1;
+	*ret_n = n;
+	return 0;
+}
+
+int journal_holds(struct journal *j, struct arena *a, struct site_hold **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	struct site_hold *list = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(j->lite, holds_list, &s, e) != 0)
+		return err_wrap(e, "journal");
+	for (;;) {
+		if (lite_step(s, &row, e) != 0)
+			return err_wrap(e, "journal: holds");
+		if (!row)
+			break;
+		arena_vec_grow(a, list, n, cap);
+		list[n++] = (struct site_hold){.target = arena_strdup(a, lite_text(s, 0)),
+		                               .reason = arena_strdup(a, lite_text(s, 1)),
+		                               .by = arena_strdup(a, lite_text(s, 2)),
+		                               .at_us = lite_int(s, 3),
+		                               .until_us = lite_int(s, 4)};
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+/* ---- held deliveries ---- */
+
+static int held_put(struct journal *j, const struct held *h, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, helds_put, &s, e) != 0)
+		return -1;
+	lite_bind_blob(s, 1, bytes_of(h->task.id, TASK_SIZE));
+	lite_bind_int(s, 2, h->task.attempt);
+	lite_bind_text(s, 3, h->task.target);
+	lite_bind_blob(s, 4, bytes_of(h->task.release_hash, DIGEST_SIZE));
+	lite_bind_int(s, 5, (int64_t)h->task.release_size);
+	lite_bind_blob(s, 6, bytes_of(h->task.dossier_hash, DIGEST_SIZE));
+	lite_bind_int(s, 7, (int64_t)h->task.dossier_size);
+	lite_bind_blob(s, 8, h->task.proof.p ? h->task.proof : bytes_of("", 0));
+	lite_bind_int(s, 9, h->task.deadline_us);
+	lite_bind_int(s, 10, h->task.direction);
+	lite_bind_text(s, 11, h->code);
+	lite_bind_text(s, 12, h->reason);
+	lite_bind_int(s, 13, h->until_us);
+	lite_bind_int(s, 14, h->at_us);
+	return lite_run(s, e);
+}
+
+int journal_held_put(struct journal *j, const struct held *h, struct err *e)
+{
+	if (journal_begin(j, e) != 0)
+		return -1;
+	return journal_end(j, held_put(j, h, e), e);
+}
+
+static int by_id(struct journal *j, const char *sql, const uint8_t id[TASK_SIZE], uint32_t attempt, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (journal_begin(j, e) != 0)
+		return -1;
+	int rc = lite_prepare(j->lite, sql, &s, e);
+	if (rc == 0) {
+		lite_bind_blob(s, 1, bytes_of(id, TASK_SIZE));
+		lite_bind_int(s, 2, attempt);
+		rc = lite_run(s, e);
+	}
+	return journal_end(j, rc, e);
+}
+
+int journal_held_drop(struct journal *j, const uint8_t id[TASK_SIZE], struct err *e)
+{
+	return by_id(j, helds_drop, id, 0, e);
+}
+
+int journal_unaccept(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t attempt, struct err *e)
+{
+	return by_id(j, helds_unaccept, id, attempt, e);
+}
+
+static int held_row(struct lite_stmt *s, struct arena *a, struct held *ret, struct err *e)
+{
+	*ret = (struct held){.task = {.attempt = (uint32_t)lite_int(s, 1),
+	                              .target = arena_strdup(a, lite_text(s, 2)),
+	                              .release_size = (uint64_t)lite_int(s, 4),
+	                              .dossier_size = (uint64_t)lite_int(s, 6),
+	                              .proof = arena_bytes(a, lite_blob(s, 7)),
+	                              .deadline_us = lite_int(s, 8),
+	                              .direction = (enum direction)lite_int(s, 9)},
+	                     .code = arena_strdup(a, lite_text(s, 10)),
+	                     .reason = arena_strdup(a, lite_text(s, 11)),
+	                     .until_us = lite_int(s, 12),
+	                     .at_us = lite_int(s, 13)};
+	struct bytes id = lite_blob(s, 0);
+	if (id.n != TASK_SIZE)
+		return err_set(e, ERR_PARSE, "table held: an id of %zu bytes: the file was changed from outside", id.n);
+	memcpy(ret->task.id, id.p, TASK_SIZE);
+	struct bytes release = lite_blob(s, 3);
+	if (release.n != DIGEST_SIZE)
+		return err_set(e, ERR_PARSE, "table held: a digest of %zu bytes: the file was changed from outside", release.n);
+	memcpy(ret->task.release_hash, release.p, DIGEST_SIZE);
+	struct bytes dossier = lite_blob(s, 5);
+	if (dossier.n != DIGEST_SIZE)
+		return err_set(e, ERR_PARSE, "table held: a digest of %zu bytes: the file was changed from outside", dossier.n);
+	memcpy(ret->task.dossier_hash, dossier.p, DIGEST_SIZE);
+	return 0;
+}
+
+int journal_helds(struct journal *j, struct arena *a, struct held **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	struct held *list = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(j->lite, helds_list, &s, e) != 0)
+		return err_wrap(e, "journal");
+	for (;;) {
+		if (lite_step(s, &row, e) != 0)
+			return err_wrap(e, "journal");
+		if (!row)
+			break;
+		arena_vec_grow(a, list, n, cap);
+		if (held_row(s, a, &list[n++], e) != 0) {
+			lite_reset(s);
+			return err_wrap(e, "journal");
+		}
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+/* ---- consents ---- */
+
+static int bind_consent(struct journal *j, const char *sql, const struct task *t, struct lite_stmt **ret, struct err *e)
+{
+	if (lite_prepare(j->lite, sql, ret, e) != 0)
+		return -1;
+	lite_bind_text(*ret, 1, t->target);
+	lite_bind_blob(*ret, 2, bytes_of(t->release_hash, DIGEST_SIZE));
+	lite_bind_blob(*ret, 3, bytes_of(t->dossier_hash, DIGEST_SIZE));
+	return 0;
+}
+
+int journal_consent_put(struct journal *j, const struct task *t, const char *by, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (journal_begin(j, e) != 0)
+		return -1;
+	int rc = bind_consent(j, consents_put, t, &s, e);
+	if (rc == 0) {
+		lite_bind_text(s, 4, by);
+		lite_bind_int(s, 5, clock_wall_us());
+		rc = lite_run(s, e);
+	}
+	return journal_end(j, rc, e);
+}
+
+int journal_consented(struct journal *j, const struct task *t, bool *ret, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	bool row = false;
+	if (bind_consent(j, consents_get, t, &s, e) != 0 || lite_step(s, &row, e) != 0)
+		return err_wrap(e, "journal");
+	lite_reset(s);
+	*ret = row;
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* What the site's people have said, in the journal: holds and consents; and the deliveries that wait for their word. Command lines write here while the agent runs; the agent
+ * reads it before everything it begins. Nothing that comes over the link writes a hold or a consent. */
+#ifndef AGENT_JOURNAL_HOLDS_H
+#define AGENT_JOURNAL_HOLDS_H
+
+#include "agent/journal/journal.h"
+
+#define HOLD_ALL "*"
+
+struct site_hold {
+	const char *target; /* HOLD_ALL, or one target's id */
+	const char *reason, *by; /* reason "" when none was given; by: the user at the site */
+	int64_t at_us, until_us; /* until 0: until it is lifted */
+};
+
+bool site_hold_is_for(const struct site_hold *h, const char *target);
+bool site_hold_in_force(const struct site_hold *h, int64_t now_us);
+
+int journal_hold_put(struct journal *j, const struct site_hold *h, struct err *e) MUST_CHECK; /* replaces the target's own */
+/* target NULL: every hold there is. *ret_n: how many were lifted. */
+int journal_hold_drop(struct journal *j, const char *target, size_t *ret_n, struct err *e) MUST_CHECK;
+int journal_holds(struct journal *j, struct arena *a, struct site_hold **ret, size_t *ret_n, struct err *e) MUST_CHECK;
+
+/* A delivery that was offered and waits for the site: one for each task. */
+struct held {
+	struct task task;
+	const char *code, *reason;
+	int64_t until_us, at_us;
+};
+int journal_held_put(struct journal *j, const struct held *h, struct err *e) MUST_CHECK;
+int journal_held_drop(struct journal *j, const uint8_t id[TASK_SIZE], struct err *e) MUST_CHECK;
+int journal_helds(struct journal *j, struct arena *a, struct held **ret, size_t *ret_n, struct err *e) MUST_CHECK; /* oldest first */
+/* Takes an accepted task that has not begun out of the journal again: a later offer of it is a new one. */
+int journal_unaccept(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t attempt, struct err *e) MUST_CHECK;
+
+/* The site's yes to one order of one release on one target; it holds for that order's own way back, too. */
+int journal_consent_put(struct journal *j, const struct task *t, const char *by, struct err *e) MUST_CHECK;
+int journal_consented(struct journal *j, const struct task *t, bool *ret, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,71 @@
+/* Check C2, second half: what a release holds, against what the site allows. */
+#include "agent/policy/policy.h"
+#include "agent/verify/checks.h"
+#include "common/base/str.h"
+#include "common/sql/classify.h"
+
+struct place {
+	const struct policy *policy;
+	const struct changeset *changeset;
+	const char *file;
+	enum dialect dialect;
+};
+
+static const char *denied_by(const struct policy *p, const char *verb)
+{
+	for (size_t i = 0; i < p->n_deny; i++)
+		if (str_glob(p->deny[i], verb))
+			return p->deny[i];
+	return NULL;
+}
+
+static int check_statement(const struct place *at, const struct statement *s, struct err *e)
+{
+	struct sql_class c;
+	sql_classify(at->dialect, s->sql, &c);
+	const char *rule = denied_by(at->policy, c.verb);
+	if (rule)
+		return err_set(e, ERR_POLICY, "%s:%u: changeset %s: %s is among the statements that this site denies ('%s')", at->file, (unsigned)s->line,
+		               at->changeset->id, c.verb, rule);
+	if (at->policy->deny_class[c.class])
+		return err_set(e, ERR_POLICY, "%s:%u: changeset %s: %s is of class %s, which this site denies", at->file, (unsigned)s->line,
+		               at->changeset->id, c.verb, step_class_name(c.class));
+	return 0;
+}
+
+static int check_steps(const struct place *at, const struct step *steps, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < steps[i].n_statements; k++)
+			if (check_statement(at, &steps[i].statements[k], e) != 0)
+				return -1;
+	return 0;
+}
+
+/* The way that is ordered: what a rollback would do is asked when a rollback is offered. */
+static int check_statements(const struct policy *p, const struct verified *v, const char *engine, struct err *e)
+{
+	struct place at = {.policy = p};
+	bool back = v->direction == DIRECTION_ROLLBACK;
+	if (!dialect_parse(engine, &at.dialect))
+		return err_set(e, ERR_POLICY, "engine %s is unknown", engine);
+	for (size_t i = 0; i < v->release.n_changesets; i++) {
+		at.changeset = &v->release.changesets[i];
+		const struct body *b = changeset_body(at.changeset, engine);
+		if (!b)
+			continue;
+		at.file = changeset_file(at.changeset, b, back);
+		if (check_steps(&at, back ? b->rollback : b->steps, back ? b->n_rollback : b->n_steps, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int policy_check_release(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e)
+{
+	int rc = check_statements(p, v, engine, e);
+	if (rc == 0 && v->n_approvers < p->minimum_approvals)
+		rc = err_set(e, ERR_POLICY, "order %s has %zu approvals, and this site asks for %u", v->order.id, v->n_approvers,
+		             (unsigned)p->minimum_approvals);
+	return rc == 0 ? 0 : check_refuse(C2_SITE_POLICY, ret_check, e);
+}

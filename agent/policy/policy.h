@@ -1,0 +1,71 @@
+/* What a site says for itself: its policy document, the holds and consents of its people, and check C2, which joins them. The controller has no part in any of it: it can
+ * neither change nor lift what stands here. The document is YAML that the agent itself cannot change: signed by the site role of the trust document, or owned by root.
+ *
+ *   site: eu
+ *   version: 3                                   an older one than was used before is refused
+ *   zone: Europe/Berlin                          of every time below; default UTC
+ *   windows:                                     when a delivery may begin
+ *     - {days: mon-fri, from: "22:00", to: "04:00", targets: ["eu/pg1/?*"]}
+ *   blackouts:
+ *     - {from: 2026-12-20, to: 2027-01-02, reason: year end}
+ *   consent: ["eu/pg1/bank"]                     globs: nothing begins there until the site says yes
+ *   statements: {deny: [DROP TABLE, "ALTER SYSTEM*"], deny_classes: [X]}
+ *   minimum_approvals: 2                         of each order, whatever the trust document asks
+ *   longest_lock: 3s                             caps lock_timeout of agent.yaml
+ *   longest_statement: 10m                       caps statement_timeout of agent.yaml
+ */
+#ifndef AGENT_POLICY_POLICY_H
+#define AGENT_POLICY_POLICY_H
+
+#include "agent/journal/holds.h"
+#include "agent/policy/calendar.h"
+#include "agent/verify/verify.h"
+#include "common/model/trust.h"
+
+#define TYPE_SITE_POLICY "application/vnd.rollcall.site-policy.v1+yaml"
+#define ROLE_SITE        "site"
+
+struct policy {
+	const char *site, *source; /* source: who vouches for it, for people: "signed by dave", "owned by root" */
+	uint64_t version;
+	const struct zone *zone;
+	struct calendar calendar;
+	const char **consent;
+	size_t n_consent;
+	const char **deny; /* globs over statement verbs */
+	size_t n_deny;
+	bool deny_class[STEP_CLASS_COUNT];
+	uint32_t minimum_approvals;
+	uint32_t longest_lock_ms, longest_statement_ms; /* 0: no cap */
+};
+
+/* Reads the text, checks all of it; "NAME:LINE: what: what to do". Lives in the arena. */
+int policy_parse(const char *name, struct bytes text, struct arena *a, struct policy *ret, struct err *e) MUST_CHECK;
+/* The file of a site: its text must be vouched for, and be for `site`. ERR_POLICY when the agent's own user could have written it. */
+int policy_load(const char *path, const struct trust *t, const char *site, struct arena *a, struct policy *ret, struct err *e) MUST_CHECK;
+
+/* C2 before a delivery begins. Pure. */
+enum policy_answer { POLICY_YES, POLICY_HOLD, POLICY_WINDOW, POLICY_CONSENT, POLICY_UNREADABLE };
+struct policy_facts {
+	const struct policy *policy; /* NULL: the site has none */
+	const char *unreadable; /* why its document cannot be believed just now; NULL otherwise */
+	const struct site_hold *holds;
+	size_t n_holds;
+	const char *target;
+	bool consented;
+	int64_t now_us;
+};
+struct policy_verdict {
+	enum policy_answer answer;
+	int64_t until_us; /* when it is worth asking again; 0: nobody can say */
+	char reason[768]; /* "" for POLICY_YES */
+};
+void policy_decide(const struct policy_facts *f, struct policy_verdict *ret);
+/* The code of a REFUSE: "hold", "window", "consent", "policy-unreadable"; "" for POLICY_YES. */
+const char *policy_answer_code(enum policy_answer a);
+bool policy_wants_consent(const struct policy *p, const char *target);
+
+/* C2 once the release is read: statements, classes and approvals that the site does not allow. ERR_POLICY, *ret_check names C2. */
+int policy_check_release(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# What a site decides for itself: holds, windows, its policy document, its yes. The controller offers, waits, and goes on by itself; it can lift nothing.
+
+setup() {
+	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	fleet_new "$BATS_TEST_TMPDIR/fleet"
+	cd "$F" || return 1
+	quietly rc keys new keys/dave --no-passphrase --owner dave
+	quietly rc trust add-key trust.env keys/dave.pub --role site --out trust-2.env
+	quietly rc trust sign trust-2.env --key keys/root
+	mv trust-2.env trust.env
+	touch one.db two.db
+	fleet_agent eu-1 eu 'eu/*' <<-EOF2
+		  - {id: eu/lite/one, dsn: "sqlite:$F/one.db", labels: {environment: dev}}
+		  - {id: eu/lite/two, dsn: "sqlite:$F/two.db", labels: {environment: dev}}
+	EOF2
+	quietly rc init shop
+	sed -i 's/^pipeline:.*/pipeline: [dev, production]/' shop/rollcall.yaml
+	cat >plan.yaml <<-'EOF2'
+		name: shop
+		environments:
+		  - {name: dev, waves: [{name: all, max_parallel: 2, max_failures: 0}]}
+		  - {name: production, waves: [{name: all}]}
+	EOF2
+}
+
+teardown() { fleet_down; }
+
+site() { # COMMAND ...: of the agent at the site
+	local c=("$1")
+	shift
+	[ "${c[0]}" != policy ] || { c+=("$1"); shift; }
+	"$ROLLCALL_BIN/rollcall-agent" "${c[@]}" "$@" --config eu-1/agent.yaml
+}
+
+state_of() { rc rollout status "$id" -o json 2>/dev/null | jq -r --arg t "$1" '.targets[] | select(.target == $t) | .state'; }
+detail_of() { rc rollout status "$id" -o json 2>/dev/null | jq -r --arg t "$1" '.targets[] | select(.target == $t) | .detail'; }
+
+await() { # TARGET STATE
+	local i
+	for i in $(seq 200); do
+		[ "$(state_of "$1")" = "$2" ] && return 0
+		sleep 0.05
+	done
+	echo "$1 is $(state_of "$1"): $(detail_of "$1"), not $2" >&2
+	tail -n 5 eu-1.log >&2
+	return 1
+}
+
+begin() { # VERSION
+	fleet_release shop "$1"
+	id=$(fleet_start plan.yaml dev "$1")
+}
+
+policy() { # text on standard input: signed by the site's key, and put where the agent looks
+	cat >policy.yaml
+	quietly "$ROLLCALL_BIN/rollcall-agent" policy sign policy.yaml --key keys/dave --out eu-1/policy.new
+	mv eu-1/policy.new eu-1/policy.env
+	grep -q '^policy:' eu-1/agent.yaml || echo 'policy: policy.env' >>eu-1/agent.yaml
+}
+
+@test "a hold stops one target and not the other; lifting it lets the delivery go on at once" {
+	fleet_up
+	run site hold eu/lite/one --reason 'year-end closing' --until 2h
+	[ "$status" -eq 0 ]
+	begin 1.0.0
+	await eu/lite/two applied
+	await eu/lite/one held
+	[[ "$(detail_of eu/lite/one)" == *"held by the site ("*"year-end closing"* ]]
+	[ "$(sqlite3 one.db .dump | grep -c 'CREATE TABLE')" -eq 0 ]
+	run rc rollout list -o json
+	[ "$(jq -r '.rollouts[0].failed' <<<"$output")" -eq 0 ] # held is not failed
+	run site unhold eu/lite/one
+	[ "$status" -eq 0 ]
+	await eu/lite/one applied
+	[ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0].state')" = succeeded ]
+}
+
+@test "a hold of everything survives kill -9 and a restart of both sides, and the controller cannot lift it" {
+	fleet_up
+	site hold --all >/dev/null
+	begin 1.0.0
+	await eu/lite/one held
+	await eu/lite/two held
+	fleet_kill eu-1
+	fleet_kill controller
+	fleet_start_controller
+	fleet_start_agent eu-1
+	fleet_wait_connected 1
+	await eu/lite/one held
+	run rc rollout retry "$id"
+	run rc rollout resume "$id"
+	await eu/lite/one held
+	[ "$(sqlite3 one.db .dump | grep -c 'CREATE TABLE')" -eq 0 ]
+	site unhold --all
+	await eu/lite/one applied
+	await eu/lite/two applied
+}
+
+@test "a hold ends a running delivery between two steps, and it goes on from there" {
+	cat >shop/changes/1-slow.sql <<-'EOF2'
+		--liquibase formatted sql
+		--changeset test:slow-1
+		CREATE TABLE slow_1 AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 6000000) SELECT count(*) AS n FROM c;
+		--rollback DROP TABLE slow_1;
+		--changeset test:slow-2
+		CREATE TABLE slow_2 AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 6000000) SELECT count(*) AS n FROM c;
+		--rollback DROP TABLE slow_2;
+		--changeset test:slow-3
+		CREATE TABLE slow_3 AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 6000000) SELECT count(*) AS n FROM c;
+		--rollback DROP TABLE slow_3;
+	EOF2
+	fleet_up
+	begin 1.0.0
+	await eu/lite/one applying
+	site hold eu/lite/one >/dev/null
+	await eu/lite/one held
+	[[ "$(detail_of eu/lite/one)" == *"stopped before"* ]]
+	run sqlite3 one.db "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'slow%'"
+	[ "$output" -lt 3 ]
+	site unhold eu/lite/one
+	local i
+	for i in $(seq 900); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
+	await eu/lite/one applied
+	[ "$(sqlite3 one.db "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'slow%'")" -eq 3 ]
+}
+
+@test "outside its window nothing begins; the delivery goes on by itself when it opens" {
+	local day=86400 now
+	now=$(date -u +%s)
+	# One day and a bit from now, so that it is closed whatever the hour is.
+	policy <<-EOF2
+		site: eu
+		version: 1
+		windows:
+		  - {days: $(date -u -d "@$((now + 2 * day))" +%a | tr '[:upper:]' '[:lower:]'), from: "00:00", to: "24:00", targets: ["eu/lite/one"]}
+	EOF2
+	fleet_up
+	begin 1.0.0
+	await eu/lite/two applied # no window names it
+	await eu/lite/one held
+	[[ "$(detail_of eu/lite/one)" == *"maintenance window is closed; it opens at $(date -u -d "@$((now + 2 * day))" +%F)T00:00:00Z"* ]]
+	run site windows -o json
+	[ "$(jq -r '.windows[] | select(.target == "eu/lite/one") | .state' <<<"$output")" = window ]
+	[ "$(jq -r '.windows[] | select(.target == "eu/lite/two") | .state' <<<"$output")" = open ]
+	run site windows --at "$(date -u -d "@$((now + 2 * day))" +%FT12:00:00Z)" -o json
+	[ "$(jq -r '.windows[] | select(.target == "eu/lite/one") | .state' <<<"$output")" = open ]
+	# A window that opens at the next full minute: nobody types anything more.
+	while [ "$(date -u +%-S)" -gt 50 ]; do sleep 0.2; done
+	policy <<-EOF2
+		site: eu
+		version: 2
+		windows:
+		  - {days: daily, from: "$(date -u -d "+1 minute" +%H:%M)", to: "$(date -u -d "+6 hours" +%H:%M)", targets: ["eu/lite/one"]}
+	EOF2
+	local i
+	for i in $(seq 700); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.1; done
+	await eu/lite/one applied
+}
+
+@test "a policy that is older, changed or not the site's holds everything until it can be believed" {
+	policy <<<$'site: eu\nversion: 5\n'
+	fleet_up
+	cp eu-1/policy.env good.env
+	policy <<<$'site: eu\nversion: 4\n'
+	begin 1.0.0
+	await eu/lite/one held
+	[[ "$(detail_of eu/lite/one)" == *"version 4, but version 5 was in force before"* ]]
+	printf 'site: eu\nversion: 6\n' >eu-1/policy.env # whoever took the agent over could write that
+	sleep 1.5
+	run site policy show
+	[ "$status" -eq 6 ]
+	[[ "$output" == *"the agent's own user could change it"* ]]
+	[ "$(state_of eu/lite/one)" = held ]
+	cp good.env eu-1/policy.env
+	await eu/lite/one applied
+	await eu/lite/two applied
+}
+
+@test "a statement that the site denies is refused by C2 and nothing runs" {
+	policy <<<$'site: eu\nversion: 1\nstatements: {deny: ["CREATE INDEX*", "CREATE TABLE"]}\n'
+	fleet_up
+	begin 1.0.0
+	await eu/lite/one refused
+	[[ "$(detail_of eu/lite/one)" == *"is among the statements that this site denies"* ]]
+	[ "$(sqlite3 one.db .dump | grep -c 'CREATE TABLE')" -eq 0 ]
+}
