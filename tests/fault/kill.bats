@@ -15,8 +15,8 @@ setup() {
 
 teardown() { faults_down; }
 
-storm() { # ENGINE KILLS RESTARTS; KILLS_WANTED and RESTARTS_WANTED instead of them, for a shorter or a longer one
-	faults_storm "$1" "$BATS_TEST_TMPDIR" "${KILLS_WANTED:-$2}" "${RESTARTS_WANTED:-$3}"
+storm() { # ENGINE KILLS CUTS RESTARTS
+	faults_storm "$1" "$BATS_TEST_TMPDIR" "$2" "$3" "$4"
 	echo "# $SUMMARY" >&3
 }
 
@@ -91,6 +91,6 @@ planted() { # FILE SQL VIEW...: in a SQLite file, and taken back
 
 # ---- kills -----------------------------------------------------------------------------------------------------------------------------------------------------
 
-@test "kill: agents and controller 2000 times, SQLite tenants" { storm sqlite 2000 0; }
-@test "kill: agents and controller 500 times, 20 restarts of the server, PostgreSQL tenants" { storm postgresql 500 20; }
-@test "kill: agents and controller 200 times, 20 restarts of the server, MariaDB tenants" { storm mariadb 200 20; }
+@test "kill: agents 2000 times and the controller, SQLite tenants" { storm sqlite 2000 0 0; }
+@test "kill: agents 500 times and the controller, 250 cuts at COMMIT, 20 restarts of the server, PostgreSQL tenants" { storm postgresql 500 250 20; }
+@test "kill: agents 200 times and the controller, 250 cuts at COMMIT, 20 restarts of the server, MariaDB tenants" { storm mariadb 200 250 20; }

@@ -105,7 +105,31 @@ engine_apply() { # DATABASE FILE: by the engine's own client
 
 # ---- the fleet -----------------------------------------------------------------------------------------------------------------------------------------
 
-faults_dsn() { if [ "$E" = sqlite ]; then echo "sqlite:$F/db/$1"; else server_dsn "$S" "$1"; fi; }
+faults_dsn() {
+	if [ "$E" = sqlite ]; then echo "sqlite:$F/db/$1"; else echo "$E://$SERVER_USER@127.0.0.1:$(faults_port)/$1"; fi
+}
+
+faults_port() { cat "$F/database/port" 2>/dev/null || server_get "$S" port; } # of the proxy, when there is one
+
+# A proxy before PORT, in the folder NAME of the fleet: NAME/port is where it listens.
+faults_proxy() { # NAME PORT
+	mkdir -p "$F/$1" || return 1
+	"$FAULTS_BIN/proxy" "$F/$1" "$2" "$SEED" </dev/null >>"$F/$1.log" 2>&1 3>&- &
+	echo $! >"$F/$1.pid"
+	disown
+	for _ in $(seq 100); do
+		if [ -e "$F/$1/port" ]; then return 0; fi
+		sleep 0.02
+	done
+	echo "the proxy before port $2 did not start" >&2
+	return 1
+}
+
+faults_rule() { # NAME RULE...: see proxy.c
+	local name=$1
+	shift
+	echo "$*" >"$F/$name/rules"
+}
 
 faults_database() { # NAME: with what the witnesses need
 	if [ "$E" != sqlite ]; then server_create "$S" "$1" || return 1; fi
@@ -149,6 +173,7 @@ faults_up() { # ENGINE DIR
 	if [ "$E" != sqlite ]; then
 		S=$(server_start "$E") || return 1
 		echo "$S" >"$F/server"
+		[ "${FAULTS_PROXY:-0}" = 0 ] || faults_proxy database "$(server_get "$S" port)" || return 1
 	fi
 	echo "CREATE TABLE witness (changeset varchar(40) NOT NULL, step int NOT NULL, nonce varchar(80) NOT NULL); CREATE TABLE counter (n int NOT NULL); INSERT INTO counter VALUES (0);" >"$F/witness.sql"
 	faults_database golden || return 1
@@ -244,7 +269,7 @@ oracle_lit() { # rest|sample
 under_way() { [ "$(sqlite3 "$F/controller/store.db" '.timeout 5000' "SELECT final FROM rollout WHERE id = '$ROLLOUT'")" = 0 ]; }
 
 faults_life() { # how long an agent lives at most, ms: a few times what one delivery takes, so that kills fall everywhere and work gets on
-	case $E in sqlite) echo 200 ;; *) echo 300 ;; esac
+	case $E in sqlite) echo 200 ;; *) echo 250 ;; esac
 }
 
 # One release; the agents, and each fourth round the controller too, are killed for as long as it is under way, at most $1 times. During each third one the oracle looks on.
@@ -279,37 +304,61 @@ faults_restart() { # fast|kill
 	faults_settle "$last"
 }
 
+# One release over a proxy that cuts connections when COMMIT passes, and each third round when a statement passes that makes something (class N among them).
+faults_cut() {
+	local before after
+	ROUND=$((${ROUND:-0} + 1))
+	before=$(cat "$F/database/cuts")
+	faults_release "$ROUND" && faults_roll "$ROUND" || return 1
+	if ((ROUND % 3)); then faults_rule database cut COMMIT 20; else faults_rule database cut CREATE 40; fi
+	faults_wait || return 1
+	faults_rule database pass
+	after=$(cat "$F/database/cuts")
+	CUTS=$((${CUTS:-0} + after - before))
+	faults_settle "$(faults_ms)"
+}
+
 faults_settle() { # SINCE, ms: everything converges, and no view is lit; LONGEST from the last fault to this proof
 	faults_wait && oracle_lit rest || return 1
 	local ms=$(($(faults_ms) - $1))
 	[ $ms -le "${LONGEST:-0}" ] || LONGEST=$ms
 }
 
-faults_counts() { echo "kills=${KILLS:-0} amid=${AMID:-0} controller=${CONTROLLER:-0} restarts=${RESTARTS:-0}"; }
+faults_counts() { echo "kills=${KILLS:-0} amid=${AMID:-0} controller=${CONTROLLER:-0} cuts=${CUTS:-0} restarts=${RESTARTS:-0}"; }
 
 # ---- storms ------------------------------------------------------------------------------------------------------------------------------------------------
 
 FAULTS_ROUNDS=15 # then a new fleet: what a fleet has gone through grows, and the oracle reads all of it
 
-# Rounds until there were so many kills of agents and restarts of the server; a line for each with FAULTS_TALK=1. Fails at the first violation, which it prints, and leaves the
-# fleet's folder FOLDER/N; SUMMARY says how it went.
-faults_storm() { # ENGINE FOLDER KILLS RESTARTS
-	local engine=$1 folder=$2 kills=$3 restarts=$4 start fleet=0 what seed=${SEED:-$RANDOM}
-	local -x FAULTS_TENANTS=8
-	start=$(faults_ms) KILLS=0 AMID=0 CONTROLLER=0 RESTARTS=0 LONGEST=0
-	while [ "$KILLS" -lt "$kills" ] || [ "$RESTARTS" -lt "$restarts" ]; do
+# What the next round is: each kind has its turn until it has had enough.
+faults_next() { # KILLS CUTS RESTARTS
+	if [ "$RESTARTS" -lt "$3" ] && { ((ROUND % 4 == 1)) || [ "$KILLS" -ge "$1" ]; }; then
+		echo "faults_restart $( ((RESTARTS % 2)) && echo fast || echo kill)"
+	elif [ "$CUTS" -lt "$2" ] && { ((ROUND % 4 == 3)) || [ "$KILLS" -ge "$1" ]; }; then
+		echo faults_cut
+	elif [ "$KILLS" -lt "$1" ]; then
+		echo "faults_rush 150"
+	fi
+}
+
+# Rounds until there were so many kills of agents, cuts of connections to the server and restarts of it; a line for each with FAULTS_TALK=1. Fails at the first violation, which it
+# prints, and leaves the fleet's folder FOLDER/N; SUMMARY says how it went.
+faults_storm() { # ENGINE FOLDER KILLS [CUTS RESTARTS]
+	local engine=$1 folder=$2 start fleet=0 what seed=${SEED:-$RANDOM}
+	local -x FAULTS_TENANTS=8 FAULTS_PROXY=${4:-0}
+	local -x FLEET_LIMITS="{max_parallel: 4, max_parallel_per_instance: 4, retry_budget: 20m, lock_timeout: 3s, statement_timeout: 60s, connect_timeout: 5s}"
+	start=$(faults_ms) KILLS=0 AMID=0 CONTROLLER=0 CUTS=0 RESTARTS=0 LONGEST=0 ROUND=0
+	while what=$(faults_next "$3" "${4:-0}" "${5:-0}") && [ -n "$what" ]; do
 		if [ $fleet -eq 0 ] || [ "$ROUND" -ge "$FAULTS_ROUNDS" ]; then
 			if [ $fleet -ne 0 ]; then faults_down && rm -rf "$F"; fi
 			fleet=$((fleet + 1)) ROUND=0 SEED=$((seed * 1000 + fleet))
 			faults_up "$engine" "$folder/$fleet" || return 1
 		fi
-		what=(faults_rush 150)
-		if [ "$KILLS" -ge "$kills" ] || { [ "$RESTARTS" -lt "$restarts" ] && ((ROUND % 3 == 1)); }; then what=(faults_restart "$( ((RESTARTS % 2)) && echo fast || echo kill)"); fi
-		if ! "${what[@]}"; then
-			echo "$engine: $(faults_counts) violations=1 SEED=$seed: fleet $fleet, round $ROUND (${what[*]}): not as it must be"
+		if ! $what; then
+			echo "$engine: $(faults_counts) violations=1 SEED=$seed: fleet $fleet, round $ROUND ($what): not as it must be"
 			return 1
 		fi
-		[ -z "${FAULTS_TALK:-}" ] || echo "$(faults_counts) violations=0"
+		[ -z "${FAULTS_TALK:-}" ] || echo "$(faults_counts) violations=0 $what"
 	done
 	SEED=$seed
 	# shellcheck disable=SC2034 # for the caller
