@@ -258,6 +258,7 @@ static enum ended open_ledger(struct delivery *d)
 		arena_destroy(&d->ledger_arena);
 		d->ledger_arena = arena_new(LIMIT_ARENA_DOCUMENT);
 		d->error = ERR_INIT;
+		d->engine->patience(d->conn, retry_lock_timeout_ms(n, d->target->lock_timeout_ms, d->target->lock_timeout_max_ms));
 		if (ledger_open(d->engine, d->conn, d->task->target, d->ledger_arena, &d->ledger, &d->error) == 0)
 			return ENDED_OK;
 		enum ended end = delivery_judge(d, &d->error);

@@ -71,10 +71,22 @@ static const char *state_text(const struct delivery *d, enum ended end)
 	return arena_strdup(d->arena, buf_str(&text));
 }
 
-static void say_reverted(struct err *e)
+static void say_more(struct err *e, const char *sentence)
 {
 	size_t n = strlen(e->msg);
-	snprintf(e->msg + n, sizeof e->msg - n, ". The changeset was rolled back at once.");
+	snprintf(e->msg + n, sizeof e->msg - n, ". %s", sentence);
+}
+
+/* Somebody should give the code its class: `rollcall-agent status` shows how many there were. */
+static void note_unclassified(struct delivery *d)
+{
+	uint64_t ignored;
+	struct err second;
+	if (!d->engine || d->engine->retry_class(&d->error) != RETRY_UNCLASSIFIED)
+		return;
+	say_more(&d->error, "Rollcall does not know this error code, so it tried nothing again.");
+	if (journal_next(d->journal, "unclassified_errors", &ignored, &second) != 0)
+		return; /* a counter that cannot be written changes nothing of what happened */
 }
 
 void conclude(struct delivery *d, enum ended end)
@@ -82,7 +94,9 @@ void conclude(struct delivery *d, enum ended end)
 	struct report *r = &d->report->report;
 	r->outcome = outcome_of(d, end);
 	if (r->reverted && r->outcome != OUTCOME_APPLIED)
-		say_reverted(&d->error);
+		say_more(&d->error, "The changeset was rolled back at once.");
+	if (end == ENDED_FAILED)
+		note_unclassified(d);
 	if (end != ENDED_OK)
 		collect_failure(d->report, &d->error, &d->place, then_text(d, r->outcome), state_text(d, end));
 	if (d->ledger_read) {

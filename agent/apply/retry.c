@@ -11,6 +11,7 @@ struct retry_row {
 
 static const struct retry_row rows[] = {
     [RETRY_NEVER] = {RETRY_HOW_NOT, 0, 0},
+    [RETRY_UNCLASSIFIED] = {RETRY_HOW_NOT, 0, 0},
     [RETRY_LOCK] = {RETRY_HOW_AGAIN, 500, 0},
     [RETRY_TXN] = {RETRY_HOW_AGAIN, 50, 10}, /* a deadlock's victim: the other side is through at once */
     [RETRY_CONN] = {RETRY_HOW_RECONNECT, 500, 0},
@@ -38,6 +39,12 @@ uint32_t retry_delay_ms(enum retry_class c, uint32_t n, uint32_t random)
 	if (cap > CAP_MS)
 		cap = CAP_MS;
 	return (uint32_t)(cap * ((double)random / (double)UINT32_MAX));
+}
+
+uint32_t retry_lock_timeout_ms(uint32_t n, uint32_t first_ms, uint32_t max_ms)
+{
+	uint64_t ms = ((uint64_t)n + 1) * first_ms;
+	return ms < max_ms ? (uint32_t)ms : max_ms > first_ms ? max_ms : first_ms;
 }
 
 uint32_t retry_count_loss(struct retry_losses *l, bool reached, uint64_t done)

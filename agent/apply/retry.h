@@ -20,6 +20,9 @@ bool retry_may(enum retry_class c, uint32_t n);
 /* Full jitter: somewhere in 0 .. min(60 s, base * 1.6^n), base 0.5 s (hazards: retry classes). `random` is any 32 random bits. */
 uint32_t retry_delay_ms(enum retry_class c, uint32_t n, uint32_t random);
 
+/* lock_timeout of try `n`: the first one's, growing by as much with each, never above max_ms (0: it does not grow). */
+uint32_t retry_lock_timeout_ms(uint32_t n, uint32_t first_ms, uint32_t max_ms);
+
 /* Losses of a delivery's connections. An outage is over when one has come as far as the ledger: the next outage's waits begin small again. A statement that takes the
  * server down each time makes no progress with that: its waits grow until a step is done. */
 struct retry_losses {

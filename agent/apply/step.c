@@ -2,6 +2,7 @@
 #include "agent/apply/delivery.h"
 #include "agent/apply/failpoint.h"
 #include "agent/apply/resolve.h"
+#include "agent/apply/retry.h"
 #include "common/base/clock.h"
 
 struct run { /* one step being tried */
@@ -185,6 +186,18 @@ static enum ended attempt_n(struct delivery *d, const struct run *r, struct err 
 
 /* ---- either ---- */
 
+/* What is built CONCURRENTLY waits for old transactions while nobody queues behind it, and begins from nothing when it gives up: it has the whole statement's time. */
+static uint32_t patience_ms(const struct delivery *d, const struct run *r, uint32_t n)
+{
+	struct sql_class s;
+	if (r->step->class != STEP_T) {
+		sql_classify(d->engine->dialect, r->step->statements[0].sql, &s);
+		if (strstr(s.verb, "CONCURRENTLY"))
+			return d->target->statement_timeout_ms;
+	}
+	return retry_lock_timeout_ms(n, d->target->lock_timeout_ms, d->target->lock_timeout_max_ms);
+}
+
 static void report_failed(struct delivery *d, const struct run *r)
 {
 	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_FAILED, VIA_RUN);
@@ -202,6 +215,7 @@ enum ended step_run(struct delivery *d, const struct plan_item *it, enum directi
 		struct err e = ERR_INIT;
 		delivery_place(d, it, dir, index + 1, 0, line);
 		r.started_at_us = clock_wall_us();
+		d->engine->patience(d->conn, patience_ms(d, &r, n));
 		enum ended end = r.step->class == STEP_T ? attempt_t(d, &r, &e) : attempt_n(d, &r, &e);
 		bool failed = end == ENDED_FAILED;
 		if (failed)

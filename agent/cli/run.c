@@ -66,9 +66,12 @@ static int run_status(const struct cmd_args *a, struct err *e)
 	if (journal_open(path, &j, e) != 0 || show_tasks(j, t, &n, e) != 0)
 		return -1;
 	table_print(t, cmd_output(a), "tasks", stdout);
-	uint64_t last = journal_last_report(j), unacked = last + 1 - journal_first_unacked(j);
-	fprintf(stderr, "agent %s: %zu open tasks, %llu reports written, %llu not acknowledged by the controller yet\n", c.name, n,
-	        (unsigned long long)last, (unsigned long long)unacked);
+	uint64_t last = journal_last_report(j), unacked = last + 1 - journal_first_unacked(j), unclassified = 0;
+	if (journal_number(j, "unclassified_errors", &unclassified, e) != 0)
+		return -1;
+	fprintf(stderr,
+	        "agent %s: %zu open tasks, %llu reports written, %llu not acknowledged by the controller yet, %llu errors of unclassified codes\n",
+	        c.name, n, (unsigned long long)last, (unsigned long long)unacked, (unsigned long long)unclassified);
 	return EXIT_DONE;
 }
 

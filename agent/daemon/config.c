@@ -13,7 +13,8 @@
 #include "common/wire/documents.h"
 #include "common/wire/limits.h"
 
-#define CONFIG_ARENA ((size_t)64 * 1024 * 1024)
+#define CONFIG_ARENA  ((size_t)64 * 1024 * 1024)
+#define LOCK_FIRST_MS 1000u /* most locks are short; whoever needs longer tries again */
 
 struct loading {
 	const char *path;
@@ -202,10 +203,12 @@ static int take_limits(struct loading *l, struct engine_target *ret_timeouts, st
 	if (take_count(l, "max_parallel", r->max_parallel, 4, &l->c->max_parallel, e) != 0 ||
 	    take_count(l, "max_parallel_per_instance", r->max_parallel_per_instance, 2, &l->c->max_parallel_per_instance, e) != 0 ||
 	    take_duration(l, "retry_budget", r->retry_budget, 0, 20 * 60 * 1000, &l->c->retry_budget_ms, e) != 0 ||
-	    take_duration(l, "lock_timeout", r->lock_timeout, 10, 3000, &ret_timeouts->lock_timeout_ms, e) != 0 ||
+	    take_duration(l, "lock_timeout", r->lock_timeout, 10, 5000, &ret_timeouts->lock_timeout_max_ms, e) != 0 ||
 	    take_duration(l, "statement_timeout", r->statement_timeout, 10, 30 * 60 * 1000, &ret_timeouts->statement_timeout_ms, e) != 0 ||
 	    take_duration(l, "connect_timeout", r->connect_timeout, 100, 10000, &ret_timeouts->connect_timeout_ms, e) != 0)
 		return -1;
+	uint32_t max_ms = ret_timeouts->lock_timeout_max_ms;
+	ret_timeouts->lock_timeout_ms = max_ms < LOCK_FIRST_MS ? max_ms : LOCK_FIRST_MS;
 	return 0;
 }
 

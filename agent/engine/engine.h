@@ -36,7 +36,8 @@ struct engine_target {
 	const char *schema; /* NULL: the database as a whole */
 	const char *role; /* SET ROLE for the steps; NULL: none */
 	uint32_t connect_timeout_ms;
-	uint32_t lock_timeout_ms; /* always set, never 0 */
+	uint32_t lock_timeout_ms; /* what a session begins with; always set, never 0 */
+	uint32_t lock_timeout_max_ms; /* what later tries may raise it to; 0: not at all */
 	uint32_t statement_timeout_ms; /* always set, never 0 */
 };
 
@@ -46,9 +47,10 @@ struct engine_identity {
 	bool primary; /* writable and not a replica */
 };
 
-/* What to do after an error (facts: retry classes). Unclassified codes are RETRY_NEVER. */
+/* What to do after an error (facts: retry classes). */
 enum retry_class {
 	RETRY_NEVER, /* permanent */
+	RETRY_UNCLASSIFIED, /* a code that no table knows: as if permanent, and counted */
 	RETRY_LOCK, /* back off, repeat the transaction */
 	RETRY_TXN, /* repeat the transaction at once, with jitter */
 	RETRY_CONN, /* reconnect, verify, repeat: nothing uncertain was sent */
@@ -93,6 +95,8 @@ struct engine {
 	int (*try_lock)(struct conn *c, bool *ret_got, char *holder, struct err *e);
 	int (*unlock)(struct conn *c, struct err *e);
 
+	/* How long statements wait for a lock, from the next transaction or the next statement outside one on. Blocks never. */
+	void (*patience)(struct conn *c, uint32_t lock_timeout_ms);
 	int (*begin)(struct conn *c, struct err *e); /* with the timeouts, search_path and role of the target SET LOCAL */
 	/* 0 committed. ERR_UNKNOWN: the reply was lost. Any other error: rolled back. */
 	int (*commit)(struct conn *c, struct err *e);

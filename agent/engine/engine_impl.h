@@ -16,7 +16,7 @@ struct retry_rule {
 	int db_errno;
 	enum retry_class class;
 };
-/* What every engine answers alike (unknown outcome, connection, timeout), then the table; what no rule names is RETRY_NEVER. */
+/* What every engine answers alike (unknown outcome, connection, timeout), then the table; what no rule names is RETRY_UNCLASSIFIED. */
 enum retry_class engine_retry_class(const struct err *e, const struct retry_rule *rules, size_t n_rules);
 
 /* "5 s", "250 ms": limits in messages. `out` holds 32 bytes; returns it. */

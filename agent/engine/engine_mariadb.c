@@ -33,16 +33,28 @@ static bool mariadb_in_transaction(struct conn *c)
 	return c->in_tx;
 }
 
+static void mariadb_patience(struct conn *c, uint32_t lock_timeout_ms)
+{
+	c->lock_ms = lock_timeout_ms;
+}
+
 static int settle(struct conn *c, struct err *e)
 {
 	return c->dirty && !c->in_tx ? maria_pin(c, e) : 0;
+}
+
+static int settle_patience(struct conn *c, struct err *e)
+{
+	if (settle(c, e) < 0)
+		return -1;
+	return c->lock_ms != c->session_lock_ms && !c->in_tx ? maria_set_lock_timeout(c, e) : 0;
 }
 
 static int mariadb_begin(struct conn *c, struct err *e)
 {
 	if (c->in_tx)
 		return err_set(e, ERR_INTERNAL, "START TRANSACTION inside a transaction");
-	if (settle(c, e) < 0 || maria_run_text(c, "START TRANSACTION", NULL, NULL, e) < 0)
+	if (settle_patience(c, e) < 0 || maria_run_text(c, "START TRANSACTION", NULL, NULL, e) < 0)
 		return err_wrap(e, "START TRANSACTION");
 	c->in_tx = true;
 	return 0;
@@ -112,7 +124,7 @@ static int check_transaction(struct conn *c, unsigned status, struct err *e)
 static int mariadb_exec(struct conn *c, struct bytes sql, uint64_t *ret_rows, struct err *e)
 {
 	uint64_t rows = 0;
-	if (settle(c, e) < 0)
+	if (settle_patience(c, e) < 0)
 		return -1;
 	if (maria_run(c, sql, NULL, NULL, &rows, e) < 0) {
 		if (!c->in_tx && e && e->db_errno != 2006 && leaves_unknown(e))
@@ -190,16 +202,83 @@ static int mariadb_cleanup(struct conn *c, const struct sql_class *s, bool *ret_
 }
 
 static const struct retry_rule retry_rules[] = {
-    {NULL, 1205, RETRY_LOCK},      {NULL, 1689, RETRY_LOCK},      {NULL, 1213, RETRY_TXN},       {NULL, 1020, RETRY_TXN},
-    {NULL, 1412, RETRY_TXN},       {NULL, 1615, RETRY_TXN},       {NULL, 1613, RETRY_TXN},       {NULL, 1614, RETRY_TXN},
-    {NULL, 2002, RETRY_CONN},      {NULL, 2003, RETRY_CONN},      {NULL, 2006, RETRY_CONN},      {NULL, 1040, RETRY_CONN},
-    {NULL, 1203, RETRY_CONN},      {NULL, 1053, RETRY_CONN},      {NULL, 1927, RETRY_CONN},      {NULL, 1184, RETRY_CONN},
-    {NULL, 1158, RETRY_CONN},      {NULL, 1159, RETRY_CONN},      {NULL, 1160, RETRY_CONN},      {NULL, 1161, RETRY_CONN},
-    {NULL, 2013, RETRY_UNKNOWN},   {NULL, 2055, RETRY_UNKNOWN},   {NULL, 1180, RETRY_UNKNOWN},   {NULL, 1290, RETRY_PRIMARY},
-    {NULL, 1792, RETRY_PRIMARY},   {NULL, 1836, RETRY_PRIMARY},   {NULL, 1874, RETRY_PRIMARY},   {NULL, 1021, RETRY_RESOURCES},
-    {NULL, 1114, RETRY_RESOURCES}, {NULL, 1030, RETRY_RESOURCES}, {NULL, 1037, RETRY_RESOURCES}, {NULL, 1041, RETRY_RESOURCES},
-    {NULL, 1206, RETRY_RESOURCES}, {NULL, 1799, RETRY_RESOURCES}, {NULL, 1034, RETRY_HALT},      {NULL, 1194, RETRY_HALT},
+    {NULL, 1205, RETRY_LOCK},
+    {NULL, 1689, RETRY_LOCK},
+    {NULL, 1213, RETRY_TXN},
+    {NULL, 1020, RETRY_TXN},
+    {NULL, 1412, RETRY_TXN},
+    {NULL, 1615, RETRY_TXN},
+    {NULL, 1613, RETRY_TXN},
+    {NULL, 1614, RETRY_TXN},
+    {NULL, 2002, RETRY_CONN},
+    {NULL, 2003, RETRY_CONN},
+    {NULL, 2006, RETRY_CONN},
+    {NULL, 1040, RETRY_CONN},
+    {NULL, 1203, RETRY_CONN},
+    {NULL, 1053, RETRY_CONN},
+    {NULL, 1927, RETRY_CONN},
+    {NULL, 1184, RETRY_CONN},
+    {NULL, 1158, RETRY_CONN},
+    {NULL, 1159, RETRY_CONN},
+    {NULL, 1160, RETRY_CONN},
+    {NULL, 1161, RETRY_CONN},
+    {NULL, 2013, RETRY_UNKNOWN},
+    {NULL, 2055, RETRY_UNKNOWN},
+    {NULL, 1180, RETRY_UNKNOWN},
+    {NULL, 1290, RETRY_PRIMARY},
+    {NULL, 1792, RETRY_PRIMARY},
+    {NULL, 1836, RETRY_PRIMARY},
+    {NULL, 1874, RETRY_PRIMARY},
+    {NULL, 1021, RETRY_RESOURCES},
+    {NULL, 1114, RETRY_RESOURCES},
+    {NULL, 1030, RETRY_RESOURCES},
+    {NULL, 1037, RETRY_RESOURCES},
+    {NULL, 1041, RETRY_RESOURCES},
+    {NULL, 1206, RETRY_RESOURCES},
+    {NULL, 1799, RETRY_RESOURCES},
+    {NULL, 1034, RETRY_HALT},
+    {NULL, 1194, RETRY_HALT},
     {NULL, 1712, RETRY_HALT},
+    /* permanent: the statement, the data or a right is wrong, and will be next time too */
+    {NULL, 1005, RETRY_NEVER},
+    {NULL, 1007, RETRY_NEVER},
+    {NULL, 1008, RETRY_NEVER},
+    {NULL, 1025, RETRY_NEVER},
+    {NULL, 1130, RETRY_NEVER},
+    {NULL, 1265, RETRY_NEVER},
+    {NULL, 1317, RETRY_NEVER},
+    {NULL, 1347, RETRY_NEVER},
+    {NULL, 1101, RETRY_NEVER},
+    {NULL, 1118, RETRY_NEVER},
+    {NULL, 1153, RETRY_NEVER},
+    {NULL, 1267, RETRY_NEVER},
+    {NULL, 1366, RETRY_NEVER},
+    {NULL, 1369, RETRY_NEVER},
+    {NULL, 1418, RETRY_NEVER},
+    {NULL, 1419, RETRY_NEVER},
+    {NULL, 1364, RETRY_NEVER},
+    {NULL, 1665, RETRY_NEVER},
+    {NULL, 1697, RETRY_NEVER},
+    {NULL, 1698, RETRY_NEVER},
+    {NULL, 1845, RETRY_NEVER},
+    {NULL, 1846, RETRY_NEVER},
+    {NULL, 1901, RETRY_NEVER},
+    {NULL, 1969, RETRY_NEVER},
+    {NULL, 2005, RETRY_NEVER},
+    {NULL, 2012, RETRY_NEVER},
+    {NULL, 2026, RETRY_NEVER},
+    {NULL, 2027, RETRY_NEVER},
+    {NULL, 4025, RETRY_NEVER},
+    {NULL, 4161, RETRY_NEVER},
+    {"0A", 0, RETRY_NEVER},
+    {"21", 0, RETRY_NEVER},
+    {"22", 0, RETRY_NEVER},
+    {"23", 0, RETRY_NEVER},
+    {"28", 0, RETRY_NEVER},
+    {"3D", 0, RETRY_NEVER},
+    {"42", 0, RETRY_NEVER},
+    {"44", 0, RETRY_NEVER},
+    {"45", 0, RETRY_NEVER},
 };
 
 static enum retry_class mariadb_retry_class(const struct err *e)
@@ -238,6 +317,7 @@ const struct engine engine_mariadb = {
     .ledger_prefix = mariadb_ledger_prefix,
     .try_lock = maria_catalog_try_lock,
     .unlock = maria_catalog_unlock,
+    .patience = mariadb_patience,
     .begin = mariadb_begin,
     .commit = mariadb_commit,
     .rollback = mariadb_rollback,

@@ -22,6 +22,7 @@ struct conn {
 	char *prefix; /* `database`.rollcall_ */
 	char *pins; /* SET SESSION ...: what a step may rely on */
 	char lock_name[64];
+	uint32_t lock_ms, session_lock_ms; /* what statements are to wait for locks; what the session has */
 	bool in_tx; /* ours: error packets do not carry the server's flag */
 	bool dirty; /* the server said that a release's statement changed session state */
 	bool lock_held;
@@ -38,6 +39,7 @@ struct conn {
 int maria_connect_open(const struct engine_target *t, struct conn **ret, struct err *e) MUST_CHECK;
 void maria_connect_close(struct conn **c);
 int maria_pin(struct conn *c, struct err *e) MUST_CHECK; /* after a release's SET: every session variable back to where it was */
+int maria_set_lock_timeout(struct conn *c, struct err *e) MUST_CHECK; /* of the session: to lock_ms */
 /* `name` with its back quotes doubled. Heap; caller frees. */
 char *maria_quote_name(const char *name);
 

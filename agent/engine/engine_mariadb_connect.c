@@ -159,6 +159,17 @@ int maria_pin(struct conn *c, struct err *e)
 	    maria_run_text(c, c->pins, NULL, NULL, e) < 0)
 		return err_wrap(e, "reset the session");
 	c->dirty = false;
+	c->session_lock_ms = c->target->lock_timeout_ms;
+	return 0;
+}
+
+int maria_set_lock_timeout(struct conn *c, struct err *e)
+{
+	char sql[128];
+	snprintf(sql, sizeof sql, "SET SESSION lock_wait_timeout=%u, innodb_lock_wait_timeout=%u", seconds(c->lock_ms), seconds(c->lock_ms));
+	if (maria_run_text(c, sql, NULL, NULL, e) < 0)
+		return -1;
+	c->session_lock_ms = c->lock_ms;
 	return 0;
 }
 
@@ -308,6 +319,7 @@ int maria_connect_open(const struct engine_target *t, struct conn **ret, struct 
 {
 	AUTO(maria_connect_close) struct conn *c = mem_alloc(sizeof *c);
 	c->target = t;
+	c->lock_ms = c->session_lock_ms = t->lock_timeout_ms;
 	if (parse_dsn(t->dsn, &c->address, e) < 0)
 		return -1;
 	c->my = mysql_init(NULL);

@@ -36,11 +36,25 @@ static void undo(struct conn *c)
 		c->dirty = true;
 }
 
+static void postgres_patience(struct conn *c, uint32_t lock_timeout_ms)
+{
+	c->lock_ms = lock_timeout_ms;
+}
+
+static void begin_text(const struct conn *c, struct buf *ret)
+{
+	buf_adds(ret, c->begin_sql);
+	if (c->lock_ms != c->target->lock_timeout_ms)
+		buf_addf(ret, ";SET LOCAL lock_timeout=%u", c->lock_ms);
+}
+
 static int postgres_begin(struct conn *c, struct err *e)
 {
+	AUTO(buf_done) struct buf script = BUF_INIT;
 	if (postgres_in_transaction(c))
 		return err_set(e, ERR_INTERNAL, "BEGIN inside a transaction");
-	if (pg_run_script(c, c->begin_sql, e) == 0)
+	begin_text(c, &script);
+	if (pg_run_script(c, buf_str(&script), e) == 0)
 		return 0;
 	undo(c);
 	return err_wrap(e, "BEGIN");
@@ -97,7 +111,7 @@ static int begin_script(struct conn *c, const struct engine_own *own, size_t n, 
 	void *arg = NULL;
 	if (postgres_in_transaction(c))
 		return err_set(e, ERR_INTERNAL, "BEGIN inside a transaction");
-	buf_adds(&script, c->begin_sql);
+	begin_text(c, &script);
 	for (size_t i = 0; i < n; i++) {
 		buf_addc(&script, ';');
 		buf_add(&script, own[i].sql.p, own[i].sql.n);
@@ -174,9 +188,9 @@ static void name_timeout(struct conn *c, int64_t started_us, struct err *e)
 
 static int postgres_exec(struct conn *c, struct bytes sql, uint64_t *ret_rows, struct err *e)
 {
-	if (settle(c, e) < 0)
-		return -1;
 	bool inside = postgres_in_transaction(c), tagged = false;
+	if (settle(c, e) < 0 || (!inside && c->lock_ms != c->target->lock_timeout_ms && pg_set_lock_timeout(c, c->lock_ms, e) < 0))
+		return -1;
 	int64_t started_us = clock_mono_us();
 	uint64_t rows = 0;
 	c->dirty = true;
@@ -247,12 +261,52 @@ static int postgres_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struc
 }
 
 static const struct retry_rule retry_rules[] = {
-    {"08P01", 0, RETRY_NEVER},     {"55P03", 0, RETRY_LOCK},      {"55006", 0, RETRY_LOCK},      {"40001", 0, RETRY_TXN},
-    {"40P01", 0, RETRY_TXN},       {"40003", 0, RETRY_UNKNOWN},   {"08007", 0, RETRY_UNKNOWN},   {"08", 0, RETRY_CONN},
-    {"57P04", 0, RETRY_HALT},      {"57P01", 0, RETRY_CONN},      {"57P02", 0, RETRY_CONN},      {"57P03", 0, RETRY_CONN},
-    {"57P05", 0, RETRY_CONN},      {"25P03", 0, RETRY_CONN},      {"53300", 0, RETRY_CONN},      {"25006", 0, RETRY_PRIMARY},
-    {"53100", 0, RETRY_RESOURCES}, {"53200", 0, RETRY_RESOURCES}, {"53000", 0, RETRY_RESOURCES}, {"53400", 0, RETRY_RESOURCES},
-    {"58030", 0, RETRY_RESOURCES}, {"58P01", 0, RETRY_HALT},      {"XX", 0, RETRY_HALT},
+    {"55P03", 0, RETRY_LOCK},
+    {"55006", 0, RETRY_LOCK},
+    {"40001", 0, RETRY_TXN},
+    {"40P01", 0, RETRY_TXN},
+    {"40003", 0, RETRY_UNKNOWN},
+    {"08007", 0, RETRY_UNKNOWN},
+    {"08P01", 0, RETRY_NEVER},
+    {"08", 0, RETRY_CONN},
+    {"57P01", 0, RETRY_CONN},
+    {"57P02", 0, RETRY_CONN},
+    {"57P03", 0, RETRY_CONN},
+    {"57P05", 0, RETRY_CONN},
+    {"25P03", 0, RETRY_CONN},
+    {"53300", 0, RETRY_CONN},
+    {"25006", 0, RETRY_PRIMARY},
+    {"53100", 0, RETRY_RESOURCES},
+    {"53200", 0, RETRY_RESOURCES},
+    {"53000", 0, RETRY_RESOURCES},
+    {"53400", 0, RETRY_RESOURCES},
+    {"58030", 0, RETRY_RESOURCES},
+    {"57P04", 0, RETRY_HALT},
+    {"58P01", 0, RETRY_HALT},
+    {"XX", 0, RETRY_HALT},
+    /* permanent: the statement, the data or a right is wrong, and will be next time too */
+    {"0A", 0, RETRY_NEVER},
+    {"21", 0, RETRY_NEVER},
+    {"22", 0, RETRY_NEVER},
+    {"23", 0, RETRY_NEVER},
+    {"25", 0, RETRY_NEVER},
+    {"26", 0, RETRY_NEVER},
+    {"28", 0, RETRY_NEVER},
+    {"2B", 0, RETRY_NEVER},
+    {"2D", 0, RETRY_NEVER},
+    {"2F", 0, RETRY_NEVER},
+    {"3B", 0, RETRY_NEVER},
+    {"3D", 0, RETRY_NEVER},
+    {"3F", 0, RETRY_NEVER},
+    {"40002", 0, RETRY_NEVER},
+    {"42", 0, RETRY_NEVER},
+    {"44", 0, RETRY_NEVER},
+    {"54", 0, RETRY_NEVER},
+    {"55000", 0, RETRY_NEVER},
+    {"55P02", 0, RETRY_NEVER},
+    {"55P04", 0, RETRY_NEVER},
+    {"57014", 0, RETRY_NEVER},
+    {"P0", 0, RETRY_NEVER},
 };
 
 static enum retry_class postgres_retry_class(const struct err *e)
@@ -290,6 +344,7 @@ const struct engine engine_postgres = {
     .ledger_prefix = postgres_ledger_prefix,
     .try_lock = pg_catalog_try_lock,
     .unlock = pg_catalog_unlock,
+    .patience = postgres_patience,
     .begin = postgres_begin,
     .commit = postgres_commit,
     .rollback = postgres_rollback,

@@ -15,6 +15,7 @@ struct conn {
 	char *reset_sql; /* session state back to what the start-up packet said */
 	char *begin_sql; /* BEGIN with everything that a step may rely on, in one round trip */
 	char *prefix; /* "rollcall". or "schema".rollcall_ */
+	uint32_t lock_ms; /* what transactions, and releases' statements outside them, get for lock_timeout */
 	bool dirty; /* a release's statement may have changed session state since the last reset */
 	bool lock_held;
 	struct engine_identity identity;
@@ -37,6 +38,8 @@ int pg_run_tagged(struct conn *c, const struct pg_call *call, uint64_t *ret_rows
 int pg_run_pipeline(struct conn *c, const struct pg_call *calls, size_t n, size_t *ret_done, struct err *e) MUST_CHECK;
 /* Our own statements without parameters or rows. */
 int pg_run_script(struct conn *c, const char *sql, struct err *e) MUST_CHECK;
+/* Outside transactions, until the session is reset before the next statement. */
+int pg_set_lock_timeout(struct conn *c, uint32_t ms, struct err *e) MUST_CHECK;
 int pg_query_text(struct conn *c, const char *sql, const char *const *params, size_t n_params, engine_row_fn *fn, void *arg,
                   struct err *e) MUST_CHECK;
 

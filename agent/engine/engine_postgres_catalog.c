@@ -109,6 +109,9 @@ int pg_catalog_cleanup(struct conn *c, const struct sql_class *s, bool *ret_clea
 	const char *params[] = {name, reindex ? "true" : "false"};
 	if (!s->object[0])
 		return *ret_cleaned = false, 0;
+	/* CONCURRENTLY waits for old transactions, and nobody queues behind it meanwhile. */
+	if (pg_set_lock_timeout(c, c->target->statement_timeout_ms, e) < 0)
+		return -1;
 	if (collect_and_run(c, pg_sql_invalid_indexes, params, 2, "DROP INDEX CONCURRENTLY IF EXISTS ", &cleaned, e) < 0 ||
 	    collect_and_run(c, pg_sql_pending_detach, params, 1, "", &cleaned, e) < 0)
 		return -1;

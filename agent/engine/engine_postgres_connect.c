@@ -310,6 +310,7 @@ int pg_connect_open(const struct engine_target *t, struct conn **ret, struct err
 	AUTO(buf_done) struct buf options = BUF_INIT;
 	int64_t deadline_us = clock_mono_us() + (int64_t)t->connect_timeout_ms * 1000;
 	c->target = t;
+	c->lock_ms = t->lock_timeout_ms;
 	startup_options(t, &options);
 	c->pg = start(t, buf_str(&options));
 	if (!c->pg)

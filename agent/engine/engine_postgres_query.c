@@ -284,6 +284,14 @@ int pg_run_script(struct conn *c, const char *sql, struct err *e)
 	return pg_run(c, &(struct pg_call){.sql = bytes_of_str(sql), .script = true}, NULL, e);
 }
 
+int pg_set_lock_timeout(struct conn *c, uint32_t ms, struct err *e)
+{
+	char sql[64];
+	snprintf(sql, sizeof sql, "SET lock_timeout=%u", ms);
+	c->dirty = true;
+	return pg_run_script(c, sql, e);
+}
+
 #define TEXT_PARAMS_MAX 8
 
 int pg_query_text(struct conn *c, const char *sql, const char *const *params, size_t n_params, engine_row_fn *fn, void *arg, struct err *e)

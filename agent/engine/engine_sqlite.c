@@ -84,6 +84,7 @@ static int sqlite_open_conn(const struct engine_target *t, struct conn **ret, st
 	AUTO(sqlite_close_conn) struct conn *c = mem_alloc(sizeof *c);
 	c->target = t;
 	c->lock_fd = -1;
+	c->lock_ms = t->lock_timeout_ms;
 	pthread_mutex_init(&c->db_mutex, NULL);
 	lite_file_backend(c->backend);
 	if (lite_file_parse(c, t->dsn, e) < 0 || handle_open(c, e) < 0 || lite_file_remember(c, e) < 0)
@@ -168,6 +169,11 @@ static int sqlite_rollback(struct conn *c, struct err *e)
 {
 	c->broken_keys_known = c->touched = false;
 	return sqlite_in_transaction(c) ? run_plain(c, "ROLLBACK", e) : 0;
+}
+
+static void sqlite_patience(struct conn *c, uint32_t lock_timeout_ms)
+{
+	c->lock_ms = lock_timeout_ms;
 }
 
 static int sqlite_begin(struct conn *c, struct err *e)
@@ -263,7 +269,10 @@ static const struct retry_rule retry_rules[] = {
     {NULL, SQLITE_BUSY, RETRY_LOCK},      {NULL, SQLITE_LOCKED, RETRY_LOCK},     {NULL, SQLITE_SCHEMA, RETRY_TXN},
     {NULL, SQLITE_CANTOPEN, RETRY_CONN},  {NULL, SQLITE_PROTOCOL, RETRY_LOCK},   {NULL, SQLITE_READONLY, RETRY_PRIMARY},
     {NULL, SQLITE_FULL, RETRY_RESOURCES}, {NULL, SQLITE_NOMEM, RETRY_RESOURCES}, {NULL, SQLITE_IOERR, RETRY_RESOURCES},
-    {NULL, SQLITE_CORRUPT, RETRY_HALT},   {NULL, SQLITE_NOTADB, RETRY_HALT},
+    {NULL, SQLITE_CORRUPT, RETRY_HALT},   {NULL, SQLITE_NOTADB, RETRY_HALT},     {NULL, SQLITE_CONSTRAINT, RETRY_NEVER},
+    {NULL, SQLITE_ERROR, RETRY_NEVER},    {NULL, SQLITE_MISMATCH, RETRY_NEVER},  {NULL, SQLITE_PERM, RETRY_NEVER},
+    {NULL, SQLITE_ABORT, RETRY_NEVER},    {NULL, SQLITE_INTERRUPT, RETRY_NEVER}, {NULL, SQLITE_TOOBIG, RETRY_NEVER},
+    {NULL, SQLITE_AUTH, RETRY_NEVER},     {NULL, SQLITE_RANGE, RETRY_NEVER},     {NULL, SQLITE_NOLFS, RETRY_NEVER},
 };
 
 static enum retry_class sqlite_retry_class(const struct err *e)
@@ -302,6 +311,7 @@ const struct engine engine_sqlite = {
     .ledger_prefix = sqlite_ledger_prefix,
     .try_lock = lite_file_try_lock,
     .unlock = lite_file_unlock,
+    .patience = sqlite_patience,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,

@@ -26,6 +26,7 @@ struct conn {
 	bool broken_keys_known;
 	int64_t data_version; /* when they were read */
 	struct buf broken_keys; /* what foreign_key_check said at the start of the transaction */
+	uint32_t lock_ms; /* how long statements wait for another process's lock */
 	int64_t deadline_us, busy_deadline_us; /* of the running call, monotonic */
 	atomic_bool cancelled;
 	char backend[64];

@@ -26,7 +26,7 @@ int lite_engine_error(struct conn *c, int rc, struct err *e)
 	else if ((rc & 0xff) == SQLITE_INTERRUPT)
 		err_set(e, ERR_DB, "the statement was cancelled");
 	else if ((rc & 0xff) == SQLITE_BUSY)
-		err_set(e, ERR_DB, "another process held the write lock longer than lock_timeout (%s)", engine_duration(c->target->lock_timeout_ms, limit));
+		err_set(e, ERR_DB, "another process held the write lock longer than lock_timeout (%s)", engine_duration(c->lock_ms, limit));
 	else
 		err_set(e, ERR_DB, "%s", c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
 	if (e)
@@ -108,7 +108,7 @@ void lite_engine_arm(struct conn *c)
 {
 	int64_t now = clock_mono_us();
 	c->deadline_us = now + (int64_t)c->target->statement_timeout_ms * 1000;
-	c->busy_deadline_us = now + (int64_t)c->target->lock_timeout_ms * 1000;
+	c->busy_deadline_us = now + (int64_t)c->lock_ms * 1000;
 	atomic_store(&c->cancelled, false);
 }
 

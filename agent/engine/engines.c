@@ -34,7 +34,7 @@ static void assert_complete(const struct engine *en)
 {
 	assert(en->name && en->schemes && en->ledger);
 	assert(en->open && en->close && en->identity && en->ledger_prefix && en->try_lock && en->unlock);
-	assert(en->begin && en->commit && en->rollback && en->in_transaction && en->exec && en->query);
+	assert(en->patience && en->begin && en->commit && en->rollback && en->in_transaction && en->exec && en->query);
 	assert(en->object_state && en->cleanup && en->table_exists && en->snapshot && en->backend && en->backend_alive);
 	assert(en->blockers && en->cancel && en->retry_class && en->unique_violation);
 }
@@ -68,15 +68,15 @@ static enum retry_class by_rules(const struct err *e, const struct retry_rule *r
 	for (size_t i = 0; i < n_rules; i++)
 		if (rule_fits(&rules[i], e))
 			return rules[i].class;
-	return RETRY_NEVER;
+	return RETRY_UNCLASSIFIED;
 }
 
 enum retry_class engine_retry_class(const struct err *e, const struct retry_rule *rules, size_t n_rules)
 {
 	if (e->code == ERR_UNKNOWN)
 		return RETRY_UNKNOWN;
-	if (e->code == ERR_DB_CONNECT && !e->sqlstate[0] && !e->db_errno)
-		return RETRY_CONN;
+	if (!e->sqlstate[0] && !e->db_errno)
+		return e->code == ERR_DB_CONNECT ? RETRY_CONN : RETRY_NEVER; /* without a code it is one of our own */
 	if (e->code == ERR_DB || e->code == ERR_DB_CONNECT || e->code == ERR_EXISTS)
 		return by_rules(e, rules, n_rules);
 	return RETRY_NEVER;

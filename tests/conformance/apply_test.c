@@ -217,7 +217,7 @@ static void test_blocker_is_named(void **state)
 	             "ALTER TABLE item ADD COLUMN more int");
 	pid_t pid = hold_table(b);
 	b->f.task.id[0]++;
-	b->f.budget_ms = 1500;
+	b->f.budget_ms = 2500;
 	pthread_create(&thread, NULL, looker, &b->f);
 	const struct report *r = fixture_deliver(&b->f);
 	pthread_join(thread, NULL);

@@ -79,6 +79,32 @@ static void test_lock_timeout(void **state)
 	f->en->close(&other);
 }
 
+/* Patience is of the next transaction; it is not the session's to keep. */
+static void test_patience(void **state)
+{
+	struct fixture *f = *state;
+	struct conn *other = bench_another(f);
+	const uint32_t patience_ms[] = {3000, 1000};
+	bench_ddl(f, "CREATE TABLE t (a int PRIMARY KEY, b int)");
+	bench_apply(f, "INSERT INTO t VALUES (1, 0)");
+	OK(f->en->begin(f->c, &f->e));
+	OK(bench_exec_on(f, f->c, "UPDATE t SET b = 1 WHERE a = 1"));
+	for (size_t i = 0; i < ARRAY_LEN(patience_ms); i++) {
+		struct err e;
+		f->en->patience(other, patience_ms[i]);
+		int64_t start = clock_mono_us();
+		int rc = f->en->begin(other, &f->e);
+		if (rc == 0)
+			rc = bench_exec_on(f, other, "UPDATE t SET b = 2 WHERE a = 1");
+		assert_int_equal(rc, -1);
+		assert_int_equal(f->en->retry_class(&f->e), RETRY_LOCK);
+		assert_in_range(clock_mono_us() - start, (int64_t)patience_ms[i] * 800, (int64_t)patience_ms[i] * 1000 + 1500000);
+		assert_int_equal(f->en->rollback(other, &e), 0);
+	}
+	OK(f->en->rollback(f->c, &f->e));
+	f->en->close(&other);
+}
+
 struct update_job {
 	struct fixture *f;
 	struct conn *c;
@@ -207,9 +233,10 @@ static void test_commit_reply_lost(void **state)
 }
 
 static const struct bench_test suite[] = {
-    BENCH_TEST(test_statement_timeout), BENCH_TEST(test_cancel_from_another_thread), BENCH_TEST(test_lock_timeout),
-    BENCH_TEST(test_deadlock),          BENCH_TEST(test_blockers_are_named),         BENCH_TEST(test_server_killed),
-    BENCH_TEST(test_commit_reply_lost),
+    BENCH_TEST(test_statement_timeout), BENCH_TEST(test_cancel_from_another_thread),
+    BENCH_TEST(test_lock_timeout),      BENCH_TEST(test_patience),
+    BENCH_TEST(test_deadlock),          BENCH_TEST(test_blockers_are_named),
+    BENCH_TEST(test_server_killed),     BENCH_TEST(test_commit_reply_lost),
 };
 
 int main(int argc, char **argv)

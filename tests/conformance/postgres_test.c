@@ -211,6 +211,23 @@ static void test_timeouts_of_role_and_database_do_not_reach_us(void **state)
 	OK(f->en->rollback(f->c, &f->e));
 }
 
+static void test_patience_outside_transactions(void **state)
+{
+	struct fixture *f = *state;
+	connect_to(f);
+	f->en->patience(f->c, 2500);
+	OK(run(f, "CREATE TABLE t AS SELECT current_setting('lock_timeout') AS patience"));
+	assert_string_equal(ask(f, "SELECT patience FROM t"), "2500ms");
+	assert_string_equal(ask(f, "SHOW lock_timeout"), "1s"); /* our own questions do not wait longer */
+	OK(f->en->begin(f->c, &f->e));
+	assert_string_equal(ask(f, "SHOW lock_timeout"), "2500ms");
+	OK(f->en->rollback(f->c, &f->e));
+	f->en->patience(f->c, 1000);
+	OK(f->en->begin(f->c, &f->e));
+	assert_string_equal(ask(f, "SHOW lock_timeout"), "1s");
+	OK(f->en->rollback(f->c, &f->e));
+}
+
 static void test_role(void **state)
 {
 	struct fixture *f = *state;
@@ -444,6 +461,7 @@ int main(void)
 	    TEST(test_pooler),
 	    TEST(test_read_only_database),
 	    TEST(test_timeouts_of_role_and_database_do_not_reach_us),
+	    TEST(test_patience_outside_transactions),
 	    TEST(test_role),
 	    TEST(test_tables_do_not_land_in_the_ledgers_schema),
 	    TEST(test_schema_targets_are_apart),

@@ -81,7 +81,9 @@ static void test_retry_classes(void **state)
 	assert_int_equal(retry_how(RETRY_CONN), RETRY_HOW_RECONNECT);
 	assert_int_equal(retry_how(RETRY_UNKNOWN), RETRY_HOW_RECONNECT);
 	assert_int_equal(retry_how(RETRY_HALT), RETRY_HOW_PERSON);
+	assert_int_equal(retry_how(RETRY_UNCLASSIFIED), RETRY_HOW_NOT);
 	assert_false(retry_may(RETRY_NEVER, 0));
+	assert_false(retry_may(RETRY_UNCLASSIFIED, 0));
 	assert_false(retry_may(RETRY_HALT, 0));
 	assert_true(retry_may(RETRY_LOCK, 1000)); /* the budget ends it */
 	assert_true(retry_may(RETRY_TXN, 8));
@@ -98,6 +100,17 @@ static void test_back_off(void **state)
 	assert_in_range(retry_delay_ms(RETRY_LOCK, 2, UINT32_MAX / 2), 638, 641);
 	assert_int_equal(retry_delay_ms(RETRY_LOCK, 11, UINT32_MAX), 60000);
 	assert_int_equal(retry_delay_ms(RETRY_LOCK, UINT32_MAX, UINT32_MAX), 60000);
+}
+
+static void test_lock_timeout_grows_to_its_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(retry_lock_timeout_ms(0, 1000, 5000), 1000);
+	assert_int_equal(retry_lock_timeout_ms(1, 1000, 5000), 2000);
+	assert_int_equal(retry_lock_timeout_ms(4, 1000, 5000), 5000);
+	assert_int_equal(retry_lock_timeout_ms(UINT32_MAX, 1000, 5000), 5000); /* the last try has one too */
+	assert_int_equal(retry_lock_timeout_ms(7, 250, 250), 250);
+	assert_int_equal(retry_lock_timeout_ms(7, 250, 0), 250);
 }
 
 static void test_losses_of_one_outage_do_not_burden_the_next(void **state)
@@ -131,6 +144,7 @@ int main(void)
 	    cmocka_unit_test(test_nothing_named_is_not_guessed),
 	    cmocka_unit_test(test_retry_classes),
 	    cmocka_unit_test(test_back_off),
+	    cmocka_unit_test(test_lock_timeout_grows_to_its_limit),
 	    cmocka_unit_test(test_losses_of_one_outage_do_not_burden_the_next),
 	    cmocka_unit_test(test_statement_that_kills_the_server_waits_longer_each_time),
 	};

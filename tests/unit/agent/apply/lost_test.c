@@ -21,6 +21,7 @@ static struct { /* what the replaced functions do, and on which call */
 	enum wish exec_asks;
 	unsigned lock_busy, opens_fail, opens;
 	unsigned backend_alive;
+	struct buf patience; /* what each try may wait */
 } fake;
 
 static int fake_commit(struct conn *c, struct err *e)
@@ -92,6 +93,12 @@ static int fake_alive(struct conn *c, const char *backend, bool *ret_alive, stru
 	return 0;
 }
 
+static void fake_patience(struct conn *c, uint32_t lock_timeout_ms)
+{
+	buf_addf(&fake.patience, "%u ", lock_timeout_ms);
+	fake.real->patience(c, lock_timeout_ms);
+}
+
 static int set_up(void **state)
 {
 	struct fixture *f = mem_alloc(sizeof *f);
@@ -104,6 +111,7 @@ static int set_up(void **state)
 	f->engine.try_lock = fake_try_lock;
 	f->engine.open = fake_open;
 	f->engine.backend_alive = fake_alive;
+	f->engine.patience = fake_patience;
 	*state = f;
 	return 0;
 }
@@ -111,6 +119,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	fixture_done(*state);
+	buf_done(&fake.patience);
 	free(*state);
 	return 0;
 }
@@ -300,6 +309,42 @@ static void test_foreign_intent_is_not_touched(void **state)
 	    strstr(r->failure.message, "it came from release 1.0, and this release holds another statement there: deliver release 1.0 again"));
 }
 
+/* Each try waits a little longer, up to the site's limit; the next step begins small again. */
+static void test_patience_grows_with_the_tries(void **state)
+{
+	struct fixture *f = *state;
+	one_insert(f);
+	fixture_step(f, fixture_changeset(f, "a:more"), STEP_T, "DELETE FROM item");
+	f->target.lock_timeout_max_ms = 120;
+	fake.exec_match = "INSERT INTO item";
+	fake.exec_fail_first = 3;
+	fake.exec_error = (struct err){.code = ERR_DB, .db_errno = 17, .msg = "database schema has changed"};
+	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
+	assert_string_equal(buf_str(&fake.patience), "50 50 100 120 120 50 "); /* the first is the ledger's */
+}
+
+static void test_unclassified_error_is_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = ERR_INIT;
+	uint64_t n = 0;
+	one_insert(f);
+	fake.exec_match = "INSERT INTO item";
+	fake.exec_fail_first = 1;
+	fake.exec_error = (struct err){.code = ERR_DB, .db_errno = 99, .msg = "something new"};
+	const struct report *r = fixture_deliver(f);
+	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_string_equal(r->failure.message, "something new. Rollcall does not know this error code, so it tried nothing again.");
+	assert_int_equal(journal_number(f->journal, "unclassified_errors", &n, &e), 0);
+	assert_int_equal(n, 1);
+	fake.exec_fail_first = 1;
+	fake.exec_error.db_errno = 19; /* known, and permanent */
+	f->task.attempt = 2;
+	assert_string_equal(fixture_deliver(f)->failure.message, "something new.");
+	assert_int_equal(journal_number(f->journal, "unclassified_errors", &n, &e), 0);
+	assert_int_equal(n, 1);
+}
+
 static void test_deadlock_is_tried_again(void **state)
 {
 	struct fixture *f = *state;
@@ -407,6 +452,8 @@ int main(void)
 	    TEST(test_lost_statement_without_effect),    TEST(test_partial_class_n_is_told),
 	    TEST(test_half_applied_is_not_rolled_back),  TEST(test_error_though_applied_needs_a_person),
 	    TEST(test_unsettled_intent_stays_unsettled), TEST(test_foreign_intent_is_not_touched),
+	    TEST(test_patience_grows_with_the_tries),    TEST(test_deadlock_ends_after_ten),
+	    TEST(test_unclassified_error_is_counted),    TEST(test_deadlock_ends_after_ten),
 	    TEST(test_deadlock_is_tried_again),          TEST(test_deadlock_ends_after_ten),
 	    TEST(test_session_lock_is_polled),           TEST(test_own_orphan_is_waited_for),
 	    TEST(test_unreachable_for_a_while),          TEST(test_stop_ends_between_steps),

@@ -94,7 +94,8 @@ static void test_good_file(void **state)
 	assert_int_equal(c.n_targets, 2);
 	assert_string_equal(c.targets[0].connect.dsn, "sqlite:./one.db");
 	assert_string_equal(c.targets[1].connect.dsn, "sqlite:/var/lib/two.db");
-	assert_int_equal(c.targets[0].connect.lock_timeout_ms, 2000);
+	assert_int_equal(c.targets[0].connect.lock_timeout_ms, 1000);
+	assert_int_equal(c.targets[0].connect.lock_timeout_max_ms, 2000);
 	assert_int_equal(c.targets[0].connect.statement_timeout_ms, 30 * 60 * 1000);
 	assert_string_equal(c.targets[0].environment, "production");
 	assert_string_equal(target_label(&c.targets[0].target, "ring"), "canary");
