@@ -27,6 +27,7 @@ struct plan_environment {
 	const char **contexts; /* Liquibase contexts in force; none: every changeset runs */
 	size_t n_contexts;
 	uint64_t not_after_ms; /* how long an order holds, from its start; 24 h by default */
+	bool catch_up_automatic; /* an order is made for tenants that lack the release, when they come; false: `rollcall rollout catch-up` makes it */
 	int64_t start_at_us; /* nothing starts before; 0: at once */
 	struct plan_wave *waves;
 	size_t n_waves;

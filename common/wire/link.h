@@ -91,6 +91,7 @@ enum verb {
 	VERB_FREEZE_ADD, /* selector?, from?, until, reason -> freeze,selector,from,until,state (waits, in-force),reason,by,#targets */
 	VERB_FREEZE_LIST, /* -> the same */
 	VERB_FREEZE_REMOVE, /* freeze, reason? -> nothing */
+	VERB_ROLLOUT_CATCH_UP, /* document: plan text; environment, release?, reason? -> as ROLLOUT_START, over the targets that lack the release; by default the environment's present one */
 	VERB_COUNT
 };
 

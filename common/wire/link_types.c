@@ -65,6 +65,7 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_FREEZE_ADD] = "freeze-add",
     [VERB_FREEZE_LIST] = "freeze-list",
     [VERB_FREEZE_REMOVE] = "freeze-remove",
+    [VERB_ROLLOUT_CATCH_UP] = "rollout-catch-up",
 };
 
 /* The blob socket has no HELLO: the key is the whole session, so its peers are READY from the start. An operator's session starts with its first COMMAND. */

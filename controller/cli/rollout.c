@@ -58,6 +58,20 @@ static int run_start(const struct cmd_args *a, struct err *e)
 	return ask_and_wait(a, &q, e);
 }
 
+static int run_catch_up(const struct cmd_args *a, struct err *e)
+{
+	AUTO(buf_done) struct buf plan = BUF_INIT;
+	struct question q = {.verb = VERB_ROLLOUT_CATCH_UP};
+	if (file_read(cmd_argument(a, 0), LIMIT_YAML, &plan, e) != 0)
+		return -1;
+	q.document = buf_bytes(&plan);
+	question_add(&q, "plan", cmd_argument(a, 0));
+	question_add(&q, "environment", cmd_option_value(a, "environment"));
+	question_add(&q, "release", cmd_option_value(a, "release"));
+	question_add(&q, "reason", cmd_option_value(a, "reason"));
+	return ask_and_wait(a, &q, e);
+}
+
 static int run_list(const struct cmd_args *a, struct err *e)
 {
 	const struct question q = {.verb = VERB_ROLLOUT_LIST};
@@ -144,6 +158,14 @@ static const struct cmd_option start_options[] = {
     WAIT_OPTIONS,
     CONTEXT_OPTIONS,
     {0}};
+static const struct cmd_option catch_up_options[] = {
+    {"environment", 'e', "NAME", "one of the plan's environments", false, true},
+    {"release", 'r', "VERSION", "the release (default: the environment's present one)", false, false},
+    {"reason", 0, "TEXT", "why, for the audit", false, false},
+    WAIT_OPTIONS,
+    CONTEXT_OPTIONS,
+    {0},
+};
 static const struct cmd_option approve_options[] = {
     KEY_OPTIONS,
     {"targets", 0, "N", "how many targets you mean to approve; asked on a terminal when not given", false, false},
@@ -184,6 +206,12 @@ const struct cmd rollout_commands[] = {
      "Nothing runs before the approvals are there. Where the environment needs none, it starts at once.",
      "rollcall rollout start plans/production.yaml -e production -r 1.0.0\nrollcall rollout start plans/qa.yaml -e qa -r 1.0.0 --wait --timeout 30m",
      start_options, run_start, 1, 1},
+    {"rollout catch-up", "PLAN", "Bring the environment's release to the targets that lack it",
+     "For tenants that came later, were in quarantine, or were skipped. It is a rollout of its own, over the plan's waves, and needs its own "
+     "approval; "
+     "targets that another rollout still has are left to that one. With 'catch_up: automatic' in the plan's environment the controller makes such an "
+     "order by itself when new tenants appear; it still awaits the approvals that the trust document asks for.",
+     "rollcall rollout catch-up plans/production.yaml -e production --reason 'three new tenants'", catch_up_options, run_catch_up, 1, 1},
     {"rollout approve", "ROLLOUT", "Look at a rollout's order and sign your approval of it",
      "Fetches the order and its target list, recomputes the list's Merkle root here and shows what is approved; the key never leaves this machine. "
      "The approval is for "

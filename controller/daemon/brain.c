@@ -40,6 +40,7 @@ int brain_new(const struct controller_config *c, struct brain **ret, struct err 
 	AUTO(brain_destroy) struct brain *b = mem_alloc(sizeof *b);
 	b->config = c;
 	b->next_survey = 1;
+	b->catch_up_at_us = 1; /* tenants may have come and releases gone out since the last look */
 	if (file_make_dirs(c->data_dir, 0700, e) < 0 || file_make_dirs(c->blob_dir, 0700, e) < 0 || store_open(c->store_path, &b->store, e) < 0 ||
 	    store_next_epoch(b->store, 1, &b->epoch, e) < 0)
 		return -1;
@@ -153,7 +154,8 @@ static void send_all(struct brain *b)
 
 int brain_end(struct brain *b, struct err *e)
 {
-	if (runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 || agents_end_turn(b, e) < 0 || store_commit(b->store, e) < 0)
+	if (catch_up_end_turn(b, e) < 0 || runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 || agents_end_turn(b, e) < 0 ||
+	    store_commit(b->store, e) < 0)
 		return -1;
 	if (b->principals_changed) {
 		collect_principals(b);
@@ -169,6 +171,8 @@ int brain_end(struct brain *b, struct err *e)
 int64_t brain_wake_at(const struct brain *b)
 {
 	int64_t at = surveys_wake_at(b);
+	if (b->catch_up_at_us && b->catch_up_at_us < at)
+		at = b->catch_up_at_us;
 	for (size_t i = 0; i < b->n_runs; i++) {
 		if (b->runs[i]->touched)
 			return 0;

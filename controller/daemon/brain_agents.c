@@ -302,6 +302,7 @@ static int take_targets(struct brain *b, struct brain_agent *g, const struct msg
 		return 0;
 	g->ready = true;
 	runs_touch(b);
+	catch_up_later(b);
 	return targets_load(b, e);
 }
 

@@ -71,6 +71,7 @@ struct brain {
 	struct principal *principals;
 	size_t n_principals;
 	bool principals_changed;
+	int64_t catch_up_at_us; /* look then for targets that lack their environment's release; 0: no need */
 	struct survey *surveys; /* previews under way */
 	uint64_t next_survey;
 };
@@ -137,6 +138,7 @@ struct order_request {
 	const char *undoes; /* the rollout that a rollback takes back; NULL otherwise */
 	const char *plan_name;
 	uint8_t plan_digest[DIGEST_SIZE];
+	struct bytes plan_text; /* kept where the plan lets new tenants catch up by themselves; empty otherwise */
 	const char *const *contexts;
 	size_t n_contexts;
 	int64_t not_before_us, not_after_us; /* not_before_us 0: at once */
@@ -156,6 +158,9 @@ int order_approvals(struct brain *b, const struct run *u, size_t *ret_have, uint
 /* The release as it was signed, decoded into `a`; its envelope too when ret_env is not NULL. */
 int order_release(struct brain *b, const uint8_t envelope_hash[DIGEST_SIZE], struct arena *a, struct release *ret, struct envelope *ret_env,
                   struct err *e) MUST_CHECK;
+
+/* Soon, so that several newcomers share one order. */
+void catch_up_later(struct brain *b);
 
 /* brain_preview.c */
 struct request;

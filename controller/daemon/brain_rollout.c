@@ -497,10 +497,13 @@ static int think(struct brain *b, struct run *u, struct err *e)
 			return -1;
 	for (size_t i = 0; i < d.n_recalls; i++)
 		recall(b, u, &u->r.deliveries[d.recalls[i]]);
-	for (size_t i = 0; i < d.n_transitions; i++)
-		if (d.transitions[i].object == OBJECT_ROLLOUT)
-			log_info("rollout %.8s (%s %s): %s: %s", u->rec.id, u->rec.release_version, u->rec.environment, d.transitions[i].to,
-			         d.transitions[i].why);
+	for (size_t i = 0; i < d.n_transitions; i++) {
+		const struct transition *t = &d.transitions[i];
+		if (t->object != OBJECT_ROLLOUT)
+			continue;
+		catch_up_later(b);
+		log_info("rollout %.8s (%s %s): %s: %s", u->rec.id, u->rec.release_version, u->rec.environment, t->to, t->why);
+	}
 	return 0;
 }
 

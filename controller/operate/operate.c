@@ -47,6 +47,7 @@ static const struct {
     {VERB_FREEZE_ADD, ROLE_OPERATOR, operate_freeze_add},
     {VERB_FREEZE_LIST, ROLE_VIEWER, operate_freeze_list},
     {VERB_FREEZE_REMOVE, ROLE_OPERATOR, operate_freeze_remove},
+    {VERB_ROLLOUT_CATCH_UP, ROLE_OPERATOR, operate_catch_up},
 };
 
 static bool has_role(const char *role, enum role least)

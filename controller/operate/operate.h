@@ -22,6 +22,9 @@ struct request {
 
 typedef int operate_fn(struct request *q, struct err *e);
 
+/* operate_catch_up.c: orders for tenants that came after their environment's release, where the plan says catch_up: automatic. */
+int catch_up_end_turn(struct brain *b, struct err *e) MUST_CHECK;
+
 int operate_command(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK;
 
 /* ---- for handlers ---- */
@@ -44,7 +47,10 @@ int reply_rollout(struct request *q, const struct store_rollout *r, struct err *
 
 operate_fn operate_ping, operate_trust_show, operate_agent_admit, operate_agent_list, operate_target_list, operate_history; /* operate_fleet.c */
 operate_fn operate_release_add, operate_release_list; /* operate_release.c */
-operate_fn operate_preview, operate_start, operate_rollback, operate_order, operate_approve; /* operate_start.c */
+operate_fn operate_preview, operate_start; /* operate_start.c */
+operate_fn operate_catch_up; /* operate_catch_up.c */
+operate_fn operate_rollback; /* operate_rollback.c */
+operate_fn operate_order, operate_approve; /* operate_approve.c */
 operate_fn operate_rollout_list, operate_status; /* operate_status.c */
 operate_fn operate_skip, operate_quarantine, operate_unquarantine, operate_freeze_add, operate_freeze_list,
     operate_freeze_remove; /* operate_steer.c */
@@ -52,6 +58,10 @@ operate_fn operate_pause, operate_resume, operate_abort, operate_retry; /* opera
 
 /* Two rollouts never work on one target at a time: ERR_STATE names the other one. `spare`: one that may have them, or NULL. */
 int request_check_busy(struct request *q, const char *const *targets, size_t n, const struct run *spare, struct err *e) MUST_CHECK;
+/* Does this rollout, which is not over, still work on the target? One that only waits for deferred targets has done with the others. */
+bool run_still_has(struct run *u, const char *target);
+/* The answer to whoever started a rollout; `note` begins with "; " or is empty. */
+int reply_started(struct request *q, struct run *u, const char *note, struct err *e) MUST_CHECK;
 int request_release(struct request *q, struct store_release *ret, struct err *e) MUST_CHECK; /* of the argument `release`: version or digest in hex */
 
 #endif

@@ -65,8 +65,8 @@ static bool matches_any(const struct plan_wave *w, const struct target *const *a
 	return false;
 }
 
-int order_freeze(const struct plan *p, const struct plan_environment *env, const struct target *targets, size_t n_targets, struct arena *a,
-                 struct frozen *ret, struct err *e)
+int order_freeze(const struct plan *p, const struct plan_environment *env, const struct target *targets, size_t n_targets, bool partial,
+                 struct arena *a, struct frozen *ret, struct err *e)
 {
 	size_t n = 0;
 	const struct target **all = members(env, targets, n_targets, a, &n);
@@ -81,7 +81,7 @@ int order_freeze(const struct plan *p, const struct plan_environment *env, const
 	                   .placed = arena_alloc(a, n * sizeof *f.placed)};
 	for (size_t i = 0; i < env->n_waves; i++) {
 		const struct plan_wave *w = &env->waves[i];
-		if (!matches_any(w, all, n))
+		if (!partial && !matches_any(w, all, n))
 			return err_set(e, ERR_USAGE, "%s: environment %s: wave %s: selector \"%s\" matches no target: correct it, or the labels in agent.yaml",
 			               p->path, env->name, w->name, w->selector_text);
 		size_t free_count = count_free(w, left, n), count = limit_of(w->size, (uint32_t)free_count);
@@ -92,6 +92,8 @@ int order_freeze(const struct plan *p, const struct plan_environment *env, const
 		f.waves[f.n_waves] = order_wave(w, count);
 		f.plan_waves[f.n_waves++] = w;
 	}
+	if (f.n_placed == 0)
+		return err_set(e, ERR_USAGE, "%s: environment %s: none of the targets is in any wave: give the waves other selectors", p->path, env->name);
 	f.n_left_out = n - f.n_placed;
 	*ret = f;
 	return 0;

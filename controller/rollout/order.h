@@ -22,8 +22,8 @@ struct frozen {
 };
 
 /* Targets whose label `environment` is the environment's name, each in the first wave that takes it. ERR_USAGE: no such target, or a selector that
- * matches nothing. `targets` is borrowed as long as *ret. */
-int order_freeze(const struct plan *p, const struct plan_environment *env, const struct target *targets, size_t n_targets, struct arena *a,
-                 struct frozen *ret, struct err *e) MUST_CHECK;
+ * matches nothing; with `partial`, when `targets` are only some of the environment's, such a wave is left out. `targets` is borrowed as long as *ret. */
+int order_freeze(const struct plan *p, const struct plan_environment *env, const struct target *targets, size_t n_targets, bool partial,
+                 struct arena *a, struct frozen *ret, struct err *e) MUST_CHECK;
 
 #endif

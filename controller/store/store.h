@@ -67,6 +67,11 @@ int store_quarantine_put(struct store *s, const struct store_quarantine *t, stru
 int store_quarantine_remove(struct store *s, const char *target, bool *ret_found, struct err *e) MUST_CHECK;
 int store_quarantines(struct store *s, struct arena *a, struct store_quarantine **ret, size_t *ret_n, struct err *e) MUST_CHECK; /* by target */
 
+struct store_names { /* sorted */
+	const char **names;
+	size_t n;
+};
+
 /* ---- releases ---- */
 struct store_release {
 	uint8_t digest[DIGEST_SIZE], envelope_hash[DIGEST_SIZE];
@@ -93,6 +98,7 @@ struct store_rollout {
 	enum direction direction;
 	enum rollout_state state;
 	struct bytes order; /* the order's exact bytes */
+	struct bytes plan_text; /* of a plan with catch_up: automatic; empty otherwise. Only of a new one and of store_catch_ups */
 	int64_t created_at_us, changed_at_us;
 };
 /* A new rollout with all of its waves and deliveries. */
@@ -113,6 +119,14 @@ struct delivery_counts {
 int store_delivery_counts(struct store *s, const char *rollout, struct delivery_counts *ret, struct err *e) MUST_CHECK;
 /* Has a rollout of this release over this environment succeeded, and was it not taken back? */
 int store_environment_done(struct store *s, const uint8_t release_digest[DIGEST_SIZE], const char *environment, bool *ret, struct err *e) MUST_CHECK;
+
+/* Targets that have this release of the project or a newer one, by their reports. */
+int store_targets_having(struct store *s, const char *project, uint64_t sequence, struct arena *a, struct store_names *ret, struct err *e) MUST_CHECK;
+/* Targets that any rollout of this release had in its list. */
+int store_targets_tried(struct store *s, const uint8_t release_digest[DIGEST_SIZE], struct arena *a, struct store_names *ret,
+                        struct err *e) MUST_CHECK;
+/* For each project and environment the rollout that made its present release, where its plan's text was kept: id, project, environment, release, plan_text. */
+int store_catch_ups(struct store *s, struct arena *a, struct store_rollout **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 
 struct store_approval {
 	uint8_t public_key[SIGN_PUBLIC_SIZE];

@@ -36,6 +36,10 @@ int store_rollout_put(struct store *s, const struct store_rollout *r, const stru
 	lite_bind_blob(q, 10, bytes_of(r->order_digest, DIGEST_SIZE));
 	lite_bind_text(q, 11, r->created_by);
 	lite_bind_int(q, 12, r->created_at_us);
+	if (r->plan_text.n)
+		lite_bind_blob(q, 13, r->plan_text);
+	else
+		lite_bind_null(q, 13);
 	if (lite_run(q, e) < 0)
 		return -1;
 	for (uint32_t i = 0; i < run->n_waves; i++)

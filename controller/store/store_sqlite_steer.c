@@ -1,4 +1,4 @@
-/* The store in SQLite: what operators say about targets beside rollouts: freezes and quarantine. */
+/* The store in SQLite: what operators say about targets beside rollouts: freezes and quarantine; and who is behind. */
 #include "controller/store/store_sqlite.h"
 #include "controller/store/sql/store.sql.h"
 
@@ -100,6 +100,72 @@ int store_quarantines(struct store *s, struct arena *a, struct store_quarantine 
 		arena_vec_grow(a, list, n, cap);
 		list[n++] = (struct store_quarantine){
 		    .target = column_text(q, 0, a), .reason = column_text(q, 1, a), .added_by = column_text(q, 2, a), .added_at_us = lite_int(q, 3)};
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+/* ---- who is behind ----------------------------------------------------------------------------------------------------------------------------------- */
+
+static int read_names(struct lite_stmt *q, struct arena *a, struct store_names *ret, struct err *e)
+{
+	struct store_names list = {0};
+	size_t cap = 0;
+	bool row = false;
+	for (;;) {
+		if (lite_step(q, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		arena_vec_grow(a, list.names, list.n, cap);
+		list.names[list.n++] = column_text(q, 0, a);
+	}
+	*ret = list;
+	return 0;
+}
+
+int store_targets_having(struct store *s, const char *project, uint64_t sequence, struct arena *a, struct store_names *ret, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_targets_having, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, project);
+	lite_bind_int(q, 2, (int64_t)sequence);
+	return read_names(q, a, ret, e);
+}
+
+int store_targets_tried(struct store *s, const uint8_t release_digest[DIGEST_SIZE], struct arena *a, struct store_names *ret, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_targets_tried, &q, e) < 0)
+		return -1;
+	lite_bind_blob(q, 1, bytes_of(release_digest, DIGEST_SIZE));
+	return read_names(q, a, ret, e);
+}
+
+int store_catch_ups(struct store *s, struct arena *a, struct store_rollout **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	struct store_rollout *list = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(s->db, sql_catch_ups, &q, e) < 0)
+		return -1;
+	for (;;) {
+		if (lite_step(q, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		arena_vec_grow(a, list, n, cap);
+		struct store_rollout *r = &list[n++];
+		*r = (struct store_rollout){.id = column_text(q, 0, a),
+		                            .project = column_text(q, 1, a),
+		                            .environment = column_text(q, 2, a),
+		                            .plan_text = column_bytes(q, 4, a),
+		                            .release_version = column_text(q, 5, a)};
+		if (column_exact(q, 3, r->release_digest, DIGEST_SIZE, "rollout.release_digest", e) < 0)
+			return -1;
 	}
 	*ret = list;
 	*ret_n = n;

@@ -59,6 +59,10 @@ CREATE TABLE freeze (
 );
 CREATE TABLE quarantine (target TEXT PRIMARY KEY, reason TEXT NOT NULL, added_by TEXT NOT NULL, added_at_us BIGINT NOT NULL);
 
+--: store_schema_3
+ALTER TABLE rollout ADD COLUMN plan_text BLOB;
+CREATE INDEX report_release ON report(release_digest);
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -91,8 +95,8 @@ ON CONFLICT (digest) DO UPDATE SET envelope_hash = excluded.envelope_hash, envel
 SELECT digest, envelope_hash, envelope_size, project, version, sequence, changesets, signed_by, added_by, added_at_us FROM release ORDER BY project, sequence;
 
 --: sql_rollout_put
-INSERT INTO rollout (id, project, release_digest, environment, direction, state, final, detail, undoes, order_bytes, order_digest, created_by, created_at_us, changed_at_us)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?12);
+INSERT INTO rollout (id, project, release_digest, environment, direction, state, final, detail, undoes, order_bytes, order_digest, created_by, created_at_us, changed_at_us, plan_text)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13);
 
 --: sql_rollout_state
 UPDATE rollout SET state = ?2, final = ?3, detail = ?4, changed_at_us = ?5, dossier_hash = ?6, dossier_size = ?7 WHERE id = ?1;
@@ -134,6 +138,23 @@ ORDER BY l.sequence DESC LIMIT 1;
 --: sql_environment_done
 SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?2 AND r.direction = 'apply' AND r.state IN ('succeeded', 'catching-up')
 	AND NOT EXISTS (SELECT 1 FROM rollout u WHERE u.undoes = r.id AND u.state = 'succeeded');
+
+--: sql_targets_having
+SELECT DISTINCT p.target FROM release l JOIN report p ON p.release_digest = l.digest
+WHERE l.project = ?1 AND l.sequence >= ?2 AND p.outcome = 'applied' AND NOT EXISTS (
+	SELECT 1 FROM report u WHERE u.target = p.target AND u.release_digest = p.release_digest AND u.outcome = 'rolled-back' AND u.ended_at_us > p.ended_at_us)
+ORDER BY p.target;
+
+--: sql_targets_tried
+SELECT DISTINCT d.target FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE r.release_digest = ?1 ORDER BY d.target;
+
+--: sql_catch_ups
+SELECT r.id, r.project, r.environment, r.release_digest, r.plan_text, l.version FROM rollout r JOIN release l ON l.digest = r.release_digest
+WHERE r.direction = 'apply' AND r.plan_text IS NOT NULL AND r.state IN ('succeeded', 'catching-up')
+	AND NOT EXISTS (SELECT 1 FROM rollout u WHERE u.undoes = r.id AND u.state IN ('succeeded', 'catching-up'))
+	AND NOT EXISTS (SELECT 1 FROM rollout n WHERE n.project = r.project AND n.environment = r.environment AND n.direction = 'apply'
+		AND n.state IN ('succeeded', 'catching-up') AND (n.created_at_us > r.created_at_us OR (n.created_at_us = r.created_at_us AND n.id > r.id)))
+ORDER BY r.project, r.environment;
 
 --: sql_approval_put
 INSERT INTO approval (rollout, public_key, approver, envelope, at_us) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (rollout, public_key) DO UPDATE SET envelope = excluded.envelope, at_us = excluded.at_us;

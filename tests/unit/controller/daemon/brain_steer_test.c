@@ -218,6 +218,89 @@ static void test_retry_of_a_target_that_another_rollout_has(void **state)
 	brain_fixture_done(&f);
 }
 
+/* Everything that is offered is applied. */
+static void apply_all(struct brain_fixture *f, const uint8_t digest[DIGEST_SIZE])
+{
+	struct msg_offer o[8];
+	for (size_t n; (n = take_offers(f, o, ARRAY_LEN(o))) > 0;)
+		for (size_t i = 0; i < n; i++)
+			report(f, &o[i], digest, OUTCOME_APPLIED);
+}
+
+static const char *const more[] = {"eu/pg1/a", "eu/pg1/b", "eu/pg1/c", "eu/pg1/d", "eu/pg1/e"};
+
+static void test_catch_up_by_command(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	begin(&f);
+	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_CATCH_UP, bytes_of_str(plan_text), "environment", "production", NULL);
+	assert_string_equal(r->message,
+	                    "no rollout of plan p has succeeded in production yet: name the release with -r, or `rollcall rollout start` one");
+	(void)start_at(&f, plan_text, NULL);
+	(void)approve_last(&f, digest);
+	apply_all(&f, digest);
+	r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_CATCH_UP, bytes_of_str(plan_text), "environment", "production", NULL);
+	assert_string_equal(r->message, "every free target of production has release 1.2.0: there is nothing to catch up");
+	brain_fixture_connect(&f, more, 4);
+	r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_CATCH_UP, bytes_of_str(plan_text), "environment", "production", NULL);
+	assert_int_equal(r->exit_code, EXIT_WAITING); /* nobody has approved it for the newcomer */
+	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
+	const char *id = approve_last(&f, digest);
+	apply_all(&f, digest);
+	assert_string_equal(cell_of_status(&f, id, "eu/pg1/d", "wave"), "rest");
+	assert_string_equal(cell_of_status(&f, id, NULL, "state"), "succeeded");
+	brain_fixture_done(&f);
+}
+
+static size_t rollouts(struct brain_fixture *f)
+{
+	(void)brain_fixture_command(f, "viewer", VERB_ROLLOUT_LIST, NONE, NULL);
+	size_t n = 0;
+	for (size_t i = 0; i < f->n_sent; i++)
+		n += f->sent[i].msg.type == MSG_REPLY ? f->sent[i].msg.reply.n_rows : 0;
+	return n;
+}
+
+/* An order for those who came later is made once, and not for those who failed. */
+static void test_catch_up_by_itself(void **state)
+{
+	(void)state;
+	static const char plan[] =
+	    "name: p\nenvironments:\n  - name: production\n    catch_up: automatic\n    waves:\n      - {name: all, max_failures: 3}\n";
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer o[4];
+	begin(&f);
+	(void)start_at(&f, plan, NULL);
+	(void)approve_last(&f, digest);
+	assert_int_equal(take_offers(&f, o, 4), 3);
+	for (int i = 0; i < 3; i++)
+		report(&f, &o[i], digest, i ? OUTCOME_APPLIED : OUTCOME_FAILED);
+	brain_fixture_idle(&f, 1 * MINUTE);
+	assert_int_equal(rollouts(&f), 1);
+	brain_fixture_connect(&f, more, 4);
+	brain_fixture_idle(&f, 20 * INT64_C(1000000));
+	brain_fixture_connect(&f, more, 5);
+	assert_int_equal(rollouts(&f), 1);
+	brain_fixture_idle(&f, 10 * INT64_C(1000000));
+	assert_int_equal(rollouts(&f), 2);
+	assert_string_equal(brain_fixture_cell(&f, "state"), "awaiting-approval");
+	assert_string_equal(brain_fixture_cell(&f, "targets"), "2");
+	brain_fixture_restart(&f);
+	brain_fixture_connect(&f, more, 5);
+	brain_fixture_idle(&f, 2 * MINUTE);
+	assert_int_equal(rollouts(&f), 2);
+	(void)approve_last(&f, digest);
+	apply_all(&f, digest);
+	assert_int_equal(rollouts(&f), 2);
+	assert_string_equal(brain_fixture_cell(&f, "state"), "succeeded");
+	brain_fixture_idle(&f, 2 * MINUTE);
+	assert_int_equal(rollouts(&f), 2);
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +309,8 @@ int main(void)
 	    cmocka_unit_test(test_freeze_holds_and_says_why),
 	    cmocka_unit_test(test_start_at_a_set_time),
 	    cmocka_unit_test(test_retry_of_a_target_that_another_rollout_has),
+	    cmocka_unit_test(test_catch_up_by_command),
+	    cmocka_unit_test(test_catch_up_by_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

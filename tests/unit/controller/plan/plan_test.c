@@ -77,6 +77,8 @@ static const struct {
      "p.yaml:5: wave a: on_failure \"panic\": give halt, rollback-target, rollback-wave or rollback-all"},
     {HEAD "      - {name: a, min_success: most}\n",
      "p.yaml:5: wave a: min_success \"most\": give a count such as \"3\" or a percentage such as \"95%\""},
+    {"name: p\nenvironments:\n  - {name: staging, catch_up: always, waves: [{name: a}]}\n",
+     "p.yaml:3: staging: catch_up \"always\": give manual or automatic"},
     {HEAD "      - {name: a, unreachable: skip}\n", "p.yaml:5: wave a: unreachable \"skip\": give wait or defer"},
     {HEAD "      - {name: a, defer_after: 5m}\n", "p.yaml:5: wave a: defer_after is only for unreachable: defer: add that, or remove this"},
     {"name: p\nenvironments:\n  - name: staging\n    start_at: tomorrow\n    waves:\n      - {name: a}\n",

@@ -46,7 +46,7 @@ static void add_wave(struct fixture *f, const char *name, const char *selector, 
 
 static int freeze(struct fixture *f, struct frozen *ret, struct err *e)
 {
-	return order_freeze(&f->plan, &f->env, f->targets, TARGETS + 1, f->arena, ret, e);
+	return order_freeze(&f->plan, &f->env, f->targets, TARGETS + 1, false, f->arena, ret, e);
 }
 
 static void test_first_wave_that_takes_it(void **state)

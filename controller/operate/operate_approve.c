@@ -1,0 +1,39 @@
+/* The order to sign, and approvals. */
+#include <inttypes.h>
+
+#include "controller/operate/operate.h"
+
+int operate_order(struct request *q, struct err *e)
+{
+	struct run *u = NULL;
+	if (request_run(q, &u, e) < 0)
+		return -1;
+	reply_document(q, u->rec.order);
+	reply_columns(q, "#index,#wave,target,salt");
+	for (size_t i = 0; i < u->r.n_deliveries; i++) {
+		const struct delivery *d = &u->r.deliveries[i];
+		char salt[2 * TARGET_SALT_SIZE + 1];
+		reply_row(q, "%zu\t%" PRIu32 "\t%s\t%s", i, d->wave, d->target, bytes_to_hex(bytes_of(u->notes[i].salt, TARGET_SALT_SIZE), salt));
+	}
+	reply_end(q, EXIT_DONE, "order of rollout %.8s: %zu targets", u->rec.id, u->r.n_deliveries);
+	return 0;
+}
+
+int operate_approve(struct request *q, struct err *e)
+{
+	struct run *u = NULL;
+	size_t before = 0, have = 0;
+	uint32_t need = 0;
+	if (request_run(q, &u, e) < 0 || order_approvals(q->b, u, &before, &need, e) < 0 || order_approve(q->b, u, q->c->document, q->actor, e) < 0 ||
+	    order_approvals(q->b, u, &have, &need, e) < 0)
+		return -1;
+	reply_columns(q, ROLLOUT_COLUMNS);
+	if (reply_rollout(q, &u->rec, e) < 0)
+		return -1;
+	if (u->r.state == ROLLOUT_AWAITING_APPROVAL)
+		reply_end(q, EXIT_WAITING, "%s%.8s has %zu of %" PRIu32 " approvals; another approver runs: rollcall rollout approve %.8s",
+		          have == before ? "this key has approved it before and counts once: rollout " : "rollout ", u->rec.id, have, need, u->rec.id);
+	else
+		reply_end(q, EXIT_DONE, "rollout %.8s is approved and runs; follow it: rollcall rollout watch %.8s", u->rec.id, u->rec.id);
+	return 0;
+}

@@ -1,0 +1,126 @@
+/* Targets that lack their environment's release: brought up to it by an operator's command, or, where the plan says so, by an order that the controller makes. Either is a
+ * rollout of its own: nobody's approval for other targets covers the new ones. */
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/wire/documents.h"
+#include "controller/operate/wish.h"
+
+#define GATHER_US (30 * INT64_C(1000000)) /* newcomers of this time share one order */
+
+/* The newest rollout that reached this environment under a plan of this name. */
+static int present_release(struct request *q, const char *environment, const char *plan, const char **ret, struct err *e)
+{
+	struct store_rollout *list = NULL;
+	size_t n = 0;
+	if (store_rollouts(q->b->store, NULL, false, q->a, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = n; i-- > 0;) {
+		struct order o;
+		char hex[DIGEST_HEX_SIZE];
+		bool reached = list[i].state == ROLLOUT_SUCCEEDED || list[i].state == ROLLOUT_CATCHING_UP;
+		if (!reached || list[i].direction != DIRECTION_APPLY || !str_eq(list[i].environment, environment))
+			continue;
+		if (order_decode(list[i].order, q->a, &o, e) < 0)
+			return -1;
+		bool done = false;
+		if (!str_eq(o.plan, plan) || store_environment_done(q->b->store, list[i].release_digest, environment, &done, e) < 0 || !done)
+			continue;
+		*ret = arena_strdup(q->a, bytes_to_hex(bytes_of(list[i].release_digest, DIGEST_SIZE), hex));
+		return 0;
+	}
+	return err_set(e, ERR_NOT_FOUND, "no rollout of plan %s has succeeded in %s yet: name the release with -r, or `rollcall rollout start` one", plan,
+	               environment);
+}
+
+/* The request with the release named, so that it reads like a start. */
+static int name_release(struct request *q, struct msg_command *c, struct err *e)
+{
+	const char *environment = NULL, *name = request_arg(q, "plan"), *release = NULL;
+	struct plan p;
+	if (request_arg(q, "release"))
+		return 0;
+	if (request_need(q, "environment", &environment, e) < 0 || plan_parse(name ? name : "plan", q->c->document, q->a, &p, e) < 0 ||
+	    present_release(q, environment, p.name, &release, e) < 0)
+		return -1;
+	*c = *q->c;
+	c->arguments = arena_alloc(q->a, (c->n_arguments + 1) * sizeof *c->arguments);
+	memcpy(c->arguments, q->c->arguments, c->n_arguments * sizeof *c->arguments);
+	c->arguments[c->n_arguments++] = (struct link_argument){"release", release};
+	q->c = c;
+	return 0;
+}
+
+int operate_catch_up(struct request *q, struct err *e)
+{
+	AUTO(wish_done) struct wish w = {.lacking = true};
+	struct msg_command c;
+	struct run *u = NULL;
+	if (name_release(q, &c, e) < 0 || wish_read(q, &w, e) < 0)
+		return -1;
+	if (w.frozen.n_placed == 0) {
+		reply_end(q, EXIT_DONE, "every free target of %s has release %s: there is nothing to catch up", w.env->name, w.rec.version);
+		return 0;
+	}
+	return wish_start(q, &w, &u, e) < 0 ? -1 : reply_started(q, u, "", e);
+}
+
+/* ---- by itself --------------------------------------------------------------------------------------------------------------------------------------- */
+
+void catch_up_later(struct brain *b)
+{
+	if (!b->catch_up_at_us)
+		b->catch_up_at_us = b->now_us + GATHER_US;
+}
+
+/* One order at a time for a project's environment: newcomers of meanwhile share the next one. */
+static bool is_under_way(const struct brain *b, const struct store_rollout *r)
+{
+	for (size_t i = 0; i < b->n_runs; i++) {
+		const struct run *u = b->runs[i];
+		bool over = rollout_is_final(u->r.state) || u->r.state == ROLLOUT_CATCHING_UP;
+		if (!over && str_eq(u->rec.project, r->project) && str_eq(u->rec.environment, r->environment))
+			return true;
+	}
+	return false;
+}
+
+static int start_for(struct brain *b, const struct store_rollout *r, struct err *e)
+{
+	char hex[DIGEST_HEX_SIZE];
+	struct link_argument arguments[] = {{"release", bytes_to_hex(bytes_of(r->release_digest, DIGEST_SIZE), hex)},
+	                                    {"environment", r->environment},
+	                                    {"reason", arena_printf(b->turn, "catch-up: tenants that came after rollout %.8s", r->id)}};
+	const struct msg_command c = {.verb = VERB_ROLLOUT_CATCH_UP, .arguments = arguments, .n_arguments = 3, .document = r->plan_text};
+	struct request q = {.b = b, .c = &c, .actor = "controller", .a = b->turn};
+	AUTO(wish_done) struct wish w = {.lacking = true, .newcomers = true};
+	struct run *u = NULL;
+	if (wish_read(&q, &w, e) < 0)
+		return -1;
+	if (w.frozen.n_placed == 0)
+		return 0;
+	if (wish_start(&q, &w, &u, e) < 0)
+		return -1;
+	log_info("rollout %.8s: %zu targets of %s lack release %s: %s", u->rec.id, w.frozen.n_placed, r->environment, r->release_version,
+	         rollout_state_name(u->r.state));
+	return 0;
+}
+
+int catch_up_end_turn(struct brain *b, struct err *e)
+{
+	struct store_rollout *list = NULL;
+	size_t n = 0;
+	if (!b->catch_up_at_us || b->catch_up_at_us > b->now_us)
+		return 0;
+	b->catch_up_at_us = 0;
+	if (store_catch_ups(b->store, b->turn, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct err why = ERR_INIT;
+		if (is_under_way(b, &list[i]) || start_for(b, &list[i], &why) == 0)
+			continue;
+		if (why.code == ERR_DB || why.code == ERR_INTERNAL)
+			return err_set(e, why.code, "%s", why.msg);
+		log_warn("targets of %s that lack release %s cannot catch up by themselves: %s", list[i].environment, list[i].release_version, why.msg);
+	}
+	return 0;
+}

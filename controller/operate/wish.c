@@ -1,0 +1,186 @@
+/* See the header. */
+#include "controller/operate/wish.h"
+
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/wire/limits.h"
+
+#define PLAN_NAME_SHOWN "plan"
+
+static int read_plan(struct request *q, struct wish *w, struct err *e)
+{
+	const char *environment = NULL, *name = request_arg(q, "plan");
+	if (request_need(q, "environment", &environment, e) < 0)
+		return -1;
+	if (q->c->document.n == 0)
+		return err_set(e, ERR_USAGE, "no plan was sent: give the plan's file");
+	if (plan_parse(name ? name : PLAN_NAME_SHOWN, q->c->document, q->a, &w->plan, e) < 0)
+		return -1;
+	w->env = plan_environment(&w->plan, environment);
+	if (!w->env)
+		return err_set(e, ERR_USAGE, "plan %s has no environment %s: add it there, or name another", w->plan.name, environment);
+	return plan_check_pipeline(&w->plan, q->c->document, (const char *const *)w->release.pipeline, w->release.n_pipeline, e);
+}
+
+/* The environments before it, in the order that the signed release gives. */
+static int check_previous(struct request *q, const struct wish *w, struct err *e)
+{
+	for (size_t i = 0; i < w->release.n_pipeline && !str_eq(w->release.pipeline[i], w->env->name); i++) {
+		const char *before = w->release.pipeline[i];
+		bool done = true;
+		if (store_environment_done(q->b->store, w->rec.digest, before, &done, e) < 0)
+			return -1;
+		if (!done)
+			return err_set(e, ERR_POLICY, "release %s has not succeeded in %s, which comes before %s in its pipeline: roll it out there first",
+			               w->rec.version, before, w->env->name);
+	}
+	return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(a, *(const char *const *)b);
+}
+
+static bool is_in(const struct store_names *list, const char *name)
+{
+	return list->n && bsearch(name, list->names, list->n, sizeof *list->names, compare_names);
+}
+
+static bool is_busy(struct request *q, const char *target)
+{
+	for (size_t i = 0; i < q->b->n_runs; i++)
+		if (!rollout_is_final(q->b->runs[i]->r.state) && run_still_has(q->b->runs[i], target))
+			return true;
+	return false;
+}
+
+/* A catch-up takes whoever lacks the release and is free for it. */
+static bool is_behind(struct request *q, const struct wish *w, const char *target)
+{
+	return !w->lacking || (!is_in(&w->have, target) && !is_in(&w->tried, target) && !is_busy(q, target));
+}
+
+static int read_lists(struct request *q, struct wish *w, struct err *e)
+{
+	if (w->lacking && store_targets_having(q->b->store, w->rec.project, w->rec.sequence, q->a, &w->have, e) < 0)
+		return -1;
+	return w->newcomers ? store_targets_tried(q->b->store, w->rec.digest, q->a, &w->tried, e) : 0;
+}
+
+/* The targets that may be chosen from: all, or those that the argument `target` names; none in quarantine. */
+static struct target *choose_targets(struct request *q, struct wish *w, size_t *ret_n)
+{
+	size_t n_named = 0, n = 0;
+	const char **named = request_args(q, "target", &n_named);
+	struct target *list = arena_alloc(q->a, (q->b->n_targets + 1) * sizeof *list);
+	for (size_t i = 0; i < q->b->n_targets; i++) {
+		bool wanted = n_named == 0;
+		for (size_t k = 0; k < n_named; k++)
+			wanted |= str_glob(named[k], q->b->targets[i].target.id);
+		bool out = wanted && quarantine_of(q->b, q->b->targets[i].target.id);
+		w->n_quarantined += out && str_eq(target_label(&q->b->targets[i].target, "environment"), w->env->name);
+		if (wanted && !out && is_behind(q, w, q->b->targets[i].target.id))
+			list[n++] = q->b->targets[i].target;
+	}
+	*ret_n = n;
+	return list;
+}
+
+void wish_done(struct wish *w)
+{
+	arena_destroy(&w->arena);
+}
+
+/* The operator's word, or the plan's; a time in a plan that has passed is of an earlier rollout. */
+static int read_start_at(struct request *q, struct wish *w, struct err *e)
+{
+	const char *text = request_arg(q, "start-at");
+	w->start_at_us = w->env->start_at_us > q->b->now_us ? w->env->start_at_us : 0;
+	if (!text)
+		return 0;
+	if (clock_parse(text, &w->start_at_us, e) < 0)
+		return err_wrap(e, "--start-at");
+	return w->start_at_us > q->b->now_us ? 0 : err_set(e, ERR_USAGE, "--start-at %s has passed: leave it out to start at once", text);
+}
+
+int wish_read(struct request *q, struct wish *w, struct err *e)
+{
+	const char *direction = request_arg(q, "direction");
+	if (direction && !direction_parse(direction, &w->direction))
+		return err_set(e, ERR_USAGE, "direction %s: give apply or rollback", direction);
+	w->arena = arena_new(RELEASE_ARENA);
+	if (request_release(q, &w->rec, e) < 0 || order_release(q->b, w->rec.envelope_hash, w->arena, &w->release, NULL, e) < 0 || read_plan(q, w, e) < 0)
+		return -1;
+	if (read_start_at(q, w, e) < 0 || read_lists(q, w, e) < 0)
+		return -1;
+	size_t n = 0, n_named = 0;
+	(void)request_args(q, "target", &n_named);
+	const struct target *targets = choose_targets(q, w, &n);
+	w->except = request_args(q, "except", &w->n_except);
+	if (w->lacking && n == 0)
+		return 0;
+	return order_freeze(&w->plan, w->env, targets, n, w->lacking || n_named, q->a, &w->frozen, e);
+}
+
+bool run_still_has(struct run *u, const char *target)
+{
+	const struct delivery *d = run_delivery(u, target);
+	return d && !(u->r.state == ROLLOUT_CATCHING_UP && delivery_settled(d));
+}
+
+int request_check_busy(struct request *q, const char *const *targets, size_t n, const struct run *spare, struct err *e)
+{
+	for (size_t k = 0; k < q->b->n_runs; k++) {
+		struct run *u = q->b->runs[k];
+		if (u == spare || rollout_is_final(u->r.state))
+			continue;
+		for (size_t i = 0; i < n; i++)
+			if (run_still_has(u, targets[i]))
+				return err_set(e, ERR_STATE, "rollout %.8s (release %s %s, %s) still has target %s: let it end, %s", u->rec.id, u->rec.project,
+				               u->rec.release_version, rollout_state_name(u->r.state), targets[i],
+				               u->r.state == ROLLOUT_CATCHING_UP ? "or skip the target there" : "or abort it");
+	}
+	return 0;
+}
+
+int wish_start(struct request *q, const struct wish *w, struct run **ret, struct err *e)
+{
+	if (w->release.expires_at_us <= q->b->now_us)
+		return err_set(e, ERR_POLICY, "release %s has expired: build and sign it again", w->rec.version);
+	if (w->direction == DIRECTION_APPLY && check_previous(q, w, e) < 0)
+		return -1;
+	size_t n = w->frozen.n_placed;
+	const char **targets = arena_alloc(q->a, n * sizeof *targets);
+	uint32_t *waves = arena_alloc(q->a, n * sizeof *waves);
+	for (size_t i = 0; i < n; i++) {
+		targets[i] = w->frozen.placed[i].target->id;
+		waves[i] = w->frozen.placed[i].wave;
+	}
+	if (request_check_busy(q, targets, n, NULL, e) < 0)
+		return -1;
+	struct order_request r = {.release = &w->rec,
+	                          .environment = w->env->name,
+	                          .actor = q->actor,
+	                          .reason = request_arg(q, "reason"),
+	                          .direction = w->direction,
+	                          .except = w->except,
+	                          .n_except = w->n_except,
+	                          .plan_name = w->plan.name,
+	                          .contexts = w->env->contexts,
+	                          .n_contexts = w->env->n_contexts,
+	                          .not_before_us = w->start_at_us,
+	                          .not_after_us = (w->start_at_us ? w->start_at_us : q->b->now_us) + (int64_t)w->env->not_after_ms * 1000,
+	                          .waves = w->frozen.waves,
+	                          .plan_waves = w->frozen.plan_waves,
+	                          .n_waves = w->frozen.n_waves,
+	                          .plan_text = w->env->catch_up_automatic ? q->c->document : bytes_of(NULL, 0),
+	                          .targets = targets,
+	                          .target_waves = waves,
+	                          .n_targets = n};
+	memcpy(r.plan_digest, w->plan.digest, DIGEST_SIZE);
+	return order_start(q->b, &r, ret, e);
+}
