@@ -82,8 +82,11 @@ struct outbox_entry {
 };
 int journal_outbox(struct journal *j, uint64_t from_seq, size_t max, struct arena *a, struct outbox_entry **ret, size_t *ret_n,
                    struct err *e) MUST_CHECK;
-/* May be forgotten by a power failure: the report is then sent, and acknowledged, again. */
-int journal_acked(struct journal *j, uint64_t up_to_seq, struct err *e) MUST_CHECK;
+/* May be forgotten by a power failure: the report is then sent, and acknowledged, again. `audit` as for journal_audit. */
+int journal_acked(struct journal *j, uint64_t up_to_seq, const struct audit_head *audit, struct err *e) MUST_CHECK;
+/* Keeps the end of the controller's audit chain: journal_finish puts it into each report. ERR_STATE, and the one we know stays, when the chain told now is shorter, or another
+ * one of the same length: the controller's log was set back or written anew. */
+int journal_audit(struct journal *j, const struct audit_head *told, struct err *e) MUST_CHECK;
 uint64_t journal_last_report(struct journal *j); /* highest report_seq ever written; 0 if none */
 uint64_t journal_first_unacked(struct journal *j); /* last + 1 when all are acked */
 

@@ -50,6 +50,52 @@ static int task_finish(struct journal *j, const struct report *r, struct err *e)
 	return lite_run(s, e);
 }
 
+/* ---- the controller's audit chain ---- */
+
+static int audit_get(struct journal *j, struct audit_head *ret, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	bool row = false;
+	*ret = (struct audit_head){0};
+	if (lite_prepare(j->lite, journal_audit_get, &s, e) != 0 || lite_step(s, &row, e) != 0)
+		return -1;
+	if (!row)
+		return 0;
+	struct bytes hash = lite_blob(s, 1);
+	ret->seq = (uint64_t)lite_int(s, 0);
+	if (hash.n == DIGEST_SIZE)
+		memcpy(ret->hash, hash.p, DIGEST_SIZE);
+	lite_reset(s);
+	return 0;
+}
+
+static int audit_put(struct journal *j, const struct audit_head *told, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	struct audit_head known;
+	if (audit_get(j, &known, e) != 0)
+		return -1;
+	if (told->seq < known.seq || (told->seq == known.seq && memcmp(told->hash, known.hash, DIGEST_SIZE) != 0))
+		return err_set(e, ERR_STATE, "the controller's audit log ends at row %llu, and it was told to this agent up to row %llu%s",
+		               (unsigned long long)told->seq, (unsigned long long)known.seq, told->seq == known.seq ? " with another content" : "");
+	if (told->seq == known.seq)
+		return 0;
+	if (lite_prepare(j->lite, journal_audit_put, &s, e) != 0)
+		return -1;
+	lite_bind_int(s, 1, (int64_t)told->seq);
+	lite_bind_blob(s, 2, bytes_of(told->hash, DIGEST_SIZE));
+	return lite_run(s, e);
+}
+
+int journal_audit(struct journal *j, const struct audit_head *told, struct err *e)
+{
+	if (journal_begin(j, e) != 0)
+		return -1;
+	return journal_end(j, audit_put(j, told, e), e);
+}
+
+/* ---- finishing ---- */
+
 static int finish(struct journal *j, struct report *r, journal_seal_fn *seal, void *arg, struct err *e)
 {
 	AUTO(buf_done) struct buf envelope = BUF_INIT;
@@ -57,6 +103,8 @@ static int finish(struct journal *j, struct report *r, journal_seal_fn *seal, vo
 	if (chain_end(j, &last, r->prev_report_hash, e) != 0)
 		return -1;
 	r->report_seq = last + 1;
+	if (audit_get(j, &r->audit, e) != 0)
+		return -1;
 	if (seal(arg, r, &envelope, e) != 0 || report_insert(j, r->report_seq, buf_bytes(&envelope), e) != 0)
 		return -1;
 	FAILPOINT("finish-uncommitted");
@@ -109,12 +157,18 @@ static int mark_acked(struct journal *j, uint64_t up_to_seq, struct err *e)
 }
 
 /* Whole, but not waited for: an acknowledgement that a power failure takes away is asked for again. */
-int journal_acked(struct journal *j, uint64_t up_to_seq, struct err *e)
+int journal_acked(struct journal *j, uint64_t up_to_seq, const struct audit_head *audit, struct err *e)
 {
-	struct err ignored = ERR_INIT;
+	struct err ignored = ERR_INIT, set_back = ERR_INIT;
 	if (lite_exec(j->lite, "PRAGMA synchronous = NORMAL", e) != 0 || journal_begin(j, e) != 0)
 		return -1;
-	int rc = journal_end(j, mark_acked(j, up_to_seq, e), e);
+	int rc = mark_acked(j, up_to_seq, e);
+	int told = rc == 0 ? audit_put(j, audit, &set_back) : 0; /* the report has arrived, whatever becomes of the log */
+	rc = journal_end(j, rc, e);
+	if (rc == 0 && told != 0) {
+		*e = set_back;
+		rc = -1;
+	}
 	return lite_exec(j->lite, "PRAGMA synchronous = FULL", rc == 0 ? e : &ignored) == 0 ? rc : -1;
 }
 

@@ -231,9 +231,10 @@ void uplink_resend(struct uplink *u)
 	uplink_kick(u);
 }
 
-static void on_report_ack(struct uplink *u, uint64_t seq)
+static void on_report_ack(struct uplink *u, const struct msg_report_ack *ack)
 {
 	struct err e = ERR_INIT;
+	uint64_t seq = ack->seq;
 	if (seq >= u->next_report) {
 		give_up(u, "it acknowledged a report that was not sent");
 		return;
@@ -241,8 +242,8 @@ static void on_report_ack(struct uplink *u, uint64_t seq)
 	if (seq <= u->acked_report)
 		return;
 	u->acked_report = seq;
-	if (journal_acked(u->journal, seq, &e) != 0)
-		log_error("journal: %s: the report will be sent again", e.msg);
+	if (journal_acked(u->journal, seq, &ack->audit, &e) != 0)
+		log_error("%s: %s", e.code == ERR_STATE ? "controller" : "journal: the report will be sent again", e.msg);
 	uplink_kick(u);
 }
 
@@ -261,6 +262,14 @@ static bool take_epoch(struct uplink *u, uint32_t epoch)
 	return true;
 }
 
+/* A log that was cut off or written anew is the auditor's business: work goes on, and the reports keep naming the longer chain. */
+static void hear_audit(struct uplink *u, const struct audit_head *told)
+{
+	struct err e = ERR_INIT;
+	if (journal_audit(u->journal, told, &e) != 0)
+		log_error("controller at %s: %s: tell the central team; `rollcall audit verify` shows it", u->set.endpoint, e.msg);
+}
+
 static void on_welcome(struct uplink *u, const struct msg_welcome *w)
 {
 	if (w->proto != LINK_PROTO || !take_epoch(u, w->epoch)) {
@@ -277,6 +286,7 @@ static void on_welcome(struct uplink *u, const struct msg_welcome *w)
 	u->said_down = false;
 	u->acked_report = w->resume_from;
 	u->next_report = w->resume_from + 1;
+	hear_audit(u, &w->audit);
 	log_info("controller at %s: connected, epoch %u, it has reports up to %llu", u->set.endpoint, w->epoch, (unsigned long long)w->resume_from);
 	if (!send_targets(u)) {
 		lose(u, "the list of targets could not be sent");
@@ -317,7 +327,7 @@ static void on_message(struct uplink *u, const struct msg *m)
 		u->heartbeat_ms = m->heartbeat_ack.heartbeat_ms;
 		break;
 	case MSG_REPORT_ACK:
-		on_report_ack(u, m->report_ack.seq);
+		on_report_ack(u, &m->report_ack);
 		break;
 	case MSG_OFFER:
 	case MSG_RECALL:

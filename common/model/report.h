@@ -59,6 +59,12 @@ struct failure { /* all empty when there was none */
 	const char *next; /* what Rollcall did then, or does by itself, and what to type */
 };
 
+/* The end of the controller's audit chain (controller/audit/chain.h), as an agent was last told it. seq 0: not told yet. */
+struct audit_head {
+	uint64_t seq;
+	uint8_t hash[DIGEST_SIZE];
+};
+
 struct report {
 	const char *agent, *target;
 	uint8_t task[TASK_SIZE];
@@ -79,6 +85,7 @@ struct report {
 	uint32_t epoch;
 	const char *agent_version, *database_identity;
 	bool reverted; /* a validation failed and the changeset was rolled back at once */
+	struct audit_head audit; /* countersigned: the controller cannot cut its log off, or write it anew, before this row */
 };
 
 const char *outcome_name(enum outcome o); /* "applied", "rolled-back", "failed", "refused", "needs-attention", "held" */

@@ -127,6 +127,8 @@ void report_encode(const struct report *r, struct buf *ret)
 	m.agent_version = put_text(r->agent_version);
 	m.database_identity = put_foreign(a, r->database_identity);
 	m.reverted = r->reverted;
+	m.audit_seq = r->audit.seq;
+	m.audit_hash = put_fixed(r->audit.hash, DIGEST_SIZE);
 	pb_pack(&m.base, ret);
 }
 
@@ -206,6 +208,7 @@ static void read_identity(struct reader *r, const Rollcall__V1__Report *m, struc
 		read_fail(r, "its outcome is unknown");
 	read_digest(r, "ledger's head", m->ledger_head, ret->ledger_head);
 	read_digest(r, "hash of the report before", m->prev_report_hash, ret->prev_report_hash);
+	read_digest(r, "hash of the audit chain", m->audit_hash, ret->audit.hash);
 	ret->agent_version = read_version(r, "agent's version", m->agent_version, OPTIONAL);
 	ret->database_identity = read_text(r, "database's identity", m->database_identity, OPTIONAL, TEXT_MAX_SIZE);
 }
@@ -223,7 +226,8 @@ int report_decode(struct bytes data, struct arena *a, struct report *ret, struct
 	                     .ledger_rows = m->ledger_rows,
 	                     .report_seq = m->report_seq,
 	                     .epoch = m->epoch,
-	                     .reverted = m->reverted};
+	                     .reverted = m->reverted,
+	                     .audit = {.seq = m->audit_seq}};
 	read_identity(&r, m, &rep);
 	read_failure(&r, m->failure, &rep.failure);
 	read_outcomes(&r, m, &rep);

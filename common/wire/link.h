@@ -123,6 +123,7 @@ struct msg_welcome {
 	uint64_t session, resume_from;
 	uint32_t proto, epoch, heartbeat_ms, spread_ms;
 	int64_t now_us;
+	struct audit_head audit;
 };
 struct msg_deny {
 	const char *code, *message;
@@ -169,6 +170,7 @@ struct msg_report {
 };
 struct msg_report_ack {
 	uint64_t seq;
+	struct audit_head audit;
 };
 struct msg_survey {
 	uint64_t id;

@@ -60,6 +60,14 @@ static int decode_hello(const void *pb, struct arena *a, struct msg *ret, struct
 	return 0;
 }
 
+static int decode_audit(uint64_t seq, ProtobufCBinaryData hash, struct audit_head *ret, struct err *e)
+{
+	if (seq > INT64_MAX)
+		return err_set(e, ERR_PARSE, "audit_seq: above 2^63-1");
+	ret->seq = seq;
+	return pb_fixed(hash, "audit_hash", ret->hash, DIGEST_SIZE, e);
+}
+
 static int decode_welcome(const void *pb, struct arena *a, struct msg *ret, struct err *e)
 {
 	(void)a;
@@ -77,7 +85,7 @@ static int decode_welcome(const void *pb, struct arena *a, struct msg *ret, stru
 	    .spread_ms = p->spread_ms,
 	    .now_us = p->now_us,
 	};
-	return 0;
+	return decode_audit(p->audit_seq, p->audit_hash, &ret->welcome.audit, e);
 }
 
 static int decode_deny(const void *pb, struct arena *a, struct msg *ret, struct err *e)
@@ -242,7 +250,7 @@ static int decode_report_ack(const void *pb, struct arena *a, struct msg *ret, s
 	if (p->seq > INT64_MAX)
 		return err_set(e, ERR_PARSE, "seq: above 2^63-1");
 	ret->report_ack = (struct msg_report_ack){.seq = p->seq};
-	return 0;
+	return decode_audit(p->audit_seq, p->audit_hash, &ret->report_ack.audit, e);
 }
 
 static int decode_survey(const void *pb, struct arena *a, struct msg *ret, struct err *e)

@@ -62,6 +62,8 @@ static void encode_welcome(const struct msg *m, struct arena *a, struct buf *ret
 	p.resume_from = m->welcome.resume_from;
 	p.now_us = m->welcome.now_us;
 	p.spread_ms = m->welcome.spread_ms;
+	p.audit_seq = m->welcome.audit.seq;
+	p.audit_hash = fixed(m->welcome.audit.hash, DIGEST_SIZE);
 	pb_pack(&p.base, ret);
 }
 
@@ -193,6 +195,8 @@ static void encode_report_ack(const struct msg *m, struct arena *a, struct buf *
 	(void)a;
 	Rollcall__V1__ReportAck p = ROLLCALL__V1__REPORT_ACK__INIT;
 	p.seq = m->report_ack.seq;
+	p.audit_seq = m->report_ack.audit.seq;
+	p.audit_hash = fixed(m->report_ack.audit.hash, DIGEST_SIZE);
 	pb_pack(&p.base, ret);
 }
 

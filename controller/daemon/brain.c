@@ -105,7 +105,20 @@ void brain_queue(struct brain *b, uint64_t session, const struct msg *m)
 
 int brain_log(struct brain *b, const char *actor, const char *rollout, const char *object, const char *event, const char *detail, struct err *e)
 {
-	const struct store_event ev = {.at_us = b->now_us, .actor = actor, .rollout = rollout, .object = object, .event = event, .detail = detail};
+	return brain_log_evidence(b, actor, rollout, object, event, detail, (struct brain_evidence){0}, e);
+}
+
+int brain_log_evidence(struct brain *b, const char *actor, const char *rollout, const char *object, const char *event, const char *detail,
+                       struct brain_evidence evidence, struct err *e)
+{
+	const struct store_event ev = {.at_us = b->now_us,
+	                               .actor = actor,
+	                               .rollout = rollout,
+	                               .object = object,
+	                               .event = event,
+	                               .detail = detail,
+	                               .ref = evidence.ref,
+	                               .evidence = evidence.hash};
 	return store_event_put(b->store, &ev, e);
 }
 

@@ -224,7 +224,8 @@ static int welcome(struct brain *b, struct brain_agent *g, const struct hub_even
 	                                  .epoch = b->epoch,
 	                                  .heartbeat_ms = HEARTBEAT_MS,
 	                                  .spread_ms = spread > SPREAD_MIN_MS ? spread : SPREAD_MIN_MS,
-	                                  .now_us = b->now_us}};
+	                                  .now_us = b->now_us,
+	                                  .audit = store_audit_head(b->store)}};
 	brain_queue(b, ev->session, &m);
 	log_info("agent %s connected (%s)", g->rec.name, h->agent_version);
 	return brain_log(b, arena_printf(b->turn, "agent %s", g->rec.name), NULL, arena_printf(b->turn, "agent %s", g->rec.name), "connected",
@@ -344,7 +345,7 @@ int agents_end_turn(struct brain *b, struct err *e)
 		if (g->seen && store_agent_seen(b->store, &g->rec, e) < 0)
 			return -1;
 		if (g->ack && g->session) {
-			const struct msg m = {.type = MSG_REPORT_ACK, .report_ack = {.seq = g->rec.report_seq}};
+			const struct msg m = {.type = MSG_REPORT_ACK, .report_ack = {.seq = g->rec.report_seq, .audit = store_audit_head(b->store)}};
 			brain_queue(b, g->session, &m);
 		}
 		g->seen = g->ack = false;

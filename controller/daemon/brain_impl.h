@@ -80,6 +80,13 @@ struct brain {
 void brain_queue(struct brain *b, uint64_t session, const struct msg *m);
 int brain_log(struct brain *b, const char *actor, const char *rollout, const char *object, const char *event, const char *detail,
               struct err *e) MUST_CHECK;
+/* The same with the document that it is about: its SHA-256, and where it is one of many, which one (store_event.ref; NULL: none). */
+struct brain_evidence {
+	const char *ref;
+	const uint8_t *hash;
+};
+int brain_log_evidence(struct brain *b, const char *actor, const char *rollout, const char *object, const char *event, const char *detail,
+                       struct brain_evidence evidence, struct err *e) MUST_CHECK;
 
 /* brain_agents.c */
 int agents_load(struct brain *b, struct err *e) MUST_CHECK;

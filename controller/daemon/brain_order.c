@@ -161,7 +161,7 @@ int order_start(struct brain *b, const struct order_request *q, struct run **ret
 	draft_record(b, q, &d);
 	if (store_rollout_put(b->store, &d.rec, &d.r, d.notes, e) < 0 || run_open(b, id, ret, e) < 0)
 		return -1;
-	if (brain_log(b, q->actor, id, "rollout", "start", q->reason, e) < 0)
+	if (brain_log_evidence(b, q->actor, id, "rollout", "start", q->reason, (struct brain_evidence){.hash = d.rec.order_digest}, e) < 0)
 		return -1;
 	return role->threshold == 0 ? release_dossier(b, *ret, q->actor, e) : run_rollout_event(b, *ret, ROLLOUT_EV_ASK, q->actor, NULL, e);
 }
@@ -206,13 +206,21 @@ int order_approvals(struct brain *b, const struct run *u, size_t *ret_have, uint
 	return store_approvals(b->store, u->rec.id, b->turn, &list, ret_have, e);
 }
 
+static const char *hex_of(struct brain *b, const uint8_t key[SIGN_PUBLIC_SIZE])
+{
+	return bytes_to_hex(bytes_of(key, SIGN_PUBLIC_SIZE), arena_alloc(b->turn, SIGN_PUBLIC_SIZE * 2 + 1));
+}
+
 static int store_keys(struct brain *b, struct run *u, struct bytes envelope, const struct trust_key *const *keys, size_t n, struct err *e)
 {
+	uint8_t hash[DIGEST_SIZE];
+	digest_sha256(envelope, hash);
 	for (size_t i = 0; i < n; i++) {
 		struct store_approval p = {.approver = keys[i]->owner, .envelope = envelope, .at_us = b->now_us};
 		memcpy(p.public_key, keys[i]->public_key, SIGN_PUBLIC_SIZE);
 		const char *who = arena_printf(b->turn, "approver %s", keys[i]->owner);
-		if (store_approval_put(b->store, u->rec.id, &p, e) < 0 || brain_log(b, who, u->rec.id, "rollout", "approve", NULL, e) < 0)
+		if (store_approval_put(b->store, u->rec.id, &p, e) < 0 ||
+		    brain_log_evidence(b, who, u->rec.id, "rollout", "approve", NULL, (struct brain_evidence){hex_of(b, p.public_key), hash}, e) < 0)
 			return -1;
 	}
 	return 0;

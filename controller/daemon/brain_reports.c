@@ -98,6 +98,10 @@ static int take_report(struct brain *b, struct brain_agent *g, const struct msg_
 	g->rec.report_seq = m->seq;
 	digest_sha256(m->envelope, g->rec.report_hash);
 	g->seen = g->ack = true;
+	const struct brain_evidence evidence = {arena_printf(b->turn, "%s/%" PRIu32 "/%" PRIu64, g->rec.name, g->rec.journal, m->seq),
+	                                        g->rec.report_hash};
+	if (brain_log_evidence(b, who, u ? u->rec.id : NULL, r->target, "report", outcome_name(r->outcome), evidence, e) < 0)
+		return -1;
 	struct delivery *d = u ? run_delivery(u, r->target) : NULL;
 	if (!agent_may_serve(g, r->target) || !d) {
 		const char *why = d ? "its certificate does not cover this target" : "no rollout of ours has this target under this order";

@@ -270,6 +270,18 @@ static int save_object(struct brain *b, struct run *u, const struct transition *
 	return store_delivery_save(b->store, u->rec.id, &u->r.deliveries[t->index], &u->notes[t->index], e);
 }
 
+/* Which task and attempt an offer hands out, so that each dispatch stands in the audit chain once. */
+static const char *attempt_of(const struct brain *b, const struct run *u, const struct transition *t)
+{
+	char task[TASK_SIZE * 2 + 1];
+	uint8_t id[TASK_SIZE];
+	if (t->object != OBJECT_DELIVERY || !str_eq(t->event, delivery_fsm.events[DELIVERY_EV_OFFER]))
+		return NULL;
+	const struct delivery *d = &u->r.deliveries[t->index];
+	task_id(u->rec.order_digest, d->target, d->direction, id);
+	return arena_printf(b->turn, "%s/%" PRIu32, bytes_to_hex(bytes_of(id, TASK_SIZE), task), d->attempt);
+}
+
 /* An object that moved twice in one decision is saved with its final state each time: the rows are few. */
 int run_persist(struct brain *b, struct run *u, const struct decision *d, const char *actor, const char *reason, struct err *e)
 {
@@ -282,7 +294,8 @@ int run_persist(struct brain *b, struct run *u, const struct decision *d, const 
 		                               .event = t->event,
 		                               .from = t->from,
 		                               .to = t->to,
-		                               .detail = reason ? reason : t->why};
+		                               .detail = reason ? reason : t->why,
+		                               .ref = attempt_of(b, u, t)};
 		if (save_object(b, u, t, e) < 0 || store_event_put(b->store, &ev, e) < 0)
 			return -1;
 	}

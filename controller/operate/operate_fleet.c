@@ -3,6 +3,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
+#include "common/crypto/digest.h"
 #include "common/crypto/trust.h"
 #include "common/wire/documents.h"
 #include "controller/operate/operate.h"
@@ -89,7 +90,10 @@ int operate_agent_admit(struct request *q, struct err *e)
 		return -1;
 	const struct store_agent rec = {
 	    .name = c.agent, .site = c.site, .serial = c.serial, .curve_key = c.curve_key, .certificate = q->c->document, .admitted_at_us = q->b->now_us};
-	if (agents_admit(q->b, &rec, e) < 0 || brain_log(q->b, q->actor, NULL, arena_printf(q->a, "agent %s", c.agent), "admit", c.serial, e) < 0)
+	uint8_t hash[DIGEST_SIZE];
+	digest_sha256(q->c->document, hash);
+	if (agents_admit(q->b, &rec, e) < 0 || brain_log_evidence(q->b, q->actor, NULL, arena_printf(q->a, "agent %s", c.agent), "admit", c.serial,
+	                                                          (struct brain_evidence){.hash = hash}, e) < 0)
 		return -1;
 	reply_columns(q, AGENT_COLUMNS);
 	agent_row(q, agent_by_name(q->b, c.agent));

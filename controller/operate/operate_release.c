@@ -129,7 +129,8 @@ int operate_release_add(struct request *q, struct err *e)
 	rec.changesets = (uint32_t)r.n_changesets;
 	rec.signed_by = signers_of(q, &env);
 	if (store_release_put(q->b->store, &rec, e) < 0 ||
-	    brain_log(q->b, q->actor, NULL, arena_printf(q->a, "release %s", rec.version), "add", rec.signed_by, e) < 0)
+	    brain_log_evidence(q->b, q->actor, NULL, arena_printf(q->a, "release %s", rec.version), "add", rec.signed_by,
+	                       (struct brain_evidence){rec.project, rec.envelope_hash}, e) < 0)
 		return -1;
 	reply_columns(q, RELEASE_COLUMNS);
 	release_row(q, &rec);

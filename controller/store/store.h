@@ -148,8 +148,36 @@ struct store_event {
 	const char *rollout; /* NULL: none */
 	const char *object; /* "rollout", "wave canary", a target id, "release 1.4" */
 	const char *event, *from, *to, *detail; /* from, to, detail may be NULL */
+	const char *ref; /* which one of many: "agent/journal/number" of a report, "task/attempt" of an offer; NULL: none */
+	const uint8_t
+	    *evidence; /* SHA-256 of the document that the event is about (envelope of a report, an approval, a release; an order's bytes); NULL: none */
 };
-int store_event_put(struct store *s, const struct store_event *ev, struct err *e) MUST_CHECK;
+int store_event_put(struct store *s, const struct store_event *ev,
+                    struct err *e) MUST_CHECK; /* the audit chain's next row: controller/audit/chain.h */
+
+/* ---- audit ---- */
+struct audit_row {
+	uint64_t seq; /* gapless, from 1 */
+	struct store_event ev;
+	uint8_t hash[DIGEST_SIZE];
+};
+/* The chain's last row, this transaction's own rows included; 0 and zeros when it is empty. Reads memory. */
+struct audit_head store_audit_head(const struct store *s);
+int store_audit_rows(struct store *s, uint64_t after_seq, size_t limit, struct arena *a, struct audit_row **ret, size_t *ret_n,
+                     struct err *e) MUST_CHECK;
+
+/* What the chain's evidence points to, other than blobs: names to ask store_audit_document for. */
+struct audit_document {
+	const char *kind; /* "certificate", "release", "order", "approval", "report" */
+	const char *name; /* agent; version; rollout; "rollout/public key in hex"; "agent/journal/number" */
+	uint64_t size_bytes;
+	uint8_t blob[DIGEST_SIZE]; /* of a release: where its envelope is */
+};
+/* Of everything that was alive between the two times (reports: received in between); target not NULL: only what belongs to that target. */
+int store_audit_documents(struct store *s, int64_t from_us, int64_t to_us, const char *target, struct arena *a, struct audit_document **ret,
+                          size_t *ret_n, struct err *e) MUST_CHECK;
+/* Its bytes; ERR_NOT_FOUND. Not for releases. */
+int store_audit_document(struct store *s, const char *kind, const char *name, struct arena *a, struct bytes *ret, struct err *e) MUST_CHECK;
 
 struct history_row {
 	int64_t at_us;

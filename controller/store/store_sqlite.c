@@ -10,10 +10,12 @@
 
 int store_open(const char *path, struct store **ret, struct err *e)
 {
-	static const char *const migrations[] = {store_schema_1, store_schema_2, store_schema_3, NULL};
+	static const char *const migrations[] = {store_schema_1, store_schema_2, store_schema_3, store_schema_audit, NULL};
 	AUTO(store_close) struct store *s = mem_alloc(sizeof *s);
 	if (lite_open(path, migrations, &s->db, e) < 0)
 		return err_wrap(e, "the controller's store");
+	if (audit_load_head(s, e) < 0)
+		return err_wrap(e, "the audit chain");
 	*ret = take_ptr(&s);
 	return 0;
 }
@@ -29,17 +31,22 @@ void store_close(struct store **s)
 
 int store_begin(struct store *s, struct err *e)
 {
+	s->kept_head = s->head;
 	return lite_begin(s->db, e);
 }
 
 int store_commit(struct store *s, struct err *e)
 {
-	return lite_commit(s->db, e);
+	if (lite_commit(s->db, e) < 0)
+		return -1;
+	s->kept_head = s->head;
+	return 0;
 }
 
 void store_rollback(struct store *s)
 {
 	lite_rollback(s->db);
+	s->head = s->kept_head;
 }
 
 const char *column_text(struct lite_stmt *q, int column, struct arena *a)

@@ -7,7 +7,11 @@
 
 struct store {
 	struct lite *db;
+	struct audit_head head, kept_head; /* of the chain; kept: as of store_begin, for a rollback */
 };
+
+/* store_sqlite_audit.c */
+int audit_load_head(struct store *s, struct err *e) MUST_CHECK;
 
 /* Copies of a column in the arena. */
 const char *column_text(struct lite_stmt *q, int column, struct arena *a);

@@ -1,4 +1,4 @@
-/* The store in SQLite: reports, what they say of each step, events, history. */
+/* The store in SQLite: reports, what they say of each step, history. */
 #include "controller/store/store_sqlite.h"
 #include "controller/store/sql/store.sql.h"
 
@@ -53,22 +53,6 @@ int store_report_put(struct store *s, const struct report *r, uint32_t journal, 
 		if (put_step(s, r, &r->steps[i], now_us, e) < 0)
 			return -1;
 	return 0;
-}
-
-int store_event_put(struct store *s, const struct store_event *ev, struct err *e)
-{
-	struct lite_stmt *q = NULL;
-	if (lite_prepare(s->db, sql_event_put, &q, e) < 0)
-		return -1;
-	lite_bind_int(q, 1, ev->at_us);
-	lite_bind_text(q, 2, ev->actor);
-	lite_bind_text(q, 3, ev->rollout);
-	lite_bind_text(q, 4, ev->object);
-	lite_bind_text(q, 5, ev->event);
-	lite_bind_text(q, 6, ev->from);
-	lite_bind_text(q, 7, ev->to);
-	lite_bind_text(q, 8, ev->detail);
-	return lite_run(q, e);
 }
 
 static struct history_row read_history(struct lite_stmt *q, struct arena *a)

@@ -68,6 +68,10 @@ CREATE TABLE number (
 	value INTEGER NOT NULL
 );
 
+--: journal_migration_audit
+-- The end of the controller's audit chain, as told last.
+CREATE TABLE audit (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL);
+
 --: journal_task_insert
 INSERT INTO task (id, attempt, epoch, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, state, accepted_at_us)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
@@ -125,6 +129,12 @@ DELETE FROM task WHERE state = 2 AND accepted_at_us < ?1 AND report_seq < (SELEC
 
 --: journal_prune_steps
 DELETE FROM step WHERE at_us < ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE task.id = step.task AND task.state < 2)
+
+--: journal_audit_get
+SELECT seq, hash FROM audit
+
+--: journal_audit_put
+INSERT INTO audit (one, seq, hash) VALUES (1, ?1, ?2) ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
 
 --: journal_number_get
 SELECT value FROM number WHERE name = ?1

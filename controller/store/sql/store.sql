@@ -63,6 +63,12 @@ CREATE TABLE quarantine (target TEXT PRIMARY KEY, reason TEXT NOT NULL, added_by
 ALTER TABLE rollout ADD COLUMN plan_text BLOB;
 CREATE INDEX report_release ON report(release_digest);
 
+--: store_schema_audit
+-- The event log is the audit chain: see controller/audit/chain.h.
+ALTER TABLE event ADD COLUMN ref TEXT;
+ALTER TABLE event ADD COLUMN evidence BLOB;
+ALTER TABLE event ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -174,7 +180,37 @@ ON CONFLICT (target, changeset, direction, run, step) DO UPDATE SET state = excl
 	started_at_us = excluded.started_at_us, ended_at_us = excluded.ended_at_us, reported_at_us = excluded.reported_at_us;
 
 --: sql_event_put
-INSERT INTO event (at_us, actor, rollout, object, event, from_state, to_state, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+INSERT INTO event (seq, at_us, actor, rollout, object, event, from_state, to_state, detail, ref, evidence, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12);
+
+--: sql_event_last
+SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1;
+
+--: sql_audit_rows
+SELECT seq, at_us, actor, rollout, object, event, from_state, to_state, detail, ref, evidence, hash FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2;
+
+--: sql_audit_documents
+-- kind, name, the rest of the name as octets, size, blob
+SELECT 'certificate', name, NULL, length(certificate), NULL FROM agent WHERE ?3 IS NULL OR name IN (SELECT agent FROM report WHERE target = ?3)
+UNION ALL SELECT 'release', version, NULL, envelope_size, envelope_hash FROM release WHERE ?3 IS NULL
+	OR digest IN (SELECT r.release_digest FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE d.target = ?3)
+UNION ALL SELECT 'order', id, NULL, length(order_bytes), NULL FROM rollout
+	WHERE changed_at_us >= ?1 AND created_at_us <= ?2 AND (?3 IS NULL OR id IN (SELECT rollout FROM delivery WHERE target = ?3))
+UNION ALL SELECT 'approval', p.rollout, p.public_key, length(p.envelope), NULL FROM approval p JOIN rollout r ON r.id = p.rollout
+	WHERE r.changed_at_us >= ?1 AND r.created_at_us <= ?2 AND (?3 IS NULL OR r.id IN (SELECT rollout FROM delivery WHERE target = ?3))
+UNION ALL SELECT 'report', agent || '/' || journal || '/' || seq, NULL, length(envelope), NULL FROM report
+	WHERE received_at_us >= ?1 AND received_at_us <= ?2 AND (?3 IS NULL OR target = ?3);
+
+--: sql_audit_certificate
+SELECT certificate FROM agent WHERE name = ?1;
+
+--: sql_audit_order
+SELECT order_bytes FROM rollout WHERE id = ?1;
+
+--: sql_audit_approval
+SELECT envelope FROM approval WHERE rollout = ?1 AND public_key = ?2;
+
+--: sql_audit_report
+SELECT envelope FROM report WHERE agent = ?1 AND journal = ?2 AND seq = ?3;
 
 --: sql_history
 SELECT p.ended_at_us, p.target, p.rollout, l.version, p.direction, p.outcome, p.attempt, p.detail, p.agent, p.journal, p.seq

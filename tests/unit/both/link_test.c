@@ -299,7 +299,7 @@ static void test_resume_from_is_obeyed(void **state)
 	struct link_world *w = *state;
 	struct err e = ERR_INIT;
 	add_reports(w, 15);
-	assert_int_equal(journal_acked(w->journal, 15, &e), 0);
+	assert_int_equal(journal_acked(w->journal, 15, &(struct audit_head){0}, &e), 0);
 	w->resume_from = 10; /* a restored controller asks again for what was acknowledged */
 	link_start_agent(w, &w->agent_key);
 	link_run(w, has_5_reports);

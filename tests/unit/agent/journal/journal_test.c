@@ -227,7 +227,7 @@ static void test_reports_are_gapless_and_chained(void **state)
 	digest_sha256(out[0].envelope, hash);
 	assert_memory_equal(two.prev_report_hash, hash, DIGEST_SIZE);
 	assert_memory_equal(out[1].envelope.p, "report 2 of attempt 1", out[1].envelope.n);
-	assert_int_equal(journal_acked(w->j, 1, &e), 0);
+	assert_int_equal(journal_acked(w->j, 1, &(struct audit_head){0}, &e), 0);
 	assert_int_equal(journal_first_unacked(w->j), 2);
 	assert_int_equal(journal_last_report(w->j), 2);
 }
@@ -250,7 +250,7 @@ static void test_acked_reports_stay_thirty_days(void **state)
 	size_t n = 0;
 	for (uint8_t i = 1; i <= 3; i++)
 		finish(w, i, 1, &r);
-	assert_int_equal(journal_acked(w->j, 3, &e), 0);
+	assert_int_equal(journal_acked(w->j, 3, &(struct audit_head){0}, &e), 0);
 	age(w, 29);
 	assert_int_equal(journal_prune(w->j, &e), 0);
 	assert_int_equal(journal_outbox(w->j, 1, 10, w->a, &out, &n, &e), 0);

@@ -181,7 +181,7 @@ static struct msg sample(enum msg_type t)
 		m.report = (struct msg_report){7, bytes_of_str("envelope")};
 		break;
 	case MSG_REPORT_ACK:
-		m.report_ack = (struct msg_report_ack){7};
+		m.report_ack = (struct msg_report_ack){7, {6, {5, 4}}};
 		break;
 	default:
 		sample_others(&m);
