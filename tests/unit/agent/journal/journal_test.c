@@ -263,6 +263,31 @@ static void test_acked_reports_stay_thirty_days(void **state)
 	assert_int_equal(r.report_seq, 4);
 }
 
+static void test_reports_countersign_the_longest_audit_chain(void **state)
+{
+	struct world *w = *state;
+	struct err e = ERR_INIT;
+	struct report r;
+	struct audit_head told = {.seq = 7, .hash = {1}}, shorter = {.seq = 6, .hash = {2}}, other = {.seq = 7, .hash = {3}},
+	                  longer = {.seq = 9, .hash = {4}};
+	finish(w, 1, 1, &r);
+	assert_int_equal(r.audit.seq, 0);
+	assert_int_equal(journal_audit(w->j, &told, &e), 0);
+	finish(w, 2, 1, &r);
+	assert_int_equal(r.audit.seq, 7);
+	assert_memory_equal(r.audit.hash, told.hash, DIGEST_SIZE);
+	assert_int_equal(journal_audit(w->j, &shorter, &e), -1);
+	assert_string_equal(e.msg, "journal: the controller's audit log ends at row 6, and it was told to this agent up to row 7");
+	assert_int_equal(journal_acked(w->j, 1, &other, &e), -1);
+	assert_string_equal(e.msg, "the controller's audit log ends at row 7, and it was told to this agent up to row 7 with another content");
+	assert_int_equal(journal_first_unacked(w->j), 2); /* the acknowledgement holds all the same */
+	finish(w, 3, 1, &r);
+	assert_memory_equal(r.audit.hash, told.hash, DIGEST_SIZE);
+	assert_int_equal(journal_acked(w->j, 3, &longer, &e), 0);
+	finish(w, 4, 1, &r);
+	assert_int_equal(r.audit.seq, 9);
+}
+
 static void test_killed_before_the_commit(void **state)
 {
 	struct world *w = *state;
@@ -328,6 +353,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_file_is_private, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_borrowed_handles_come_back_idle, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_accept_is_idempotent, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_reports_countersign_the_longest_audit_chain, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_only_the_newest_attempt_is_open, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_last_step_and_running, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_notes, set_up, tear_down),

@@ -265,7 +265,7 @@ static const struct {
     {MSG_REPORT_ACK, BODY("\x08\x01\x08\x02"),
      "REPORT_ACK: not in the form that an encoder writes (a field twice, a NUL in a text, or a padded number)"},
     {MSG_REPORT_ACK, BODY("\x08\x81\x00"), "REPORT_ACK: not in the form that an encoder writes (a field twice, a NUL in a text, or a padded number)"},
-    {MSG_REPORT_ACK, BODY("\x10\x01"), "REPORT_ACK: unknown field 2 in ReportAck"},
+    {MSG_REPORT_ACK, BODY("\x50\x01"), "REPORT_ACK: unknown field 10 in ReportAck"},
     {MSG_REPORT_ACK, BODY("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "REPORT_ACK: seq: above 2^63-1"},
     {MSG_DENY, BODY("\x0a\x01\xff"), "DENY: code: not valid UTF-8"},
     {MSG_DENY, BODY("\x0a\x02g\0"), "DENY: not in the form that an encoder writes (a field twice, a NUL in a text, or a padded number)"},
