@@ -81,7 +81,7 @@ enum verb {
 	VERB_ROLLOUT_RETRY, /* rollout, target*; none: all that failed */
 	VERB_ROLLOUT_ROLLBACK, /* rollout, except*, reason? -> a new rollout of direction rollback over the targets that applied it */
 	VERB_AGENT_ADMIT, /* document: certificate envelope -> as AGENT_LIST */
-	VERB_AGENT_LIST, /* -> agent,state (online, offline),site,#targets,version,last-seen,+serial,+expires */
+	VERB_AGENT_LIST, /* -> agent,state (online, offline, held, revoked),site,#targets,version,last-seen,~detail,+serial,+expires */
 	VERB_TARGET_LIST, /* selector? -> target,engine,agent,state (online, offline, quarantine),release,labels,+detail */
 	VERB_HISTORY, /* target?, rollout?, limit? -> at,target,rollout,release,direction,outcome,#attempt,detail,+agent,+report */
 	VERB_TRUST_SHOW, /* -> document: trust envelope */
@@ -92,6 +92,8 @@ enum verb {
 	VERB_FREEZE_LIST, /* -> the same */
 	VERB_FREEZE_REMOVE, /* freeze, reason? -> nothing */
 	VERB_ROLLOUT_CATCH_UP, /* document: plan text; environment, release?, reason? -> as ROLLOUT_START, over the targets that lack the release; by default the environment's present one */
+	VERB_AGENT_REVOKE, /* agent, reason -> as AGENT_LIST */
+	VERB_AGENT_APPROVE, /* agent -> as AGENT_LIST: a held agent may come in again */
 	VERB_COUNT
 };
 

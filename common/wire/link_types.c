@@ -66,6 +66,8 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_FREEZE_LIST] = "freeze-list",
     [VERB_FREEZE_REMOVE] = "freeze-remove",
     [VERB_ROLLOUT_CATCH_UP] = "rollout-catch-up",
+    [VERB_AGENT_REVOKE] = "agent-revoke",
+    [VERB_AGENT_APPROVE] = "agent-approve",
 };
 
 /* The blob socket has no HELLO: the key is the whole session, so its peers are READY from the start. An operator's session starts with its first COMMAND. */

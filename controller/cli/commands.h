@@ -17,7 +17,8 @@ extern const struct cmd connect_commands[]; /* connect, ping */
 extern const struct cmd release_live_commands[]; /* push, list */
 extern const struct cmd rollout_commands[];
 extern const struct cmd freeze_commands[];
-extern const struct cmd fleet_commands[]; /* agents, targets */
+extern const struct cmd agents_commands[];
+extern const struct cmd fleet_commands[]; /* targets */
 extern const struct cmd history_commands[];
 extern const struct cmd demo_commands[];
 

@@ -32,7 +32,8 @@ static void collect_principals(struct brain *b)
 		add_principal(b, &cap, LINK_OPERATOR, o->name, o->role, o->curve_key);
 	}
 	for (size_t i = 0; i < b->n_agents; i++)
-		add_principal(b, &cap, LINK_AGENT, b->agents[i]->rec.name, "", b->agents[i]->rec.curve_key);
+		if (!b->agents[i]->rec.revoked_at_us)
+			add_principal(b, &cap, LINK_AGENT, b->agents[i]->rec.name, "", b->agents[i]->rec.curve_key);
 }
 
 int brain_new(const struct controller_config *c, struct brain **ret, struct err *e)
@@ -147,6 +148,7 @@ int brain_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	case HUB_MESSAGE:
 		return message_event(b, ev, e);
 	case HUB_GONE:
+	case HUB_CLONED:
 		return agent_event(b, ev, e);
 	case HUB_STORED: /* the command that names the blob follows */
 		break;

@@ -25,6 +25,7 @@ static void agent_free(struct brain_agent *g)
 {
 	arena_destroy(&g->arena);
 	free((void *)(uintptr_t)g->rec.version);
+	free((void *)(uintptr_t)g->rec.standing);
 	free(g);
 }
 
@@ -54,6 +55,7 @@ static int agent_make(const struct store_agent *rec, struct brain_agent **ret, s
 	g->rec.serial = arena_strdup(g->arena, rec->serial);
 	g->rec.curve_key = arena_strdup(g->arena, rec->curve_key);
 	g->rec.version = mem_strdup(rec->version); /* on the heap: each HELLO says it again */
+	g->rec.standing = mem_strdup(rec->standing);
 	g->rec.certificate = arena_bytes(g->arena, rec->certificate);
 	if (g->rec.journal == 0)
 		g->rec.journal = 1;
@@ -99,13 +101,18 @@ struct brain_agent *agent_by_session(const struct brain *b, uint64_t session)
 	return NULL;
 }
 
-/* Admits a new agent or replaces the certificate of a known one; keeps what was counted. */
+/* Admits a new agent or replaces the certificate of a known one; keeps what was counted. A revoked name is a tombstone: who had it was trusted with things that nobody else
+ * is to get by taking the name. */
 int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e)
 {
 	struct brain_agent *g = NULL, *old = agent_by_name(b, rec->name);
 	struct store_agent merged = *rec;
+	if (old && old->rec.revoked_at_us)
+		return err_set(e, ERR_POLICY, "agent %s was revoked (%s): its name stays used up: give the agent another one", rec->name, old->rec.standing);
 	if (old) {
 		merged.version = old->rec.version;
+		merged.held_at_us = old->rec.held_at_us;
+		merged.standing = old->rec.standing;
 		merged.session_counter = old->rec.session_counter;
 		merged.seen_at_us = old->rec.seen_at_us;
 		merged.journal = old->rec.journal;
@@ -236,12 +243,20 @@ static int hello(struct brain *b, const struct hub_event *ev, struct err *e)
 {
 	struct brain_agent *g = agent_by_name(b, ev->from.name);
 	struct err why = ERR_INIT;
+	const char *code = NULL;
 	if (!g)
 		(void)err_set(&why, ERR_POLICY, "agent %s is not admitted: `rollcall agents admit` its certificate", ev->from.name);
-	if (g && check_hello(b, g, ev, &why) == 0)
-		return welcome(b, g, ev, e);
+	else if (check_hello(b, g, ev, &why) == 0) {
+		if (agent_is_cloned(g, ev->msg.hello.boot_id) &&
+		    agent_hold(b, g, "a process of it came back that another one had replaced: two machines run with its keys", e) < 0)
+			return -1;
+		const char *objection = agent_objection(b, g, &code);
+		if (!objection)
+			return welcome(b, g, ev, e);
+		(void)err_set(&why, ERR_POLICY, "%s", objection);
+	}
 	log_warn("agent %s denied: %s", ev->from.name, why.msg);
-	const struct msg m = {.type = MSG_DENY, .deny = {.code = err_code_name(why.code), .message = arena_strdup(b->turn, why.msg)}};
+	const struct msg m = {.type = MSG_DENY, .deny = {.code = code ? code : err_code_name(why.code), .message = arena_strdup(b->turn, why.msg)}};
 	brain_queue(b, ev->session, &m);
 	return brain_log(b, arena_printf(b->turn, "agent %s", ev->from.name), NULL, arena_printf(b->turn, "agent %s", ev->from.name), "denied",
 	                 m.deny.message, e);
@@ -329,6 +344,10 @@ int agent_event(struct brain *b, const struct hub_event *ev, struct err *e)
 {
 	if (ev->type == HUB_GONE)
 		return gone(b, ev->session, e);
+	if (ev->type == HUB_CLONED) {
+		struct brain_agent *twin = agent_by_name(b, ev->from.name);
+		return twin ? agent_hold(b, twin, "it was here twice with one session counter: its keys and journal were copied", e) : 0;
+	}
 	if (ev->msg.type == MSG_HELLO)
 		return hello(b, ev, e);
 	struct brain_agent *g = agent_by_session(b, ev->session);

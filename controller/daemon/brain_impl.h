@@ -16,6 +16,7 @@ struct brain_agent {
 	struct certificate cert;
 	struct arena *arena;
 	uint64_t session; /* 0: not connected */
+	uint8_t boots[2][DIGEST_SIZE]; /* of the process that is connected, or was last, and of the one before it */
 	bool ready; /* its targets of this session are known */
 	bool seen; /* counters changed in this turn */
 	bool ack; /* owes a REPORT_ACK at the end of this turn */
@@ -99,6 +100,17 @@ int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST
 int agents_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* saves counters, queues acks */
 int targets_load(struct brain *b, struct err *e) MUST_CHECK;
 const struct store_target *target_by_id(const struct brain *b, const char *id);
+
+/* brain_standing.c */
+/* Revokes for ever: its keys are not admitted any more, its session ends, its name goes to nobody else. */
+int agent_revoke(struct brain *b, struct brain_agent *g, const char *actor, const char *reason, struct err *e) MUST_CHECK;
+/* Not believed until a person has looked: two machines run with its keys. */
+int agent_hold(struct brain *b, struct brain_agent *g, const char *why, struct err *e) MUST_CHECK;
+int agent_unhold(struct brain *b, struct brain_agent *g, const char *actor, struct err *e) MUST_CHECK;
+/* Notes which process says HELLO. True when one is back that another had replaced: then both are alive. */
+bool agent_is_cloned(struct brain_agent *g, struct bytes boot_id);
+/* Why an agent that is known may not come in now; NULL when it may. */
+const char *agent_objection(const struct brain *b, const struct brain_agent *g, const char **ret_code);
 
 /* brain_reports.c */
 int report_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK;

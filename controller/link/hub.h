@@ -37,6 +37,7 @@ const char *hub_public_key(zactor_t *hub); /* Z85 */
 enum hub_event_type {
 	HUB_MESSAGE, /* an allowed, well-formed message of a session */
 	HUB_GONE, /* the session ended: BYE, replaced by a newer one, a broken rule, silent for 3 heartbeats; not after the brain's own DENY or RETRY_AFTER */
+	HUB_CLONED, /* two sessions of one agent with the same counter: both are ended; `session` is the one that was READY */
 	HUB_STORED /* an operator's PUT is complete: `blob` is its hash, already in blob_dir */
 };
 struct hub_event {

@@ -141,6 +141,7 @@ static bool admit_counter(struct hub *h, struct session *s)
 	log_error("link: agent %s is here twice with one session counter: its keys and journal were copied; both sessions were closed: "
 	          "stop one of the two and give it an identity of its own",
 	          s->who.name);
+	hub_event(h, &(struct hub_head){.type = HUB_CLONED, .from = s->who, .session = live->id}, bytes_of(NULL, 0));
 	end_session(h, live, "cloned", "another agent runs with this one's keys and journal", true);
 	end_session(h, s, "cloned", "another agent runs with this one's keys and journal", false);
 	return false;

@@ -38,6 +38,8 @@ static const struct {
     {VERB_ROLLOUT_ROLLBACK, ROLE_OPERATOR, operate_rollback},
     {VERB_AGENT_ADMIT, ROLE_ADMIN, operate_agent_admit},
     {VERB_AGENT_LIST, ROLE_VIEWER, operate_agent_list},
+    {VERB_AGENT_REVOKE, ROLE_ADMIN, operate_agent_revoke},
+    {VERB_AGENT_APPROVE, ROLE_ADMIN, operate_agent_approve},
     {VERB_TARGET_LIST, ROLE_VIEWER, operate_target_list},
     {VERB_HISTORY, ROLE_VIEWER, operate_history},
     {VERB_TRUST_SHOW, ROLE_VIEWER, operate_trust_show},

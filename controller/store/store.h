@@ -31,10 +31,13 @@ struct store_agent {
 	uint32_t journal; /* grows when the agent lost its journal and counts its reports from 1 again */
 	uint64_t report_seq; /* every report up to here is stored */
 	uint8_t report_hash[DIGEST_SIZE]; /* of the last one's envelope */
+	int64_t revoked_at_us, held_at_us; /* 0: neither; a revoked one never comes back, a held one when a person says so */
+	const char *standing; /* why it is revoked or held; NULL otherwise */
 };
 int store_agent_put(struct store *s, const struct store_agent *a,
                     struct err *e) MUST_CHECK; /* admitted anew: keeps the counters of an agent of this name */
 int store_agent_seen(struct store *s, const struct store_agent *a, struct err *e) MUST_CHECK; /* version, counters, seen */
+int store_agent_standing(struct store *s, const struct store_agent *a, struct err *e) MUST_CHECK; /* revoked, held, why */
 int store_agents(struct store *s, struct arena *a, struct store_agent **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 
 struct store_target {

@@ -10,7 +10,7 @@
 
 int store_open(const char *path, struct store **ret, struct err *e)
 {
-	static const char *const migrations[] = {store_schema_1, store_schema_2, store_schema_3, store_schema_audit, NULL};
+	static const char *const migrations[] = {store_schema_1, store_schema_2, store_schema_3, store_schema_audit, store_schema_standing, NULL};
 	AUTO(store_close) struct store *s = mem_alloc(sizeof *s);
 	if (lite_open(path, migrations, &s->db, e) < 0)
 		return err_wrap(e, "the controller's store");
@@ -121,6 +121,18 @@ int store_agent_seen(struct store *s, const struct store_agent *a, struct err *e
 	return lite_run(q, e);
 }
 
+int store_agent_standing(struct store *s, const struct store_agent *a, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_agent_standing, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, a->name);
+	lite_bind_int(q, 2, a->revoked_at_us);
+	lite_bind_int(q, 3, a->held_at_us);
+	lite_bind_text(q, 4, a->standing);
+	return lite_run(q, e);
+}
+
 static int read_agent(struct lite_stmt *q, struct arena *a, struct store_agent *ret, struct err *e)
 {
 	*ret = (struct store_agent){.name = column_text(q, 0, a),
@@ -133,7 +145,10 @@ static int read_agent(struct lite_stmt *q, struct arena *a, struct store_agent *
 	                            .admitted_at_us = lite_int(q, 7),
 	                            .seen_at_us = lite_int(q, 8),
 	                            .journal = (uint32_t)lite_int(q, 9),
-	                            .report_seq = (uint64_t)lite_int(q, 10)};
+	                            .report_seq = (uint64_t)lite_int(q, 10),
+	                            .revoked_at_us = lite_int(q, 12),
+	                            .held_at_us = lite_int(q, 13),
+	                            .standing = column_text(q, 14, a)};
 	return column_exact(q, 11, ret->report_hash, DIGEST_SIZE, "agent.report_hash", e);
 }
 

@@ -19,6 +19,7 @@ struct brain_agent_fixture {
 	struct bytes certificate;
 	uint64_t session, counter, report_seq;
 	uint32_t max_epoch; /* that HELLO says */
+	const char *boot; /* of the process that connects; NULL: "boot" */
 	uint8_t prev_hash[DIGEST_SIZE];
 };
 

@@ -103,6 +103,9 @@ static int on_hub(zloop_t *loop, zsock_t *s, void *arg)
 		w->gones++;
 		w->gone_session = ev.session;
 		break;
+	case HUB_CLONED:
+		w->clones++;
+		break;
 	case HUB_STORED:
 		w->stored++;
 		break;

@@ -28,7 +28,7 @@ struct link_world {
 	struct target target;
 	const struct target *targets[1];
 	/* what the brain saw */
-	unsigned hellos, targets_seen, heartbeats, gones, stored, commands;
+	unsigned hellos, targets_seen, heartbeats, gones, clones, stored, commands;
 	uint64_t session, gone_session;
 	bool signature_ok, silent; /* silent: no WELCOME */
 	uint64_t reports[LINK_REPORTS_MAX];

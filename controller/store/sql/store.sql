@@ -69,6 +69,11 @@ ALTER TABLE event ADD COLUMN ref TEXT;
 ALTER TABLE event ADD COLUMN evidence BLOB;
 ALTER TABLE event ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
 
+--: store_schema_standing
+ALTER TABLE agent ADD COLUMN revoked_at_us BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE agent ADD COLUMN held_at_us BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE agent ADD COLUMN standing TEXT;
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -80,7 +85,11 @@ ON CONFLICT (name) DO UPDATE SET site = excluded.site, certificate = excluded.ce
 UPDATE agent SET version = ?2, session_counter = ?3, seen_at_us = ?4, journal = ?5, report_seq = ?6, report_hash = ?7 WHERE name = ?1;
 
 --: sql_agents
-SELECT name, site, certificate, serial, curve_key, version, session_counter, admitted_at_us, seen_at_us, journal, report_seq, report_hash FROM agent ORDER BY name;
+SELECT name, site, certificate, serial, curve_key, version, session_counter, admitted_at_us, seen_at_us, journal, report_seq, report_hash, revoked_at_us, held_at_us, standing
+FROM agent ORDER BY name;
+
+--: sql_agent_standing
+UPDATE agent SET revoked_at_us = ?2, held_at_us = ?3, standing = ?4 WHERE name = ?1;
 
 --: sql_targets_absent
 UPDATE target SET present = 0 WHERE agent = ?1;

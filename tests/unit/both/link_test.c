@@ -214,6 +214,7 @@ static void test_same_counter_twice_holds_both(void **state)
 	link_run(w, is_down);
 	assert_string_equal(w->why, "it refused this agent: cloned: another agent runs with this one's keys and journal");
 	assert_int_equal(w->hellos, 1);
+	assert_int_equal(w->clones, 1);
 }
 
 static void test_reconnects_after_the_hub_restarts(void **state)
