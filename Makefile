@@ -58,7 +58,7 @@ OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 # What runs under TSan too: the tests of both sides, and whatever else starts a thread. conformance/apply_test.c takes a minute there; apply/runner_test.c runs the same threads.
 THREAD_TESTS := $(sort $(filter tests/unit/both/%,$(TESTS)) $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new' $(TESTS))))
 
-.PHONY: all build check check-unit check-faults test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply soak FORCE
+.PHONY: all build check check-unit check-faults test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply bench-locks soak FORCE
 # Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
 .PRECIOUS: $(O)/%.o
 .DELETE_ON_ERROR:
@@ -204,6 +204,10 @@ $(O)/bin/raw_apply: $(O)/tests/bench/raw_apply.o $(O)/libcommon.a
 # ENGINE=postgresql|mariadb|sqlite TENANTS=n CONC=k: one line for each engine, beside the raw limit, in one run.
 bench-apply: build $(O)/bin/raw_apply
 	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/bench/bench-apply "$(ENGINE)" "$(TENANTS)" "$(CONC)"
+
+# What a delivery that waits for a table does to those who read it, beside a transaction that stays open for HOLD seconds: one line for each engine, and red when it is too much.
+bench-locks: $(O)/tests/conformance/locks_test
+	@LOCKS_HOLD_S=$(or $(HOLD),60) LOCKS_LIMIT_MS=$(or $(LIMIT_MS),5000) LOCKS_READERS=$(or $(READERS),8) $< >/dev/null
 
 # Kills agents, controller and server for as long as wanted, with the oracle after each release: ENGINE=postgresql|mariadb|sqlite KILLS=n SEED=n.
 soak: build

@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# A lock is a session's and nothing else: it is in no table, so that a dump taken in the middle of a rollout carries none, and what is restored from it goes on at once.
+
+setup_file() {
+	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} SERVER_OWNER=$$
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	. "$BATS_TEST_DIRNAME/../support/servers.bash"
+	export PG MY F FLEET_CONTROL ROLLCALL_CONFIG
+	PG=$(server_start postgresql) && MY=$(server_start mariadb) && server_create "$PG" shop && server_create "$MY" shop || return 1
+	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
+	touch "$F/shop.db"
+	fleet_agent eu-1 eu 'eu/*' <<-EOF || return 1
+		  - {id: eu/lite/shop, dsn: "sqlite:$F/shop.db", labels: {environment: dev, on: lite}}
+		  - {id: eu/my/shop, dsn: "$(server_dsn "$MY" shop)", labels: {environment: dev, on: my}}
+		  - {id: eu/pg/shop, dsn: "$(server_dsn "$PG" shop)", labels: {environment: dev, on: pg}}
+	EOF
+	mkdir -p "$F/project/changes"
+	cat >"$F/project/rollcall.yaml" <<-'EOF'
+		project: locks
+		engines: [postgresql, mariadb, sqlite]
+		pipeline: [dev]
+		changes: changes
+		gates:
+		  - {rule: PF04, level: off}
+		  - {rule: PF23, level: off}
+	EOF
+	{
+		echo '--liquibase formatted sql'
+		printf '\n--changeset t:one\nCREATE TABLE witness (step int NOT NULL);\n--changeset t:two\nINSERT INTO witness VALUES (2);\n'
+		printf '\n--changeset t:slow-pg dbms:postgresql\nINSERT INTO witness SELECT 3 FROM pg_sleep(4);\n'
+		printf '\n--changeset t:slow-my dbms:mariadb\nINSERT INTO witness SELECT 3 + sleep(4);\n'
+		printf '\n--changeset t:slow-lite dbms:sqlite\nINSERT INTO witness WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 40000000) SELECT 3 FROM (SELECT max(i) FROM s);\n'
+		printf '\n--changeset t:four\nINSERT INTO witness VALUES (4);\n'
+	} >"$F/project/changes/1.sql"
+	fleet_up && fleet_release "$F/project" 1.0.0
+}
+
+teardown_file() {
+	fleet_down
+	server_stop "$PG"
+	server_stop "$MY"
+}
+
+setup() {
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	. "$BATS_TEST_DIRNAME/../support/servers.bash"
+	cd "$F" || return 1
+}
+
+begin_on() { # ENGINE: a rollout to its target, up to the slow statement
+	printf 'name: %s\nenvironments:\n  - name: dev\n    waves:\n      - {name: all, selector: "on=%s"}\n' "$1" "$1" >"$1.yaml"
+	ROLLOUT=$(fleet_start "$1.yaml" dev 1.0.0) || return 1
+	for _ in $(seq 200); do
+		[ "$(witnesses "$1" 2>/dev/null)" = 2 ] && sleep 0.5 && return 0
+		sleep 0.05
+	done
+	rc rollout status "$ROLLOUT"
+	return 1
+}
+
+witnesses() { # ENGINE: what they say, in order
+	local sql="SELECT step FROM witness ORDER BY step"
+	case $1 in
+	pg) server_sql "$PG" shop "$sql" ;;
+	my) server_sql "$MY" shop "$sql" ;;
+	lite) sqlite3 shop.db "$sql" ;;
+	esac | paste -sd,
+}
+
+finish() { # ENGINE: the restored database is taken up where the dump left it
+	fleet_start_agent eu-1
+	local start=$SECONDS
+	for _ in $(seq 400); do
+		[ "$(rc rollout status "$ROLLOUT" -o json 2>/dev/null | jq -r '.rollouts[0].state')" = succeeded ] && break
+		sleep 0.05
+	done
+	rc rollout status "$ROLLOUT"
+	echo "after $((SECONDS - start)) s"
+	[ "$(witnesses "$1")" = 2,3,4 ]
+}
+
+@test "locks: a PostgreSQL dump from the middle of a rollout carries none" {
+	begin_on pg
+	"$PG_BIN/pg_dump" -h "$PG/run" -p "$(server_get "$PG" port)" -U postgres --clean --if-exists shop >shop.sql
+	[ "$(server_sql "$PG" shop "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")" = 1 ]
+	fleet_kill eu-1
+	"$PG_BIN/psql" -X -q -v ON_ERROR_STOP=1 -h "$PG/run" -p "$(server_get "$PG" port)" -U postgres -d shop -f shop.sql >restore.log
+	[ "$(server_sql "$PG" shop "SELECT count(*) FROM rollcall.ledger")" = 2 ]
+	finish pg
+	[ "$(server_sql "$PG" shop "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")" = 0 ]
+}
+
+@test "locks: a MariaDB dump from the middle of a rollout carries none" {
+	begin_on my
+	mariadb-dump --no-defaults -S "$MY/run/mysqld.sock" -uroot --single-transaction shop >shop.sql
+	fleet_kill eu-1
+	mariadb --no-defaults -S "$MY/run/mysqld.sock" -uroot -D shop <shop.sql
+	[ "$(server_sql "$MY" shop "SELECT count(*) FROM rollcall_ledger WHERE state = 'done'")" = 2 ]
+	finish my
+}
+
+@test "locks: a SQLite backup from the middle of a rollout carries none" {
+	begin_on lite
+	sqlite3 shop.db ".backup backup.db"
+	fleet_kill eu-1
+	sqlite3 shop.db ".restore backup.db"
+	[ "$(sqlite3 shop.db "SELECT count(*) FROM rollcall_ledger")" = 2 ]
+	finish lite
+}
