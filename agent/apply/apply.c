@@ -144,14 +144,15 @@ static enum ended mark_ran(struct delivery *d, const struct plan_item *it)
 static enum ended run_changeset(struct delivery *d, const struct plan_item *it)
 {
 	enum precondition_verdict verdict = PRECONDITION_MET;
-	enum ended end = it->first_step ? checks_recall(d, it) : checks_preconditions(d, it, &verdict);
+	bool resumes = it->action == PLAN_RESUME;
+	enum ended end = resumes ? checks_recall(d, it) : checks_preconditions(d, it, &verdict);
 	if (end != ENDED_OK)
 		return end;
 	if (verdict == PRECONDITION_MARK_RAN)
 		return mark_ran(d, it);
 	if (verdict == PRECONDITION_SKIP)
 		return ENDED_OK;
-	if (!it->first_step && (end = checks_before(d, it)) != ENDED_OK)
+	if (!resumes && (end = checks_before(d, it)) != ENDED_OK)
 		return end;
 	end = run_steps(d, it);
 	return end == ENDED_OK ? validate_after(d, it) : end;
@@ -394,7 +395,7 @@ enum ended delivery_run(struct delivery *d)
 		disconnect(d);
 		if (end != ENDED_LOST)
 			break;
-		enum ended wait = delivery_wait(d, &d->error, retry_count_loss(&losses, d->reached, d->rows_reported), NULL, true);
+		enum ended wait = delivery_wait(d, &d->error, retry_count_loss(&losses, d->reached, d->rows_reported + d->batches_done), NULL, true);
 		if (wait == ENDED_STOPPED)
 			end = ENDED_STOPPED;
 		if (wait != ENDED_OK)

@@ -39,11 +39,10 @@ static int query_once(struct delivery *d, struct bytes sql, struct single *to, s
 	return rc;
 }
 
-/* ENDED_FAILED: the query itself fails; e says why. */
-static enum ended query_value(struct delivery *d, const char *changeset, struct bytes sql, const char **ret, struct err *e)
+enum ended checks_value(struct delivery *d, const char *changeset, struct bytes sql, struct arena *a, const char **ret, struct err *e)
 {
 	for (uint32_t n = 0;; n++) {
-		struct single s = {.arena = d->arena};
+		struct single s = {.arena = a};
 		*e = ERR_INIT;
 		if (query_once(d, sql, &s, e) == 0) {
 			*ret = s.value;
@@ -70,7 +69,7 @@ static enum ended check_one(struct delivery *d, const struct plan_item *it, cons
 	bool exists = false;
 	const char *value = NULL;
 	if (c->kind == CHECK_SQL) {
-		enum ended end = query_value(d, it->changeset->id, c->sql, &value, e);
+		enum ended end = checks_value(d, it->changeset->id, c->sql, d->arena, &value, e);
 		*ret_met = end == ENDED_OK && str_eq(value, c->expected);
 		*ret_found = arena_printf(d->arena, "the query gave '%s', expected '%s'", shown(value), shown(c->expected));
 		return end;
@@ -162,7 +161,7 @@ static enum ended validate(struct delivery *d, const struct plan_item *it, const
 {
 	const char *value = NULL;
 	struct err e = ERR_INIT;
-	enum ended end = query_value(d, it->changeset->id, v->sql, &value, &e);
+	enum ended end = checks_value(d, it->changeset->id, v->sql, d->arena, &value, &e);
 	if (end != ENDED_OK && end != ENDED_FAILED) {
 		d->error = e;
 		return end;
@@ -231,7 +230,7 @@ enum ended checks_before(struct delivery *d, const struct plan_item *it)
 		const struct validation *v = &c->validations[i];
 		if (!compares_with_before(v) || kept_find(d, v->name))
 			continue;
-		end = query_value(d, c->id, v->sql, &value, &d->error);
+		end = checks_value(d, c->id, v->sql, d->arena, &value, &d->error);
 		if (end == ENDED_FAILED)
 			delivery_place(d, it, DIRECTION_APPLY, 0, 0, v->line);
 		keep(d, v->name, value);

@@ -195,6 +195,7 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	                      .verified = &p.verified,
 	                      .journal = j,
 	                      .agent = job->config->name,
+	                      .limits = &job->config->limits,
 	                      .watch = job->watch,
 	                      .progress = job->progress,
 	                      .progress_arg = job->progress_arg,

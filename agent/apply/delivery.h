@@ -1,7 +1,7 @@
 /* One running delivery, shared by the files of apply/; owned by its worker thread. apply.c drives it, each other file does one thing to it:
  *
  *   connect -> lock (lock.c) -> ledger -> resolve what an earlier run left (resolve.c) -> plan (plan.c) -> journal intents
- *     -> for each changeset: preconditions and values before (checks.c) -> steps (step.c) -> validations after -> revert if they fail (rollback.c)
+ *     -> for each changeset: preconditions and values before (checks.c) -> steps (step.c, batch.c) -> validations after -> revert if they fail (rollback.c)
  *   connection lost or outcome unknown anywhere: close, wait (retry.c), from the top.
  */
 #ifndef AGENT_APPLY_DELIVERY_H
@@ -9,6 +9,7 @@
 
 #include "agent/apply/plan.h"
 #include "agent/apply/watch.h"
+#include "agent/daemon/config.h"
 #include "agent/journal/journal.h"
 #include "agent/report/collect.h"
 #include "agent/verify/verify.h"
@@ -43,6 +44,7 @@ struct delivery {
 	struct journal *journal;
 	const char *agent;
 	uint32_t wave; /* of the target in the order */
+	const struct agent_limits *limits; /* of the site; NULL: none */
 	int64_t budget_end_us; /* monotonic: no retry starts after it */
 	struct watch *watch;
 	void (*progress)(void *arg, const struct delivery_progress *p); /* may be NULL; called on the worker's thread */
@@ -57,6 +59,7 @@ struct delivery {
 	struct ledger ledger;
 	bool ledger_read; /* `ledger` holds what some connection saw */
 	bool reached; /* the present connection has read it */
+	uint64_t batches_done; /* of class B steps: progress too */
 	uint64_t rows_reported; /* ledger rows up to this seq are in the report, as far as they are ours */
 	struct plan plan;
 	uint32_t step_number; /* of the plan's steps, for people */
@@ -97,16 +100,25 @@ enum ended lock_wait_for(struct delivery *d, const char *backend, const char *wh
 /* resolve.c: settles the intent that an earlier run left open. */
 enum ended resolve_open_intent(struct delivery *d);
 
+/* batch.c: a step of class B, on from its cursor. step_run comes here with it. */
+enum ended batch_run(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index);
+
 /* step.c */
 enum ended step_run(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index);
 /* A ledger row in a transaction of its own: intents, outcomes, marks. */
 int step_write_row(struct delivery *d, struct ledger_row *row, struct err *e) MUST_CHECK;
 struct ledger_row step_row(const struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index, enum step_state state,
                            enum step_via via);
+/* The step failed and has no effect. */
+void step_report_failed(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index, int64_t started_at_us);
+/* Rolls back when a transaction is open. */
+void step_undo(struct delivery *d);
 /* Puts a row that is in the ledger into the report. */
 void step_report(struct delivery *d, const struct ledger_row *row);
 
 /* checks.c */
+/* The single value of a query, in `a`; NULL: SQL NULL. ENDED_FAILED: the query itself fails; e says why. */
+enum ended checks_value(struct delivery *d, const char *changeset, struct bytes sql, struct arena *a, const char **ret, struct err *e);
 enum precondition_verdict { PRECONDITION_MET, PRECONDITION_SKIP, PRECONDITION_MARK_RAN };
 enum ended checks_preconditions(struct delivery *d, const struct plan_item *it, enum precondition_verdict *ret);
 enum ended checks_before(struct delivery *d, const struct plan_item *it); /* reads, compares, keeps (and notes in the journal) the values before */

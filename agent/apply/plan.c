@@ -153,8 +153,8 @@ static int plan_one(const struct plan_input *in, struct plan_item *it, struct er
 	case CHANGESET_PENDING:
 		item_set(it, PLAN_RUN, st.run ? st.run : 1, 0, "pending");
 		return 0;
-	case CHANGESET_PARTIAL:
-		item_set(it, st.steps_done ? PLAN_RESUME : PLAN_RUN, st.run ? st.run : 1, st.steps_done, "half-applied");
+	case CHANGESET_PARTIAL: /* an intent that is still open here is of class B: it goes on from its cursor */
+		item_set(it, st.steps_done || st.open_intent ? PLAN_RESUME : PLAN_RUN, st.run ? st.run : 1, st.steps_done, "half-applied");
 		return check_done_steps(in, it->changeset, it->body, &st, DIRECTION_APPLY, e);
 	case CHANGESET_APPLIED:
 	case CHANGESET_SKIPPED:
@@ -173,9 +173,10 @@ static int plan_one(const struct plan_input *in, struct plan_item *it, struct er
 
 static int check_classes(const struct changeset *c, const struct body *b, enum direction d, struct err *e)
 {
+	uint32_t batch = d == DIRECTION_APPLY ? c->batching.size : c->batching.rollback_size;
 	for (size_t i = 0; i < plan_steps(b, d); i++) {
 		const struct step *s = plan_step(b, d, i);
-		if (s->class == STEP_T || ((s->class == STEP_N || s->class == STEP_X) && s->n_statements == 1))
+		if (s->class == STEP_T || (s->n_statements == 1 && (s->class != STEP_B || batch)))
 			continue;
 		return err_set(e, ERR_POLICY, "%s:%u: changeset %s, step %zu: class %s cannot be run exactly once: split it into statements that can",
 		               c->file ? c->file : "-", c->line, c->id, i + 1, step_class_name(s->class));
@@ -225,11 +226,10 @@ static bool is_ours_to_undo(const struct plan_input *in, const char *id, const s
 static int plan_undo(const struct plan_input *in, const struct changeset_status *st, struct plan_item *it, struct err *e)
 {
 	const struct changeset *c = it->changeset;
-	if (st->state == CHANGESET_PARTIAL && st->steps_done)
+	if (st->state == CHANGESET_PARTIAL && (st->steps_done || st->open_intent))
 		return err_set(e, ERR_STATE,
-		               "changeset %s is half-applied (%u of %zu steps), and its rollback is written for the whole: finish it with a retry, or undo "
-		               "those steps by "
-		               "hand and leave it out with --except %s",
+		               "changeset %s is half-applied (%u of %zu steps), and its rollback is written for the whole: finish it with a retry, or "
+		               "undo it by hand and leave it out with --except %s",
 		               c->id, st->steps_done, plan_steps(it->body, DIRECTION_APPLY), c->id);
 	if (st->state != CHANGESET_APPLIED && st->state != CHANGESET_ROLLING_BACK) {
 		item_set(it, PLAN_SKIP, st->run, 0, st->state == CHANGESET_ROLLED_BACK ? "rolled back already" : "not applied");
@@ -287,6 +287,20 @@ static uint32_t steps_to_run(const struct plan_item *it)
 	return 0;
 }
 
+/* Nothing may come between an open intent (class B) and its outcome, or the ledger's last row would no longer show it. */
+static int check_open(const struct plan_input *in, const struct plan *p, struct err *e)
+{
+	const struct ledger_row *last = in->ledger->n_rows ? &in->ledger->rows[in->ledger->n_rows - 1] : NULL;
+	size_t i = 0;
+	while (i < p->n_items && p->items[i].action == PLAN_SKIP)
+		i++;
+	if (!last || last->state != STEP_INTENT || i == p->n_items || str_eq(p->items[i].changeset->id, last->changeset))
+		return 0;
+	return err_set(e, ERR_STATE,
+	               "step %u of %s is half-done in batches (release %s), and %s would come before its end: deliver that release again first",
+	               last->step + 1, last->changeset, last->release_version, p->items[i].changeset->id);
+}
+
 int plan_make(const struct plan_input *in, struct arena *a, struct plan *ret, struct err *e)
 {
 	struct plan p = {.items = arena_alloc(a, (in->release->n_changesets + 1) * sizeof *p.items)};
@@ -294,6 +308,8 @@ int plan_make(const struct plan_input *in, struct arena *a, struct plan *ret, st
 		return -1;
 	for (size_t i = 0; i < p.n_items; i++)
 		p.n_steps += steps_to_run(&p.items[i]);
+	if (check_open(in, &p, e) != 0)
+		return -1;
 	*ret = p;
 	return 0;
 }

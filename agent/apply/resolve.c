@@ -1,6 +1,7 @@
 /* Settling an open intent: the catalog is asked, the ledger is told; an intent is never simply run again.
  *
- *   open intent --> its backend still runs: wait for its end
+ *   open intent --> of class B: stays open, the step goes on from its cursor
+ *               --> its backend still runs: wait for its end
  *               --> half-made object (INVALID index): cleaned up, then
  *                   object as before  --> not applied: `failed` row via probe; the plan runs the step again
  *                   object as after   --> applied: `done` row via probe
@@ -143,6 +144,8 @@ enum ended resolve_open_intent(struct delivery *d)
 	const struct step *step = step_of(d, &intent, &it);
 	if (!step)
 		return ENDED_ATTENTION;
+	if (step->class == STEP_B)
+		return ENDED_OK; /* its cursor says how far it is; the session lock says that none of its batches still runs */
 	enum ended end = lock_wait_for(d, intent.backend, "the interrupted statement");
 	if (end != ENDED_OK)
 		return end;

@@ -1,4 +1,4 @@
-/* One step: class T in a transaction with its ledger row; class N between an intent row and an outcome row. Retries by class. */
+/* One step: class T in a transaction with its ledger row; class N between an intent row and an outcome row; class B is batch.c's. Retries by class. */
 #include "agent/apply/delivery.h"
 #include "agent/apply/failpoint.h"
 #include "agent/apply/resolve.h"
@@ -59,7 +59,7 @@ void step_report(struct delivery *d, const struct ledger_row *row)
 		d->rows_reported = row->seq;
 }
 
-static void undo(struct delivery *d)
+void step_undo(struct delivery *d)
 {
 	struct err ignored; /* the first error is the one that matters */
 	if (d->engine->in_transaction(d->conn))
@@ -117,7 +117,7 @@ static enum ended attempt_t(struct delivery *d, const struct run *r, struct err 
 	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_DONE, VIA_RUN);
 	enum ended end = begin(d, e) == 0 ? inside(d, r, &row, e) : delivery_judge(d, e);
 	if (end != ENDED_OK) {
-		undo(d);
+		step_undo(d);
 		return end;
 	}
 	FAILPOINT("committed");
@@ -198,10 +198,10 @@ static uint32_t patience_ms(const struct delivery *d, const struct run *r, uint3
 	return retry_lock_timeout_ms(n, d->target->lock_timeout_ms, d->target->lock_timeout_max_ms);
 }
 
-static void report_failed(struct delivery *d, const struct run *r)
+void step_report_failed(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index, int64_t started_at_us)
 {
-	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_FAILED, VIA_RUN);
-	row.started_at_us = r->started_at_us;
+	struct ledger_row row = step_row(d, it, dir, index, STEP_FAILED, VIA_RUN);
+	row.started_at_us = started_at_us;
 	step_report(d, &row); /* seq and row_hash stay zero: a class T failure leaves no row */
 }
 
@@ -211,6 +211,8 @@ enum ended step_run(struct delivery *d, const struct plan_item *it, enum directi
 	uint32_t line = r.step->n_statements ? r.step->statements[0].line : it->changeset->line; /* a rollback may be "nothing to do" */
 	d->step_number++;
 	delivery_say(d, dir == DIRECTION_APPLY ? "applying" : "rolling-back", it->changeset->id, NULL);
+	if (r.step->class == STEP_B)
+		return batch_run(d, it, dir, index);
 	for (uint32_t n = 0;; n++) {
 		struct err e = ERR_INIT;
 		delivery_place(d, it, dir, index + 1, 0, line);
@@ -223,7 +225,7 @@ enum ended step_run(struct delivery *d, const struct plan_item *it, enum directi
 		if (failed && end == ENDED_OK)
 			continue;
 		if (end == ENDED_FAILED)
-			report_failed(d, &r);
+			step_report_failed(d, it, dir, index, r.started_at_us);
 		if (end != ENDED_OK)
 			d->error = e;
 		return end;

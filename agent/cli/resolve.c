@@ -69,6 +69,14 @@ static int run_resolve(const struct cmd_args *a, struct err *e)
 	if (yes || no)
 		return decide(a, &v, &l, e);
 	print_row(a, intent);
+	if (intent->class == STEP_B) {
+		fprintf(
+		    stderr,
+		    "%s: this step is half-done in batches; the next try goes on from its cursor (table %sbatch), and nothing needs to be settled. If you "
+		    "have finished or undone it by hand, say so with --applied or --not-applied\n",
+		    v.target->target.id, v.en->ledger_prefix(v.conn));
+		return EXIT_DONE;
+	}
 	fprintf(stderr,
 	        "%s: this step was begun and its end is not known. Look at the database, then type one of\n"
 	        "  rollcall-agent resolve %s --applied --reason '...'      its effect is there, whole\n"

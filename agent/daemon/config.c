@@ -196,11 +196,21 @@ static int take_count(struct loading *l, const char *key, unsigned value, uint32
 	return 0;
 }
 
+static int take_batch_limits(struct loading *l, const struct raw_limits *r, struct err *e)
+{
+	if (r->max_batch > BATCH_SIZE_MAX)
+		return wrong(l, raw_line(&l->raw, "limits", "max_batch"), e, "max_batch %u: outside 1 to %d", r->max_batch, BATCH_SIZE_MAX);
+	l->c->limits.max_batch = r->max_batch;
+	if (r->batch_hold_file)
+		l->c->limits.batch_hold_file = resolve(l, r->batch_hold_file);
+	return take_duration(l, "min_batch_pause", r->min_batch_pause, 0, 0, &l->c->limits.min_pause_ms, e);
+}
+
 static int take_limits(struct loading *l, struct engine_target *ret_timeouts, struct err *e)
 {
 	const struct raw_limits *r = &l->raw.config->limits;
 	l->c->allow_class_x = r->class_x;
-	if (take_count(l, "max_parallel", r->max_parallel, 4, &l->c->max_parallel, e) != 0 ||
+	if (take_batch_limits(l, r, e) != 0 || take_count(l, "max_parallel", r->max_parallel, 4, &l->c->max_parallel, e) != 0 ||
 	    take_count(l, "max_parallel_per_instance", r->max_parallel_per_instance, 2, &l->c->max_parallel_per_instance, e) != 0 ||
 	    take_duration(l, "retry_budget", r->retry_budget, 0, 20 * 60 * 1000, &l->c->retry_budget_ms, e) != 0 ||
 	    take_duration(l, "lock_timeout", r->lock_timeout, 10, 5000, &ret_timeouts->lock_timeout_max_ms, e) != 0 ||

@@ -9,6 +9,12 @@
 #include "common/model/target.h"
 #include "common/model/trust.h"
 
+struct agent_limits { /* of batched steps: a site may be stricter than a release */
+	uint32_t max_batch; /* rows; 0: as the release says */
+	uint32_t min_pause_ms;
+	const char *batch_hold_file; /* while this file is there no batch begins; NULL: none */
+};
+
 struct agent_target {
 	struct target target; /* id, engine, labels */
 	struct engine_target connect; /* password is filled from its source at each connect: see config_password */
@@ -29,6 +35,7 @@ struct agent_config {
 	struct bytes certificate; /* envelope bytes */
 	uint32_t max_parallel, max_parallel_per_instance; /* deliveries at once: in all, and for one database server */
 	uint32_t retry_budget_ms;
+	struct agent_limits limits;
 	bool allow_class_x; /* statements that can neither be undone nor be resumed: refused unless the site says otherwise */
 	struct agent_target *targets;
 	size_t n_targets;

@@ -36,6 +36,9 @@ static const cyaml_schema_field_t limits_fields[] = {
     OPT_TEXT("lock_timeout", struct raw_limits, lock_timeout),
     OPT_TEXT("statement_timeout", struct raw_limits, statement_timeout),
     OPT_TEXT("connect_timeout", struct raw_limits, connect_timeout),
+    CYAML_FIELD_UINT("max_batch", CYAML_FLAG_OPTIONAL, struct raw_limits, max_batch),
+    OPT_TEXT("min_batch_pause", struct raw_limits, min_batch_pause),
+    OPT_TEXT("batch_hold_file", struct raw_limits, batch_hold_file),
     CYAML_FIELD_BOOL("class_x", CYAML_FLAG_OPTIONAL, struct raw_limits, class_x),
     CYAML_FIELD_END,
 };

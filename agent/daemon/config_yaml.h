@@ -18,6 +18,8 @@ struct raw_keys {
 };
 struct raw_limits { /* NULL or 0: the default */
 	unsigned max_parallel, max_parallel_per_instance;
+	unsigned max_batch;
+	char *min_batch_pause, *batch_hold_file;
 	char *retry_budget, *lock_timeout, *statement_timeout, *connect_timeout;
 	bool class_x;
 };

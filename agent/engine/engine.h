@@ -24,6 +24,7 @@ struct engine_caps {
 	bool statement_timeout;
 	bool online_index;
 	bool schemas; /* a target may be a schema inside a database */
+	bool row_ranges; /* (a, b) > (1, 2) goes by an index on (a, b) */
 };
 
 /* Where a target is and how to get in: from agent.yaml. Strings are borrowed for the connection's life. */
@@ -66,6 +67,18 @@ struct engine_param { /* text parameters; NULL p is SQL NULL */
 };
 
 typedef int engine_row_fn(void *arg, size_t n_columns, const char *const *values, struct err *e); /* NULL value: SQL NULL */
+
+#define ENGINE_KEY_COLUMNS 8
+
+struct engine_key { /* a key by which all rows of a table can be walked in order: no column of it can be NULL */
+	size_t n_columns; /* 0: the table has none */
+	struct {
+		const char *name; /* as the catalog has it */
+		const char *quoted; /* as SQL text takes it */
+		const char *literal; /* an expression: its value as a literal of SQL text */
+	} columns[ENGINE_KEY_COLUMNS];
+	uint64_t rows; /* about how many the table has; 0: not known */
+};
 
 struct engine_own { /* a statement of Rollcall's own */
 	struct bytes sql;
@@ -116,6 +129,11 @@ struct engine {
 	/* After an interrupted class N statement left a half-made object (INVALID index): removes it. *ret_cleaned says whether there was one. */
 	int (*cleanup)(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e);
 	int (*table_exists)(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e);
+	/* The primary key, or else a unique one, of a table (schema "": where the session looks). Strings in `a`. Inside a transaction: that is where role and search path hold. */
+	int (*table_key)(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret, struct err *e);
+
+	/* How far the replica that is furthest behind is behind; 0: there is none. NULL where the primary cannot tell. ERR_DB when this role may not see it. */
+	int (*replica_lag)(struct conn *c, uint64_t *ret_ms, struct err *e);
 
 	/* The schema's objects as rows of three texts, kind, name and definition, in no order: what agent/schema/snapshot.h makes its lines of. Without the ledger; independent of
 	 * session settings, counters, and of whatever a dump and its restore change. Not inside a transaction. */

@@ -303,6 +303,9 @@ static const struct ledger_sql ledger = {
     .meta_read = mariadb_ledger_meta_read,
     .meta_write = mariadb_ledger_meta_write,
     .epoch = mariadb_ledger_epoch,
+    .cursor_create = mariadb_ledger_cursor_create,
+    .cursor_read = mariadb_ledger_cursor_read,
+    .cursor_write = mariadb_ledger_cursor_write,
 };
 
 const struct engine engine_mariadb = {
@@ -328,6 +331,7 @@ const struct engine engine_mariadb = {
     .cleanup = mariadb_cleanup,
     .table_exists = mariadb_table_exists,
     .snapshot = mariadb_snapshot,
+    .table_key = maria_key_of,
     .backend = mariadb_backend,
     .backend_alive = maria_catalog_backend_alive,
     .blockers = maria_catalog_blockers,

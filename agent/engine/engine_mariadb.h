@@ -7,7 +7,7 @@
 struct st_mysql;
 struct st_mysql_stmt;
 
-#define MARIADB_STATEMENTS 8 /* prepared ones kept: the ledger needs three */
+#define MARIADB_STATEMENTS 8 /* prepared ones kept: the ledger needs three, its cursor two */
 
 struct maria_address { /* the dsn, taken apart; heap strings, NULL when absent */
 	char *host, *user, *database, *socket, *ssl_ca;
@@ -62,5 +62,7 @@ int maria_catalog_unlock(struct conn *c, struct err *e) MUST_CHECK;
 
 /* engine_mariadb_snapshot.c */
 int maria_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e) MUST_CHECK;
+/* engine_mariadb_key.c */
+int maria_key_of(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -330,13 +330,16 @@ static const struct ledger_sql ledger = {
     .meta_read = postgres_ledger_meta_read,
     .meta_write = postgres_ledger_meta_write,
     .epoch = postgres_ledger_epoch,
+    .cursor_create = postgres_ledger_cursor_create,
+    .cursor_read = postgres_ledger_cursor_read,
+    .cursor_write = postgres_ledger_cursor_write,
 };
 
 const struct engine engine_postgres = {
     .name = "postgresql",
     .dialect = DIALECT_POSTGRESQL,
     .schemes = schemes,
-    .caps = {.transactional_ddl = true, .session_lock = true, .statement_timeout = true, .online_index = true, .schemas = true},
+    .caps = {.transactional_ddl = true, .session_lock = true, .statement_timeout = true, .online_index = true, .schemas = true, .row_ranges = true},
     .ledger = &ledger,
     .open = pg_connect_open,
     .close = pg_connect_close,
@@ -356,6 +359,8 @@ const struct engine engine_postgres = {
     .cleanup = postgres_cleanup,
     .table_exists = postgres_table_exists,
     .snapshot = postgres_snapshot,
+    .table_key = pg_key_of,
+    .replica_lag = pg_replica_lag,
     .backend = postgres_backend,
     .backend_alive = pg_catalog_backend_alive,
     .blockers = pg_catalog_blockers,

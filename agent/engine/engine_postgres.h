@@ -19,6 +19,8 @@ struct conn {
 	bool dirty; /* a release's statement may have changed session state since the last reset */
 	bool lock_held;
 	struct engine_identity identity;
+	char lag_mark[32]; /* end of the log at lag_mark_us, monotonic; "": not looked yet */
+	int64_t lag_mark_us;
 	char backend[64]; /* "pid/start in microseconds since 1970" */
 };
 
@@ -63,5 +65,8 @@ int pg_catalog_unlock(struct conn *c, struct err *e) MUST_CHECK;
 /* engine_postgres_snapshot.c */
 int pg_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e) MUST_CHECK;
 void pg_snapshot_canonical(struct buf *text); /* an expression as the server writes it after it has read it once more */
+/* engine_postgres_key.c */
+int pg_replica_lag(struct conn *c, uint64_t *ret_ms, struct err *e) MUST_CHECK;
+int pg_key_of(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -297,13 +297,16 @@ static const struct ledger_sql ledger = {
     .meta_read = sqlite_ledger_meta_read,
     .meta_write = sqlite_ledger_meta_write,
     .epoch = sqlite_ledger_epoch,
+    .cursor_create = sqlite_ledger_cursor_create,
+    .cursor_read = sqlite_ledger_cursor_read,
+    .cursor_write = sqlite_ledger_cursor_write,
 };
 
 const struct engine engine_sqlite = {
     .name = "sqlite",
     .dialect = DIALECT_SQLITE,
     .schemes = schemes,
-    .caps = {.transactional_ddl = true, .session_lock = true, .statement_timeout = true},
+    .caps = {.transactional_ddl = true, .session_lock = true, .statement_timeout = true, .row_ranges = true},
     .ledger = &ledger,
     .open = sqlite_open_conn,
     .close = sqlite_close_conn,
@@ -322,6 +325,7 @@ const struct engine engine_sqlite = {
     .cleanup = sqlite_cleanup,
     .table_exists = sqlite_table_exists,
     .snapshot = sqlite_snapshot,
+    .table_key = lite_key_of,
     .backend = sqlite_backend,
     .backend_alive = lite_file_backend_alive,
     .blockers = lite_file_blockers,

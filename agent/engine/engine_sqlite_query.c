@@ -53,7 +53,7 @@ static int on_busy(void *arg, int tries)
 
 static bool is_ledger_table(const char *table)
 {
-	return str_eq(table, "rollcall_ledger") || str_eq(table, "rollcall_meta");
+	return str_eq(table, "rollcall_ledger") || str_eq(table, "rollcall_meta") || str_eq(table, "rollcall_batch");
 }
 
 static int authorize_pragma(struct conn *c, const char *name, const char *value)

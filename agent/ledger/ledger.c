@@ -23,7 +23,7 @@ static struct bytes ledger_sql(const struct engine *en, struct conn *c, const ch
 	return buf_bytes(to);
 }
 
-static int run(const struct engine *en, struct conn *c, const char *sql, const struct engine_param *params, size_t n, engine_row_fn *fn, void *arg,
+int ledger_run(const struct engine *en, struct conn *c, const char *sql, const struct engine_param *params, size_t n, engine_row_fn *fn, void *arg,
                struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
@@ -55,7 +55,7 @@ static int presence_row(void *arg, size_t n, const char *const *values, struct e
 static int ledger_exists(const struct engine *en, struct conn *c, bool *ret, struct err *e)
 {
 	struct presence p = {0};
-	if (run(en, c, en->ledger->exists, NULL, 0, presence_row, &p, e) < 0)
+	if (ledger_run(en, c, en->ledger->exists, NULL, 0, presence_row, &p, e) < 0)
 		return err_wrap(e, "look for the ledger");
 	if (p.why_not[0])
 		return err_set(e, ERR_STATE, "the ledger table %sledger cannot be used: %s", en->ledger_prefix(c), p.why_not);
@@ -66,7 +66,7 @@ static int ledger_exists(const struct engine *en, struct conn *c, bool *ret, str
 static int meta_write(const struct engine *en, struct conn *c, const char *name, const char *value, struct err *e)
 {
 	struct engine_param params[] = {param(name), param(value)};
-	return run(en, c, en->ledger->meta_write, params, ARRAY_LEN(params), NULL, NULL, e);
+	return ledger_run(en, c, en->ledger->meta_write, params, ARRAY_LEN(params), NULL, NULL, e);
 }
 
 static int claim(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
@@ -194,7 +194,7 @@ static int ledger_row(void *arg, size_t n, const char *const *values, struct err
 
 static int ledger_load(const struct engine *en, struct conn *c, struct ledger *l, struct err *e)
 {
-	if (run(en, c, en->ledger->meta_read, NULL, 0, meta_row, l, e) < 0 || run(en, c, en->ledger->read, NULL, 0, ledger_row, l, e) < 0)
+	if (ledger_run(en, c, en->ledger->meta_read, NULL, 0, meta_row, l, e) < 0 || ledger_run(en, c, en->ledger->read, NULL, 0, ledger_row, l, e) < 0)
 		return err_wrap(e, "read the ledger %sledger", en->ledger_prefix(c));
 	return 0;
 }
@@ -264,7 +264,7 @@ static int check_epoch(const struct engine *en, struct conn *c, struct ledger *l
 int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e)
 {
 	uint64_t seen = UINT64_MAX;
-	if (run(en, c, en->ledger->epoch, NULL, 0, epoch_row, &seen, e) < 0)
+	if (ledger_run(en, c, en->ledger->epoch, NULL, 0, epoch_row, &seen, e) < 0)
 		return err_wrap(e, "read the ledger's epoch");
 	return check_epoch(en, c, l, seen, epoch, e);
 }
@@ -329,7 +329,7 @@ int ledger_append(const struct engine *en, struct conn *c, struct ledger *l, str
 {
 	AUTO(insert_done) struct insert insert = {0};
 	prepare_insert(l, row, &insert);
-	if (run(en, c, en->ledger->insert, insert.params, ARRAY_LEN(insert.params), NULL, NULL, e) < 0)
+	if (ledger_run(en, c, en->ledger->insert, insert.params, ARRAY_LEN(insert.params), NULL, NULL, e) < 0)
 		return refused(en, row, e);
 	struct ledger_row kept = row_keep(l->arena, row);
 	push(l, &kept);

@@ -1,5 +1,6 @@
 /* The ledger: the append-only table inside the target database that says what is applied there. One row a step and state; rows are never changed.
  * A class T step has one row, `done`, written in the step's own transaction. A class N step has an `intent` row before and a `done` or `failed` row after.
+ * A class B step has an `intent` row before its first batch and a `done` row in its last one's transaction; between them cursor.h says how far it is.
  * `once` is a unique column, filled only for done and skipped rows ("changeset/direction/run/step"), so that a second effect cannot be recorded.
  * seq is gapless; row_hash = SHA-256 over all fields and prev_hash. */
 #ifndef AGENT_LEDGER_LEDGER_H
@@ -17,6 +18,9 @@ struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
 	const char *meta_read; /* key, value */
 	const char *meta_write; /* $1 key, $2 value: insert or replace */
 	const char *epoch; /* the epoch row, locked for the transaction where the engine can */
+	const char *cursor_create; /* idempotent; see cursor.h */
+	const char *cursor_read; /* $1 step: key, bound, at, batches, passed, changed, total */
+	const char *cursor_write; /* $1 step, then the same: insert or replace */
 };
 
 struct ledger_row {
@@ -55,6 +59,9 @@ struct ledger {
 int ledger_open(const struct engine *en, struct conn *c, const char *target_id, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
 /* Reads without making or writing anything; an absent ledger reads as empty. For surveys. */
 int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
+/* One of the engine's ledger statements, with the prefix put in. */
+int ledger_run(const struct engine *en, struct conn *c, const char *sql, const struct engine_param *params, size_t n, engine_row_fn *fn, void *arg,
+               struct err *e) MUST_CHECK;
 /* BEGIN and ledger_fence. When the fence refuses, the transaction is open: the caller rolls back. */
 int ledger_begin(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e) MUST_CHECK;
 /* ledger_append and COMMIT; what fails leaves no row in `l`. ERR_UNKNOWN: whether it was committed must be read from the ledger. */

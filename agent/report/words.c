@@ -80,7 +80,10 @@ static void say_partial(struct buf *to, const struct changeset *c, const struct 
 		say_steps(to, st->steps_done, of ? of : 1);
 		buf_adds(to, back ? " done" : " applied");
 	}
-	if (st->open_intent)
+	if (st->open_intent && st->open_intent->class == STEP_B)
+		buf_addf(to, "; of %s%s step %u of %zu is half-done in batches: they stand, and a retry goes on behind the last one",
+		         back ? "the rollback of " : "", c->id, st->open_intent->step + 1, of ? of : 1);
+	else if (st->open_intent)
 		buf_addf(to, "; of %s%s step %u of %zu was begun, and its outcome is not known", back ? "the rollback of " : "", c->id,
 		         st->open_intent->step + 1, of ? of : 1);
 }

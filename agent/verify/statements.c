@@ -3,7 +3,7 @@
 
 #include "agent/verify/checks.h"
 #include "agent/verify/verify.h"
-#include "common/sql/classify.h"
+#include "common/sql/batch.h"
 
 /* What holds for this target. */
 struct rules {
@@ -15,6 +15,7 @@ struct place {
 	const struct changeset *changeset;
 	const char *file, *what; /* "step 2", "rollback step 1", "validation rows-kept" */
 	uint32_t line;
+	uint32_t batch_size; /* of the changeset in this direction */
 };
 
 static int check_single(enum dialect d, struct bytes sql, const struct place *p, struct err *e)
@@ -23,6 +24,20 @@ static int check_single(enum dialect d, struct bytes sql, const struct place *p,
 		return 0;
 	return err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: the text is not exactly one statement", p->file, (unsigned)p->line, p->changeset->id,
 	               p->what);
+}
+
+static int check_batch(const struct rules *r, const struct sql_class *c, struct bytes sql, const struct place *p, const char **ret_check,
+                       struct err *e)
+{
+	struct sql_batch b;
+	const char *why = c->class == STEP_T ? sql_batch_read(r->d, sql, &b) : "it does not run in a transaction";
+	if (!why && !p->batch_size)
+		why = "the release gives no size";
+	if (!why)
+		return 0;
+	err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: the release says class B, and %s cannot be batched: %s", p->file, (unsigned)p->line,
+	        p->changeset->id, p->what, c->verb, why);
+	return check_refuse(C20_CLASS, ret_check, e);
 }
 
 static int check_statement(const struct rules *r, enum step_class class, struct bytes sql, const struct place *p, const char **ret_check,
@@ -42,6 +57,8 @@ static int check_statement(const struct rules *r, enum step_class class, struct 
 		        c.why ? c.why : "it can neither be undone nor be resumed");
 		return check_refuse(C20_CLASS, ret_check, e);
 	}
+	if (class == STEP_B)
+		return check_batch(r, &c, sql, p, ret_check, e);
 	if (c.class != class) {
 		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: the release says class %s, and %s is of class %s", p->file, (unsigned)p->line,
 		        p->changeset->id, p->what, step_class_name(class), c.verb, step_class_name(c.class));
@@ -58,7 +75,7 @@ static int check_steps(const struct rules *r, const struct changeset *c, const s
 		char what[64];
 		snprintf(what, sizeof what, "%s %zu", back ? "rollback step" : "step", i + 1);
 		for (size_t k = 0; k < steps[i].n_statements; k++) {
-			const struct place p = {c, file, what, steps[i].statements[k].line};
+			const struct place p = {c, file, what, steps[i].statements[k].line, back ? c->batching.rollback_size : c->batching.size};
 			if (check_statement(r, steps[i].class, steps[i].statements[k].sql, &p, ret_check, e) != 0)
 				return -1;
 		}
@@ -84,16 +101,17 @@ static int check_question(enum dialect d, struct bytes sql, const struct place *
 static int check_questions(enum dialect d, const struct changeset *c, const char **ret_check, struct err *e)
 {
 	for (size_t i = 0; i < c->n_preconditions; i++) {
-		const struct place p = {c, c->file, "precondition", c->preconditions[i].line};
+		const struct place p = {c, c->file, "precondition", c->preconditions[i].line, 0};
 		if (c->preconditions[i].kind == CHECK_SQL && check_question(d, c->preconditions[i].sql, &p, ret_check, e) != 0)
 			return -1;
 	}
 	for (size_t i = 0; i < c->n_validations; i++) {
-		const struct place p = {c, c->file, "validation", c->validations[i].line};
+		const struct place p = {c, c->file, "validation", c->validations[i].line, 0};
 		if (check_question(d, c->validations[i].sql, &p, ret_check, e) != 0)
 			return -1;
 	}
-	return 0;
+	const struct place p = {c, c->file, "throttle query", c->batching.line, 0};
+	return c->batching.query.n ? check_question(d, c->batching.query, &p, ret_check, e) : 0;
 }
 
 int verify_statements(const struct release *r, const char *engine, bool allow_class_x, const char **ret_check, struct err *e)

@@ -60,6 +60,19 @@ struct validation {
 	uint32_t line;
 };
 
+#define BATCH_SIZE_MAX    1000000 /* rows: a batch is one transaction */
+#define BATCH_TIME_MAX_MS 3600000
+
+/* How steps of class B are cut and paced. Part of the signed release but of no digest: it says how fast, not what, and may be another one when a half-done step goes on. */
+struct batching {
+	uint32_t size, rollback_size; /* rows of a batch; 0: that direction is not batched */
+	uint32_t pause_ms; /* between two batches */
+	uint32_t max_lag_ms; /* of replicas: no batch begins while one is further behind; 0: not asked */
+	struct bytes query; /* one read-only statement with one number: no batch begins while it is above `limit`; n 0: none */
+	uint64_t limit;
+	uint32_t line; /* of the query */
+};
+
 struct changeset {
 	const char *id; /* "author:name" */
 	const char *author, *name;
@@ -74,6 +87,7 @@ struct changeset {
 	size_t n_preconditions;
 	struct validation *validations;
 	size_t n_validations;
+	struct batching batching;
 	struct body *bodies; /* none for an engine that its dbms attribute leaves out */
 	size_t n_bodies;
 	uint8_t digest[DIGEST_SIZE]; /* over all bodies' step digests, forward and back, and the checks (digest_changeset) */

@@ -103,6 +103,22 @@ static void put_changeset_lists(struct arena *a, const struct changeset *from, R
 	c->accepted_digests = put_texts(a, from->accepted_digests, from->n_accepted_digests);
 }
 
+static Rollcall__V1__Batching *put_batching(struct arena *a, const struct batching *from)
+{
+	if (!from->size && !from->rollback_size)
+		return NULL;
+	Rollcall__V1__Batching *b = arena_alloc(a, sizeof *b);
+	rollcall__v1__batching__init(b);
+	b->size = from->size;
+	b->rollback_size = from->rollback_size;
+	b->pause_ms = from->pause_ms;
+	b->max_lag_ms = from->max_lag_ms;
+	b->query = put_bytes(from->query);
+	b->limit = from->limit;
+	b->line = from->line;
+	return b;
+}
+
 static Rollcall__V1__Changeset *put_changeset(struct arena *a, const struct changeset *from)
 {
 	Rollcall__V1__Changeset *c = arena_alloc(a, sizeof *c);
@@ -124,6 +140,7 @@ static Rollcall__V1__Changeset *put_changeset(struct arena *a, const struct chan
 	c->on_error_message = put_text(from->on_error_message);
 	c->digest = put_fixed(from->digest, DIGEST_SIZE);
 	c->normal_digest = put_fixed(from->normal_digest, DIGEST_SIZE);
+	c->batching = put_batching(a, &from->batching);
 	put_changeset_lists(a, from, c);
 	return c;
 }
@@ -267,6 +284,23 @@ static void read_validation(struct reader *r, const Rollcall__V1__Validation *m,
 	ret->line = m->line;
 }
 
+static void read_batching(struct reader *r, const Rollcall__V1__Batching *m, struct batching *ret)
+{
+	if (!m)
+		return;
+	*ret = (struct batching){.size = m->size,
+	                         .rollback_size = m->rollback_size,
+	                         .pause_ms = m->pause_ms,
+	                         .max_lag_ms = m->max_lag_ms,
+	                         .query = read_sql(r, "throttle query", m->query, OPTIONAL),
+	                         .limit = m->limit,
+	                         .line = m->line};
+	if (ret->size > BATCH_SIZE_MAX || ret->rollback_size > BATCH_SIZE_MAX)
+		read_fail(r, "batches of more than %d rows", BATCH_SIZE_MAX);
+	if (ret->pause_ms > BATCH_TIME_MAX_MS || ret->max_lag_ms > BATCH_TIME_MAX_MS)
+		read_fail(r, "a pause or lag of more than an hour");
+}
+
 static void read_accepted(struct reader *r, const Rollcall__V1__Changeset *m, struct changeset *ret)
 {
 	ret->n_accepted_digests = m->n_accepted_digests;
@@ -310,6 +344,7 @@ static void read_changeset(struct release_reader *rr, const Rollcall__V1__Change
 	ret->id = id;
 	read_attributes(r, m, ret);
 	read_accepted(r, m, ret);
+	read_batching(r, m->batching, &ret->batching);
 	ret->n_preconditions = m->n_preconditions;
 	ret->preconditions = read_array(r, "preconditions", m->n_preconditions, CHECKS_MAX, sizeof *ret->preconditions);
 	for (size_t i = 0; i < m->n_preconditions && !r->failed; i++)

@@ -46,6 +46,7 @@ struct change {
 	size_t n_preconditions, cap_preconditions;
 	struct validation *validations;
 	size_t n_validations, cap_validations;
+	struct batching batching;
 	struct script *forward; /* at most one for each engine */
 	size_t n_forward, cap_forward;
 	struct script *rollback;

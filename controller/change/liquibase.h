@@ -68,6 +68,8 @@ void lb_read_preconditions(struct lb *lb, struct bytes rest);
 void lb_read_precondition(struct lb *lb, struct bytes kind, struct bytes rest);
 void lb_read_validation(struct lb *lb, enum validation_when when, struct bytes rest);
 void lb_finish_validations(struct lb *lb);
+void lb_read_throttle(struct lb *lb, struct bytes rest);
+void lb_finish_batching(struct lb *lb);
 void lb_read_suppression(struct lb *lb, struct bytes rest);
 
 #endif

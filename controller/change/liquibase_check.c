@@ -212,6 +212,41 @@ void lb_finish_validations(struct lb *lb)
 	}
 }
 
+/* `limit:N SELECT ...` */
+void lb_read_throttle(struct lb *lb, struct bytes rest)
+{
+	static const char form[] = "write --throttle-query limit:50 SELECT ..., a query for one number";
+	struct batching *b = &lb->cur.batching;
+	struct bytes word = lb_next_word(&rest);
+	struct err e = ERR_INIT;
+	if (b->query.n) {
+		LB_PROBLEM(lb, "join the two in one query", "--throttle-query is there twice");
+		return;
+	}
+	if (word.n <= 6 || strncasecmp((const char *)word.p, "limit:", 6) != 0 || rest.n == 0 ||
+	    str_to_u64(arena_strndup(lb->a, (const char *)word.p + 6, word.n - 6), "limit", 0, INT64_MAX, &b->limit, &e) != 0) {
+		LB_PROBLEM(lb, form, "the throttle has no limit or no query");
+		return;
+	}
+	const char *sql = without_semicolon(lb, rest);
+	if (!sql)
+		return;
+	b->query = bytes_of_str(sql);
+	b->line = lb->lines.line;
+}
+
+void lb_finish_batching(struct lb *lb)
+{
+	const struct batching *b = &lb->cur.batching;
+	if (b->size || b->rollback_size)
+		return;
+	if (b->query.n)
+		problem_add(lb->problems, lb->file->path, b->line, "write batch:5000 in the changeset's line, or remove it",
+		            "a throttle where nothing is batched");
+	if (b->pause_ms || b->max_lag_ms)
+		problem_add(lb->problems, lb->file->path, lb->cur.line, "write batch:5000 too, or remove them", "pause or maxLag where nothing is batched");
+}
+
 void lb_read_suppression(struct lb *lb, struct bytes rest)
 {
 	struct bytes rule = lb_next_word(&rest);

@@ -11,8 +11,8 @@
 
 struct head_attribute {
 	const char *name;
-	/* Sets what the attribute says; `target` is a bool or const char * inside struct lb. NULL: read, without effect here (the sentence says why). */
-	enum { HEAD_BOOL, HEAD_TEXT, HEAD_DELIMITER, HEAD_PASS, HEAD_PAID } kind;
+	/* Sets what the attribute says; `target` is a bool, const char * or uint32_t inside struct lb. NULL: read, without effect here (the sentence says why). */
+	enum { HEAD_BOOL, HEAD_TEXT, HEAD_DELIMITER, HEAD_ROWS, HEAD_TIME, HEAD_PASS, HEAD_PAID } kind;
 	size_t offset;
 };
 
@@ -34,6 +34,10 @@ static const struct head_attribute head_attributes[] = {
     {"contextFilter", HEAD_TEXT, LB_AT(cur.context)},
     {"labels", HEAD_TEXT, LB_AT(cur.labels)},
     {"dbms", HEAD_TEXT, LB_AT(cur.dbms)},
+    {"batch", HEAD_ROWS, LB_AT(cur.batching.size)}, /* ours, and so are the next three: Liquibase looks for its own and passes over others */
+    {"rollbackBatch", HEAD_ROWS, LB_AT(cur.batching.rollback_size)},
+    {"pause", HEAD_TIME, LB_AT(cur.batching.pause_ms)},
+    {"maxLag", HEAD_TIME, LB_AT(cur.batching.max_lag_ms)},
     {"logicalFilePath", HEAD_PASS, 0},
     {"runWith", HEAD_PAID, 0},
     {"runWithSpoolFile", HEAD_PAID, 0},
@@ -83,6 +87,26 @@ static void unknown_attribute(struct lb *lb, const struct attribute *at)
 	lb_unknown_attribute(lb, at, "changeset", names, n);
 }
 
+static bool rows(struct lb *lb, const struct attribute *at, uint32_t *ret)
+{
+	struct err e = ERR_INIT;
+	uint64_t n;
+	if (str_to_u64(at->value, at->key, 1, BATCH_SIZE_MAX, &n, &e) == 0)
+		return *ret = (uint32_t)n, true;
+	LB_PROBLEM(lb, arena_printf(lb->a, "write a number of rows, such as %s:5000", at->key), "%s", e.msg);
+	return false;
+}
+
+static bool duration(struct lb *lb, const struct attribute *at, uint32_t *ret)
+{
+	struct err e = ERR_INIT;
+	uint64_t ms;
+	if (str_to_duration_ms(at->value, at->key, &ms, &e) == 0 && ms > 0 && ms <= BATCH_TIME_MAX_MS)
+		return *ret = (uint32_t)ms, true;
+	LB_PROBLEM(lb, "write a time such as 100ms or 10s, an hour at most", "%s:%.60s is no such time", at->key, at->value);
+	return false;
+}
+
 static bool apply_attribute(struct lb *lb, const struct head_attribute *h, const struct attribute *at)
 {
 	char *field = (char *)lb + h->offset;
@@ -101,6 +125,10 @@ static bool apply_attribute(struct lb *lb, const struct head_attribute *h, const
 		return (*(const char **)field = lb_expand(lb, at->value)) != NULL;
 	case HEAD_DELIMITER:
 		return (*(const char **)field = delimiter_text(lb, at)) != NULL;
+	case HEAD_ROWS:
+		return rows(lb, at, (uint32_t *)field);
+	case HEAD_TIME:
+		return duration(lb, at, (uint32_t *)field);
 	case HEAD_PASS:
 		return true;
 	case HEAD_PAID:

@@ -49,6 +49,7 @@ static const struct directive directives[] = {
     {"validate-before", FOLLOW_WORD_END, false, "--validate-before name:x SELECT ...", run_before},
     {"validate-after", FOLLOW_WORD_END, false, "--validate-after name:x expectedResult:V SELECT ...", run_after},
     {"validate-", FOLLOW_ANYTHING, true, "--validate-before or --validate-after", run_wrong_validate},
+    {"throttle-query", FOLLOW_WORD_END, false, "--throttle-query limit:50 SELECT ...", lb_read_throttle},
     {"lint-ignore", FOLLOW_WORD_END, false, "--lint-ignore RULE reason:\"...\"", lb_read_suppression},
     {"includeAll", FOLLOW_WORD_END, true, "", run_paid},
     {"include", FOLLOW_BLANK, true, "", run_paid},

@@ -142,6 +142,7 @@ void lb_finish_changeset(struct lb *lb, bool last)
 	add_scripts(lb, s, &lb->cur.forward, &lb->cur.n_forward, &lb->cur.cap_forward);
 	finish_rollback(lb);
 	lb_finish_validations(lb);
+	lb_finish_batching(lb);
 	arena_vec_grow(lb->a, lb->set->changes, lb->set->n, lb->set->cap);
 	lb->set->changes[lb->set->n++] = lb->cur;
 }

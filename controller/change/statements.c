@@ -79,6 +79,12 @@ static void check_queries(struct change_set *set, const struct change *c)
 			check_query(set, c, c->validations[i].sql, c->validations[i].line, arena_printf(set->arena, "validation %s", c->validations[i].name));
 }
 
+static void check_throttle(struct change_set *set, const struct change *c)
+{
+	if (c->batching.query.n)
+		check_query(set, c, c->batching.query, c->batching.line, "the throttle");
+}
+
 static void parse_change(struct change_set *set, struct parsed_change *p)
 {
 	const struct change *c = p->change;
@@ -90,6 +96,7 @@ static void parse_change(struct change_set *set, struct parsed_change *p)
 			parse_script(set, rollback, d, &p->rollback[d]);
 	}
 	check_queries(set, c);
+	check_throttle(set, c);
 }
 
 void statements_parse(struct change_set *set, struct parsed_set *ret)

@@ -20,6 +20,10 @@ const struct gate gates[] = {
      "remove it: each step runs in a transaction by itself, unless runInTransaction:false", gate_transaction_control},
     {"CX01", GATE_ERROR, "a statement that is neither transactional nor atomic", "after a crash in the middle of it nobody can say what it has done",
      "rewrite it; where a person answers for it, set this gate to warn in rollcall.yaml", gate_class_x},
+    {"BT01", GATE_WARN, "a batched statement that does not say which rows are left",
+     "the condition is what makes a row that is done no row to do: without it a row that the application has changed meanwhile is changed once more "
+     "when the work is repeated",
+     "name the unfinished state (WHERE new_column IS NULL), and let a default or a trigger take care of new rows", gate_batch_predicate},
     {"HY16-duplicate", GATE_ERROR, "the same id twice", "the ledger knows a changeset by its id: the second one would count as applied already",
      "give each changeset its own id", gate_duplicate_id},
     {"HY16-changed", GATE_ERROR, "a released changeset was changed", "targets that have it keep the old content, others get the new one",

@@ -38,6 +38,15 @@ static bool has_finding_at(const struct findings *f, const struct problem *p)
 	return false;
 }
 
+static bool is_told(const struct problems *all, size_t i)
+{
+	const struct problem *p = &all->list[i];
+	for (size_t k = 0; k < i; k++)
+		if (all->list[k].line == p->line && str_eq(all->list[k].file, p->file) && str_eq(all->list[k].what, p->what))
+			return true;
+	return false;
+}
+
 /* Several engines can say the same of one place, and a gate may have said it better: one finding a place and text. */
 static void add_problems(struct build *b)
 {
@@ -45,7 +54,7 @@ static void add_problems(struct build *b)
 	for (size_t i = 0; i < b->set->problems.n; i++) {
 		const struct problem *p = &b->set->problems.list[i];
 		struct findings gates_only = {.list = b->findings.list, .n = from_gates};
-		if (p->line && has_finding_at(&gates_only, p))
+		if (is_told(&b->set->problems, i) || (p->line && has_finding_at(&gates_only, p)))
 			continue;
 		finding_add(&b->findings, (struct finding){.rule = "read",
 		                                           .level = p->warning ? GATE_WARN : GATE_ERROR,

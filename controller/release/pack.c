@@ -1,5 +1,5 @@
 /* Grouping: consecutive statements of class T form one step, which is one transaction; every other statement is a step of its own; runInTransaction:false makes each statement
- * a step. On MariaDB DDL is class N, so that only rows' changes group there. */
+ * a step, and so does batch:, as class B. On MariaDB DDL is class N, so that only rows' changes group there. */
 #include "controller/release/pack.h"
 
 #include <ctype.h>
@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
+#include "common/sql/batch.h"
 #include "common/sql/split.h"
 #include "common/wire/limits.h"
 
@@ -26,6 +27,35 @@ struct packer {
 static bool joins(const struct parsed_statement *s, const struct step *last, bool run_in_transaction)
 {
 	return run_in_transaction && last && last->class == STEP_T && s->c.class == STEP_T;
+}
+
+/* "What: what to do" of the batch's reader, told at the statement. */
+static void refuse_batch(struct packer *k, const struct parsed_script *s, const struct parsed_statement *st, const char *why)
+{
+	const char *todo = strstr(why, ": ");
+	problem_add(&k->set->problems, s->file, st->s.line, todo + 2, "%s cannot be batched: %.*s", *st->c.verb ? st->c.verb : "this statement",
+	            (int)(todo - why), why);
+}
+
+/* batch: on the changeset's line makes a class B step of each statement. */
+static void check_lag(struct packer *k, const struct change *c, enum dialect d)
+{
+	if (c->batching.max_lag_ms && d == DIALECT_MARIADB)
+		problem_add(&k->set->problems, c->file, c->line,
+		            "ask your own heartbeat table with --throttle-query limit:10 SELECT ..., or give the changeset a dbms",
+		            "maxLag on mariadb: a primary there does not know how far its replicas are behind");
+}
+
+static void pack_batches(struct packer *k, const struct parsed_script *s, enum dialect d, struct step *steps, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct sql_batch b;
+		const char *why = sql_batch_read(d, steps[i].statements[0].sql, &b);
+		if (why || steps[i].class != STEP_T)
+			refuse_batch(k, s, &s->list[i], why ? why : "it does not run in a transaction: leave batch: out");
+		steps[i].class = STEP_B;
+		digest_step(&steps[i], steps[i].digest);
+	}
 }
 
 /* At most as many steps as statements, so that nothing here grows. */
@@ -68,8 +98,13 @@ static void pack_body(struct packer *k, const struct parsed_change *p, enum dial
 {
 	const struct change *c = p->change;
 	*b = (struct body){.engine = dialect_name(d), .has_rollback = change_has_rollback(c, d)};
-	b->steps = group(k, &p->forward[d], c->run_in_transaction, &b->n_steps);
-	b->rollback = group(k, &p->rollback[d], c->run_in_transaction, &b->n_rollback);
+	b->steps = group(k, &p->forward[d], c->run_in_transaction && !c->batching.size, &b->n_steps);
+	b->rollback = group(k, &p->rollback[d], c->run_in_transaction && !c->batching.rollback_size, &b->n_rollback);
+	check_lag(k, c, d);
+	if (c->batching.size)
+		pack_batches(k, &p->forward[d], d, b->steps, b->n_steps);
+	if (c->batching.rollback_size)
+		pack_batches(k, &p->rollback[d], d, b->rollback, b->n_rollback);
 	b->file = other_file(c, change_forward(c, d));
 	b->rollback_file = other_file(c, change_rollback(c, d));
 	refuse_control(k, &p->forward[d]);
@@ -111,6 +146,7 @@ static void pack_change(struct packer *k, const struct parsed_change *p, struct 
 	    .n_preconditions = c->n_preconditions,
 	    .validations = c->validations,
 	    .n_validations = c->n_validations,
+	    .batching = c->batching,
 	    .accepted_digests = c->accepted,
 	    .n_accepted_digests = c->n_accepted,
 	};
@@ -146,6 +182,7 @@ static void resolve_rollback(struct packer *k, const struct change *c, struct ch
 			            c->rollback_id, b->engine);
 			continue;
 		}
+		packed->batching.rollback_size = other->batching.size;
 		b->rollback = from->steps;
 		b->n_rollback = from->n_steps;
 		b->rollback_file = changeset_file(other, from, false);

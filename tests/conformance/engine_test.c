@@ -265,6 +265,50 @@ static void test_backend_alive(void **state)
 	FAILS(f->en->backend_alive(f->c, "nonsense", &alive, &f->e));
 }
 
+/* "a, b" of the key, "" when there is none. */
+static const char *key_of(struct fixture *f, const char *table)
+{
+	struct engine_key k;
+	const char *text = "";
+	OK(f->en->begin(f->c, &f->e));
+	OK(f->en->table_key(f->c, "", table, f->arena, &k, &f->e));
+	OK(f->en->rollback(f->c, &f->e));
+	for (size_t i = 0; i < k.n_columns; i++)
+		text = arena_printf(f->arena, "%s%s%s", text, i ? ", " : "", k.columns[i].name);
+	return text;
+}
+
+static void test_table_key(void **state)
+{
+	struct fixture *f = *state;
+	bench_ddl(f, "CREATE TABLE one (a integer PRIMARY KEY, b int NOT NULL UNIQUE)");
+	bench_ddl(f, "CREATE TABLE two (a int NOT NULL, b varchar(20) NOT NULL, c int, PRIMARY KEY (b, a))");
+	bench_ddl(f, "CREATE TABLE uniq (a int, b int NOT NULL, c int NOT NULL UNIQUE)");
+	bench_ddl(f, "CREATE TABLE nulls (a int UNIQUE, b int)");
+	bench_ddl(f, "CREATE TABLE none (a int NOT NULL)");
+	bench_ddl(f, "CREATE INDEX none_a ON none (a)");
+	bench_ddl(f, "CREATE VIEW seen AS SELECT * FROM one");
+	assert_string_equal(key_of(f, "one"), "a");
+	assert_string_equal(key_of(f, "two"), "b, a");
+	assert_string_equal(key_of(f, "uniq"), "c");
+	assert_string_equal(key_of(f, "nulls"), "");
+	assert_string_equal(key_of(f, "none"), "");
+	assert_string_equal(key_of(f, "seen"), "");
+	assert_string_equal(key_of(f, "absent"), "");
+}
+
+static void test_no_replica_is_behind(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ms = 1;
+	if (!f->en->replica_lag)
+		return;
+	OK(f->en->replica_lag(f->c, &ms, &f->e));
+	assert_int_equal(ms, 0);
+	OK(f->en->replica_lag(f->c, &ms, &f->e)); /* now against a mark */
+	assert_int_equal(ms, 0);
+}
+
 static const struct bench_test suite[] = {
     BENCH_TEST(test_commit_and_rollback),
     BENCH_TEST(test_failed_transaction_cannot_commit),
@@ -273,6 +317,8 @@ static const struct bench_test suite[] = {
     BENCH_TEST(test_one_statement_only),
     BENCH_TEST(test_queries),
     BENCH_TEST(test_tables_and_views),
+    BENCH_TEST(test_table_key),
+    BENCH_TEST(test_no_replica_is_behind),
     BENCH_TEST(test_session_state_does_not_leak),
     BENCH_TEST(test_identity),
     BENCH_TEST(test_lock_is_exclusive),

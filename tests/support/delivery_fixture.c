@@ -142,6 +142,8 @@ static void note_progress(void *arg, const struct delivery_progress *p)
 {
 	struct fixture *f = arg;
 	buf_addf(&f->progress, "%s %s %u/%u %s\n", p->state, p->changeset ? p->changeset : "-", p->step, p->of_steps, p->detail ? p->detail : "");
+	if (f->progress_hook)
+		f->progress_hook(f->progress_hook_arg, p);
 }
 
 int fixture_seal(void *arg, const struct report *r, struct buf *ret, struct err *e)
@@ -168,6 +170,7 @@ const struct report *fixture_deliver(struct fixture *f)
 	                     .verified = &f->verified,
 	                     .journal = f->journal,
 	                     .agent = "eu-1",
+	                     .limits = &f->limits,
 	                     .budget_end_us = clock_mono_us() + (int64_t)f->budget_ms * 1000,
 	                     .watch = &f->watch,
 	                     .progress = note_progress,

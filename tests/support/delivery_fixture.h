@@ -18,6 +18,9 @@ struct fixture {
 	struct journal *journal;
 	struct collector report; /* of the last fixture_deliver */
 	struct buf progress; /* one line for each: "state changeset step/of detail" */
+	void (*progress_hook)(void *arg, const struct delivery_progress *p); /* NULL: none; called after the line was added */
+	void *progress_hook_arg;
+	struct agent_limits limits;
 	uint32_t budget_ms;
 	enum ended ended; /* of the last fixture_deliver */
 };

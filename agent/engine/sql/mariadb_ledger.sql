@@ -48,3 +48,20 @@ SELECT name, value FROM %smeta;
 INSERT INTO %smeta (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = VALUES(value);
 --: mariadb_ledger_epoch
 SELECT value FROM %smeta WHERE name = 'epoch' FOR UPDATE;
+--: mariadb_ledger_cursor_create
+CREATE TABLE IF NOT EXISTS %sbatch (
+	step varchar(600) NOT NULL PRIMARY KEY,
+	key_columns text NOT NULL,
+	bound longtext NULL,
+	done_to longtext NULL,
+	batches bigint unsigned NOT NULL,
+	passed bigint unsigned NOT NULL,
+	changed bigint unsigned NOT NULL,
+	total bigint unsigned NOT NULL
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
+--: mariadb_ledger_cursor_read
+SELECT key_columns, bound, done_to, batches, passed, changed, total FROM %sbatch WHERE step = ?;
+--: mariadb_ledger_cursor_write
+INSERT INTO %sbatch (step, key_columns, bound, done_to, batches, passed, changed, total) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE key_columns = VALUES(key_columns), bound = VALUES(bound), done_to = VALUES(done_to), batches = VALUES(batches),
+	passed = VALUES(passed), changed = VALUES(changed), total = VALUES(total);

@@ -49,3 +49,12 @@ WITH changed AS (UPDATE %smeta SET value = $2::varchar WHERE name = $1::varchar 
 INSERT INTO %smeta (name, value) SELECT $1::varchar, $2::varchar WHERE NOT EXISTS (SELECT 1 FROM changed);
 --: postgres_ledger_epoch
 SELECT value FROM %smeta WHERE name = 'epoch' FOR UPDATE;
+--: postgres_ledger_cursor_create
+CREATE TABLE IF NOT EXISTS %sbatch (step text PRIMARY KEY, key_columns text NOT NULL, bound text, done_to text, batches bigint NOT NULL,
+	passed bigint NOT NULL, changed bigint NOT NULL, total bigint NOT NULL) WITH (fillfactor = 50);
+--: postgres_ledger_cursor_read
+SELECT key_columns, bound, done_to, batches, passed, changed, total FROM %sbatch WHERE step = $1;
+--: postgres_ledger_cursor_write
+INSERT INTO %sbatch (step, key_columns, bound, done_to, batches, passed, changed, total) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (step) DO UPDATE SET key_columns = excluded.key_columns, bound = excluded.bound, done_to = excluded.done_to, batches = excluded.batches,
+	passed = excluded.passed, changed = excluded.changed, total = excluded.total;

@@ -45,3 +45,10 @@ SELECT name, value FROM %smeta;
 INSERT INTO %smeta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 --: sqlite_ledger_epoch
 SELECT value FROM %smeta WHERE name = 'epoch';
+--: sqlite_ledger_cursor_create
+CREATE TABLE IF NOT EXISTS %sbatch (step TEXT NOT NULL PRIMARY KEY, key_columns TEXT NOT NULL, bound TEXT, done_to TEXT, batches INTEGER NOT NULL,
+	passed INTEGER NOT NULL, changed INTEGER NOT NULL, total INTEGER NOT NULL) WITHOUT ROWID;
+--: sqlite_ledger_cursor_read
+SELECT key_columns, bound, done_to, batches, passed, changed, total FROM %sbatch WHERE step = ?;
+--: sqlite_ledger_cursor_write
+REPLACE INTO %sbatch (step, key_columns, bound, done_to, batches, passed, changed, total) VALUES (?, ?, ?, ?, ?, ?, ?, ?);

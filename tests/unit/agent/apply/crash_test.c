@@ -69,6 +69,33 @@ static void check_bad(struct fixture *f, const struct report *r, const char *whe
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM rollcall_ledger"), "5");
 }
 
+/* Five batches, of which each row must be in one: `n` counts. The second changeset shows that a revert may be batched too. */
+static void batched_release(struct fixture *f)
+{
+	fixture_sql(f, "CREATE TABLE big (id INTEGER PRIMARY KEY, n INTEGER NOT NULL DEFAULT 0); "
+	               "WITH RECURSIVE k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 9) INSERT INTO big (id) SELECT i * 3 FROM k");
+	struct changeset *c = fixture_changeset(f, "a:batched");
+	c->batching = (struct batching){.size = 2, .rollback_size = 4};
+	fixture_validation(f, c, VALIDATE_AFTER, "sum", NULL, "SELECT count(*) FROM big");
+	fixture_step(f, c, STEP_B, "UPDATE big SET n = n + 1");
+	fixture_rollback(f, c, STEP_B, "UPDATE big SET n = n - 1");
+	c = fixture_changeset(f, "a:bad");
+	c->batching = (struct batching){.size = 4, .rollback_size = 4};
+	fixture_validation(f, c, VALIDATE_AFTER, "none", "0", "SELECT count(*) FROM big WHERE n = 11");
+	fixture_step(f, c, STEP_B, "UPDATE big SET n = n + 10");
+	fixture_rollback(f, c, STEP_B, "UPDATE big SET n = n - 10");
+}
+
+static void check_batched(struct fixture *f, const struct report *r, const char *where)
+{
+	if (r->outcome != OUTCOME_FAILED || !r->reverted)
+		fail_msg("%s: %s, reverted %d: %s", where, outcome_name(r->outcome), r->reverted, r->failure.message ? r->failure.message : "");
+	assert_non_null(strstr(r->failure.message, "validation none after a:bad failed: found '9', expected '0'"));
+	assert_string_equal(fixture_value(f, "SELECT count(*) || ' ' || min(n) || ' ' || max(n) FROM big"), "9 1 1");
+	assert_string_equal(fixture_value(f, "SELECT group_concat(state, ' ') FROM rollcall_ledger"), "intent done intent done intent done");
+	assert_string_equal(fixture_value(f, "SELECT group_concat(batches || '/' || changed, ' ') FROM rollcall_batch"), "3/9 3/9 5/9");
+}
+
 struct scenario {
 	void (*build)(struct fixture *f);
 	void (*check)(struct fixture *f, const struct report *r, const char *where);
@@ -126,6 +153,12 @@ static void test_revert(void **state)
 	crash_everywhere(&(struct scenario){bad_release, check_bad});
 }
 
+static void test_batches(void **state)
+{
+	(void)state;
+	crash_everywhere(&(struct scenario){batched_release, check_batched});
+}
+
 static void test_every_point_was_reached(void **state)
 {
 	(void)state;
@@ -153,6 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_apply),
 	    cmocka_unit_test(test_revert),
+	    cmocka_unit_test(test_batches),
 	    cmocka_unit_test(test_every_point_was_reached),
 	    cmocka_unit_test(test_crash_upon_crash),
 	};

@@ -107,6 +107,23 @@ static void test_good_file(void **state)
 	assert_string_equal(secret_reveal(password), "s3cret");
 }
 
+static void test_batch_limits(void **state)
+{
+	(void)state;
+	AUTO(agent_config_done) struct agent_config c = {0};
+	struct err e = ERR_INIT;
+	const char *at = strstr(good, "  lock_timeout");
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	buf_add(&text, good, (size_t)(at - good));
+	buf_addf(&text, "  max_batch: 500\n  min_batch_pause: 20ms\n  batch_hold_file: hold\n%s", at);
+	agent_fixture_file(&f, "agent.yaml", text.p, 0644);
+	if (agent_config_load("agent.yaml", &c, &e) != 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(c.limits.max_batch, 500);
+	assert_int_equal(c.limits.min_pause_ms, 20);
+	assert_string_equal(c.limits.batch_hold_file, "./hold");
+}
+
 static void test_each_mistake_has_its_line(void **state)
 {
 	(void)state;
@@ -127,6 +144,10 @@ static void test_each_mistake_has_its_line(void **state)
 	    {"  lock_timeout: 2s", "  lock_timeout: 2",
 	     "agent.yaml:13: lock_timeout: '2' is not a duration: write a number and a unit, such as 250ms, 5s, 15m, 2h or 7d"},
 	    {"  lock_timeout: 2s", "  lock_timeout: 0s", "agent.yaml:13: lock_timeout '0s': outside 10ms to 24h"},
+	    {"max_parallel: 8", "max_batch: 2000000", "agent.yaml:12: max_batch 2000000: outside 1 to 1000000"},
+	    {"  lock_timeout: 2s", "  min_batch_pause: 2",
+	     "agent.yaml:13: min_batch_pause: '2' is not a duration: write a number and a unit, such as 250ms, "
+	     "5s, 15m, 2h or 7d"},
 	    {"max_parallel: 8", "max_parallel: 8000", "agent.yaml:12: max_parallel 8000: outside 1 to 1000"},
 	    {"id: eu/files/one", "id: eu/one",
 	     "agent.yaml:15: id 'eu/one': not a target id: write SITE/INSTANCE/DATABASE, or one more part for a schema"},
@@ -271,6 +292,7 @@ int main(void)
 #define CASE(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_good_file),
+	    CASE(test_batch_limits),
 	    CASE(test_each_mistake_has_its_line),
 	    CASE(test_unknown_scheme_names_the_known_ones),
 	    CASE(test_open_files_are_refused),

@@ -128,6 +128,22 @@ static void test_precondition_must_ask(void **state)
 	    "changes/orders.sql:3: changeset alice:orders-create, precondition: only a statement that reads may stand here, and UPDATE is not one");
 }
 
+static void test_batch_is_read_again(void **state)
+{
+	struct trust_fixture *f = *state;
+	set(f, 0, STEP_B, "UPDATE orders SET id = 1 WHERE id = 2");
+	assert_refused(f, "postgresql", "C20 class", "the release says class B, and UPDATE cannot be batched: the release gives no size");
+	f->release.changesets[0].batching.size = 10;
+	assert_accepted(f, "postgresql");
+	f->release.changesets[0].batching.query = bytes_of_str("DELETE FROM orders");
+	assert_refused(f, "postgresql", "C19 statement", "throttle query: only a statement that reads may stand here");
+	f->release.changesets[0].batching.query = bytes_of_str("SELECT 1");
+	set(f, 0, STEP_B, "UPDATE orders SET id = 1 FROM t");
+	assert_refused(f, "postgresql", "C20 class", "UPDATE cannot be batched: it names several tables");
+	set(f, 0, STEP_B, "VACUUM orders");
+	assert_refused(f, "postgresql", "C20 class", "VACUUM cannot be batched: it does not run in a transaction");
+}
+
 static void test_unknown_engine(void **state)
 {
 	assert_refused(*state, "oracle", "C14 engine", "engine oracle is unknown");
@@ -138,8 +154,9 @@ static void test_unknown_engine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_good_release),         T(test_two_statements_in_one), T(test_transaction_control),   T(test_class_is_derived_again),
-	    T(test_rollback_is_read_too), T(test_validation_must_ask),   T(test_precondition_must_ask), T(test_unknown_engine),
+	    T(test_good_release),           T(test_two_statements_in_one), T(test_transaction_control),
+	    T(test_class_is_derived_again), T(test_rollback_is_read_too),  T(test_validation_must_ask),
+	    T(test_precondition_must_ask),  T(test_unknown_engine),        T(test_batch_is_read_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,7 @@ static void test_release_round_trip(void **state)
 	c->preconditions = pre, c->n_preconditions = 2;
 	c->accepted_digests = accepted, c->n_accepted_digests = 1;
 	c->comment = "two\nlines", c->context = "test", c->labels = "a,b", c->dbms = "!oracle";
+	c->batching = (struct batching){5000, 100, 20, 3000, bytes_of_str("SELECT 1"), 50, 9};
 	c->on_fail = ON_FAIL_MARK_RAN, c->on_fail_message = "why", c->run_on_change = true;
 	f->release.provenance.reviewers = reviewers, f->release.provenance.n_reviewers = 2, f->release.provenance.dirty = true;
 	f->release.engines[0].min_version = "13";
@@ -72,6 +73,10 @@ static void test_release_round_trip(void **state)
 	assert_null(r.changesets[0].preconditions[0].table);
 	assert_int_equal(r.changesets[0].on_fail, ON_FAIL_MARK_RAN);
 	assert_null(r.changesets[1].comment);
+	const struct batching *o = &r.changesets[0].batching;
+	assert_true(o->size == 5000 && o->rollback_size == 100 && o->pause_ms == 20 && o->max_lag_ms == 3000 && o->limit == 50 && o->line == 9);
+	assert_true(bytes_equal(o->query, bytes_of_str("SELECT 1")));
+	assert_int_equal(r.changesets[1].batching.size, 0);
 	assert_int_equal(changeset_body(&r.changesets[1], "mariadb")->steps[0].class, STEP_N);
 	assert_string_equal(r.provenance.reviewers[1], "carol");
 	uint8_t again[DIGEST_SIZE];

@@ -225,6 +225,25 @@ static void test_a_suppression_must_name_a_gate(void **state)
 	            "error read changes/a.sql:3: --lint-ignore names 'PF33', which is no gate: did you mean PF23?\n");
 }
 
+static void test_batch_predicate(void **state)
+{
+	(void)state;
+	assert_told(HEAD "--changeset a:1 batch:10\nUPDATE t SET a = 1 WHERE a IS NULL;\nDELETE FROM t WHERE b > 1;\n" BACK
+	                 "--changeset a:2 batch:10\nINSERT INTO u (a) SELECT a FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.a = t.a);\n" BACK
+	                 "--changeset a:3\nUPDATE t SET a = 2;\n--rollback UPDATE t SET a = 1;\n",
+	            NULL, "");
+	assert_told(
+	    HEAD "--changeset a:1 batch:10 rollbackBatch:10\nUPDATE t SET a = a + 1 WHERE b = 1;\n--rollback INSERT INTO u SELECT a FROM t;\n", NULL,
+	    "warn BT01 changes/a.sql:3: the batched UPDATE of t has no condition on a column that it sets: name the unfinished state (WHERE new_column "
+	    "IS NULL), and let a default or a trigger take care of new rows\n"
+	    "warn BT01 changes/a.sql:4: the batched INSERT into u does not leave out the rows that are there: name the unfinished state (WHERE "
+	    "new_column IS NULL), and let a default or a trigger take care of new rows\n");
+	assert_told(
+	    HEAD "--changeset a:1 batch:10\nTRUNCATE t;\n" BACK, NULL,
+	    "error read changes/a.sql:3: TRUNCATE cannot be batched: it walks no table: only UPDATE, DELETE and INSERT ... SELECT ... FROM can be "
+	    "batched; write one of them, or take batch: out of the changeset's line\n");
+}
+
 static void test_the_table_is_whole(void **state)
 {
 	(void)state;
@@ -250,6 +269,7 @@ int main(void)
 	    cmocka_unit_test(test_suppressions_and_levels),
 	    cmocka_unit_test(test_read_problems_are_findings),
 	    cmocka_unit_test(test_a_suppression_must_name_a_gate),
+	    cmocka_unit_test(test_batch_predicate),
 	    cmocka_unit_test(test_the_table_is_whole),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -178,6 +178,57 @@ static void test_what_cannot_be_packed(void **state)
 	                    "changes/a.sql:10: the rollback's changeset a:1 has nothing for mariadb: write the SQL\n");
 }
 
+static void test_batches(void **state)
+{
+	(void)state;
+	struct release r;
+	AUTO(change_set_destroy)
+	struct change_set *s =
+	    pack(HEAD "--changeset a:1 batch:5000 pause:100ms maxLag:10s dbms:postgresql\n--throttle-query limit:50 SELECT count(*) FROM q;\n"
+	              "UPDATE t SET a = 1 WHERE a IS NULL;\nDELETE FROM t WHERE b;\n--rollback UPDATE t SET a = NULL;\n"
+	              "--changeset a:2 rollbackBatch:10\nINSERT INTO t VALUES (1);\nSELECT 1;\n--rollback DELETE FROM t;\n"
+	              "--changeset a:3\nSELECT 1;\n--rollback changeSetId:1 changeSetAuthor:a\n",
+	         &r);
+	const struct changeset *c = r.changesets;
+	assert_string_equal(project_folder_problems(s), "changes/a.sql:13: the rollback's changeset a:1 has nothing for mariadb: write the SQL\n"
+	                                                "changes/a.sql:13: the rollback's changeset a:1 has nothing for sqlite: write the SQL\n");
+	assert_string_equal(shape(c[0].bodies[0].steps, c[0].bodies[0].n_steps, s->arena), "B1 B1");
+	assert_string_equal(shape(c[0].bodies[0].rollback, c[0].bodies[0].n_rollback, s->arena), "T1");
+	assert_string_equal(shape(c[1].bodies[0].steps, c[1].bodies[0].n_steps, s->arena), "T2");
+	assert_string_equal(shape(c[1].bodies[0].rollback, c[1].bodies[0].n_rollback, s->arena), "B1");
+	assert_int_equal(c[0].batching.size, 5000);
+	assert_int_equal(c[0].batching.pause_ms, 100);
+	assert_int_equal(c[0].batching.max_lag_ms, 10000);
+	assert_int_equal(c[0].batching.limit, 50);
+	assert_true(bytes_equal(c[0].batching.query, bytes_of_str("SELECT count(*) FROM q")));
+	assert_int_equal(c[2].batching.rollback_size, 5000);
+	uint8_t other[DIGEST_SIZE];
+	r.changesets[0].batching.size = 7; /* how fast is not what */
+	digest_changeset(&c[0], other);
+	assert_memory_equal(other, c[0].digest, DIGEST_SIZE);
+}
+
+static void test_what_cannot_be_batched(void **state)
+{
+	(void)state;
+	struct release r;
+	AUTO(change_set_destroy)
+	struct change_set *s = pack(HEAD "--changeset a:1 batch:10 dbms:postgresql\nCREATE TABLE t (a int);\nUPDATE t SET a = 1 LIMIT 5;\nVACUUM t;\n"
+	                                 "--throttle-query limit:1 DELETE FROM t\n"
+	                                 "--changeset a:2 batch:10 maxLag:1s dbms:mariadb\nDELETE FROM t;\n",
+	                            &r);
+	assert_string_equal(
+	    project_folder_problems(s),
+	    "changes/a.sql:6: the throttle is not one query: write one SELECT that returns one value\n"
+	    "changes/a.sql:3: CREATE TABLE cannot be batched: it walks no table: only UPDATE, DELETE and INSERT ... SELECT ... FROM can be "
+	    "batched; write one of them, or take batch: out of the changeset's line\n"
+	    "changes/a.sql:4: UPDATE cannot be batched: it has a LIMIT, which would count in each batch anew: take it out, batch: sets the size\n"
+	    "changes/a.sql:5: VACUUM cannot be batched: it walks no table: only UPDATE, DELETE and INSERT ... SELECT ... FROM can be "
+	    "batched; write one of them, or take batch: out of the changeset's line\n"
+	    "changes/a.sql:7: maxLag on mariadb: a primary there does not know how far its replicas are behind: ask your own heartbeat "
+	    "table with --throttle-query limit:10 SELECT ..., or give the changeset a dbms\n");
+}
+
 static void test_ignored_changesets_are_left_out(void **state)
 {
 	(void)state;
@@ -208,6 +259,8 @@ int main(void)
 	    cmocka_unit_test(test_rollbacks),
 	    cmocka_unit_test(test_files_of_pairs),
 	    cmocka_unit_test(test_what_cannot_be_packed),
+	    cmocka_unit_test(test_batches),
+	    cmocka_unit_test(test_what_cannot_be_batched),
 	    cmocka_unit_test(test_ignored_changesets_are_left_out),
 	    cmocka_unit_test(test_versions),
 	};
