@@ -4,6 +4,7 @@
 #include "agent/policy/policy.h"
 #include "agent/report/seal.h"
 #include "agent/verify/checks.h"
+#include "agent/verify/trusted.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/crypto/blobs.h"
@@ -13,6 +14,7 @@
 struct papers { /* what was pulled, and what it says once verified */
 	struct buf release, dossier;
 	struct merkle_proof proof;
+	struct trusted trusted; /* what this agent believes at this moment */
 	struct verified verified;
 	struct policy policy; /* the site's; all zero when it has none */
 };
@@ -53,10 +55,15 @@ static int read_papers(const struct deliver_job *job, struct papers *p, struct a
 
 /* C1 is asked of the offer, by the link. A task that was accepted is not refused because its controller has started again since, with a higher epoch: the new one counts
  * on it. Within the database the ledger's own epoch is the fence. */
-static int verify(const struct deliver_job *job, struct papers *p, struct arena *a, const char **ret_check, struct err *e)
+static int verify_believed(const struct deliver_job *job, const struct trusted *t, struct papers *p, struct arena *a, const char **ret_check,
+                           struct err *e)
 {
 	const char *engine = job->target->target.engine;
-	struct verify_facts facts = {.trust = &job->config->trust,
+	struct verify_facts facts = {.trust = &t->doc,
+	                             .freshness = t->fresh,
+	                             .attested_us = t->attested_us,
+	                             .fresh_max_age_us = job->config->fresh_max_age_us,
+	                             .begun = job->task->state != TASK_ACCEPTED,
 	                             .release_envelope = buf_bytes(&p->release),
 	                             .dossier = buf_bytes(&p->dossier),
 	                             .proof = p->proof,
@@ -73,13 +80,22 @@ static int verify(const struct deliver_job *job, struct papers *p, struct arena 
 	return verify_statements(&p->verified.release, engine, job->config->allow_class_x, ret_check, e);
 }
 
+static int verify(const struct deliver_job *job, struct journal *j, struct papers *p, struct arena *a, const char **ret_check, struct err *e)
+{
+	if (trusted_load(j, job->config->trust_pin, a, &p->trusted, e) != 0)
+		return -1;
+	if (verify_believed(job, &p->trusted, p, a, ret_check, e) != 0)
+		return -1;
+	return trusted_attest(j, p->verified.signed_us, e);
+}
+
 /* The half of C2 that needs the release. The loop has asked the other half just before; this thread reads the document for itself. */
 static int check_site(const struct deliver_job *job, struct papers *p, struct arena *a, const char **ret_check, struct err *e)
 {
 	const struct agent_config *c = job->config;
 	if (!c->policy_file)
 		return 0;
-	if (policy_load(c->policy_file, &c->trust, c->site, a, &p->policy, e) != 0)
+	if (policy_load(c->policy_file, &p->trusted.valid, c->site, a, &p->policy, e) != 0)
 		return check_refuse(C2_SITE_POLICY, ret_check, e);
 	return policy_check_release(&p->policy, &p->verified, job->target->target.engine, ret_check, e);
 }
@@ -201,7 +217,7 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	                      .progress_arg = job->progress_arg,
 	                      .arena = a,
 	                      .report = &c};
-	bool ok = read_papers(job, &p, a, &c.report, e) == 0 && verify(job, &p, a, &check, e) == 0 && check_site(job, &p, a, &check, e) == 0 &&
+	bool ok = read_papers(job, &p, a, &c.report, e) == 0 && verify(job, j, &p, a, &check, e) == 0 && check_site(job, &p, a, &check, e) == 0 &&
 	          check_deadline(job->task, &check, e) == 0;
 	d.wave = p.proof.wave;
 	if (!ok)

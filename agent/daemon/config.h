@@ -30,12 +30,15 @@ struct agent_config {
 	size_t n_controller_keys;
 	const char *curve_key_file, *report_key_file, *trust_file, *certificate_file;
 	const char *policy_file; /* the site's policy document; NULL: the site has none */
-	struct trust trust; /* pinned and checked at load */
+	struct bytes trust_pin; /* the envelope of trust_file, signed by its own root keys */
+	struct trust trust; /* the newest that was believed when this was loaded; what counts when something is to run: agent/verify/trusted.h */
 	struct sign_key *report_key;
 	struct bytes certificate; /* envelope bytes */
 	uint32_t max_parallel, max_parallel_per_instance; /* deliveries at once: in all, and for one database server */
 	uint32_t retry_budget_ms;
 	struct agent_limits limits;
+	int64_t fresh_max_age_us; /* 0: only the trust document's limit and each document's own expiry */
+	uint64_t max_step; /* 0: only the trust document's */
 	bool allow_class_x; /* statements that can neither be undone nor be resumed: refused unless the site says otherwise */
 	struct agent_target *targets;
 	size_t n_targets;

@@ -39,6 +39,8 @@ static const cyaml_schema_field_t limits_fields[] = {
     CYAML_FIELD_UINT("max_batch", CYAML_FLAG_OPTIONAL, struct raw_limits, max_batch),
     OPT_TEXT("min_batch_pause", struct raw_limits, min_batch_pause),
     OPT_TEXT("batch_hold_file", struct raw_limits, batch_hold_file),
+    OPT_TEXT("fresh_max_age", struct raw_limits, fresh_max_age),
+    CYAML_FIELD_UINT("max_step", CYAML_FLAG_OPTIONAL, struct raw_limits, max_step),
     CYAML_FIELD_BOOL("class_x", CYAML_FLAG_OPTIONAL, struct raw_limits, class_x),
     CYAML_FIELD_END,
 };

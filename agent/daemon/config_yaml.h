@@ -20,7 +20,8 @@ struct raw_limits { /* NULL or 0: the default */
 	unsigned max_parallel, max_parallel_per_instance;
 	unsigned max_batch;
 	char *min_batch_pause, *batch_hold_file;
-	char *retry_budget, *lock_timeout, *statement_timeout, *connect_timeout;
+	char *retry_budget, *lock_timeout, *statement_timeout, *connect_timeout, *fresh_max_age;
+	unsigned max_step;
 	bool class_x;
 };
 struct raw_password {

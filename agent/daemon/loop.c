@@ -10,8 +10,10 @@
 
 #include "agent/daemon/surveys.h"
 #include "agent/daemon/tasks.h"
+#include "agent/daemon/updates.h"
 #include "agent/link/fetch.h"
 #include "agent/link/uplink.h"
+#include "agent/verify/trusted.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -36,6 +38,7 @@ struct agent {
 	struct uplink *uplink;
 	struct fetch *fetch;
 	struct tasks *tasks;
+	struct updates *updates;
 	struct surveys *surveys;
 	unsigned signals;
 };
@@ -68,6 +71,9 @@ static void on_message(void *arg, const struct msg *m)
 	case MSG_SURVEY:
 		surveys_ask(g->surveys, &m->survey);
 		break;
+	case MSG_TRUST_UPDATE:
+		updates_named(g->updates, &m->trust_update);
+		break;
 	default: /* the uplink lets nothing else through */
 		break;
 	}
@@ -81,7 +87,13 @@ static void on_load(void *arg, struct msg_heartbeat *ret)
 static void on_fetched(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, const char *why)
 {
 	(void)why;
+	updates_blob(((struct agent *)arg)->updates, hash, ok);
 	tasks_blob(((struct agent *)arg)->tasks, hash, ok);
+}
+
+static void on_settled(void *arg)
+{
+	tasks_go_on(((struct agent *)arg)->tasks);
 }
 
 static int on_prune(zloop_t *loop, int id, void *arg)
@@ -143,16 +155,24 @@ static int lock_data_dir(struct agent *g, struct err *e)
 	return 0;
 }
 
-/* The highest trust document ever used is remembered: a file put back from an old backup must not bring old keys back. */
-static int check_trust_version(struct agent *g, struct err *e)
+/* The document that is begun with is remembered like those that follow it: an older file put in its place, from a backup perhaps, brings no old keys back. */
+static int keep_pin(struct agent *g, struct err *e)
 {
+	AUTO(arena_destroy) struct arena *a = arena_new(TRUSTED_ARENA);
+	struct bytes kept = {0};
 	uint64_t seen = 0;
-	if (journal_number(g->journal, "trust_version", &seen, e) != 0)
+	if (journal_document(g->journal, JOURNAL_TRUST, a, &kept, e) != 0 || journal_number(g->journal, "trust_version", &seen, e) != 0)
 		return -1;
 	if (g->config->trust.version < seen)
 		return err_set(e, ERR_POLICY, "%s: trust document version %llu, but this agent has used version %llu: put the newer one in place",
 		               g->config->trust_file, (unsigned long long)g->config->trust.version, (unsigned long long)seen);
-	return journal_raise(g->journal, "trust_version", g->config->trust.version, e);
+	if (kept.n && g->config->trust.version == seen)
+		return 0;
+	struct journal_belief b = {.trust = g->config->trust_pin,
+	                           .drops_fresh = kept.n > 0, /* pinned anew, perhaps with other fresh keys */
+	                           .trust_version = g->config->trust.version,
+	                           .attested_us = g->config->trust.created_at_us};
+	return journal_believe(g->journal, &b, e);
 }
 
 static int open_disk(struct agent *g, struct err *e)
@@ -162,7 +182,7 @@ static int open_disk(struct agent *g, struct err *e)
 	if (lock_data_dir(g, e) != 0 || file_make_dirs(g->blob_dir, 0700, e) != 0 || journal_open(path, &g->journal, e) != 0 ||
 	    journal_prune(g->journal, e) != 0)
 		return -1;
-	return check_trust_version(g, e);
+	return keep_pin(g, e);
 }
 
 static void list_targets(struct agent *g)
@@ -214,10 +234,12 @@ static int open_agent(struct agent *g, struct err *e)
 	zloop_poller(g->loop, &item, on_signal, g);
 	g->tasks = tasks_new(g->loop, g->config, g->journal, g->blob_dir);
 	g->surveys = surveys_new(g->loop, g->config);
+	g->updates = updates_new(g->config, g->journal, g->blob_dir, on_settled, g);
 	if (open_link(g, e) != 0)
 		return -1;
 	zloop_timer(g->loop, PRUNE_EVERY_MS, 0, on_prune, g);
-	tasks_connect(g->tasks, g->uplink, g->fetch);
+	tasks_connect(g->tasks, g->uplink, g->fetch, g->updates);
+	updates_connect(g->updates, g->uplink, g->fetch);
 	surveys_connect(g->surveys, g->uplink);
 	return tasks_resume(g->tasks, e);
 }
@@ -226,6 +248,7 @@ static void close_agent(struct agent *g)
 {
 	tasks_destroy(&g->tasks);
 	surveys_destroy(&g->surveys);
+	updates_destroy(&g->updates);
 	if (g->uplink)
 		uplink_kick(g->uplink); /* the last reports, if the controller is there */
 	uplink_destroy(&g->uplink);

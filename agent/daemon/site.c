@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
+#include "agent/verify/trusted.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
@@ -37,12 +38,13 @@ static int check_version(const struct policy *p, const char *path, struct journa
 static void read_policy(const struct agent_config *c, struct journal *j, struct arena *a, struct site_view *ret)
 {
 	struct err e = ERR_INIT;
+	struct trusted t;
 	ret->has_policy = false;
 	ret->unreadable = NULL;
 	if (!c->policy_file)
 		return;
-	ret->has_policy =
-	    policy_load(c->policy_file, &c->trust, c->site, a, &ret->policy, &e) == 0 && check_version(&ret->policy, c->policy_file, j, &e) == 0;
+	ret->has_policy = trusted_load(j, c->trust_pin, a, &t, &e) == 0 && policy_load(c->policy_file, &t.valid, c->site, a, &ret->policy, &e) == 0 &&
+	                  check_version(&ret->policy, c->policy_file, j, &e) == 0;
 	if (!ret->has_policy)
 		ret->unreadable = arena_strdup(a, e.msg);
 }

@@ -201,6 +201,8 @@ static void start_job(struct tasks *t, struct job *j)
 void tasks_start_ready(struct tasks *t)
 {
 	int64_t now_us = clock_mono_us();
+	if (updates_pending(t->updates))
+		return;
 	for (size_t i = 0; !t->draining && i < t->n;) {
 		struct job *j = t->jobs[i];
 		size_t before = t->n;
@@ -208,6 +210,11 @@ void tasks_start_ready(struct tasks *t)
 			start_job(t, j);
 		i += t->n == before; /* what is held is not in the list any more */
 	}
+}
+
+void tasks_go_on(struct tasks *t)
+{
+	tasks_start_ready(t);
 }
 
 /* ---- blobs ---- */
@@ -371,8 +378,9 @@ struct tasks *tasks_new(zloop_t *loop, const struct agent_config *c, struct jour
 	return t;
 }
 
-void tasks_connect(struct tasks *t, struct uplink *u, struct fetch *f)
+void tasks_connect(struct tasks *t, struct uplink *u, struct fetch *f, const struct updates *w)
 {
+	t->updates = w;
 	t->uplink = u;
 	t->fetch = f;
 	tasks_watch_site(t);

@@ -9,6 +9,7 @@
 #include <czmq.h>
 
 #include "agent/daemon/config.h"
+#include "agent/daemon/updates.h"
 #include "agent/journal/journal.h"
 #include "agent/link/fetch.h"
 #include "agent/link/uplink.h"
@@ -18,12 +19,13 @@ struct tasks;
 struct tasks *tasks_new(zloop_t *loop, const struct agent_config *c, struct journal *j, const char *blob_dir);
 void tasks_destroy(struct tasks **t); /* cancels what runs, and waits for it */
 /* After these two are set, tasks_resume takes up what the journal holds. */
-void tasks_connect(struct tasks *t, struct uplink *u, struct fetch *f);
+void tasks_connect(struct tasks *t, struct uplink *u, struct fetch *f, const struct updates *w);
 int tasks_resume(struct tasks *t, struct err *e) MUST_CHECK;
 
 void tasks_offer(struct tasks *t, const struct msg_offer *o);
 void tasks_recall(struct tasks *t, const struct msg_task *m); /* drops it unless it runs */
 void tasks_stop(struct tasks *t, const struct msg_task *m); /* it ends between two steps */
+void tasks_go_on(struct tasks *t); /* what waited for updates_pending */
 void tasks_blob(struct tasks *t, const uint8_t hash[DIGEST_SIZE], bool ok);
 void tasks_load(const struct tasks *t, struct msg_heartbeat *ret);
 /* Nothing new is begun, and what runs ends between two steps. */

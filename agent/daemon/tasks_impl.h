@@ -25,6 +25,7 @@ struct tasks {
 	const char *blob_dir;
 	struct uplink *uplink;
 	struct fetch *fetch;
+	const struct updates *updates;
 	struct site *site;
 	bool some_held; /* table held is not empty */
 	struct job **jobs; /* oldest first */

@@ -9,7 +9,7 @@
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
 
-static const char *const migrations[] = {journal_migration_1, holds_migration, journal_migration_audit, NULL};
+static const char *const migrations[] = {journal_migration_1, holds_migration, journal_migration_audit, documents_migration, NULL};
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 
 static int prune(struct journal *j, struct err *e)

@@ -90,6 +90,19 @@ int journal_audit(struct journal *j, const struct audit_head *told, struct err *
 uint64_t journal_last_report(struct journal *j); /* highest report_seq ever written; 0 if none */
 uint64_t journal_first_unacked(struct journal *j); /* last + 1 when all are acked */
 
+/* Signed documents that this agent believes, each the newest of its kind; their envelopes' bytes. */
+#define JOURNAL_TRUST "trust"
+#define JOURNAL_FRESH "fresh"
+int journal_document(struct journal *j, const char *kind, struct arena *a, struct bytes *ret, struct err *e) MUST_CHECK; /* n 0: none */
+struct journal_belief {
+	struct bytes trust, fresh; /* n 0: as it was */
+	bool drops_fresh; /* the old one, before `fresh` is put */
+	uint64_t trust_version; /* raised with `trust` */
+	int64_t attested_us; /* raised */
+};
+/* All of it in one commit. What it means is checked before: agent/verify/trusted.h. */
+int journal_believe(struct journal *j, const struct journal_belief *b, struct err *e) MUST_CHECK;
+
 /* Small facts: "epoch", "session_counter", "trust_version", ... Missing reads as 0. journal_raise never lowers. */
 int journal_number(struct journal *j, const char *name, uint64_t *ret, struct err *e) MUST_CHECK;
 int journal_raise(struct journal *j, const char *name, uint64_t value, struct err *e) MUST_CHECK;

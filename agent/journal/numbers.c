@@ -21,7 +21,7 @@ int journal_number(struct journal *j, const char *name, uint64_t *ret, struct er
 	return number_get(j, name, ret, e) == 0 ? 0 : err_wrap(e, "journal: number %s", name);
 }
 
-static int number_raise(struct journal *j, const char *name, uint64_t value, struct err *e)
+int journal_number_raise_in(struct journal *j, const char *name, uint64_t value, struct err *e)
 {
 	struct lite_stmt *s = NULL;
 	if (lite_prepare(j->lite, journal_number_raise, &s, e) != 0)
@@ -35,7 +35,7 @@ int journal_raise(struct journal *j, const char *name, uint64_t value, struct er
 {
 	if (journal_begin(j, e) != 0)
 		return -1;
-	return journal_end(j, number_raise(j, name, value, e), e);
+	return journal_end(j, journal_number_raise_in(j, name, value, e), e);
 }
 
 static int number_step(struct journal *j, const char *name, struct err *e)

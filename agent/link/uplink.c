@@ -333,6 +333,7 @@ static void on_message(struct uplink *u, const struct msg *m)
 	case MSG_RECALL:
 	case MSG_STOP:
 	case MSG_SURVEY:
+	case MSG_TRUST_UPDATE:
 		u->on.message(u->on.arg, m);
 		break;
 	default:
@@ -485,6 +486,11 @@ bool uplink_is_up(const struct uplink *u)
 bool uplink_send(struct uplink *u, const struct msg *m)
 {
 	return u->state == UP && send_msg(u, m) == FRAME_SENT;
+}
+
+void uplink_trust_version(struct uplink *u, uint64_t version)
+{
+	u->set.trust_version = version;
 }
 
 uint32_t uplink_max_epoch(const struct uplink *u)

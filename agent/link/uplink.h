@@ -32,7 +32,7 @@ struct uplink_settings { /* all borrowed for the uplink's life */
 struct uplink_handler {
 	void (*up)(void *arg, const struct msg_welcome *w);
 	void (*down)(void *arg, const char *why);
-	void (*message)(void *arg, const struct msg *m); /* OFFER, RECALL, STOP, SURVEY; gone after the call */
+	void (*message)(void *arg, const struct msg *m); /* OFFER, RECALL, STOP, SURVEY, TRUST_UPDATE; gone after the call */
 	void (*load)(void *arg, struct msg_heartbeat *ret); /* fills running and queued */
 	void *arg;
 };
@@ -48,6 +48,7 @@ bool uplink_send(struct uplink *u, const struct msg *m);
 void uplink_kick(struct uplink *u);
 /* Sends again what was not acknowledged yet. */
 void uplink_resend(struct uplink *u);
+void uplink_trust_version(struct uplink *u, uint64_t version); /* what the next HELLO says */
 uint32_t uplink_max_epoch(const struct uplink *u);
 
 #endif

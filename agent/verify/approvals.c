@@ -23,7 +23,7 @@ static const char *misfit(const struct delivery *d, const struct approval *p)
 		return "approves another release";
 	if (!str_eq(p->environment, d->f->environment))
 		return "approves another environment";
-	if (d->f->now_us >= p->expires_at_us)
+	if (d->now_us >= p->expires_at_us)
 		return "expired";
 	return NULL;
 }
@@ -55,7 +55,7 @@ static int read_approval(struct delivery *d, struct bytes data, struct err *e)
 	struct approval p;
 	bool decoded = false;
 	for (size_t i = 0; i < d->role->n_key_ids; i++) {
-		const struct trust_key *k = trust_key(d->f->trust, d->role->key_ids[i]);
+		const struct trust_key *k = trust_key(&d->valid, d->role->key_ids[i]);
 		if (!k || !dsse_signed_by(&env, TYPE_APPROVAL, k->public_key))
 			continue;
 		/* Only now, with a signature of the role over exactly these bytes, are they read. */
@@ -77,14 +77,14 @@ static int check_threshold(struct delivery *d, struct err *e)
 	for (size_t i = 0; i < d->n_votes; i++)
 		keys[i] = d->votes[i].key;
 	AUTO(buf_done) struct buf b = BUF_INIT;
-	trust_missing_text(d->f->trust, d->role, keys, d->n_votes, &b);
+	trust_missing_text(&d->valid, d->role, keys, d->n_votes, &b);
 	return err_set(e, ERR_SIGNATURE, "approvals: %s approve it%s", buf_str(&b), buf_str(&d->not_counted));
 }
 
 int approvals_collect(struct delivery *d, struct err *e)
 {
 	const char *name = arena_printf(d->a, ROLE_APPROVER_PREFIX "%s", d->f->environment);
-	d->role = trust_role(d->f->trust, name);
+	d->role = trust_role(&d->valid, name);
 	if (!d->role)
 		return err_set(
 		    e, ERR_SIGNATURE,

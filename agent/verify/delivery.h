@@ -16,6 +16,8 @@ struct vote {
 struct delivery {
 	const struct verify_facts *f;
 	struct arena *a;
+	struct trust valid; /* f->trust without revoked keys: whose signatures count */
+	int64_t now_us; /* f->now_us, or the newest signed time when the clock is a little behind that */
 	struct envelope release_envelope;
 	struct dossier dossier;
 	uint8_t order_digest[DIGEST_SIZE]; /* of the bytes in the dossier, before they are decoded */

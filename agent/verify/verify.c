@@ -13,6 +13,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
+#include "common/crypto/fresh.h"
 #include "common/crypto/merkle.h"
 #include "common/crypto/trust.h"
 #include "common/sql/dialect.h"
@@ -34,7 +35,7 @@ static const char *unknown_feature(const char *const *critical, size_t n)
 	return NULL;
 }
 
-/* ---- C1, C3 -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- C1, C3, C4, C5 ------------------------------------------------------------------------------------------------------------------------------ */
 
 static int check_epoch(struct delivery *d, struct err *e)
 {
@@ -48,13 +49,34 @@ static int check_epoch(struct delivery *d, struct err *e)
 static int check_trust(struct delivery *d, struct err *e)
 {
 	const struct trust *t = d->f->trust;
+	const struct freshness *f = d->f->freshness;
 	char at[CLOCK_TEXT_SIZE];
+	d->now_us = d->f->now_us > d->f->attested_us ? d->f->now_us : d->f->attested_us;
 	if (trust_check_shape(t, e) != 0)
 		return -1;
-	if (d->f->now_us >= t->expires_at_us)
-		return err_set(e, ERR_SIGNATURE, "the pinned trust document (fleet %s, version %" PRIu64 ") expired at %s", t->fleet, t->version,
+	if (d->now_us >= t->expires_at_us)
+		return err_set(e, ERR_SIGNATURE, "the trust document (fleet %s, version %" PRIu64 ") expired at %s", t->fleet, t->version,
 		               clock_text(t->expires_at_us, at));
+	if (f && f->trust_version > t->version)
+		return err_set(e, ERR_POLICY, "there is a trust document version %" PRIu64 ", and only version %" PRIu64 " has come here", f->trust_version,
+		               t->version);
 	return 0;
+}
+
+static int check_freshness(struct delivery *d, struct err *e)
+{
+	d->valid = trust_without_revoked(d->f->trust, d->f->freshness, d->a);
+	return d->f->begun ? 0 : freshness_check_current(d->f->trust, d->f->freshness, d->f->fresh_max_age_us, d->now_us, e);
+}
+
+/* Whatever was signed was signed in the past: a clock that is behind it would keep expired documents alive. */
+static int check_attested(struct delivery *d, struct err *e)
+{
+	char now[CLOCK_TEXT_SIZE], seen[CLOCK_TEXT_SIZE];
+	if (d->f->now_us >= d->f->attested_us - CLOCK_SKEW_US)
+		return 0;
+	return err_set(e, ERR_POLICY, "this machine's clock says %s, and a document signed at %s has come here before: the clock was set back",
+	               clock_text(d->f->now_us, now), clock_text(d->f->attested_us, seen));
 }
 
 /* ---- C6, C7, C5, C18: the release ---------------------------------------------------------------------------------------------------------------- */
@@ -63,7 +85,7 @@ static int check_release_signatures(struct delivery *d, struct err *e)
 {
 	if (envelope_decode(d->f->release_envelope, d->a, &d->release_envelope, e) != 0)
 		return err_wrap(e, "release");
-	return trust_check_role(d->f->trust, ROLE_RELEASE, &d->release_envelope, TYPE_RELEASE, e);
+	return trust_check_role(&d->valid, ROLE_RELEASE, &d->release_envelope, TYPE_RELEASE, e);
 }
 
 static bool version_below(const char *have, const char *want)
@@ -93,15 +115,21 @@ static int check_release(struct delivery *d, struct err *e)
 	if (r->min_agent_version && version_below(d->f->agent_version, r->min_agent_version))
 		return err_set(e, ERR_POLICY, "release %s %s needs agent version %s, and this is %s", r->project, r->version, r->min_agent_version,
 		               d->f->agent_version);
-	if (d->f->now_us >= r->expires_at_us)
+	if (d->now_us >= r->expires_at_us)
 		return err_set(e, ERR_POLICY, "release %s %s expired at %s", r->project, r->version, clock_text(r->expires_at_us, at));
+	/* What it has done may still be taken back. */
+	if (d->f->direction == DIRECTION_APPLY && freshness_revokes_release(d->f->freshness, r))
+		return err_set(e, ERR_POLICY, "release %s %s was withdrawn: freshness document version %" PRIu64 " says so", r->project, r->version,
+		               d->f->freshness->version);
 	return 0;
 }
 
 /* Signed times only ever lie in the past of an honest clock: one that runs behind them would keep expired documents alive. */
-static int check_not_before(const struct delivery *d, const char *what, int64_t made_us, struct err *e)
+static int check_not_before(struct delivery *d, const char *what, int64_t made_us, struct err *e)
 {
 	char now[CLOCK_TEXT_SIZE], made[CLOCK_TEXT_SIZE];
+	if (made_us > d->v.signed_us)
+		d->v.signed_us = made_us;
 	if (d->f->now_us >= made_us - CLOCK_SKEW_US)
 		return 0;
 	return err_set(e, ERR_POLICY, "this machine's clock says %s, and the %s was made at %s", clock_text(d->f->now_us, now), what,
@@ -188,9 +216,9 @@ static int check_order_window(struct delivery *d, struct err *e)
 {
 	const struct order *o = &d->v.order;
 	char at[CLOCK_TEXT_SIZE];
-	if (d->f->now_us < o->not_before_us)
+	if (d->now_us < o->not_before_us)
 		return err_set(e, ERR_POLICY, "order %s holds only from %s", o->id, clock_text(o->not_before_us, at));
-	if (d->f->now_us >= o->not_after_us)
+	if (d->now_us >= o->not_after_us)
 		return err_set(e, ERR_POLICY, "order %s ended at %s", o->id, clock_text(o->not_after_us, at));
 	return 0;
 }
@@ -273,11 +301,22 @@ static const struct {
 	enum check_code code;
 	int (*run)(struct delivery *d, struct err *e);
 } sequence[] = {
-    {C1_EPOCH, check_epoch},          {C3_TRUST, check_trust},           {C6_RELEASE_SIGNATURES, check_release_signatures},
-    {C7_RELEASE, check_release},      {C5_CLOCK, check_clock},           {C18_CONTENT, check_content},
-    {C9_APPROVALS, check_approvals},  {C11_ORDER, check_order_readable}, {C9_APPROVALS, approvals_check_counts},
-    {C11_ORDER, check_order_release}, {C11_ORDER, check_order_window},   {C10_TARGET, check_target},
-    {C11_ORDER, check_direction},     {C14_ENGINE, check_engine},
+    {C1_EPOCH, check_epoch},
+    {C3_TRUST, check_trust},
+    {C4_FRESHNESS, check_freshness},
+    {C5_CLOCK, check_attested},
+    {C6_RELEASE_SIGNATURES, check_release_signatures},
+    {C7_RELEASE, check_release},
+    {C5_CLOCK, check_clock},
+    {C18_CONTENT, check_content},
+    {C9_APPROVALS, check_approvals},
+    {C11_ORDER, check_order_readable},
+    {C9_APPROVALS, approvals_check_counts},
+    {C11_ORDER, check_order_release},
+    {C11_ORDER, check_order_window},
+    {C10_TARGET, check_target},
+    {C11_ORDER, check_direction},
+    {C14_ENGINE, check_engine},
 };
 
 static void delivery_done(struct delivery *d)

@@ -10,7 +10,11 @@
 #include "common/wire/documents.h"
 
 struct verify_facts {
-	const struct trust *trust; /* pinned and already checked */
+	const struct trust *trust; /* the newest believed, its chain checked when it was taken */
+	const struct freshness *freshness; /* the newest believed; NULL: none */
+	int64_t attested_us; /* the newest signed time seen */
+	int64_t fresh_max_age_us; /* the site's own limit; 0: none */
+	bool begun; /* an earlier run has begun it: it is finished even when no fresh document comes any more */
 	struct bytes release_envelope; /* as pulled, address already checked */
 	struct bytes dossier;
 	struct merkle_proof proof;
@@ -27,6 +31,7 @@ struct verified { /* decoded from exactly the bytes that were verified; in the a
 	enum direction direction; /* of the offer, allowed by the order */
 	const char **approvers; /* owners of the keys that count */
 	size_t n_approvers;
+	int64_t signed_us; /* the newest time in what was signed */
 };
 
 /* 0, or -1 with ERR_SIGNATURE or ERR_POLICY and *ret_check naming the check ("C9 approvals"; static storage). */

@@ -98,3 +98,9 @@ int blobs_read_at(const char *dir, const uint8_t hash[DIGEST_SIZE], uint64_t off
 	*ret_n = got;
 	return 0;
 }
+
+void blobs_remove(const char *dir, const uint8_t hash[DIGEST_SIZE])
+{
+	AUTO(mem_free_ptr) char *path = blob_path(dir, hash);
+	unlink(path);
+}

@@ -15,5 +15,7 @@ bool blobs_has(const char *dir, const uint8_t hash[DIGEST_SIZE], uint64_t *ret_s
 int blobs_get(const char *dir, const uint8_t hash[DIGEST_SIZE], size_t max_bytes, struct buf *ret, struct err *e) MUST_CHECK;
 /* Reads up to `size` bytes at `offset` without checking (the receiver does): for chunk servers. ret_n 0 at the end. */
 int blobs_read_at(const char *dir, const uint8_t hash[DIGEST_SIZE], uint64_t offset, void *out, size_t size, size_t *ret_n, struct err *e) MUST_CHECK;
+/* Missing is fine. */
+void blobs_remove(const char *dir, const uint8_t hash[DIGEST_SIZE]);
 
 #endif

@@ -25,7 +25,7 @@ static int check_key(const struct trust *t, size_t i, struct err *e)
 
 static bool role_name_is_known(const char *name)
 {
-	static const char *const plain[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, "fresh", "site", "break-glass"};
+	static const char *const plain[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, ROLE_FRESH, "site", "break-glass"};
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
 		if (str_eq(name, plain[i]))
 			return true;

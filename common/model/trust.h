@@ -20,11 +20,13 @@
 #define TYPE_CERTIFICATE "application/vnd.rollcall.certificate.v1+protobuf"
 #define TYPE_REPORT      "application/vnd.rollcall.report.v1+protobuf"
 #define TYPE_FRESHNESS   "application/vnd.rollcall.freshness.v1+protobuf"
+#define TYPE_REVOCATION  "application/vnd.rollcall.revocation.v1+protobuf"
 
 #define ROLE_ROOT            "root"
 #define ROLE_RELEASE         "release"
 #define ROLE_APPROVER_PREFIX "approver/"
 #define ROLE_ENROL           "enrol"
+#define ROLE_FRESH           "fresh"
 
 struct signature {
 	const char *key_id; /* a hint, never a security decision */
@@ -65,6 +67,39 @@ struct trust {
 	size_t n_controller_keys;
 	const char **critical;
 	size_t n_critical;
+	uint64_t fresh_max_age_ms, max_step; /* 0: no such limit */
+};
+
+/* What is revoked, by the controller's fresh key. Lists ascend and hold each entry once. Asked by common/crypto/fresh.h. */
+struct release_floor {
+	const char *project;
+	uint64_t sequence; /* releases below it are withdrawn */
+};
+
+struct freshness {
+	const char *fleet;
+	uint64_t version, trust_version;
+	int64_t issued_at_us, expires_at_us;
+	const char **revoked_keys; /* ids */
+	size_t n_revoked_keys;
+	const char **revoked_agents; /* serials */
+	size_t n_revoked_agents;
+	uint8_t (*withdrawn)[DIGEST_SIZE]; /* of manifests */
+	size_t n_withdrawn;
+	struct release_floor *floors;
+	size_t n_floors;
+	const char **critical;
+	size_t n_critical;
+};
+
+enum revocation_kind { REVOKE_KEY, REVOKE_AGENT, REVOKE_RELEASE, REVOKE_OLDER_RELEASES };
+struct revocation {
+	const char *fleet;
+	enum revocation_kind kind;
+	const char *subject; /* key id, serial, digest of the manifest in hex, project */
+	uint64_t sequence; /* REVOKE_OLDER_RELEASES */
+	const char *reason; /* may be NULL */
+	int64_t created_at_us;
 };
 
 struct certificate {

@@ -17,6 +17,11 @@ int envelope_decode(struct bytes data, struct arena *a, struct envelope *ret, st
 
 void trust_encode(const struct trust *t, struct buf *ret);
 int trust_decode(struct bytes data, struct arena *a, struct trust *ret, struct err *e) MUST_CHECK;
+void freshness_encode(const struct freshness *f, struct buf *ret);
+int freshness_decode(struct bytes data, struct arena *a, struct freshness *ret, struct err *e) MUST_CHECK;
+void revocation_encode(const struct revocation *r, struct buf *ret);
+int revocation_decode(struct bytes data, struct arena *a, struct revocation *ret, struct err *e) MUST_CHECK;
+const char *revocation_kind_name(enum revocation_kind k);
 void certificate_encode(const struct certificate *c, struct buf *ret);
 int certificate_decode(struct bytes data, struct arena *a, struct certificate *ret, struct err *e) MUST_CHECK;
 void release_encode(const struct release *r, struct buf *ret);

@@ -100,6 +100,11 @@ void trust_encode(const struct trust *t, struct buf *ret)
 	m.controller_keys = put_texts(a, t->controller_keys, t->n_controller_keys);
 	m.n_critical = t->n_critical;
 	m.critical = put_texts(a, t->critical, t->n_critical);
+	Rollcall__V1__TrustLimits limits = ROLLCALL__V1__TRUST_LIMITS__INIT;
+	limits.fresh_max_age_ms = t->fresh_max_age_ms;
+	limits.max_step = t->max_step;
+	if (t->fresh_max_age_ms || t->max_step)
+		m.limits = &limits;
 	pb_pack(&m.base, ret);
 }
 
@@ -108,6 +113,16 @@ static void read_key(struct reader *r, const Rollcall__V1__TrustKey *m, struct t
 	ret->id = read_hex(r, "key id", m->id, KEY_ID_SIZE - 1);
 	read_fixed(r, "public key", m->public_key, ret->public_key, SIGN_PUBLIC_SIZE);
 	ret->owner = read_line(r, "owner", m->owner, REQUIRED);
+}
+
+static void read_limits(struct reader *r, const Rollcall__V1__TrustLimits *m, struct trust *ret)
+{
+	if (m->fresh_max_age_ms == 0 && m->max_step == 0)
+		read_fail(r, "limits: empty");
+	if (m->fresh_max_age_ms > (uint64_t)INT64_MAX / 1000 || m->max_step > INT64_MAX)
+		read_fail(r, "limits: out of range");
+	ret->fresh_max_age_ms = m->fresh_max_age_ms;
+	ret->max_step = m->max_step;
 }
 
 static void read_role(struct reader *r, const Rollcall__V1__TrustRole *m, struct trust_role *ret)
@@ -142,6 +157,8 @@ int trust_decode(struct bytes data, struct arena *a, struct trust *ret, struct e
 	t.controller_keys = read_lines(&r, "controller keys", m->controller_keys, m->n_controller_keys, 100);
 	t.n_critical = m->n_critical;
 	t.critical = read_lines(&r, "critical features", m->critical, m->n_critical, 100);
+	if (m->limits)
+		read_limits(&r, m->limits, &t);
 	if (r.failed)
 		return -1;
 	*ret = t;

@@ -52,6 +52,8 @@ enum msg_type {
 	MSG_REPLY,
 	/* agent -> controller */
 	MSG_UNHELD, /* a task that was refused as held may be offered again now */
+	/* controller -> agent */
+	MSG_TRUST_UPDATE,
 	MSG_TYPE_COUNT
 };
 
@@ -62,7 +64,7 @@ enum msg_type {
  * `detail` is the reason of a state, `next` what to type. Times are clock_text(). */
 enum verb {
 	VERB_INVALID = 0,
-	VERB_PING, /* -> key,value: controller (version), epoch, trust (version), agents, targets, rollouts */
+	VERB_PING, /* -> key,value: controller (version), epoch, trust and fresh (versions), agents, targets, rollouts */
 	VERB_RELEASE_ADD, /* hash (hex): of an uploaded envelope; verified, then listed -> as RELEASE_LIST */
 	VERB_RELEASE_LIST, /* -> version,project,#sequence,#changesets,signed-by,added,+digest */
 	/* document: plan text; release, environment, direction?, except*, target*, start-at? -> target,wave,engine,changeset,action,detail: a row for each pending changeset in order; action is apply,
@@ -94,6 +96,7 @@ enum verb {
 	VERB_ROLLOUT_CATCH_UP, /* document: plan text; environment, release?, reason? -> as ROLLOUT_START, over the targets that lack the release; by default the environment's present one */
 	VERB_AGENT_REVOKE, /* agent, reason -> as AGENT_LIST */
 	VERB_AGENT_APPROVE, /* agent -> as AGENT_LIST: a held agent may come in again */
+	VERB_TRUST_PUSH, /* document: the next trust document, a freshness document or a revocation, signed -> key,value: trust, fresh (versions) */
 	VERB_COUNT
 };
 
@@ -190,6 +193,15 @@ struct msg_survey_result {
 	size_t n_entries;
 	bool last;
 };
+struct document_ref {
+	uint64_t version, size; /* size 0: there is none */
+	uint8_t hash[DIGEST_SIZE];
+};
+struct msg_trust_update {
+	struct document_ref *trust; /* in ascending order of version */
+	size_t n_trust;
+	struct document_ref fresh;
+};
 struct msg_fetch {
 	uint8_t hash[DIGEST_SIZE];
 	uint32_t first, count;
@@ -256,6 +268,7 @@ struct msg { /* one decoded message; strings and bytes live in the arena it was 
 		struct msg_put_ack put_ack;
 		struct msg_command command;
 		struct msg_reply reply;
+		struct msg_trust_update trust_update;
 	};
 };
 

@@ -294,6 +294,35 @@ static int decode_survey_result(const void *pb, struct arena *a, struct msg *ret
 	return 0;
 }
 
+static int decode_ref(const Rollcall__V1__DocumentRef *p, struct document_ref *ret, struct err *e)
+{
+	if (p->version == 0 || p->version > INT64_MAX)
+		return err_set(e, ERR_PARSE, "version of a document is out of range");
+	ret->version = p->version;
+	ret->size = p->size;
+	if (check_size(p->size, "size of a document", LIMIT_DOCUMENT, e) != 0)
+		return -1;
+	return pb_fixed(p->hash, "hash of a document", ret->hash, DIGEST_SIZE, e);
+}
+
+static int decode_trust_update(const void *pb, struct arena *a, struct msg *ret, struct err *e)
+{
+	const Rollcall__V1__TrustUpdate *p = pb;
+	struct msg_trust_update u = {.n_trust = p->n_trust};
+	if (p->n_trust > LIMIT_TRUST_STEPS)
+		return err_set(e, ERR_LIMIT, "%zu trust documents; at most %d are allowed", p->n_trust, LIMIT_TRUST_STEPS);
+	u.trust = arena_try_alloc(a, p->n_trust * sizeof *u.trust);
+	if (!u.trust)
+		return err_set(e, ERR_LIMIT, "trust documents: too large");
+	for (size_t i = 0; i < p->n_trust; i++)
+		if (decode_ref(p->trust[i], &u.trust[i], e) != 0)
+			return -1;
+	if (p->fresh && decode_ref(p->fresh, &u.fresh, e) != 0)
+		return -1;
+	ret->trust_update = u;
+	return 0;
+}
+
 static int decode_fetch(const void *pb, struct arena *a, struct msg *ret, struct err *e)
 {
 	(void)a;
@@ -420,6 +449,7 @@ static const struct {
     [MSG_COMMAND] = {&rollcall__v1__command__descriptor, decode_command},
     [MSG_REPLY] = {&rollcall__v1__reply__descriptor, decode_reply},
     [MSG_UNHELD] = {&rollcall__v1__task_call__descriptor, decode_call},
+    [MSG_TRUST_UPDATE] = {&rollcall__v1__trust_update__descriptor, decode_trust_update},
 };
 
 int msg_decode(enum msg_type type, struct bytes body, struct arena *a, struct msg *ret, struct err *e)

@@ -320,6 +320,28 @@ static void encode_reply(const struct msg *m, struct arena *a, struct buf *ret)
 	pb_pack(&p.base, ret);
 }
 
+static Rollcall__V1__DocumentRef *put_ref(const struct document_ref *r, struct arena *a)
+{
+	Rollcall__V1__DocumentRef *to = arena_alloc(a, sizeof *to);
+	rollcall__v1__document_ref__init(to);
+	to->version = r->version;
+	to->size = r->size;
+	to->hash = pb_from_bytes(bytes_of(r->hash, DIGEST_SIZE));
+	return to;
+}
+
+static void encode_trust_update(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	Rollcall__V1__TrustUpdate p = ROLLCALL__V1__TRUST_UPDATE__INIT;
+	p.n_trust = m->trust_update.n_trust;
+	p.trust = arena_alloc(a, p.n_trust * sizeof *p.trust);
+	for (size_t i = 0; i < p.n_trust; i++)
+		p.trust[i] = put_ref(&m->trust_update.trust[i], a);
+	if (m->trust_update.fresh.size)
+		p.fresh = put_ref(&m->trust_update.fresh, a);
+	pb_pack(&p.base, ret);
+}
+
 static void encode_nothing(const struct msg *m, struct arena *a, struct buf *ret)
 {
 	(void)m, (void)a, (void)ret;
@@ -354,6 +376,7 @@ static encode_fn *const encoders[MSG_TYPE_COUNT] = {
     [MSG_COMMAND] = encode_command,
     [MSG_REPLY] = encode_reply,
     [MSG_UNHELD] = encode_call,
+    [MSG_TRUST_UPDATE] = encode_trust_update,
 };
 
 void msg_encode(const struct msg *m, struct buf *ret)

@@ -36,6 +36,7 @@ static const char *const type_names[MSG_TYPE_COUNT] = {
     [MSG_COMMAND] = "COMMAND",
     [MSG_REPLY] = "REPLY",
     [MSG_UNHELD] = "UNHELD",
+    [MSG_TRUST_UPDATE] = "TRUST_UPDATE",
 };
 
 static const char *const verb_names[VERB_COUNT] = {
@@ -68,6 +69,7 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_ROLLOUT_CATCH_UP] = "rollout-catch-up",
     [VERB_AGENT_REVOKE] = "agent-revoke",
     [VERB_AGENT_APPROVE] = "agent-approve",
+    [VERB_TRUST_PUSH] = "trust-push",
 };
 
 /* The blob socket has no HELLO: the key is the whole session, so its peers are READY from the start. An operator's session starts with its first COMMAND. */
@@ -92,7 +94,8 @@ static const bool allowed[SOCKET_COUNT][LINK_ROLE_COUNT][LINK_STATE_COUNT][MSG_T
                                                   [MSG_REPORT_ACK] = true,
                                                   [MSG_SURVEY] = true,
                                                   [MSG_DENY] = true,
-                                                  [MSG_REPLY] = true},
+                                                  [MSG_REPLY] = true,
+                                                  [MSG_TRUST_UPDATE] = true},
     [SOCKET_BLOB][LINK_AGENT][LINK_READY] = {[MSG_FETCH] = true},
     [SOCKET_BLOB][LINK_OPERATOR][LINK_READY] = {[MSG_PUT] = true},
     [SOCKET_BLOB][LINK_CONTROLLER][LINK_READY] = {[MSG_CHUNK] = true, [MSG_NAK] = true, [MSG_PUT_ACK] = true},

@@ -13,6 +13,7 @@ extern const struct cmd plan_commands[];
 extern const struct cmd approve_commands[];
 extern const struct cmd fsm_commands[];
 /* live */
+extern const struct cmd revoke_commands[]; /* keys revoke, release withdraw: offline with --out */
 extern const struct cmd connect_commands[]; /* connect, ping */
 extern const struct cmd release_live_commands[]; /* push, list */
 extern const struct cmd rollout_commands[];

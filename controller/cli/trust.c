@@ -1,4 +1,4 @@
-/* `rollcall trust show | sign | verify | certify`. Making and changing documents is in trust_edit.c. */
+/* `rollcall trust show | sign | verify | certify`. Making and changing documents is in trust_edit.c, freshness documents in trust_fresh.c. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -190,5 +190,13 @@ const struct cmd trust_commands[] = {
     {"trust certify", "REQUEST", "Sign an agent's certificate",
      "REQUEST is the file that 'rollcall-agent init' wrote. Read it first: you vouch that this agent serves these targets.",
      "rollcall trust certify eu-1.request --key enrol --trust trust.env --out eu-1.cert", certify_options, run_certify, 1, 1},
+    {"trust fresh", NULL, "Make a freshness document by hand",
+     "It says, up to its expiry, what is revoked. A controller with a fresh_key makes them by itself; this is for fleets whose fresh key is kept "
+     "elsewhere.",
+     "rollcall trust fresh --trust trust.env --after fresh-1.env --revocation stolen.env --key fresh --out fresh-2.env", trust_fresh_options,
+     run_trust_fresh, 0, 0},
+    {"trust push", "FILE", "Give the controller the next trust document, a freshness document or a revocation",
+     "The controller checks the signatures, uses it at once and names it to every agent; each agent fetches it and checks it again.",
+     "rollcall trust push trust-2.env", trust_push_options, run_trust_push, 1, 1},
     {0},
 };

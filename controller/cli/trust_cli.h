@@ -9,9 +9,11 @@
 #define TRUST_CLI_ARENA (LIMIT_ENVELOPE * 4)
 #define DAY_US          ((int64_t)24 * 3600 * 1000000)
 
-extern const struct cmd_option trust_init_options[], trust_add_options[];
+extern const struct cmd_option trust_init_options[], trust_add_options[], trust_fresh_options[], trust_push_options[];
 int run_trust_init(const struct cmd_args *args, struct err *e);
 int run_trust_add(const struct cmd_args *args, struct err *e);
+int run_trust_fresh(const struct cmd_args *args, struct err *e);
+int run_trust_push(const struct cmd_args *args, struct err *e);
 
 /* Says on stderr who must sign next, or that the document is complete. */
 void trust_cli_next(const char *path, const struct trust *t, const struct envelope *env);

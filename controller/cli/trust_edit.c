@@ -99,7 +99,7 @@ static int add_controllers(const struct cmd_args *args, struct trust *t, struct 
 
 static int add_roles(const struct cmd_args *args, struct trust *t, struct arena *a, struct err *e)
 {
-	static const char *const roles[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL};
+	static const char *const roles[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, ROLE_FRESH};
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		if (add_keys(args, roles[i], roles[i], t, a, e) != 0)
 			return -1;
@@ -138,6 +138,8 @@ const struct cmd_option trust_init_options[] = {
     {"approver", 0, "ENV=KEY.pub", "who may approve rollouts in an environment; repeat for more", true, false},
     {"approver-threshold", 0, "ENV=N", "how many of them must approve (default: 1); 0: none need to", true, false},
     {"enrol", 0, "KEY.pub", "who may sign agents' certificates; repeat for more", true, false},
+    {"fresh", 0, "KEY.pub",
+     "who may sign freshness documents, the controller's own key as a rule; with one, agents begin nothing without a current document", true, false},
     {"controller", 0, "KEY",
      "CURVE public key, or its file, of a controller that agents may talk to; repeat for more (default: any that agent.yaml pins)", true, false},
     {"expires", 0, "WHEN", "a date, or a time from now (default: 365d)", false, false},

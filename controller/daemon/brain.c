@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -45,7 +46,8 @@ int brain_new(const struct controller_config *c, struct brain **ret, struct err 
 	if (file_make_dirs(c->data_dir, 0700, e) < 0 || file_make_dirs(c->blob_dir, 0700, e) < 0 || store_open(c->store_path, &b->store, e) < 0 ||
 	    store_next_epoch(b->store, 1, &b->epoch, e) < 0)
 		return -1;
-	if (agents_load(b, e) < 0 || targets_load(b, e) < 0 || runs_load(b, e) < 0 || steer_load(b, e) < 0)
+	b->now_us = clock_wall_us();
+	if (trusted_load(b, e) < 0 || agents_load(b, e) < 0 || targets_load(b, e) < 0 || runs_load(b, e) < 0 || steer_load(b, e) < 0)
 		return -1;
 	collect_principals(b);
 	*ret = take_ptr(&b);
@@ -59,6 +61,7 @@ void brain_destroy(struct brain **b)
 	surveys_free(*b);
 	runs_free(*b);
 	agents_free(*b);
+	trusted_free(*b);
 	arena_destroy(&(*b)->targets_arena);
 	arena_destroy(&(*b)->steer_arena);
 	arena_destroy(&(*b)->turn);
@@ -169,8 +172,8 @@ static void send_all(struct brain *b)
 
 int brain_end(struct brain *b, struct err *e)
 {
-	if (catch_up_end_turn(b, e) < 0 || runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 || agents_end_turn(b, e) < 0 ||
-	    store_commit(b->store, e) < 0)
+	if (catch_up_end_turn(b, e) < 0 || runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 || trusted_end_turn(b, e) < 0 ||
+	    agents_end_turn(b, e) < 0 || store_commit(b->store, e) < 0)
 		return -1;
 	if (b->principals_changed) {
 		collect_principals(b);
@@ -185,7 +188,9 @@ int brain_end(struct brain *b, struct err *e)
 
 int64_t brain_wake_at(const struct brain *b)
 {
-	int64_t at = surveys_wake_at(b);
+	int64_t at = surveys_wake_at(b), fresh_at = trusted_wake_at(b);
+	if (fresh_at < at)
+		at = fresh_at;
 	if (b->catch_up_at_us && b->catch_up_at_us < at)
 		at = b->catch_up_at_us;
 	for (size_t i = 0; i < b->n_runs; i++) {

@@ -156,7 +156,7 @@ static int check_certificate(struct brain *b, const struct brain_agent *g, const
 	struct envelope env;
 	if (read_certificate(h->certificate, b->turn, &cert, &env, e) < 0)
 		return -1;
-	if (trust_check_role(&b->config->trust, ROLE_ENROL, &env, TYPE_CERTIFICATE, e) < 0)
+	if (trust_check_role(&b->trusted.valid, ROLE_ENROL, &env, TYPE_CERTIFICATE, e) < 0)
 		return err_wrap(e, "certificate of %s", cert.agent);
 	if (!str_eq(cert.agent, ev->from.name) || !str_eq(h->agent, ev->from.name))
 		return err_set(e, ERR_POLICY, "the certificate is of agent %s, HELLO says %s, the key is %s's: use the files of one agent", cert.agent,
@@ -221,6 +221,7 @@ static int welcome(struct brain *b, struct brain_agent *g, const struct hub_even
 	g->rec.version = mem_strdup(h->agent_version);
 	g->rec.seen_at_us = b->now_us;
 	g->session = ev->session;
+	g->trust_version = h->trust_version;
 	g->ready = false;
 	g->seen = true;
 	uint32_t spread = (uint32_t)(b->n_agents / 10 * SPREAD_PER_TEN);
@@ -234,6 +235,8 @@ static int welcome(struct brain *b, struct brain_agent *g, const struct hub_even
 	                                  .now_us = b->now_us,
 	                                  .audit = store_audit_head(b->store)}};
 	brain_queue(b, ev->session, &m);
+	if (trusted_tell(b, g, e) < 0)
+		return -1;
 	log_info("agent %s connected (%s)", g->rec.name, h->agent_version);
 	return brain_log(b, arena_printf(b->turn, "agent %s", g->rec.name), NULL, arena_printf(b->turn, "agent %s", g->rec.name), "connected",
 	                 arena_strdup(b->turn, h->agent_version), e);

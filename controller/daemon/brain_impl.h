@@ -20,6 +20,21 @@ struct brain_agent {
 	bool ready; /* its targets of this session are known */
 	bool seen; /* counters changed in this turn */
 	bool ack; /* owes a REPORT_ACK at the end of this turn */
+	uint64_t trust_version; /* as its HELLO said */
+};
+
+/* What is believed and handed on to the sites. */
+struct brain_trust {
+	struct trust doc; /* the newest trust document, as it was signed; in `arena` */
+	struct bytes envelope;
+	struct arena *arena;
+	struct freshness *fresh; /* NULL: none; in `fresh_arena` */
+	struct arena *fresh_arena;
+	struct document_ref fresh_ref, fresh_before; /* their blobs */
+	struct trust valid; /* `doc` without the keys that `fresh` revokes: whose signatures count; in valid_arena */
+	struct arena *valid_arena;
+	int64_t fresh_due_us; /* when the next one is made; INT64_MAX: never */
+	bool changed; /* the agents are told at the end of this turn */
 };
 
 /* A rollout in memory. Notes' texts are on the heap; the rest is in `arena`. */
@@ -52,6 +67,7 @@ struct brain {
 	const struct controller_config *config;
 	struct store *store;
 	struct brain_link link;
+	struct brain_trust trusted;
 	uint32_t epoch;
 	int64_t now_us; /* of the turn */
 	struct arena *turn;
@@ -88,6 +104,16 @@ struct brain_evidence {
 };
 int brain_log_evidence(struct brain *b, const char *actor, const char *rollout, const char *object, const char *event, const char *detail,
                        struct brain_evidence evidence, struct err *e) MUST_CHECK;
+
+/* brain_trust.c */
+int trusted_load(struct brain *b,
+                 struct err *e) MUST_CHECK; /* the newer of the configuration's and the store's trust document, the freshness document */
+void trusted_free(struct brain *b);
+/* A trust document, freshness document or revocation, whole envelope: checks it, keeps it, tells the agents at the end of the turn. */
+int trusted_push(struct brain *b, struct bytes envelope, const char *actor, struct err *e) MUST_CHECK;
+int trusted_tell(struct brain *b, struct brain_agent *g, struct err *e) MUST_CHECK; /* queues a TRUST_UPDATE when there is something to tell */
+int trusted_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* makes the next freshness document when it is due */
+int64_t trusted_wake_at(const struct brain *b);
 
 /* brain_agents.c */
 int agents_load(struct brain *b, struct err *e) MUST_CHECK;

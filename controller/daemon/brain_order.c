@@ -124,7 +124,7 @@ static void draft_record(struct brain *b, const struct order_request *q, struct 
 
 static const struct trust_role *approver_role(const struct brain *b, const char *environment)
 {
-	return trust_role(&b->config->trust, arena_printf(b->turn, "%s%s", ROLE_APPROVER_PREFIX, environment));
+	return trust_role(&b->trusted.valid, arena_printf(b->turn, "%s%s", ROLE_APPROVER_PREFIX, environment));
 }
 
 /* The order's bytes with the approvals' envelopes become one blob; from here on the rollout runs. */
@@ -238,7 +238,7 @@ int order_approve(struct brain *b, struct run *u, struct bytes data, const char 
 		return err_set(e, ERR_STATE, "rollout %s is %s and awaits no approval", u->rec.id, rollout_state_name(u->r.state));
 	if (data.n > LIMIT_DOCUMENT || envelope_decode(data, b->turn, &env, e) < 0)
 		return data.n > LIMIT_DOCUMENT ? err_set(e, ERR_LIMIT, "an approval is never that large: give the file that `rollcall approve` wrote") : -1;
-	size_t n = role ? trust_count_signers(&b->config->trust, role->name, &env, TYPE_APPROVAL, keys, ARRAY_LEN(keys)) : 0;
+	size_t n = role ? trust_count_signers(&b->trusted.valid, role->name, &env, TYPE_APPROVAL, keys, ARRAY_LEN(keys)) : 0;
 	if (n == 0)
 		return err_set(e, ERR_SIGNATURE, "no key of role %s%s signed this approval: the trust document lists who may", ROLE_APPROVER_PREFIX,
 		               u->rec.environment);

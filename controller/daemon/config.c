@@ -22,13 +22,19 @@ struct yaml_listen {
 	char *control, *blobs;
 };
 struct yaml_config {
-	char *data_dir, *curve_key, *trust;
+	char *data_dir, *curve_key, *trust, *fresh_key, *fresh_interval, *fresh_lifetime;
 	struct yaml_listen listen;
 	struct yaml_operator *operators;
 	unsigned operators_count;
 };
 
-#define TEXT(key, type) CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER, struct type, key, 1, 4096)
+#define FRESH_INTERVAL_MS (10 * 60 * 1000)
+#define FRESH_LIFETIME_MS (6 * 3600 * 1000)
+#define FRESH_MIN_MS      100
+#define FRESH_MAX_MS      ((uint64_t)30 * 24 * 3600 * 1000)
+
+#define TEXT(key, type)          CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER, struct type, key, 1, 4096)
+#define OPTIONAL_TEXT(key, type) CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct type, key, 1, 4096)
 
 static const cyaml_schema_field_t operator_fields[] = {TEXT(name, yaml_operator), TEXT(role, yaml_operator), TEXT(key, yaml_operator),
                                                        CYAML_FIELD_END};
@@ -39,6 +45,9 @@ static const cyaml_schema_field_t config_fields[] = {
     CYAML_FIELD_MAPPING("listen", CYAML_FLAG_DEFAULT, struct yaml_config, listen, listen_fields),
     TEXT(curve_key, yaml_config),
     TEXT(trust, yaml_config),
+    OPTIONAL_TEXT(fresh_key, yaml_config),
+    OPTIONAL_TEXT(fresh_interval, yaml_config),
+    OPTIONAL_TEXT(fresh_lifetime, yaml_config),
     CYAML_FIELD_SEQUENCE("operators", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_config, operators, &operator_schema, 0, 1000),
     CYAML_FIELD_END,
 };
@@ -76,9 +85,41 @@ static int read_trust(const struct reading *x, const char *path, struct controll
 		return err_wrap(e, "%s", path);
 	if (!str_eq(env.type, TYPE_TRUST))
 		return err_set(e, ERR_PARSE, "%s is no trust document (it is a %s): give the file that `rollcall trust init` wrote", path, env.type);
-	if (trust_decode(env.payload, x->arena, &c->trust, e) < 0 || trust_check_shape(&c->trust, e) < 0 ||
-	    trust_check_self(&c->trust, &env, clock_wall_us(), e) < 0)
+	/* One that has expired is taken: the store may hold its successor, or is about to be given it. What is too old is refused by the sites. */
+	if (trust_decode(env.payload, x->arena, &c->trust, e) < 0 || trust_check_self(&c->trust, &env, c->trust.created_at_us, e) < 0)
 		return err_wrap(e, "%s", path);
+	return 0;
+}
+
+static int read_duration(const struct reading *x, const char *key, const char *text, uint64_t default_ms, int64_t *ret_us, struct err *e)
+{
+	uint64_t ms = default_ms;
+	if (text && str_to_duration_ms(text, key, &ms, e) < 0)
+		return at_key(x, key, 0, e);
+	if (ms < FRESH_MIN_MS || ms > FRESH_MAX_MS) {
+		(void)err_set(e, ERR_USAGE, "%s '%s': outside 100ms to 30d", key, text);
+		return at_key(x, key, 0, e);
+	}
+	*ret_us = (int64_t)ms * 1000;
+	return 0;
+}
+
+static int read_fresh(const struct reading *x, const struct yaml_config *y, struct controller_config *c, struct err *e)
+{
+	if (!y->fresh_key && (y->fresh_interval || y->fresh_lifetime)) {
+		const char *key = y->fresh_interval ? "fresh_interval" : "fresh_lifetime";
+		(void)err_set(e, ERR_USAGE, "%s without fresh_key: name the key of role fresh that this controller signs with", key);
+		return at_key(x, key, 0, e);
+	}
+	if (read_duration(x, "fresh_interval", y->fresh_interval, FRESH_INTERVAL_MS, &c->fresh_interval_us, e) < 0 ||
+	    read_duration(x, "fresh_lifetime", y->fresh_lifetime, FRESH_LIFETIME_MS, &c->fresh_lifetime_us, e) < 0)
+		return -1;
+	if (c->fresh_lifetime_us < 2 * c->fresh_interval_us) {
+		(void)err_set(e, ERR_USAGE, "fresh_lifetime is less than twice fresh_interval: one document that comes late would freeze the fleet");
+		return at_key(x, y->fresh_lifetime ? "fresh_lifetime" : "fresh_interval", 0, e);
+	}
+	if (y->fresh_key && sign_key_load(resolve(x, y->fresh_key), NULL, &c->fresh_key, e) < 0)
+		return at_key(x, "fresh_key", 0, e);
 	return 0;
 }
 
@@ -127,6 +168,8 @@ static int read_config(const struct reading *x, const struct yaml_config *y, str
 	curve_key_done(&key);
 	if (read_trust(x, resolve(x, y->trust), c, e) < 0)
 		return at_key(x, "trust", 0, e);
+	if (read_fresh(x, y, c, e) < 0)
+		return -1;
 	c->operators = arena_alloc(x->arena, (y->operators_count + 1) * sizeof *c->operators);
 	for (; c->n_operators < y->operators_count; c->n_operators++)
 		if (read_operator(x, &y->operators[c->n_operators], c->n_operators, c, e) < 0)
@@ -154,6 +197,7 @@ int controller_config_load(const char *path, struct controller_config *ret, stru
 
 void controller_config_done(struct controller_config *c)
 {
+	sign_key_destroy(&c->fresh_key);
 	arena_destroy(&c->arena);
 	*c = (struct controller_config){0};
 }

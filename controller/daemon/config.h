@@ -4,6 +4,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
+#include "common/crypto/sign.h"
 #include "common/model/trust.h"
 
 struct controller_operator {
@@ -16,8 +17,10 @@ struct controller_config {
 	const char *data_dir, *store_path, *blob_dir; /* DATA/store.db, DATA/blobs */
 	const char *control_endpoint, *blob_endpoint;
 	const char *curve_key_file;
-	struct trust trust; /* checked: its own root threshold, not expired */
+	struct trust trust; /* checked: its own root threshold. The store may hold a newer one, which then counts */
 	struct bytes trust_envelope;
+	struct sign_key *fresh_key; /* NULL: freshness documents are made elsewhere, if at all */
+	int64_t fresh_interval_us, fresh_lifetime_us;
 	struct controller_operator *operators;
 	size_t n_operators;
 	struct arena *arena; /* owns all of it */

@@ -50,6 +50,7 @@ static const struct {
     {VERB_FREEZE_LIST, ROLE_VIEWER, operate_freeze_list},
     {VERB_FREEZE_REMOVE, ROLE_OPERATOR, operate_freeze_remove},
     {VERB_ROLLOUT_CATCH_UP, ROLE_OPERATOR, operate_catch_up},
+    {VERB_TRUST_PUSH, ROLE_OPERATOR, operate_trust_push}, /* the document's own signatures are what counts */
 };
 
 static bool has_role(const char *role, enum role least)

@@ -82,7 +82,7 @@ int operate_agent_admit(struct request *q, struct err *e)
 {
 	struct envelope env;
 	struct certificate c;
-	if (envelope_decode(q->c->document, q->a, &env, e) < 0 || trust_check_role(&q->b->config->trust, ROLE_ENROL, &env, TYPE_CERTIFICATE, e) < 0 ||
+	if (envelope_decode(q->c->document, q->a, &env, e) < 0 || trust_check_role(&q->b->trusted.valid, ROLE_ENROL, &env, TYPE_CERTIFICATE, e) < 0 ||
 	    certificate_decode(env.payload, q->a, &c, e) < 0)
 		return err_wrap(e, "certificate");
 	if (q->b->now_us >= c.not_after_us)

@@ -19,7 +19,8 @@ int operate_ping(struct request *q, struct err *e)
 	reply_columns(q, "key,value");
 	reply_row(q, "controller\t%s", ROLLCALL_VERSION);
 	reply_row(q, "epoch\t%" PRIu32, q->b->epoch);
-	reply_row(q, "trust\t%" PRIu64, q->b->config->trust.version);
+	reply_row(q, "trust\t%" PRIu64, q->b->trusted.doc.version);
+	reply_row(q, "fresh\t%" PRIu64, q->b->trusted.fresh ? q->b->trusted.fresh->version : 0);
 	reply_row(q, "agents\t%" PRIu64, n.agents);
 	reply_row(q, "agents-online\t%zu", online);
 	reply_row(q, "targets\t%" PRIu64, n.targets);
@@ -31,8 +32,20 @@ int operate_ping(struct request *q, struct err *e)
 int operate_trust_show(struct request *q, struct err *e)
 {
 	(void)e;
-	reply_document(q, q->b->config->trust_envelope);
-	reply_end(q, EXIT_DONE, "trust document version %" PRIu64, q->b->config->trust.version);
+	reply_document(q, q->b->trusted.envelope);
+	reply_end(q, EXIT_DONE, "trust document version %" PRIu64, q->b->trusted.doc.version);
+	return 0;
+}
+
+int operate_trust_push(struct request *q, struct err *e)
+{
+	const struct brain_trust *t = &q->b->trusted;
+	if (trusted_push(q->b, q->c->document, q->actor, e) < 0)
+		return -1;
+	reply_columns(q, "key,value");
+	reply_row(q, "trust\t%" PRIu64, t->doc.version);
+	reply_row(q, "fresh\t%" PRIu64, t->fresh ? t->fresh->version : 0);
+	reply_end(q, EXIT_DONE, "taken; agents that are connected are told at once, the others when they come back");
 	return 0;
 }
 

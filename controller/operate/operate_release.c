@@ -86,7 +86,7 @@ static int check_reuse(struct request *q, const struct release *r, struct err *e
 static const char *signers_of(struct request *q, const struct envelope *env)
 {
 	const struct trust_key *keys[ENVELOPE_SIGNATURES_MAX];
-	size_t n = trust_count_signers(&q->b->config->trust, ROLE_RELEASE, env, TYPE_RELEASE, keys, ARRAY_LEN(keys));
+	size_t n = trust_count_signers(&q->b->trusted.valid, ROLE_RELEASE, env, TYPE_RELEASE, keys, ARRAY_LEN(keys));
 	struct buf b = BUF_INIT;
 	for (size_t i = 0; i < n; i++)
 		buf_addf(&b, "%s%s", i ? "," : "", keys[i]->owner);
@@ -114,7 +114,7 @@ int operate_release_add(struct request *q, struct err *e)
 	if (request_need(q, "hash", &hex, e) < 0 || bytes_from_hex(hex, rec.envelope_hash, DIGEST_SIZE, e) < 0)
 		return -1;
 	if (open_envelope(q, rec.envelope_hash, a, &env, &rec.envelope_size, e) < 0 ||
-	    trust_check_role(&q->b->config->trust, ROLE_RELEASE, &env, TYPE_RELEASE, e) < 0 || release_decode(env.payload, a, &r, e) < 0)
+	    trust_check_role(&q->b->trusted.valid, ROLE_RELEASE, &env, TYPE_RELEASE, e) < 0 || release_decode(env.payload, a, &r, e) < 0)
 		return -1;
 	if (r.expires_at_us <= q->b->now_us)
 		return err_set(e, ERR_POLICY, "release %s has expired: build and sign it again", r.version);

@@ -140,6 +140,17 @@ struct store_approval {
 int store_approval_put(struct store *s, const char *rollout, const struct store_approval *p, struct err *e) MUST_CHECK;
 int store_approvals(struct store *s, const char *rollout, struct arena *a, struct store_approval **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 
+/* ---- signed documents that the controller keeps: kinds "trust", "fresh", "revocation" ---- */
+struct store_document {
+	uint64_t version;
+	struct bytes envelope;
+};
+int store_document_put(struct store *s, const char *kind, uint64_t version, struct bytes envelope, int64_t now_us, struct err *e) MUST_CHECK;
+/* From that version on, ascending. */
+int store_documents(struct store *s, const char *kind, uint64_t from_version, struct arena *a, struct store_document **ret, size_t *ret_n,
+                    struct err *e) MUST_CHECK;
+int store_documents_drop(struct store *s, const char *kind, uint64_t below_version, struct err *e) MUST_CHECK;
+
 /* ---- reports, events, history ---- */
 /* The report, and the newest state of each step that it names. rollout NULL: of no rollout that we know. ERR_EXISTS is impossible: callers take each sequence number once. */
 int store_report_put(struct store *s, const struct report *r, uint32_t journal, const char *rollout, const char *detail, struct bytes envelope,

@@ -32,6 +32,8 @@ CODEC(order)
 CODEC(approval)
 CODEC(report)
 CODEC(dossier)
+CODEC(freshness)
+CODEC(revocation)
 
 static int proof_codec(struct bytes data, struct arena *a, struct buf *again, struct err *e)
 {
@@ -44,7 +46,8 @@ static int proof_codec(struct bytes data, struct arena *a, struct buf *again, st
 }
 
 static codec *const codecs[] = {
-    envelope_codec, trust_codec, certificate_codec, release_codec, order_codec, approval_codec, report_codec, dossier_codec, proof_codec,
+    envelope_codec, trust_codec,   certificate_codec, release_codec,   order_codec,      approval_codec,
+    report_codec,   dossier_codec, proof_codec,       freshness_codec, revocation_codec,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -58,7 +58,7 @@ static void open_brain(struct brain_fixture *f)
 
 void brain_fixture_init(struct brain_fixture *f)
 {
-	*f = (struct brain_fixture){.next_id = 1, .next_session = 100};
+	*f = (struct brain_fixture){.next_id = 1, .next_session = 100, .agent.trust_version = 1};
 	snprintf(f->dir, sizeof f->dir, "/tmp/rollcall-brain-XXXXXX");
 	if (!mkdtemp(f->dir))
 		abort();
@@ -244,6 +244,7 @@ void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, 
 	                                  .proto_min = 1,
 	                                  .proto_max = 1,
 	                                  .max_epoch = f->agent.max_epoch,
+	                                  .trust_version = f->agent.trust_version,
 	                                  .session_counter = ++f->agent.counter,
 	                                  .report_seq = f->agent.report_seq};
 	hello_signed_bytes(&ev.msg.hello, CONTROLLER_KEY, &data);

@@ -20,6 +20,7 @@ struct brain_agent_fixture {
 	uint64_t session, counter, report_seq;
 	uint32_t max_epoch; /* that HELLO says */
 	const char *boot; /* of the process that connects; NULL: "boot" */
+	uint64_t trust_version; /* the same; 1 */
 	uint8_t prev_hash[DIGEST_SIZE];
 };
 

@@ -1,7 +1,7 @@
 # A whole fleet for end-to-end tests and benches: keys, trust, one controller, agents, all by the programs' own commands, nothing mocked.
 # Source it, then: fleet_new DIR; fleet_agent NAME SITE "globs" <<<"targets yaml"; fleet_up; ...; fleet_down.
 # Everything lives in DIR and dies with fleet_down. Environment of this fleet: dev needs no approval, production $FLEET_APPROVALS (1); a release needs
-# $FLEET_RELEASE_SIGNATURES (1): with 2, of the keys release and release2.
+# $FLEET_RELEASE_SIGNATURES (1): with 2, of the keys release and release2. FLEET_FRESH="INTERVAL LIFETIME": the controller makes freshness documents with the key fresh.
 # shellcheck shell=bash
 
 : "${ROLLCALL_BIN:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/release/bin}"
@@ -29,10 +29,11 @@ fleet_new() {
 	mkdir -p "$F/keys" "$F/controller"
 	chmod 700 "$F/keys"
 	local k
-	for k in root release release2 approver approver2 enrol stranger; do quietly rc keys new "$F/keys/$k" --no-passphrase --owner "$k" || return 1; done
+	for k in root release release2 approver approver2 enrol fresh stranger; do quietly rc keys new "$F/keys/$k" --no-passphrase --owner "$k" || return 1; done
 	for k in controller operator viewer; do quietly rc keys curve "$F/keys/$k.curve" || return 1; done
 	local release=(--release "$F/keys/release.pub")
 	[ "${FLEET_RELEASE_SIGNATURES:-1}" = 1 ] || release+=(--release "$F/keys/release2.pub" --release-threshold "$FLEET_RELEASE_SIGNATURES")
+	[ -z "${FLEET_FRESH:-}" ] || release+=(--fresh "$F/keys/fresh.pub")
 	quietly rc trust init --fleet test --root "$F/keys/root.pub" "${release[@]}" --approver "production=$F/keys/approver.pub" \
 		--approver "production=$F/keys/approver2.pub" --approver-threshold "production=${FLEET_APPROVALS:-1}" --approver "dev=$F/keys/approver.pub" \
 		--approver-threshold dev=0 --enrol "$F/keys/enrol.pub" --out "$F/trust.env" || return 1
@@ -49,6 +50,8 @@ fleet_new() {
 		  - {name: olga, role: admin, key: keys/operator.curve.pub}
 		  - {name: vera, role: viewer, key: keys/viewer.curve.pub}
 	EOF
+	# shellcheck disable=SC2086 # two words
+	[ -z "${FLEET_FRESH:-}" ] || printf 'fresh_key: keys/fresh\nfresh_interval: %s\nfresh_lifetime: %s\n' $FLEET_FRESH >>"$F/controller.yaml"
 	export ROLLCALL_CONFIG="$F/config.yaml"
 }
 

@@ -250,6 +250,31 @@ struct bytes trust_fixture_sign(struct trust_fixture *f, const char *type, struc
 	return seal(f, &env, type, payload, &by, 1);
 }
 
+struct bytes trust_fixture_fresh(struct trust_fixture *f, const struct freshness *from, enum fixture_person by)
+{
+	struct freshness d = *from;
+	struct buf b = BUF_INIT;
+	d.fleet = d.fleet ? d.fleet : f->trust.fleet;
+	d.trust_version = d.trust_version ? d.trust_version : f->trust.version;
+	d.issued_at_us = d.issued_at_us ? d.issued_at_us : f->now_us;
+	d.expires_at_us = d.expires_at_us ? d.expires_at_us : d.issued_at_us + FIXTURE_HOUR;
+	freshness_encode(&d, &b);
+	return trust_fixture_sign(f, TYPE_FRESHNESS, keep(f, &b), by);
+}
+
+struct bytes trust_fixture_revocation(struct trust_fixture *f, enum revocation_kind kind, const char *subject, enum fixture_person by)
+{
+	const struct revocation r = {.fleet = f->trust.fleet,
+	                             .kind = kind,
+	                             .subject = subject,
+	                             .sequence = kind == REVOKE_OLDER_RELEASES ? f->release.sequence + 1 : 0,
+	                             .reason = "stolen",
+	                             .created_at_us = f->now_us};
+	struct buf b = BUF_INIT;
+	revocation_encode(&r, &b);
+	return trust_fixture_sign(f, TYPE_REVOCATION, keep(f, &b), by);
+}
+
 static struct bytes make_approval(struct trust_fixture *f, const struct fixture_approval *from)
 {
 	struct buf b = BUF_INIT;

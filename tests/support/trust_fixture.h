@@ -61,6 +61,9 @@ void trust_fixture_done(struct trust_fixture *f);
 /* An envelope over any bytes, signed by one person; encoded, in the arena. */
 struct bytes trust_fixture_sign(struct trust_fixture *f, const char *type, struct bytes payload, enum fixture_person by);
 struct trust_role *trust_fixture_role(struct trust_fixture *f, const char *name);
+/* A freshness document with the fleet, trust version and an hour's life filled in where they are zero, signed. */
+struct bytes trust_fixture_fresh(struct trust_fixture *f, const struct freshness *from, enum fixture_person by);
+struct bytes trust_fixture_revocation(struct trust_fixture *f, enum revocation_kind kind, const char *subject, enum fixture_person by);
 /* Sets who holds a role; a new one is added. */
 void trust_fixture_set_role(struct trust_fixture *f, const char *name, uint32_t threshold, const enum fixture_person *who, size_t n);
 /* Step with the given statements, separated by NULL at the end. */

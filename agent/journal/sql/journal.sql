@@ -72,6 +72,10 @@ CREATE TABLE number (
 -- The end of the controller's audit chain, as told last.
 CREATE TABLE audit (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL);
 
+--: documents_migration
+-- Signed documents that are believed: kind 'trust' and 'fresh', the newest of each.
+CREATE TABLE document (kind TEXT PRIMARY KEY, envelope BLOB NOT NULL, at_us INTEGER NOT NULL);
+
 --: journal_task_insert
 INSERT INTO task (id, attempt, epoch, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, state, accepted_at_us)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
@@ -144,3 +148,12 @@ INSERT INTO number (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SE
 
 --: journal_number_next
 INSERT INTO number (name, value) VALUES (?1, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1
+
+--: journal_document_get
+SELECT envelope FROM document WHERE kind = ?1
+
+--: journal_document_put
+INSERT OR REPLACE INTO document (kind, envelope, at_us) VALUES (?1, ?2, ?3)
+
+--: journal_document_drop
+DELETE FROM document WHERE kind = ?1

@@ -74,6 +74,10 @@ ALTER TABLE agent ADD COLUMN revoked_at_us BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE agent ADD COLUMN held_at_us BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE agent ADD COLUMN standing TEXT;
 
+--: store_schema_documents
+-- Signed documents that the controller itself keeps: trust (every version since the first), fresh (the newest), revocation (version: in the order of coming).
+CREATE TABLE document (kind TEXT NOT NULL, version BIGINT NOT NULL, envelope BLOB NOT NULL, at_us BIGINT NOT NULL, PRIMARY KEY (kind, version));
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -246,3 +250,12 @@ SELECT target, reason, added_by, added_at_us FROM quarantine ORDER BY target;
 
 --: sql_counts
 SELECT (SELECT count(*) FROM agent), (SELECT count(*) FROM target WHERE present = 1), (SELECT count(*) FROM rollout);
+
+--: sql_document_put
+INSERT INTO document (kind, version, envelope, at_us) VALUES (?1, ?2, ?3, ?4);
+
+--: sql_documents
+SELECT version, envelope FROM document WHERE kind = ?1 AND version >= ?2 ORDER BY version;
+
+--: sql_documents_drop
+DELETE FROM document WHERE kind = ?1 AND version < ?2;

@@ -8,67 +8,8 @@
 
 #include <cmocka.h>
 
-#include "agent/verify/verify.h"
 #include "common/crypto/digest.h"
-#include "tests/support/verify_facts.h"
-
-struct scene {
-	struct trust_fixture f;
-	struct verify_facts facts;
-};
-
-static int setup(void **state)
-{
-	struct scene *s = calloc(1, sizeof *s);
-	trust_fixture_init(&s->f);
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct scene *s = *state;
-	trust_fixture_done(&s->f);
-	free(s);
-	return 0;
-}
-
-static void build(struct scene *s)
-{
-	trust_fixture_build(&s->f);
-	s->facts = trust_fixture_facts(&s->f);
-}
-
-static void assert_accepted(struct scene *s, struct verified *ret)
-{
-	const char *check = NULL;
-	struct err e = ERR_INIT;
-	struct verified v = {0};
-	int rc = verify_delivery(&s->facts, s->f.arena, &v, &check, &e);
-	assert_string_equal(e.msg, "");
-	assert_int_equal(rc, 0);
-	if (ret)
-		*ret = v;
-}
-
-/* The exact check, the error's code, and a part of the message that tells this refusal from others under the same check. */
-static void assert_refused(struct scene *s, const char *check, enum err_code code, const char *part)
-{
-	const char *got = NULL;
-	struct err e = ERR_INIT;
-	struct verified v = {.n_approvers = 77};
-	assert_int_equal(verify_delivery(&s->facts, s->f.arena, &v, &got, &e), -1);
-	assert_non_null(got);
-	if (strcmp(got, check) != 0 || !strstr(e.msg, part))
-		print_message("refused by %s: %s\n", got, e.msg);
-	assert_string_equal(got, check);
-	assert_non_null(strstr(e.msg, part));
-	assert_int_equal(e.code, code);
-	assert_int_equal(v.n_approvers, 77); /* nothing of a refused delivery comes out */
-}
-
-#define REFUSED_SIGNATURE(s, check, part) assert_refused((s), (check), ERR_SIGNATURE, (part))
-#define REFUSED_POLICY(s, check, part)    assert_refused((s), (check), ERR_POLICY, (part))
+#include "tests/support/verify_scene.h"
 
 static void test_good_delivery_passes(void **state)
 {
@@ -103,7 +44,7 @@ static void test_expired_trust(void **state)
 	struct scene *s = *state;
 	s->f.trust.expires_at_us = s->f.now_us;
 	build(s);
-	REFUSED_SIGNATURE(s, "C3 trust", "the pinned trust document (fleet test, version 1) expired at 2027-01-15T08:00:00Z");
+	REFUSED_SIGNATURE(s, "C3 trust", "the trust document (fleet test, version 1) expired at 2027-01-15T08:00:00Z");
 }
 
 static void test_malformed_trust(void **state)

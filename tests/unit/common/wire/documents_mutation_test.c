@@ -40,6 +40,8 @@ typedef int codec(struct bytes data, struct arena *a, struct buf *again, struct 
 CODEC(envelope, envelope)
 CODEC(trust, trust)
 CODEC(certificate, certificate)
+CODEC(freshness, freshness)
+CODEC(revocation, revocation)
 CODEC(release, release)
 CODEC(order, order)
 CODEC(approval, approval)
@@ -169,6 +171,29 @@ static void test_certificate(void **state)
 	fuzz("certificate", buf_bytes(&b), certificate_codec);
 }
 
+static void test_freshness(void **state)
+{
+	const char *keys[] = {"0123456789abcdef", "1123456789abcdef"}, *serials[] = {"0123456789abcdef0123456789abcdef"};
+	uint8_t withdrawn[2][DIGEST_SIZE] = {{1}, {2}};
+	struct release_floor floors[] = {{"crm", 4}, {"shop", 7}};
+	const struct freshness d = {.version = 9,
+	                            .revoked_keys = keys,
+	                            .n_revoked_keys = 2,
+	                            .revoked_agents = serials,
+	                            .n_revoked_agents = 1,
+	                            .withdrawn = withdrawn,
+	                            .n_withdrawn = 2,
+	                            .floors = floors,
+	                            .n_floors = 2};
+	struct envelope env;
+	struct err e = ERR_INIT;
+	(void)state;
+	assert_int_equal(envelope_decode(trust_fixture_fresh(&f, &d, ERIN), f.arena, &env, &e), 0);
+	fuzz("freshness", env.payload, freshness_codec);
+	assert_int_equal(envelope_decode(trust_fixture_revocation(&f, REVOKE_AGENT, serials[0], ERIN), f.arena, &env, &e), 0);
+	fuzz("revocation", env.payload, revocation_codec);
+}
+
 static void test_report(void **state)
 {
 	struct step_outcome steps[] = {{.changeset = "a:b", .run = 1}, {.changeset = "a:c", .run = 1, .class = STEP_N, .via = VIA_PROBE}};
@@ -217,8 +242,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_envelope), cmocka_unit_test(test_trust),       cmocka_unit_test(test_release), cmocka_unit_test(test_order),
-	    cmocka_unit_test(test_approval), cmocka_unit_test(test_certificate), cmocka_unit_test(test_report),  cmocka_unit_test(test_proof),
+	    cmocka_unit_test(test_envelope),  cmocka_unit_test(test_trust),    cmocka_unit_test(test_release),
+	    cmocka_unit_test(test_order),     cmocka_unit_test(test_approval), cmocka_unit_test(test_certificate),
+	    cmocka_unit_test(test_freshness), cmocka_unit_test(test_report),   cmocka_unit_test(test_proof),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

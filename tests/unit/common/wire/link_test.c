@@ -85,6 +85,7 @@ static struct survey_entry entries[] = {{"alice:a", "applied", "1.0", {0xcc}, 1}
 static struct link_argument arguments[] = {{"rollout", "abc"}, {"target", "eu/*"}};
 static const char *columns[] = {"target", "#step"}, *cells[] = {"eu/pg1/shop1", "3"};
 static struct link_row rows[] = {{cells, 2}};
+static struct document_ref document_refs[] = {{.version = 2, .size = 900, .hash = {7}}, {.version = 3, .size = 901, .hash = {8}}};
 
 /* Surveys, blobs and operators. */
 static void sample_others(struct msg *to)
@@ -105,6 +106,9 @@ static void sample_others(struct msg *to)
 	case MSG_PUT:
 		m.chunk = (struct msg_chunk){.index = 3, .of = 4};
 		memcpy(m.chunk.hash, hash_a, DIGEST_SIZE);
+		break;
+	case MSG_TRUST_UPDATE:
+		m.trust_update = (struct msg_trust_update){document_refs, 2, document_refs[1]};
 		break;
 	case MSG_NAK:
 		m.nak.message = "gone";
@@ -303,6 +307,9 @@ static const struct {
           "eu/pg1/shop1\x12\x04"
           "DB 2"),
      "TARGETS: target eu/pg1/shop1: its engine is not a name"},
+    {MSG_TRUST_UPDATE, BODY("\x0a\x00"), "TRUST_UPDATE: version of a document is out of range"},
+    {MSG_TRUST_UPDATE, BODY("\x0a\x02\x08\x02"), "TRUST_UPDATE: size of a document: 0 bytes is outside 1 to 1048576"},
+    {MSG_TRUST_UPDATE, BODY("\x12\x04\x08\x02\x18\x09"), "TRUST_UPDATE: hash of a document: 0 bytes, must be 32"},
     {MSG_REPLY,
      BODY("\x32\x01"
           "a\x3a\x00"),
@@ -403,7 +410,10 @@ static const struct {
     {SOCKET_CTRL, LINK_OPERATOR, LINK_NEW, {MSG_COMMAND}},
     {SOCKET_CTRL, LINK_OPERATOR, LINK_READY, {MSG_COMMAND, MSG_BYE}},
     {SOCKET_CTRL, LINK_CONTROLLER, LINK_NEW, {MSG_WELCOME, MSG_DENY, MSG_RETRY_AFTER}},
-    {SOCKET_CTRL, LINK_CONTROLLER, LINK_READY, {MSG_HEARTBEAT_ACK, MSG_OFFER, MSG_RECALL, MSG_STOP, MSG_REPORT_ACK, MSG_SURVEY, MSG_DENY, MSG_REPLY}},
+    {SOCKET_CTRL,
+     LINK_CONTROLLER,
+     LINK_READY,
+     {MSG_HEARTBEAT_ACK, MSG_OFFER, MSG_RECALL, MSG_STOP, MSG_REPORT_ACK, MSG_SURVEY, MSG_DENY, MSG_REPLY, MSG_TRUST_UPDATE}},
     {SOCKET_BLOB, LINK_AGENT, LINK_READY, {MSG_FETCH}},
     {SOCKET_BLOB, LINK_OPERATOR, LINK_READY, {MSG_PUT}},
     {SOCKET_BLOB, LINK_CONTROLLER, LINK_READY, {MSG_CHUNK, MSG_NAK, MSG_PUT_ACK}},
@@ -431,7 +441,7 @@ static void test_closed_table(void **state)
 					assert_int_equal(is, expected(s, r, st, t));
 					open += is;
 				}
-	assert_int_equal(open, 29);
+	assert_int_equal(open, 30);
 }
 
 static void test_names(void **state)

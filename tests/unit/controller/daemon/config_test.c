@@ -90,6 +90,12 @@ static void test_mistakes(void **state)
 	    {HEAD CURVE "trust: none.env\n", ":4: "},
 	    {HEAD CURVE "trust: release.env\n", ":4: "},
 	    {HEAD TRUST, ":"},
+	    {HEAD CURVE TRUST "fresh_interval: 1m\n", ":5: fresh_interval without fresh_key: name the key of role fresh"},
+	    {HEAD CURVE TRUST "fresh_key: none.key\n", ":5: "},
+	    {HEAD CURVE TRUST "fresh_key: k\nfresh_interval: 1ms\n", ":6: fresh_interval '1ms': outside 100ms to 30d"},
+	    {HEAD CURVE TRUST "fresh_key: k\nfresh_interval: soon\n", ":6: fresh_interval"},
+	    {HEAD CURVE TRUST "fresh_key: k\nfresh_interval: 4h\n", ":6: fresh_lifetime is less than twice fresh_interval"},
+	    {HEAD CURVE TRUST "fresh_key: k\nfresh_lifetime: 15m\n", ":6: fresh_lifetime is less than twice fresh_interval"},
 	};
 	struct fixture f;
 	fixture_init(&f);

@@ -1,0 +1,29 @@
+/* What this agent believes: the newest trust document and freshness document that it has accepted, and the newest time that anyone has signed. Kept in the journal, so that
+ * the loop that takes them, each runner that asks them and the command line share nothing else. A document is taken once, whole, after every check. */
+#ifndef AGENT_VERIFY_TRUSTED_H
+#define AGENT_VERIFY_TRUSTED_H
+
+#include "agent/journal/journal.h"
+#include "common/base/arena.h"
+#include "common/model/trust.h"
+
+#define TRUSTED_ARENA ((size_t)64 * 1024 * 1024)
+
+struct trusted { /* in the arena it was loaded into */
+	struct trust doc; /* as signed */
+	struct freshness *fresh; /* NULL: none has come */
+	struct trust valid; /* `doc` without the keys that `fresh` revokes: whose signatures count */
+	int64_t attested_us; /* the newest signed time seen: the clock cannot be behind it */
+};
+
+/* The newer of the pinned document (the file that agent.yaml names, its envelope's bytes) and the journal's. ERR_POLICY when they are of two fleets. */
+int trusted_load(struct journal *j, struct bytes pinned, struct arena *a, struct trusted *ret, struct err *e) MUST_CHECK;
+
+/* A signed document that came by the link or in a file: the next trust document, or a newer freshness document. Checks it against what is believed and keeps it, in one
+ * commit. *ret_new false: it is known already, or older than what is. Expiry is C3's and C4's, when something is to run: a successor that has expired still names the
+ * one after it. */
+int trusted_take(struct journal *j, struct bytes pinned, struct bytes envelope, int64_t now_us, bool *ret_new, struct err *e) MUST_CHECK;
+/* Remembers a signed time once it lies in front of the newest known one. */
+int trusted_attest(struct journal *j, int64_t signed_us, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,242 @@
+/* The brain and what it hands on: freshness documents that it makes, trust documents, revocations and freshness documents that people push, and what its agents are told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/crypto/blobs.h"
+#include "common/crypto/fresh.h"
+#include "common/wire/documents.h"
+#include "common/wire/limits.h"
+#include "tests/support/brain_fixture.h"
+
+#define NONE   bytes_of(NULL, 0)
+#define MINUTE (INT64_C(60) * 1000000)
+
+static const char *const targets[] = {"eu/pg1/a"};
+
+/* Role fresh belongs to ci, whose key this controller has, unless `key` says other. */
+static void begin(struct brain_fixture *f, enum fixture_person key)
+{
+	struct trust_fixture *t = &f->trust;
+	brain_fixture_init(f);
+	trust_fixture_set_role(t, ROLE_FRESH, 1, (const enum fixture_person[]){CI}, 1);
+	t->trust.version = 2;
+	trust_fixture_build(t);
+	f->config.trust = t->trust;
+	f->config.trust_envelope = t->trust_bytes;
+	f->config.fresh_key = t->keys[key];
+	f->config.fresh_interval_us = 10 * MINUTE;
+	f->config.fresh_lifetime_us = 60 * MINUTE;
+	f->agent.trust_version = 2;
+	brain_fixture_restart(f);
+	brain_fixture_admit(f);
+	brain_fixture_connect(f, targets, 1);
+}
+
+/* The last TRUST_UPDATE that was sent; NULL: none. */
+static const struct msg_trust_update *told(const struct brain_fixture *f)
+{
+	for (size_t i = f->n_sent; i-- > 0;)
+		if (f->sent[i].msg.type == MSG_TRUST_UPDATE)
+			return &f->sent[i].msg.trust_update;
+	return NULL;
+}
+
+/* The freshness document that was named, from its blob, signed as it should be. */
+static struct freshness named(struct brain_fixture *f)
+{
+	const struct msg_trust_update *m = told(f);
+	AUTO(buf_done) struct buf data = BUF_INIT;
+	struct envelope env;
+	struct freshness d;
+	struct err e = ERR_INIT;
+	assert_non_null(m);
+	int rc = blobs_get(f->config.blob_dir, m->fresh.hash, LIMIT_DOCUMENT, &data, &e);
+	assert_string_equal(e.msg, "");
+	assert_int_equal(rc, 0);
+	assert_int_equal(data.n, m->fresh.size);
+	assert_int_equal(envelope_decode(arena_bytes(f->arena, buf_bytes(&data)), f->arena, &env, &e), 0);
+	assert_true(dsse_signed_by(&env, TYPE_FRESHNESS, f->trust.trust.keys[CI].public_key));
+	assert_int_equal(freshness_decode(env.payload, f->arena, &d, &e), 0);
+	assert_int_equal(d.version, m->fresh.version);
+	return d;
+}
+
+static void push(struct brain_fixture *f, struct bytes document, const char *error_part)
+{
+	const struct msg_reply *r = brain_fixture_command(f, NULL, VERB_TRUST_PUSH, document, NULL);
+	if (!strstr(r->message, error_part))
+		print_message("%s\n", r->message);
+	assert_non_null(strstr(r->message, error_part));
+}
+
+#define TAKEN "agents that are connected are told at once"
+
+static struct bytes next_trust(struct brain_fixture *f)
+{
+	f->trust.trust.version++;
+	trust_fixture_build(&f->trust);
+	return f->trust.trust_bytes;
+}
+
+static void test_a_fresh_one_every_interval(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, CI);
+	brain_fixture_connect(&f, targets, 1); /* says HELLO again: told with WELCOME */
+	brain_fixture_idle(&f, 10 * MINUTE);
+	struct freshness first = named(&f);
+	assert_int_equal(first.issued_at_us, f.now_us);
+	assert_int_equal(first.expires_at_us, f.now_us + 60 * MINUTE);
+	assert_int_equal(first.trust_version, 2);
+	brain_fixture_idle(&f, 9 * MINUTE);
+	assert_null(told(&f));
+	brain_fixture_idle(&f, MINUTE);
+	struct freshness second = named(&f);
+	struct err e = ERR_INIT;
+	assert_int_equal(freshness_check_next(&first, &second, &e), 0);
+	brain_fixture_restart(&f); /* what was made is known afterwards, so the next one is newer */
+	brain_fixture_connect(&f, targets, 1);
+	brain_fixture_idle(&f, 10 * MINUTE);
+	struct freshness third = named(&f);
+	assert_int_equal(freshness_check_next(&second, &third, &e), 0);
+	brain_fixture_done(&f);
+}
+
+static void test_another_key_makes_none(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, MALLORY);
+	brain_fixture_idle(&f, 10 * MINUTE);
+	assert_null(told(&f));
+	assert_string_equal(brain_fixture_command(&f, NULL, VERB_PING, NONE, NULL)->message, "the controller answers");
+	assert_string_equal(brain_fixture_cell_of(&f, "key", "fresh", "value"), "0");
+	brain_fixture_done(&f);
+}
+
+static void test_a_revocation_is_told_at_once(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, CI);
+	push(&f, trust_fixture_revocation(&f.trust, REVOKE_KEY, f.trust.key_ids[BOB], MALLORY), "no key of role root signed it");
+	push(&f, trust_fixture_revocation(&f.trust, REVOKE_KEY, f.trust.key_ids[BOB], ROOT_1), TAKEN);
+	struct freshness d = named(&f);
+	assert_true(freshness_revokes_key(&d, f.trust.trust.keys[BOB].public_key));
+	assert_false(freshness_revokes_key(&d, f.trust.trust.keys[ALICE].public_key));
+	brain_fixture_idle(&f, 10 * MINUTE); /* and in each one from then on */
+	d = named(&f);
+	assert_true(freshness_revokes_key(&d, f.trust.trust.keys[BOB].public_key));
+	/* The controller goes by it too: a release that alice and bob signed has one good signature of two. */
+	static const char *pipeline[] = {"production"};
+	f.trust.release.pipeline = pipeline, f.trust.release.n_pipeline = 1;
+	trust_fixture_build(&f.trust);
+	uint8_t hash[DIGEST_SIZE];
+	char hex[DIGEST_HEX_SIZE];
+	struct err e = ERR_INIT;
+	assert_int_equal(blobs_put(f.config.blob_dir, f.trust.release_bytes, hash, &e), 0);
+	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_RELEASE_ADD, NONE, "hash", bytes_to_hex(bytes_of(hash, DIGEST_SIZE), hex), NULL);
+	assert_non_null(strstr(r->message, "release: 1 of 2 signatures (release): signed by alice"));
+	brain_fixture_done(&f);
+}
+
+static void test_a_controller_without_a_fresh_key_cannot_tell(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, MALLORY);
+	push(&f, trust_fixture_revocation(&f.trust, REVOKE_KEY, f.trust.key_ids[BOB], ROOT_1), "this controller holds no key of role fresh");
+	const char *keys[] = {f.trust.key_ids[BOB]};
+	const struct freshness d = {.version = 5, .revoked_keys = keys, .n_revoked_keys = 1, .issued_at_us = f.now_us},
+	                       older = {.version = 4, .issued_at_us = f.now_us}, bare = {.version = 6, .issued_at_us = f.now_us + 1},
+	                       ahead = {.version = 7, .trust_version = 9};
+	push(&f, trust_fixture_fresh(&f.trust, &d, MALLORY), "freshness: 0 of 1 signatures (fresh)");
+	push(&f, trust_fixture_fresh(&f.trust, &d, CI), TAKEN);
+	assert_true(freshness_revokes_key(&(struct freshness){.revoked_keys = keys, .n_revoked_keys = 1}, f.trust.trust.keys[BOB].public_key));
+	struct freshness back = named(&f);
+	assert_int_equal(back.version, 5);
+	push(&f, trust_fixture_fresh(&f.trust, &older, CI), "version 4 is not newer than version 5");
+	push(&f, trust_fixture_fresh(&f.trust, &bare, CI), "takes back a revocation");
+	push(&f, trust_fixture_fresh(&f.trust, &ahead, CI), "made for trust document version 9, and version 2 is in use: push that first");
+	brain_fixture_done(&f);
+}
+
+static void test_the_next_trust_document(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	struct bytes third;
+	begin(&f, CI);
+	push(&f, f.trust.trust_bytes, "version 2 is not newer than version 2, which is in use");
+	f.trust.n_trust_signers = 1;
+	push(&f, next_trust(&f), "by the root keys of version 2: trust: 1 of 2 signatures (root)");
+	f.trust.n_trust_signers = 2;
+	trust_fixture_build(&f.trust);
+	third = f.trust.trust_bytes;
+	push(&f, next_trust(&f), "version 4 cannot follow version 2");
+	push(&f, third, TAKEN);
+	assert_int_equal(told(&f)->n_trust, 1);
+	assert_int_equal(told(&f)->trust[0].version, 3);
+	assert_true(blobs_has(f.config.blob_dir, told(&f)->trust[0].hash, NULL));
+	assert_int_equal(named(&f).trust_version, 3);
+	/* It is in use after a restart too, whatever the configuration's file says; an agent that was away is given all that it lacks. */
+	brain_fixture_restart(&f);
+	f.agent.trust_version = 1;
+	brain_fixture_connect(&f, targets, 1);
+	(void)brain_fixture_command(&f, NULL, VERB_PING, NONE, NULL);
+	assert_string_equal(brain_fixture_cell_of(&f, "key", "trust", "value"), "3");
+	push(&f, f.trust.trust_bytes, TAKEN);
+	assert_int_equal(told(&f)->n_trust, 3);
+	assert_int_equal(told(&f)->trust[0].version, 2);
+	assert_int_equal(told(&f)->trust[2].version, 4);
+	brain_fixture_done(&f);
+}
+
+/* ATK-11 at the controller: a document with the last version there is; the rotation of the fresh key drops it. */
+static void test_out_of_a_fast_forward(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, MALLORY);
+	const struct freshness last = {.version = INT64_MAX, .issued_at_us = f.now_us}, d = {.version = 5, .issued_at_us = f.now_us};
+	push(&f, trust_fixture_fresh(&f.trust, &last, CI), TAKEN);
+	trust_fixture_set_role(&f.trust, ROLE_FRESH, 1, (const enum fixture_person[]){ERIN}, 1);
+	push(&f, next_trust(&f), TAKEN);
+	assert_int_equal(told(&f)->fresh.size, 0);
+	push(&f, trust_fixture_fresh(&f.trust, &d, ERIN), TAKEN);
+	assert_int_equal(told(&f)->fresh.version, 5);
+	brain_fixture_done(&f);
+}
+
+static void test_other_documents(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, CI);
+	push(&f, f.trust.release_bytes, "this is a release: push a trust document, a freshness document or a revocation");
+	push(&f, bytes_of_str("x"), "envelope");
+	const struct msg_reply *r = brain_fixture_command(&f, "viewer", VERB_TRUST_PUSH, f.trust.trust_bytes, NULL);
+	assert_non_null(strstr(r->message, "trust-push needs role operator"));
+	brain_fixture_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_fresh_one_every_interval),
+	    cmocka_unit_test(test_another_key_makes_none),
+	    cmocka_unit_test(test_a_revocation_is_told_at_once),
+	    cmocka_unit_test(test_a_controller_without_a_fresh_key_cannot_tell),
+	    cmocka_unit_test(test_the_next_trust_document),
+	    cmocka_unit_test(test_out_of_a_fast_forward),
+	    cmocka_unit_test(test_other_documents),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
