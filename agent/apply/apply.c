@@ -364,8 +364,8 @@ static enum ended connect_target(struct delivery *d)
 
 static enum ended one_connection(struct delivery *d)
 {
-	static enum ended (*const parts[])(struct delivery *) = {connect_target, lock_take,       read_ledger, resolve_open_intent,
-	                                                         make_plan,      journal_intents, do_items};
+	static enum ended (*const parts[])(struct delivery *) = {connect_target, lock_take,       read_ledger,        resolve_open_intent,
+	                                                         make_plan,      journal_intents, fingerprint_before, do_items};
 	d->error = ERR_INIT;
 	d->place = (struct failure_place){0};
 	d->reached = false;
@@ -392,6 +392,7 @@ enum ended delivery_run(struct delivery *d)
 	bytes_to_hex(bytes_of(d->task->id, TASK_SIZE), d->task_hex);
 	for (;;) {
 		end = one_connection(d);
+		fingerprint_after(d, end);
 		disconnect(d);
 		if (end != ENDED_LOST)
 			break;

@@ -45,6 +45,8 @@ struct delivery {
 	const char *agent;
 	uint32_t wave; /* of the target in the order */
 	const struct agent_limits *limits; /* of the site; NULL: none */
+	/* Taken before, or after, a delivery that runs something; also after one that does not. */
+	bool fingerprint_before, fingerprint_after, fingerprint_idle;
 	int64_t budget_end_us; /* monotonic: no retry starts after it */
 	struct watch *watch;
 	void (*progress)(void *arg, const struct delivery_progress *p); /* may be NULL; called on the worker's thread */
@@ -130,6 +132,10 @@ enum ended checks_restored(struct delivery *d, const struct plan_item *it, bool 
 enum ended rollback_item(struct delivery *d, const struct plan_item *it, uint32_t first_step);
 /* A validation after has failed (d->error): undoes the changeset at once. Never ENDED_OK. */
 enum ended rollback_revert(struct delivery *d, const struct plan_item *it, uint32_t first_step);
+
+/* fingerprint.c: the schema's, into the report, as the site wants it. What fails leaves it out. */
+enum ended fingerprint_before(struct delivery *d); /* ENDED_OK */
+void fingerprint_after(struct delivery *d, enum ended end);
 
 /* conclude.c: the report's outcome, failure text, what to type next. */
 void conclude(struct delivery *d, enum ended end);

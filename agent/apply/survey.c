@@ -4,6 +4,7 @@
 #include "agent/apply/runner.h"
 #include "agent/ledger/ledger.h"
 #include "agent/report/collect.h"
+#include "agent/schema/snapshot.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/link/handover.h"
@@ -61,6 +62,19 @@ static int read_target(struct survey *s, const struct engine_target *t, struct e
 	return 0;
 }
 
+/* A preview is not worth failing over it. */
+static void take_fingerprint(struct survey *s)
+{
+	AUTO(snapshot_done) struct snapshot now = {0};
+	struct err why = ERR_INIT;
+	if (snapshot_take(s->engine, s->conn, &now, &why) != 0) {
+		log_warn("survey of %s: told without the schema's fingerprint: %s", s->result.target, why.msg);
+		return;
+	}
+	memcpy(s->result.fingerprint, now.fingerprint, DIGEST_SIZE);
+	s->result.fingerprint_form = SNAPSHOT_FORM;
+}
+
 static int survey(struct survey *s, const struct survey_job *job, struct err *e)
 {
 	AUTO(secret_destroy) struct secret *password = NULL;
@@ -72,6 +86,8 @@ static int survey(struct survey *s, const struct survey_job *job, struct err *e)
 		return -1;
 	connect.password = password;
 	int rc = read_target(s, &connect, e);
+	if (rc == 0 && job->config->fingerprint != FINGERPRINT_OFF)
+		take_fingerprint(s);
 	s->engine->close(&s->conn);
 	return rc;
 }

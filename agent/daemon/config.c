@@ -265,6 +265,19 @@ static int take_limits(struct loading *l, struct engine_target *ret_timeouts, st
 	return 0;
 }
 
+static int take_fingerprint(struct loading *l, struct err *e)
+{
+	static const char *const names[] = {[FINGERPRINT_OFF] = "off", [FINGERPRINT_CHANGED] = "changed", [FINGERPRINT_ALWAYS] = "always"};
+	const char *text = l->raw.config->fingerprint;
+	l->c->fingerprint = FINGERPRINT_OFF;
+	for (size_t i = 0; text && i < ARRAY_LEN(names); i++)
+		if (str_eq(text, names[i])) {
+			l->c->fingerprint = (enum fingerprint_when)i;
+			return 0;
+		}
+	return text ? wrong(l, raw_line(&l->raw, NULL, "fingerprint"), e, "fingerprint '%.40s': use always, changed or off", text) : 0;
+}
+
 /* ---- targets ---- */
 
 /* postgresql://user:secret@host, ?password=, password= : wherever a library would read one. */
@@ -394,8 +407,8 @@ static int take_targets(struct loading *l, const struct engine_target *timeouts,
 static int take_all(struct loading *l, struct err *e)
 {
 	struct engine_target timeouts = {0};
-	if (take_names(l, e) != 0 || take_limits(l, &timeouts, e) != 0 || take_targets(l, &timeouts, e) != 0 || take_keys(l, e) != 0 ||
-	    take_trust(l, e) != 0 || take_controller(l, e) != 0 || take_certificate(l, e) != 0)
+	if (take_names(l, e) != 0 || take_limits(l, &timeouts, e) != 0 || take_fingerprint(l, e) != 0 || take_targets(l, &timeouts, e) != 0 ||
+	    take_keys(l, e) != 0 || take_trust(l, e) != 0 || take_controller(l, e) != 0 || take_certificate(l, e) != 0)
 		return -1;
 	return 0;
 }

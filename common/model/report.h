@@ -86,6 +86,8 @@ struct report {
 	const char *agent_version, *database_identity;
 	bool reverted; /* a validation failed and the changeset was rolled back at once */
 	struct audit_head audit; /* countersigned: the controller cannot cut its log off, or write it anew, before this row */
+	uint8_t fingerprint_before[DIGEST_SIZE], fingerprint[DIGEST_SIZE]; /* of the schema, before and after; zero: not taken */
+	uint32_t fingerprint_form; /* of the text under them: those of two forms say nothing about each other */
 };
 
 const char *outcome_name(enum outcome o); /* "applied", "rolled-back", "failed", "refused", "needs-attention", "held" */

@@ -129,6 +129,9 @@ void report_encode(const struct report *r, struct buf *ret)
 	m.reverted = r->reverted;
 	m.audit_seq = r->audit.seq;
 	m.audit_hash = put_fixed(r->audit.hash, DIGEST_SIZE);
+	m.fingerprint_before = put_fixed(r->fingerprint_before, DIGEST_SIZE);
+	m.fingerprint = put_fixed(r->fingerprint, DIGEST_SIZE);
+	m.fingerprint_form = r->fingerprint_form;
 	pb_pack(&m.base, ret);
 }
 
@@ -209,6 +212,8 @@ static void read_identity(struct reader *r, const Rollcall__V1__Report *m, struc
 	read_digest(r, "ledger's head", m->ledger_head, ret->ledger_head);
 	read_digest(r, "hash of the report before", m->prev_report_hash, ret->prev_report_hash);
 	read_digest(r, "hash of the audit chain", m->audit_hash, ret->audit.hash);
+	read_digest(r, "fingerprint before", m->fingerprint_before, ret->fingerprint_before);
+	read_digest(r, "fingerprint", m->fingerprint, ret->fingerprint);
 	ret->agent_version = read_version(r, "agent's version", m->agent_version, OPTIONAL);
 	ret->database_identity = read_text(r, "database's identity", m->database_identity, OPTIONAL, TEXT_MAX_SIZE);
 }
@@ -227,7 +232,8 @@ int report_decode(struct bytes data, struct arena *a, struct report *ret, struct
 	                     .report_seq = m->report_seq,
 	                     .epoch = m->epoch,
 	                     .reverted = m->reverted,
-	                     .audit = {.seq = m->audit_seq}};
+	                     .audit = {.seq = m->audit_seq},
+	                     .fingerprint_form = m->fingerprint_form};
 	read_identity(&r, m, &rep);
 	read_failure(&r, m->failure, &rep.failure);
 	read_outcomes(&r, m, &rep);

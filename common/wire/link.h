@@ -84,7 +84,7 @@ enum verb {
 	VERB_ROLLOUT_ROLLBACK, /* rollout, except*, reason? -> a new rollout of direction rollback over the targets that applied it */
 	VERB_AGENT_ADMIT, /* document: certificate envelope -> as AGENT_LIST */
 	VERB_AGENT_LIST, /* -> agent,state (online, offline, held, revoked),site,#targets,version,last-seen,~detail,+serial,+expires */
-	VERB_TARGET_LIST, /* selector? -> target,engine,agent,state (online, offline, quarantine),release,labels,+detail */
+	VERB_TARGET_LIST, /* selector? -> target,engine,agent,state (online, offline, quarantine),release,labels,+detail,+schema (as-left, drift; empty: not known),+fingerprint,+ledger-rows */
 	VERB_HISTORY, /* target?, rollout?, limit? -> at,target,rollout,release,direction,outcome,#attempt,detail,+agent,+report */
 	VERB_TRUST_SHOW, /* -> document: trust envelope */
 	VERB_ROLLOUT_SKIP, /* rollout, target+, reason -> as ROLLOUT_LIST */
@@ -192,6 +192,8 @@ struct msg_survey_result {
 	struct survey_entry *entries;
 	size_t n_entries;
 	bool last;
+	uint8_t fingerprint[DIGEST_SIZE]; /* of the schema as it is now; zero: not taken */
+	uint32_t fingerprint_form;
 };
 struct document_ref {
 	uint64_t version, size; /* size 0: there is none */

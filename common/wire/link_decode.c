@@ -280,7 +280,7 @@ static int decode_survey_result(const void *pb, struct arena *a, struct msg *ret
 		entries[i].release_version = s->release_version;
 		entries[i].steps_done = s->steps_done;
 	}
-	ret->survey_result = (struct msg_survey_result){
+	struct msg_survey_result result = {
 	    .id = p->id,
 	    .target = p->target,
 	    .error_code = p->error_code,
@@ -290,7 +290,11 @@ static int decode_survey_result(const void *pb, struct arena *a, struct msg *ret
 	    .entries = entries,
 	    .n_entries = p->n_entries,
 	    .last = p->last,
+	    .fingerprint_form = p->fingerprint_form,
 	};
+	if (pb_fixed(p->fingerprint, "fingerprint", result.fingerprint, DIGEST_SIZE, e) != 0)
+		return -1;
+	ret->survey_result = result;
 	return 0;
 }
 

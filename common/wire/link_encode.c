@@ -220,6 +220,8 @@ static void encode_survey_result(const struct msg *m, struct arena *a, struct bu
 	p.engine_version = free_text(r->engine_version, a);
 	p.database_identity = free_text(r->database_identity, a);
 	p.last = r->last;
+	p.fingerprint = fixed(r->fingerprint, DIGEST_SIZE);
+	p.fingerprint_form = r->fingerprint_form;
 	p.n_entries = r->n_entries;
 	p.entries = arena_alloc(a, r->n_entries * sizeof *p.entries);
 	for (size_t i = 0; i < r->n_entries; i++) {

@@ -212,6 +212,11 @@ struct request;
 int survey_start(struct brain *b, struct request *q, const struct release *r, struct arena *owned, enum direction d, const char *const *contexts,
                  size_t n_contexts, const char *const *except, size_t n_except, const char *const *targets, const char *const *wave_names, size_t n,
                  struct err *e) MUST_CHECK;
+/* brain_schema.c: what reports and surveys say of targets' schemas; drift is logged when it is first seen. */
+int schema_reported(struct brain *b, const char *who, const struct report *r, struct err *e) MUST_CHECK;
+int schema_surveyed(struct brain *b, const char *who, const struct msg_survey_result *m, struct err *e) MUST_CHECK;
+const char *schema_word(const struct store_schema *c); /* "as-left", "drift", "" when it cannot be told */
+
 int survey_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* SURVEY_RESULT */
 int surveys_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* answers the complete and the late ones */
 int64_t surveys_wake_at(const struct brain *b);

@@ -111,7 +111,6 @@ static void take_entries(struct survey *s, struct item *it, const struct msg_sur
 
 int survey_event(struct brain *b, const struct hub_event *ev, struct err *e)
 {
-	(void)e;
 	const struct msg_survey_result *m = &ev->msg.survey_result;
 	struct survey *s = NULL;
 	struct item *it = item_by_id(b, m->id, &s);
@@ -128,7 +127,7 @@ int survey_event(struct brain *b, const struct hub_event *ev, struct err *e)
 			it->state = ITEM_DONE;
 	}
 	s->n_waiting -= it->state != ITEM_WAITING;
-	return 0;
+	return it->state == ITEM_DONE ? schema_surveyed(b, arena_printf(b->turn, "agent %s", g->rec.name), m, e) : 0;
 }
 
 /* ---- what would run -------------------------------------------------------------------------------------------------------------------------------------- */

@@ -108,7 +108,7 @@ static int take_report(struct brain *b, struct brain_agent *g, const struct msg_
 		log_warn("agent %s: report %" PRIu64 " on %s changes nothing: %s", g->rec.name, m->seq, r->target, why);
 		return brain_log(b, who, NULL, r->target, "report-kept", why, e);
 	}
-	return move_delivery(b, g, u, d, r, detail, e);
+	return schema_reported(b, who, r, e) < 0 ? -1 : move_delivery(b, g, u, d, r, detail, e);
 }
 
 int report_event(struct brain *b, const struct hub_event *ev, struct err *e)

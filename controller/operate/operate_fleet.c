@@ -61,27 +61,46 @@ static const char *labels_of(struct request *q, const struct target *t)
 	return text;
 }
 
+struct schema_cells {
+	const char *word, *fingerprint, *rows;
+};
+
+static int schema_of(struct request *q, const char *target, struct schema_cells *ret, struct err *e)
+{
+	struct store_schema c;
+	char hex[DIGEST_HEX_SIZE];
+	if (store_schema(q->b->store, target, &c, e) < 0)
+		return -1;
+	bytes_to_hex(bytes_of(c.seen, DIGEST_SIZE), hex);
+	ret->word = schema_word(&c);
+	ret->fingerprint = *ret->word ? arena_printf(q->a, "%.12s", hex) : "";
+	ret->rows = c.ledger_rows ? arena_printf(q->a, "%" PRIu64, c.ledger_rows) : "";
+	return 0;
+}
+
 int operate_target_list(struct request *q, struct err *e)
 {
 	struct selector *s = NULL;
 	size_t n = 0;
 	if (selector_parse(request_arg(q, "selector"), q->a, &s, e) < 0)
 		return -1;
-	reply_columns(q, "target,engine,agent,state,release,labels,+detail");
+	reply_columns(q, "target,engine,agent,state,release,labels,+detail,+schema,+fingerprint,+ledger-rows");
 	for (size_t i = 0; i < q->b->n_targets; i++) {
 		const struct store_target *t = &q->b->targets[i];
 		const struct brain_agent *g = agent_by_name(q->b, t->agent);
 		const char *release = NULL;
+		struct schema_cells schema;
 		if (!selector_matches(s, &t->target))
 			continue;
-		if (store_target_release(q->b->store, t->target.id, q->a, &release, e) < 0)
+		if (store_target_release(q->b->store, t->target.id, q->a, &release, e) < 0 || schema_of(q, t->target.id, &schema, e) < 0)
 			return -1;
 		const struct store_quarantine *out = quarantine_of(q->b, t->target.id);
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target.id, t->target.engine, t->agent,
+		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target.id, t->target.engine, t->agent,
 		          out             ? "quarantine"
 		          : g && g->ready ? "online"
 		                          : "offline",
-		          release ? release : "", labels_of(q, &t->target), out ? arena_printf(q->a, "%s (%s)", out->reason, out->added_by) : "");
+		          release ? release : "", labels_of(q, &t->target), out ? arena_printf(q->a, "%s (%s)", out->reason, out->added_by) : "", schema.word,
+		          schema.fingerprint, schema.rows);
 		n++;
 	}
 	reply_count(q, n, "target");

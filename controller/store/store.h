@@ -51,6 +51,17 @@ int store_targets(struct store *s, struct arena *a, struct store_target **ret, s
 /* The version of the newest release that was reported applied there and not rolled back since, NULL if none. */
 int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, struct err *e) MUST_CHECK;
 
+struct store_schema { /* of a target; zero: not known */
+	uint32_t form; /* of both fingerprints */
+	uint8_t left[DIGEST_SIZE]; /* by its last delivery */
+	uint8_t seen[DIGEST_SIZE]; /* by whoever looked last: a delivery or a survey */
+	uint8_t ledger_head[DIGEST_SIZE];
+	uint64_t ledger_rows;
+	int64_t left_at_us, seen_at_us;
+};
+int store_schema_put(struct store *s, const char *target, const struct store_schema *c, struct err *e) MUST_CHECK;
+int store_schema(struct store *s, const char *target, struct store_schema *ret, struct err *e) MUST_CHECK; /* all zero when nothing is known */
+
 /* ---- freezes and quarantine ---- */
 struct store_freeze { /* nothing new starts on the targets that the selector matches, in this time */
 	int64_t id; /* counts from 1 */

@@ -12,6 +12,7 @@ setup() {
 		  - {id: eu/lite/shop, dsn: "sqlite:$F/db/shop", labels: {environment: dev}}
 	EOF
 	config=$F/eu-1/agent.yaml
+	echo 'fingerprint: changed' >>"$config"
 	cd "$F" || return
 	bats_require_minimum_version 1.5.0
 }
@@ -38,4 +39,37 @@ teardown() { fleet_down; }
 	run --separate-stderr "$agent" snapshot eu/lite/other --config "$config"
 	[ "$status" -eq 1 ]
 	[ "$stderr" = "rollcall-agent: eu/lite/other is not a target of this agent: 'rollcall-agent check' lists them" ]
+}
+
+shop_project() { # a project whose releases make one table each
+	mkdir -p shop/changes shop/plans
+	printf 'project: shop\nengines: [sqlite]\npipeline: [dev]\nchanges: changes\nreader: updown\nvalid: 30d\n' >shop/rollcall.yaml
+	printf 'name: all\nenvironments:\n  - {name: dev, waves: [{name: all}]}\n' >shop/plans/all.yaml
+	printf 'CREATE TABLE first (id int);\n' >shop/changes/1_first.up.sql
+	printf 'DROP TABLE first;\n' >shop/changes/1_first.down.sql
+}
+
+delivered() { # VERSION: builds it and rolls it out; prints the rollout
+	local id
+	fleet_release shop "$1" && id=$(fleet_start shop/plans/all.yaml dev "$1") && quietly rc rollout watch "$id" --timeout 30s && echo "$id"
+}
+
+schema_cells() { rc targets list -o json 2>/dev/null | jq -r '.targets[0] | [.schema, .fingerprint] | @tsv'; }
+
+@test "drift: a schema that was changed by hand since the last delivery is seen by a preview and taken back by hand" {
+	shop_project
+	fleet_up
+	[ "$(schema_cells)" = "$(printf '\t')" ]
+	delivered 1
+	"$agent" snapshot eu/lite/shop --config "$config" >after 2>/dev/null
+	fingerprint=$(sha256sum <after | cut -c1-12)
+	[ "$(schema_cells)" = "$(printf 'as-left\t%s' "$fingerprint")" ]
+	sqlite3 db/shop 'CREATE INDEX by_hand ON first (id)'
+	rc rollout preview shop/plans/all.yaml --environment dev --release 1 >/dev/null 2>&1
+	[ "$(schema_cells | cut -f1)" = drift ]
+	run --separate-stderr "$agent" snapshot eu/lite/shop --config "$config" --diff after
+	[ "$output" = '+ index first.by_hand CREATE INDEX by_hand ON first (id)' ]
+	sqlite3 db/shop 'DROP INDEX by_hand'
+	rc rollout preview shop/plans/all.yaml --environment dev --release 1 >/dev/null 2>&1
+	[ "$(schema_cells)" = "$(printf 'as-left\t%s' "$fingerprint")" ]
 }

@@ -291,7 +291,11 @@ struct msg_report brain_fixture_report(struct brain_fixture *f, const struct msg
 	                   .ended_at_us = f->now_us,
 	                   .report_seq = ++f->agent.report_seq,
 	                   .epoch = o->epoch,
-	                   .agent_version = "0.1.0"};
+	                   .agent_version = "0.1.0",
+	                   .fingerprint_before = {f->agent.found},
+	                   .fingerprint = {f->agent.left},
+	                   .fingerprint_form = 1};
+	r.ledger_rows = r.report_seq;
 	if (outcome == OUTCOME_FAILED)
 		r.failure = (struct failure){.code = "db", .message = "duplicate key.", .changeset = "alice:a", .database_state = "unchanged"};
 	memcpy(r.task, o->task, TASK_SIZE);

@@ -22,6 +22,7 @@ struct brain_agent_fixture {
 	const char *boot; /* of the process that connects; NULL: "boot" */
 	uint64_t trust_version; /* the same; 1 */
 	uint8_t prev_hash[DIGEST_SIZE];
+	uint8_t found, left; /* first byte of the fingerprints in its reports; 0: not taken */
 };
 
 struct brain_fixture {

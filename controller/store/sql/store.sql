@@ -73,6 +73,20 @@ ALTER TABLE event ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
 ALTER TABLE agent ADD COLUMN revoked_at_us BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE agent ADD COLUMN held_at_us BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE agent ADD COLUMN standing TEXT;
+--: store_schema_schemas
+-- What reports and surveys say of a target's schema: the fingerprint that its last delivery left, and the last one that was seen. Fingerprints of two forms do not compare.
+CREATE TABLE schema_state (
+	target TEXT PRIMARY KEY, form INTEGER NOT NULL, left_fingerprint BLOB, seen_fingerprint BLOB, ledger_head BLOB, ledger_rows BIGINT NOT NULL, left_at_us BIGINT NOT NULL,
+	seen_at_us BIGINT NOT NULL
+);
+
+--: sql_schema_put
+INSERT INTO schema_state (target, form, left_fingerprint, seen_fingerprint, ledger_head, ledger_rows, left_at_us, seen_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (target) DO UPDATE SET form = excluded.form, left_fingerprint = excluded.left_fingerprint, seen_fingerprint = excluded.seen_fingerprint,
+	ledger_head = excluded.ledger_head, ledger_rows = excluded.ledger_rows, left_at_us = excluded.left_at_us, seen_at_us = excluded.seen_at_us;
+
+--: sql_schema
+SELECT form, left_fingerprint, seen_fingerprint, ledger_head, ledger_rows, left_at_us, seen_at_us FROM schema_state WHERE target = ?1;
 
 --: store_schema_documents
 -- Signed documents that the controller itself keeps: trust (every version since the first), fresh (the newest), revocation (version: in the order of coming).

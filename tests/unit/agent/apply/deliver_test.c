@@ -98,6 +98,45 @@ static void test_again_changes_nothing(void **state)
 	assert_memory_equal(r.ledger_head, first.ledger_head, DIGEST_SIZE);
 }
 
+static bool is_taken(const uint8_t fingerprint[DIGEST_SIZE])
+{
+	static const uint8_t none[DIGEST_SIZE];
+	return memcmp(fingerprint, none, DIGEST_SIZE) != 0;
+}
+
+/* The second delivery has nothing to run. */
+static void test_fingerprints_as_the_site_wants_them(void **state)
+{
+	(void)state;
+	static const struct {
+		enum fingerprint_when when;
+		bool before, after, idle;
+	} cases[] = {{FINGERPRINT_OFF, false, false, false}, {FINGERPRINT_CHANGED, false, true, false}, {FINGERPRINT_ALWAYS, true, true, true}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		if (i) {
+			papers_fixture_done(&f);
+			papers_fixture_init(&f);
+		}
+		papers_fixture_write(&f);
+		f.config.fingerprint = cases[i].when;
+		struct err e = ERR_INIT;
+		struct report first, second;
+		enum outcome outcome;
+		assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
+		papers_fixture_report(&f, &first);
+		assert_int_equal(is_taken(first.fingerprint_before), cases[i].before);
+		assert_int_equal(is_taken(first.fingerprint), cases[i].after);
+		assert_true(!cases[i].before || memcmp(first.fingerprint_before, first.fingerprint, DIGEST_SIZE) != 0);
+		f.task.id[0]++; /* another order of the same release */
+		papers_fixture_accept(&f);
+		assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
+		papers_fixture_report(&f, &second);
+		assert_false(is_taken(second.fingerprint_before));
+		assert_int_equal(is_taken(second.fingerprint), cases[i].idle);
+		assert_true(!cases[i].idle || memcmp(first.fingerprint, second.fingerprint, DIGEST_SIZE) == 0);
+	}
+}
+
 static void test_missing_blob_is_refused(void **state)
 {
 	(void)state;
@@ -278,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_applies_and_reports),
 	    CASE(test_again_changes_nothing),
+	    CASE(test_fingerprints_as_the_site_wants_them),
 	    CASE(test_missing_blob_is_refused),
 	    CASE(test_damaged_blob_is_refused),
 	    CASE(test_one_approval_is_not_two),

@@ -89,6 +89,7 @@ static void test_good_file(void **state)
 	assert_string_equal(c.data_dir, "./data");
 	assert_string_equal(c.controller_keys[0], KEY);
 	assert_int_equal(c.max_parallel, 8);
+	assert_int_equal(c.fingerprint, FINGERPRINT_OFF);
 	assert_int_equal(c.max_parallel_per_instance, 2);
 	assert_int_equal(c.retry_budget_ms, 20 * 60 * 1000);
 	assert_int_equal(c.n_targets, 2);
@@ -148,6 +149,7 @@ static void test_each_mistake_has_its_line(void **state)
 	    {"  lock_timeout: 2s", "  min_batch_pause: 2",
 	     "agent.yaml:13: min_batch_pause: '2' is not a duration: write a number and a unit, such as 250ms, "
 	     "5s, 15m, 2h or 7d"},
+	    {"trust: trust.env\n", "fingerprint: maybe\ntrust: trust.env\n", "agent.yaml:9: fingerprint 'maybe': use always, changed or off"},
 	    {"max_parallel: 8", "max_parallel: 8000", "agent.yaml:12: max_parallel 8000: outside 1 to 1000"},
 	    {"id: eu/files/one", "id: eu/one",
 	     "agent.yaml:15: id 'eu/one': not a target id: write SITE/INSTANCE/DATABASE, or one more part for a schema"},

@@ -174,7 +174,10 @@ static struct report make_report(void)
 	                   .report_seq = 9,
 	                   .epoch = 3,
 	                   .agent_version = "0.1.0",
-	                   .reverted = true};
+	                   .reverted = true,
+	                   .fingerprint_before = {1},
+	                   .fingerprint = {2},
+	                   .fingerprint_form = 3};
 	r.failure = (struct failure){.code = "db", .sqlstate = "23502", .db_errno = -1, .message = "null value", .changeset = "alice:x", .line = 4};
 	return r;
 }
@@ -197,6 +200,9 @@ static void test_report_round_trip(void **state)
 	assert_null(back.failure.check);
 	assert_false(back.validations[0].ok);
 	assert_true(back.reverted);
+	assert_memory_equal(back.fingerprint_before, r.fingerprint_before, DIGEST_SIZE);
+	assert_memory_equal(back.fingerprint, r.fingerprint, DIGEST_SIZE);
+	assert_int_equal(back.fingerprint_form, 3);
 	buf_done(&b);
 }
 

@@ -96,7 +96,7 @@ static void sample_others(struct msg *to)
 		m.survey = (struct msg_survey){8, "eu/pg1/shop1"};
 		break;
 	case MSG_SURVEY_RESULT:
-		m.survey_result = (struct msg_survey_result){8, "eu/pg1/shop1", "db", "broken", "15.3", "id", entries, 2, true};
+		m.survey_result = (struct msg_survey_result){8, "eu/pg1/shop1", "db", "broken", "15.3", "id", entries, 2, true, {9}, 1};
 		break;
 	case MSG_FETCH:
 		m.fetch = (struct msg_fetch){.first = 4, .count = 4};
