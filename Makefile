@@ -149,8 +149,12 @@ fuzz:
 	build/fuzz/$(T)_fuzz -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=build/fuzz/found/$(T)- $(patsubst %,-dict=%,$(wildcard tests/fuzz/$(T).dict)) \
 		build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
 
-# Tools of the fault tests: tests/fault/NAME.c.
-FAULT_BINS := $(patsubst %.c,$(O)/%,$(call find,tests/fault,*.c))
+# Tools of the fault tests: tests/fault/NAME.c; what is loaded into processes under test: tests/fault/shim/NAME.c.
+FAULT_BINS := $(patsubst %.c,$(O)/%,$(wildcard tests/fault/*.c)) $(patsubst %.c,$(O)/%.so,$(wildcard tests/fault/shim/*.c))
+$(O)/tests/fault/shim/%.so: tests/fault/shim/%.c
+	@mkdir -p $(@D)
+	@echo "LINK  $@"
+	@$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O1 -g -fPIC -shared -o $@ $<
 $(O)/tests/fault/%: $(O)/tests/fault/%.o $(O)/libcommon.a
 	@echo "LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_common)

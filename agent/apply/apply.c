@@ -1,6 +1,6 @@
 /* Drives a delivery: connection after connection until it has ended one way or another. */
 #include "agent/apply/delivery.h"
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 #include "agent/apply/retry.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"

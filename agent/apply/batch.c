@@ -14,7 +14,7 @@
 #include "agent/apply/batch_pace.h"
 #include "agent/apply/batch_range.h"
 #include "agent/apply/delivery.h"
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 #include "agent/apply/retry.h"
 #include "agent/ledger/cursor.h"
 #include "common/base/clock.h"

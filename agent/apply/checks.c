@@ -1,7 +1,7 @@
 /* Preconditions and validations: queries with one value, each in a transaction of its own that is rolled back, so that they run with the target's role and time-outs and
  * cannot change anything where the engine can prevent it. */
 #include "agent/apply/delivery.h"
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 #include "common/base/str.h"
 
 #define VALUE_MAX ((size_t)64 * 1024) /* of a query that gives one value */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "agent/apply/delivery.h"
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 #include "common/base/str.h"
 
 static bool is_absent(const uint8_t state[DIGEST_SIZE])

@@ -1,6 +1,6 @@
 /* Going back: a whole changeset under a rollback, or at once when its validations after fail. A revert, once begun, is finished: a STOP does not end it. */
 #include "agent/apply/delivery.h"
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 
 #define REVERT_NOTE "*revert" /* no validation can have this name */
 

@@ -1,6 +1,6 @@
 /* One step: class T in a transaction with its ledger row; class N between an intent row and an outcome row; class B is batch.c's. Retries by class. */
 #include "agent/apply/delivery.h"
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 #include "agent/apply/resolve.h"
 #include "agent/apply/retry.h"
 #include "common/base/clock.h"

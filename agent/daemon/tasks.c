@@ -6,6 +6,7 @@
 
 #include "agent/apply/runner.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/crypto/blobs.h"
@@ -287,6 +288,7 @@ static void take(struct tasks *t, const struct msg_offer *o, const struct agent_
 	enum task_state state = TASK_ACCEPTED;
 	struct policy_verdict v = {.answer = POLICY_YES};
 	struct err e = ERR_INIT;
+	FAILPOINT("offer-received");
 	if (journal_find_task(t->journal, &k, &known, &state, &e) == 0 && !known)
 		site_ask(t->site, &k, &v);
 	if (v.answer != POLICY_YES) {
@@ -299,6 +301,7 @@ static void take(struct tasks *t, const struct msg_offer *o, const struct agent_
 		log_error("journal: %s: the offer for %s is not taken", e.msg, o->target);
 		return; /* offered again later */
 	}
+	FAILPOINT("offer-journaled");
 	if (known && state == TASK_FINISHED) {
 		uplink_resend(t->uplink);
 		return;
@@ -307,6 +310,7 @@ static void take(struct tasks *t, const struct msg_offer *o, const struct agent_
 	struct job *j = find_job(t, o->task, o->attempt);
 	bool runs = j && j->state == JOB_RUNNING;
 	answer(t, MSG_ACCEPT, o->task, o->attempt, known ? (runs ? "running" : "accepted") : "", "");
+	FAILPOINT("accept-sent");
 	if (j && j->run.task.attempt < o->attempt)
 		j->run.task.attempt = o->attempt; /* journal_finish ends the earlier ones with it */
 	if (!j)

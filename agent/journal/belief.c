@@ -1,5 +1,5 @@
 /* The journal's signed documents: the newest trust document and freshness document that were accepted. */
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 #include "agent/journal/journal_file.h"
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"

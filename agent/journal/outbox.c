@@ -1,5 +1,5 @@
 /* The journal's outbox: signed reports in a gapless sequence, each carrying the hash of the one before it. */
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 #include "agent/journal/journal_file.h"
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"

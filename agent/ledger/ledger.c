@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 #include "agent/ledger/row.h"
 #include "common/base/str.h"
 

@@ -7,6 +7,7 @@
 #include "agent/link/dial.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/crypto/blobs.h"
 #include "common/crypto/digest.h"
@@ -114,6 +115,7 @@ static void store(struct fetch *f)
 		bad_answer(f, e.msg);
 		return;
 	}
+	FAILPOINT("blob-stored");
 	finish(f, true, "");
 	ask(f);
 }

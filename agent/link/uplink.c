@@ -5,6 +5,7 @@
 
 #include "agent/link/dial.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/wire/hello.h"
@@ -187,7 +188,9 @@ static void beat(struct uplink *u)
 static bool send_report(struct uplink *u, const struct outbox_entry *r)
 {
 	struct msg m = {.type = MSG_REPORT, .report = {.seq = r->seq, .envelope = r->envelope}};
+	FAILPOINT("report-unsent");
 	enum frame_sent sent = send_msg(u, &m);
+	FAILPOINT("report-sent");
 	if (sent == FRAME_TOO_LARGE && u->stuck_report != r->seq) {
 		u->stuck_report = r->seq;
 		log_error("report %llu is %zu bytes; a message has at most %zu: it and all later ones stay in the journal; split the release",
@@ -242,8 +245,10 @@ static void on_report_ack(struct uplink *u, const struct msg_report_ack *ack)
 	if (seq <= u->acked_report)
 		return;
 	u->acked_report = seq;
+	FAILPOINT("ack-received");
 	if (journal_acked(u->journal, seq, &ack->audit, &e) != 0)
 		log_error("%s: %s", e.code == ERR_STATE ? "controller" : "journal: the report will be sent again", e.msg);
+	FAILPOINT("ack-journaled");
 	uplink_kick(u);
 }
 

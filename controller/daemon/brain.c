@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -130,11 +131,14 @@ static int message_event(struct brain *b, const struct hub_event *ev, struct err
 {
 	switch (ev->msg.type) {
 	case MSG_ACCEPT:
+		FAILPOINT("accept-received");
+		return task_event(b, ev, e);
 	case MSG_REFUSE:
 	case MSG_PROGRESS:
 	case MSG_UNHELD:
 		return task_event(b, ev, e);
 	case MSG_REPORT:
+		FAILPOINT("report-received");
 		return report_event(b, ev, e);
 	case MSG_SURVEY_RESULT:
 		return survey_event(b, ev, e);
@@ -159,13 +163,31 @@ int brain_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	return 0;
 }
 
+static void before_send(enum msg_type type)
+{
+	if (type == MSG_OFFER)
+		FAILPOINT("offer-stored");
+	else if (type == MSG_REPORT_ACK)
+		FAILPOINT("report-stored");
+}
+
+static void after_send(enum msg_type type)
+{
+	if (type == MSG_OFFER)
+		FAILPOINT("offer-sent");
+	else if (type == MSG_REPORT_ACK)
+		FAILPOINT("ack-sent");
+}
+
 /* A message that cannot go out now is not lost: its state is in the store, and offers and acks go again. */
 static void send_all(struct brain *b)
 {
 	for (size_t i = 0; i < b->n_out; i++) {
 		struct err e = ERR_INIT;
+		before_send(b->out[i].msg.type);
 		if (b->link.send && b->link.send(b->link.arg, b->out[i].session, b->epoch, &b->out[i].msg, &e) < 0)
 			log_warn("%s not sent: %s", msg_type_name(b->out[i].msg.type), e.msg);
+		after_send(b->out[i].msg.type);
 	}
 	b->n_out = 0;
 }
@@ -173,8 +195,12 @@ static void send_all(struct brain *b)
 int brain_end(struct brain *b, struct err *e)
 {
 	if (catch_up_end_turn(b, e) < 0 || runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 || trusted_end_turn(b, e) < 0 ||
-	    agents_end_turn(b, e) < 0 || store_commit(b->store, e) < 0)
+	    agents_end_turn(b, e) < 0)
 		return -1;
+	FAILPOINT("turn-uncommitted");
+	if (store_commit(b->store, e) < 0)
+		return -1;
+	FAILPOINT("turn-committed");
 	if (b->principals_changed) {
 		collect_principals(b);
 		if (b->link.set_principals && b->link.set_principals(b->link.arg, b->principals, b->n_principals, e) < 0)

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
 #include "tests/support/delivery_fixture.h"
@@ -138,6 +138,25 @@ static void test_killed_everywhere(void **state)
 		}
 		assert_false(killed);
 	}
+}
+
+/* Killed in the midst of a step that the next run has to settle, and that one killed at each crash point too. */
+static void test_killed_in_recovery(void **state)
+{
+	static const char *const first[] = {"statement-run:2", "committed:2", "intent-written", "n-statement-run"};
+	struct bench *b = *state;
+	for (size_t i = 0; i < ARRAY_LEN(first); i++)
+		for (size_t k = 0; failpoint_names[k]; k++) {
+			char where[64];
+			fresh(b);
+			build(b);
+			snprintf(where, sizeof where, "%s, then %s", first[i], failpoint_names[k]);
+			assert_true(fixture_deliver_and_crash(&b->f, first[i]));
+			if (fixture_deliver_and_crash(&b->f, failpoint_names[k]))
+				(void)fixture_deliver_and_crash(&b->f, failpoint_names[k]);
+			check(b, fixture_deliver(&b->f), where);
+			fixture_done(&b->f);
+		}
 }
 
 static void test_partial_is_told(void **state)
@@ -293,6 +312,7 @@ int main(void)
 	    {"a failed index leaves nothing", test_failed_index_leaves_nothing},
 	    {"the blocker is named", test_blocker_is_named},
 	    {"killed at each crash point", test_killed_everywhere},
+	    {"killed at each crash point of the recovery", test_killed_in_recovery},
 	    {"server killed in the middle", test_server_killed_in_the_middle},
 	};
 	static char names[ARRAY_LEN(benches) * ARRAY_LEN(suite)][96];

@@ -3,6 +3,9 @@
  *
  *   killer FLEET ROLLOUT KILLS SEED NAME:LIFE_MS...       NAME: "controller" or an agent; a life lasts 0 to LIFE_MS ms, evenly spread
  *
+ * With FAULTS_DISK=NAME:MOST the disk of NAME's journal or store gets full at another write in each life, from the first to the MOST-th, one after another; at the end NAME has room
+ * again (tests/fault/shim/full_disk.c, LD_PRELOAD from FAULTS_SHIM).
+ *
  * Prints "AGENTS AMID CONTROLLER MS": kills of agents, how many of them hit an agent with an unfinished task in its journal, kills of the controller, and milliseconds from
  * the last kill to now. ROLLCALL_AGENT and ROLLCALL_CONTROLLER are the programs. */
 #include <errno.h>
@@ -26,7 +29,7 @@
 
 struct victim {
 	char name[64], *pid_file, *log, *config, *journal; /* on the heap, for as long as this program lives */
-	uint32_t life_ms;
+	uint32_t life_ms, disk_most, disk_at; /* disk_most 0: its disk never gets full */
 	pid_t pid;
 	int64_t dies_at_us;
 };
@@ -58,8 +61,21 @@ static uint64_t next_random(void)
 
 /* ---- processes ---- */
 
+extern char **environ;
+
+static void next_disk(struct victim *v)
+{
+	char text[64];
+	v->disk_at = v->disk_at % v->disk_most + 1;
+	snprintf(text, sizeof text, "%s:%u", str_eq(v->name, "controller") ? "store.db" : "journal.db", v->disk_at);
+	setenv("ROLLCALL_DISK_FULL", text, 1);
+	setenv("LD_PRELOAD", getenv("FAULTS_SHIM"), 1);
+}
+
 static void spawn(struct victim *v)
 {
+	if (v->disk_most)
+		next_disk(v);
 	bool controller = str_eq(v->name, "controller");
 	const char *program = getenv(controller ? "ROLLCALL_CONTROLLER" : "ROLLCALL_AGENT");
 	const char *argv[] = {program ? program : "", "run", "--config", v->config, NULL};
@@ -70,6 +86,7 @@ static void spawn(struct victim *v)
 	posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
 	int rc = posix_spawn(&v->pid, argv[0], &files, NULL, (char *const *)(uintptr_t)argv, environ);
 	posix_spawn_file_actions_destroy(&files);
+	unsetenv("LD_PRELOAD");
 	if (rc != 0)
 		die(argv[0], strerror(rc));
 	v->dies_at_us = clock_mono_us() + (int64_t)(next_random() % ((uint64_t)v->life_ms * 1000 + 1));
@@ -204,8 +221,21 @@ static void add_victim(const char *dir, const char *arg)
 	v->log = path("%s/%s.log", dir, v->name);
 	v->config = path(str_eq(v->name, "controller") ? "%s/%s.yaml" : "%s/%s/agent.yaml", dir, v->name);
 	v->journal = path("%s/%s/data/journal.db", dir, v->name);
+	const char *disk = getenv("FAULTS_DISK");
+	size_t n = strlen(v->name);
+	if (disk && getenv("FAULTS_SHIM") && strncmp(disk, v->name, n) == 0 && disk[n] == ':')
+		v->disk_most = (uint32_t)strtoul(disk + n + 1, NULL, 10);
 	read_pid(v);
 	v->dies_at_us = clock_mono_us() + (int64_t)(next_random() % (life_ms * 1000));
+}
+
+static void make_room(struct victim *v)
+{
+	if (!v->disk_most)
+		return;
+	end(v);
+	v->disk_most = 0;
+	spawn(v);
 }
 
 static unsigned long number(const char *text, const char *what)
@@ -229,6 +259,8 @@ int main(int argc, char **argv)
 	for (int i = 5; i < argc; i++)
 		add_victim(argv[1], argv[i]);
 	kill_until_over();
+	for (size_t i = 0; i < fleet.n; i++)
+		make_room(&fleet.victims[i]);
 	for (size_t i = 0; i < fleet.n; i++)
 		write_pid(&fleet.victims[i]);
 	printf("%lu %lu %lu %lld\n", fleet.kills - fleet.of_controller, fleet.amid, fleet.of_controller,

@@ -272,12 +272,14 @@ faults_life() { # how long an agent lives at most, ms: a few times what one deli
 	case $E in sqlite) echo 200 ;; *) echo 250 ;; esac
 }
 
-# One release; the agents, and each fourth round the controller too, are killed for as long as it is under way, at most $1 times. During each third one the oracle looks on.
+# One release; the agents, and each fourth round the controller too, are killed for as long as it is under way, at most $1 times; the controller alone when it is its disk that gets
+# full (killer.c). During each third one the oracle looks on.
 faults_rush() { # KILLS
 	local victims=() agents amid controller ms killer sampled=0
 	mapfile -t victims < <(fleet_agents | sed "s/\$/:$(faults_life)/")
 	ROUND=$((${ROUND:-0} + 1))
 	if ((ROUND % 4 == 0)); then victims+=("controller:2000"); fi
+	[[ ${FAULTS_DISK:-} != controller:* ]] || victims=("controller:1000")
 	faults_release "$ROUND" && faults_roll "$ROUND" || return 1
 	ROLLCALL_AGENT=${ROLLCALL_AGENT:-$ROLLCALL_BIN/rollcall-agent} ROLLCALL_CONTROLLER=${ROLLCALL_CONTROLLER:-$ROLLCALL_BIN/rollcall-controller} \
 		"$FAULTS_BIN/killer" "$F" "$ROLLOUT" "$1" $((SEED + ROUND)) "${victims[@]}" >"$F/killed" 3>&- &

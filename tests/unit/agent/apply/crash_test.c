@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "agent/apply/failpoint.h"
+#include "common/base/failpoint.h"
 #include "common/base/str.h"
 #include "tests/support/delivery_fixture.h"
 
@@ -179,6 +179,15 @@ static void test_crash_upon_crash(void **state)
 	assert_true(fixture_deliver_and_crash(&f, "before-validate"));
 	check_good(&f, fixture_deliver(&f), "the fifth run");
 	fixture_done(&f);
+	for (size_t i = 0; failpoint_names[i]; i++) {
+		fixture_init(&f);
+		good_release(&f);
+		assert_true(fixture_deliver_and_crash(&f, "n-statement-run"));
+		if (fixture_deliver_and_crash(&f, failpoint_names[i]))
+			(void)fixture_deliver_and_crash(&f, failpoint_names[i]);
+		check_good(&f, fixture_deliver(&f), failpoint_names[i]);
+		fixture_done(&f);
+	}
 }
 
 int main(void)
