@@ -26,7 +26,7 @@ CFLAGS += -std=c11 $(WARN) $(CFLAGS_$(MODE)) -fstack-protector-strong -fPIE
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(filter -fsanitize%,$(CFLAGS_$(MODE)))
 LIBS_common := -lczmq -lzmq -lprotobuf-c -lcyaml -lyaml -lsqlite3 -lcrypto -ljansson -lpthread
 LIBS_agent := -lpq -lmariadb $(LIBS_common)
-LIBS_controller := $(LIBS_common)
+LIBS_controller := -lcurl $(LIBS_common)
 
 # ---- sources ---------------------------------------------------------------------------------------------------------------------------------------
 ALL_PROGRAMS := rollcall rollcall-controller rollcall-agent
@@ -125,7 +125,7 @@ $(O)/tests/unit/agent/%: $(O)/tests/unit/agent/%.o $(O)/libsupport.a $(O)/libage
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)
 $(O)/tests/unit/both/%: $(O)/tests/unit/both/%.o $(O)/libsupport.a $(O)/libcontroller.a $(O)/libagent.a $(O)/libcommon.a
 	@echo "LINK  $@"
-	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lcurl $(LIBS_agent)
 $(O)/tests/conformance/%: $(O)/tests/conformance/%.o $(O)/libsupport.a $(O)/libagent.a $(O)/libcommon.a
 	@echo "LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)

@@ -234,3 +234,15 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 		(void)err_set(e, ERR_STATE, "%s", c.report.failure.message);
 	return 0;
 }
+
+int deliver_verify(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
+                   const char **ret_check, struct err *e)
+{
+	AUTO(papers_done) struct papers p = {0};
+	struct report unused = {0};
+	if (read_papers(job, &p, a, &unused, e) != 0 || verify(job, j, &p, a, ret_check, e) != 0)
+		return -1;
+	*ret = p.verified;
+	*ret_wave = p.proof.wave;
+	return 0;
+}

@@ -18,4 +18,9 @@ struct deliver_job {
  * task stays open: the next start resumes it. */
 int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err *e) MUST_CHECK;
 
+/* What every delivery is checked for before its database is touched, asked of a task that was delivered: ERR_SIGNATURE or ERR_POLICY with *ret_check when it would be
+ * refused now. ret_wave: of the target. */
+int deliver_verify(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
+                   const char **ret_check, struct err *e) MUST_CHECK;
+
 #endif

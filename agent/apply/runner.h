@@ -21,11 +21,13 @@ struct runner_job { /* all borrowed until the runner ended */
  * To the runner: "STOP" and "HOLD" (it ends between steps; the report says stopped, or held by the site). "$TERM" cancels the running statement, then ends. */
 void runner_actor(zsock_t *pipe, void *job /* struct runner_job * */);
 
-/* Survey: what the ledger says, read-only. Same pipe form: "SURVEY" then an encoded MSG_SURVEY_RESULT body for each part, then "DONE". */
+/* Survey: what the ledger says, or what a probe of an order finds, read-only. Same pipe form: "SURVEY" then an encoded MSG_SURVEY_RESULT body for each part, then "DONE". */
 struct survey_job {
 	const struct agent_config *config;
 	const struct agent_target *target;
 	uint64_t id;
+	uint8_t task[TASK_SIZE]; /* with probe: under whose order */
+	uint32_t probe; /* 0: the ledger; else the number, from 1, of the probe of the target's wave */
 };
 void survey_actor(zsock_t *pipe, void *job /* struct survey_job * */);
 

@@ -1,7 +1,7 @@
-/* The survey actor: what a target's ledger says, read without changing anything. */
+/* The survey actor: what a target's ledger says, or what a probe finds, read without changing anything. */
 #include <stdlib.h>
 
-#include "agent/apply/runner.h"
+#include "agent/apply/probe.h"
 #include "agent/ledger/ledger.h"
 #include "agent/report/collect.h"
 #include "agent/schema/snapshot.h"
@@ -85,6 +85,8 @@ static int survey(struct survey *s, const struct survey_job *job, struct err *e)
 	if (agent_config_password(job->target, &password, e) != 0)
 		return -1;
 	connect.password = password;
+	if (job->probe)
+		return probe_run(job, &connect, s->arena, &s->result.probe_value, e);
 	int rc = read_target(s, &connect, e);
 	if (rc == 0 && job->config->fingerprint != FINGERPRINT_OFF)
 		take_fingerprint(s);

@@ -103,7 +103,8 @@ void surveys_ask(struct surveys *s, const struct msg_survey *m)
 	}
 	struct survey *v = mem_alloc(sizeof *v);
 	v->all = s;
-	v->job = (struct survey_job){.config = s->config, .target = target, .id = m->id};
+	v->job = (struct survey_job){.config = s->config, .target = target, .id = m->id, .probe = m->probe};
+	memcpy(v->job.task, m->task, TASK_SIZE);
 	struct survey **at = &s->first;
 	while (*at)
 		at = &(*at)->next;

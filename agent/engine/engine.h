@@ -111,6 +111,8 @@ struct engine {
 	/* How long statements wait for a lock, from the next transaction or the next statement outside one on. Blocks never. */
 	void (*patience)(struct conn *c, uint32_t lock_timeout_ms);
 	int (*begin)(struct conn *c, struct err *e); /* with the timeouts, search_path and role of the target SET LOCAL */
+	/* The same, but nothing can be written in it, and nobody waits for it: for queries of people. Ended by rollback. */
+	int (*begin_read)(struct conn *c, struct err *e);
 	/* 0 committed. ERR_UNKNOWN: the reply was lost. Any other error: rolled back. */
 	int (*commit)(struct conn *c, struct err *e);
 	int (*rollback)(struct conn *c, struct err *e);

@@ -50,14 +50,24 @@ static int settle_patience(struct conn *c, struct err *e)
 	return c->lock_ms != c->session_lock_ms && !c->in_tx ? maria_set_lock_timeout(c, e) : 0;
 }
 
-static int mariadb_begin(struct conn *c, struct err *e)
+static int begin_with(struct conn *c, const char *sql, struct err *e)
 {
 	if (c->in_tx)
 		return err_set(e, ERR_INTERNAL, "START TRANSACTION inside a transaction");
-	if (settle_patience(c, e) < 0 || maria_run_text(c, "START TRANSACTION", NULL, NULL, e) < 0)
+	if (settle_patience(c, e) < 0 || maria_run_text(c, sql, NULL, NULL, e) < 0)
 		return err_wrap(e, "START TRANSACTION");
 	c->in_tx = true;
 	return 0;
+}
+
+static int mariadb_begin(struct conn *c, struct err *e)
+{
+	return begin_with(c, "START TRANSACTION", e);
+}
+
+static int mariadb_begin_read(struct conn *c, struct err *e)
+{
+	return begin_with(c, "START TRANSACTION READ ONLY", e);
 }
 
 static int mariadb_rollback(struct conn *c, struct err *e)
@@ -322,6 +332,7 @@ const struct engine engine_mariadb = {
     .unlock = maria_catalog_unlock,
     .patience = mariadb_patience,
     .begin = mariadb_begin,
+    .begin_read = mariadb_begin_read,
     .commit = mariadb_commit,
     .rollback = mariadb_rollback,
     .in_transaction = mariadb_in_transaction,

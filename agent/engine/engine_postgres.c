@@ -48,16 +48,27 @@ static void begin_text(const struct conn *c, struct buf *ret)
 		buf_addf(ret, ";SET LOCAL lock_timeout=%u", c->lock_ms);
 }
 
-static int postgres_begin(struct conn *c, struct err *e)
+static int begin_with(struct conn *c, const char *more, struct err *e)
 {
 	AUTO(buf_done) struct buf script = BUF_INIT;
 	if (postgres_in_transaction(c))
 		return err_set(e, ERR_INTERNAL, "BEGIN inside a transaction");
 	begin_text(c, &script);
+	buf_adds(&script, more);
 	if (pg_run_script(c, buf_str(&script), e) == 0)
 		return 0;
 	undo(c);
 	return err_wrap(e, "BEGIN");
+}
+
+static int postgres_begin(struct conn *c, struct err *e)
+{
+	return begin_with(c, "", e);
+}
+
+static int postgres_begin_read(struct conn *c, struct err *e)
+{
+	return begin_with(c, ";SET TRANSACTION READ ONLY", e);
 }
 
 /* These say that the connection or the server ended; whether before or after the commit, they do not say. */
@@ -349,6 +360,7 @@ const struct engine engine_postgres = {
     .unlock = pg_catalog_unlock,
     .patience = postgres_patience,
     .begin = postgres_begin,
+    .begin_read = postgres_begin_read,
     .commit = postgres_commit,
     .rollback = postgres_rollback,
     .in_transaction = postgres_in_transaction,

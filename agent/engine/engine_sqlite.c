@@ -168,7 +168,11 @@ static bool sqlite_in_transaction(struct conn *c)
 static int sqlite_rollback(struct conn *c, struct err *e)
 {
 	c->broken_keys_known = c->touched = false;
-	return sqlite_in_transaction(c) ? run_plain(c, "ROLLBACK", e) : 0;
+	if (sqlite_in_transaction(c) && run_plain(c, "ROLLBACK", e) < 0)
+		return -1;
+	bool was_reading = c->reading;
+	c->reading = false;
+	return was_reading ? run_plain(c, "PRAGMA query_only = OFF", e) : 0;
 }
 
 static void sqlite_patience(struct conn *c, uint32_t lock_timeout_ms)
@@ -187,6 +191,14 @@ static int sqlite_begin(struct conn *c, struct err *e)
 		return -1;
 	}
 	return 0;
+}
+
+static int sqlite_begin_read(struct conn *c, struct err *e)
+{
+	if (settle(c, e) < 0 || run_plain(c, "PRAGMA query_only = ON", e) < 0)
+		return -1;
+	c->reading = true;
+	return run_plain(c, "BEGIN", e);
 }
 
 static int commit_checks(struct conn *c, struct err *e)
@@ -316,6 +328,7 @@ const struct engine engine_sqlite = {
     .unlock = lite_file_unlock,
     .patience = sqlite_patience,
     .begin = sqlite_begin,
+    .begin_read = sqlite_begin_read,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
     .in_transaction = sqlite_in_transaction,

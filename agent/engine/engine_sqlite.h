@@ -22,6 +22,7 @@ struct conn {
 	bool lock_held;
 	bool in_script; /* a release's statement is being prepared or run: the authorizer watches */
 	bool dirty; /* a release's statement changed session state: a new handle is opened before the next transaction */
+	bool reading; /* in begin_read: query_only is on */
 	bool touched; /* a release's statement ran in this transaction: foreign keys are checked before COMMIT */
 	bool broken_keys_known;
 	int64_t data_version; /* when they were read */

@@ -173,6 +173,21 @@ static int task_row(struct lite_stmt *s, struct arena *a, struct task *ret, stru
 	return copy_fixed(s, 6, ret->dossier_hash, DIGEST_SIZE, e);
 }
 
+int journal_get_task(struct journal *j, const uint8_t id[TASK_SIZE], struct arena *a, bool *ret_found, struct task *ret, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	bool row = false;
+	if (lite_prepare(j->lite, journal_task_get, &s, e) != 0)
+		return err_wrap(e, "journal");
+	lite_bind_blob(s, 1, bytes_of(id, TASK_SIZE));
+	if (lite_step(s, &row, e) != 0)
+		return err_wrap(e, "journal");
+	int rc = row ? task_row(s, a, ret, e) : 0;
+	lite_reset(s);
+	*ret_found = row;
+	return rc == 0 ? 0 : err_wrap(e, "journal: table task");
+}
+
 int journal_open_tasks(struct journal *j, struct arena *a, struct task **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *s = NULL;

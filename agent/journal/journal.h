@@ -35,6 +35,8 @@ struct task {
 };
 /* ret_known: this (id, attempt) or a later attempt was here before; *ret_state then tells how far it is. Idempotent. */
 int journal_accept(struct journal *j, const struct task *t, bool *ret_known, enum task_state *ret_state, struct err *e) MUST_CHECK;
+/* The newest attempt of a task, in whatever state. */
+int journal_get_task(struct journal *j, const uint8_t id[TASK_SIZE], struct arena *a, bool *ret_found, struct task *ret, struct err *e) MUST_CHECK;
 /* The same without accepting anything. */
 int journal_find_task(struct journal *j, const struct task *t, bool *ret_known, enum task_state *ret_state, struct err *e) MUST_CHECK;
 int journal_task_state(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t attempt, enum task_state s, struct err *e) MUST_CHECK;

@@ -102,9 +102,10 @@ static const char *nearest_key(const cyaml_schema_value_t *schema, const char *k
 	return best;
 }
 
-static bool line_has_key(const char *line, size_t n, const char *key)
+/* How often: a line may hold several mappings in braces. */
+static size_t keys_in_line(const char *line, size_t n, const char *key)
 {
-	size_t k = strlen(key);
+	size_t k = strlen(key), count = 0;
 	for (size_t i = 0; i + k < n; i++) {
 		if (memcmp(line + i, key, k) != 0)
 			continue;
@@ -112,10 +113,9 @@ static bool line_has_key(const char *line, size_t n, const char *key)
 		bool starts = i == 0 || strchr(" \t-{,\"'", line[i - 1]);
 		while (j < n && strchr(" \t\"'", line[j]))
 			j++;
-		if (starts && j < n && line[j] == ':')
-			return true;
+		count += starts && j < n && line[j] == ':';
 	}
-	return false;
+	return count;
 }
 
 unsigned conf_line_of(struct bytes text, const char *key, size_t index)
@@ -124,8 +124,10 @@ unsigned conf_line_of(struct bytes text, const char *key, size_t index)
 	for (unsigned line = 1; p < end; line++) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 		size_t n = (size_t)((nl ? nl : end) - p);
-		if (line_has_key(p, n, key) && index-- == 0)
+		size_t count = keys_in_line(p, n, key);
+		if (index < count)
 			return line;
+		index -= count;
 		p = nl ? nl + 1 : end;
 	}
 	return 0;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/base/bytes.h"
+#include "common/model/probe.h"
 
 enum direction { DIRECTION_APPLY, DIRECTION_ROLLBACK };
 enum on_failure { ON_FAILURE_HALT, ON_FAILURE_ROLLBACK_TARGET, ON_FAILURE_ROLLBACK_WAVE, ON_FAILURE_ROLLBACK_ALL };
@@ -26,6 +27,8 @@ struct wave {
 	uint64_t soak_ms;
 	uint64_t defer_after_ms; /* targets that were unreachable or held for so long no longer hold the wave up; 0: they are waited for */
 	enum on_failure on_failure;
+	struct probe *probes;
+	size_t n_probes;
 };
 
 struct order {

@@ -20,6 +20,8 @@ struct plan_wave {
 	uint64_t defer_after_ms; /* 0 by default: unreachable and held targets are waited for */
 	enum on_failure on_failure;
 	uint64_t soak_ms;
+	struct probe *probes;
+	size_t n_probes;
 };
 
 struct plan_environment {

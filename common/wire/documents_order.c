@@ -15,6 +15,19 @@
 
 /* ---- order --------------------------------------------------------------------------------------------------------------------------------------- */
 
+static Rollcall__V1__Probe *put_probe(struct arena *a, const struct probe *from)
+{
+	Rollcall__V1__Probe *p = arena_alloc(a, sizeof *p);
+	rollcall__v1__probe__init(p);
+	p->name = put_text(from->name);
+	p->sql = put_text(from->sql);
+	p->engine = put_text(from->engine);
+	p->url = put_text(from->url);
+	p->json = put_text(from->json);
+	p->expect = put_text(from->expect);
+	return p;
+}
+
 static Rollcall__V1__Wave *put_wave(struct arena *a, const struct wave *from)
 {
 	char limit[16], least[16];
@@ -28,6 +41,10 @@ static Rollcall__V1__Wave *put_wave(struct arena *a, const struct wave *from)
 	if (from->min_success.value > 0)
 		w->min_success = arena_strdup(a, limit_text(from->min_success, least));
 	w->defer_after_ms = from->defer_after_ms;
+	w->n_probes = from->n_probes;
+	w->probes = put_array(a, from->n_probes);
+	for (size_t i = 0; i < from->n_probes; i++)
+		w->probes[i] = put_probe(a, &from->probes[i]);
 	w->on_failure = put_text(on_failure_name(from->on_failure));
 	return w;
 }
@@ -69,6 +86,28 @@ void order_encode(const struct order *o, struct buf *ret)
 	pb_pack(&m.base, ret);
 }
 
+static void read_probe(struct reader *r, const Rollcall__V1__Probe *m, struct probe *ret)
+{
+	ret->name = read_name(r, "probe", m->name);
+	ret->sql = read_text(r, "probe's SQL", m->sql, OPTIONAL, PROBE_SQL_MAX);
+	ret->engine = read_line(r, "probe's engine", m->engine, OPTIONAL);
+	ret->url = read_text(r, "probe's URL", m->url, OPTIONAL, PROBE_URL_MAX);
+	ret->json = read_line(r, "probe's JSON pointer", m->json, OPTIONAL);
+	ret->expect = read_line(r, "probe's expectation", m->expect, REQUIRED);
+	if (!r->failed && !ret->sql == !ret->url)
+		read_fail(r, "probe %s has to have either SQL or a URL", ret->name);
+	if (!r->failed && !probe_expect_ok(ret->expect))
+		read_fail(r, "probe %s expects nothing that could be compared", ret->name);
+}
+
+static void read_probes(struct reader *r, const Rollcall__V1__Wave *m, struct wave *ret)
+{
+	ret->n_probes = m->n_probes;
+	ret->probes = read_array(r, "probes", m->n_probes, PROBES_MAX, sizeof *ret->probes);
+	for (size_t i = 0; i < m->n_probes && !r->failed; i++)
+		read_probe(r, m->probes[i], &ret->probes[i]);
+}
+
 static void read_wave(struct reader *r, const Rollcall__V1__Wave *m, struct wave *ret)
 {
 	ret->name = read_name(r, "wave", m->name);
@@ -78,6 +117,7 @@ static void read_wave(struct reader *r, const Rollcall__V1__Wave *m, struct wave
 	ret->defer_after_ms = m->defer_after_ms;
 	if (!limit_parse(m->max_failures, &ret->max_failures))
 		read_fail(r, "a wave's failure limit is neither a count nor a percentage");
+	read_probes(r, m, ret);
 	if (!str_empty(m->min_success) && !limit_parse(m->min_success, &ret->min_success))
 		read_fail(r, "a wave's min_success is neither a count nor a percentage");
 	if (!on_failure_parse(m->on_failure, &ret->on_failure))

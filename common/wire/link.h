@@ -180,6 +180,8 @@ struct msg_report_ack {
 struct msg_survey {
 	uint64_t id;
 	const char *target;
+	uint8_t task[TASK_SIZE]; /* zero without probe */
+	uint32_t probe; /* 0: the ledger is asked for */
 };
 struct survey_entry {
 	const char *changeset, *state, *release_version;
@@ -188,7 +190,7 @@ struct survey_entry {
 };
 struct msg_survey_result {
 	uint64_t id;
-	const char *target, *error_code, *error_message, *engine_version, *database_identity;
+	const char *target, *error_code, *error_message, *engine_version, *database_identity, *probe_value;
 	struct survey_entry *entries;
 	size_t n_entries;
 	bool last;

@@ -259,7 +259,10 @@ static int decode_survey(const void *pb, struct arena *a, struct msg *ret, struc
 	const Rollcall__V1__Survey *p = pb;
 	if (check_target(p->target, e) != 0)
 		return -1;
-	ret->survey = (struct msg_survey){.id = p->id, .target = p->target};
+	struct msg_survey s = {.id = p->id, .target = p->target, .probe = p->probe};
+	if ((p->probe || p->task.len) && pb_fixed(p->task, "task", s.task, TASK_SIZE, e) != 0)
+		return -1;
+	ret->survey = s;
 	return 0;
 }
 
@@ -287,6 +290,7 @@ static int decode_survey_result(const void *pb, struct arena *a, struct msg *ret
 	    .error_message = p->error_message,
 	    .engine_version = p->engine_version,
 	    .database_identity = p->database_identity,
+	    .probe_value = p->probe_value,
 	    .entries = entries,
 	    .n_entries = p->n_entries,
 	    .last = p->last,

@@ -206,6 +206,9 @@ static void encode_survey(const struct msg *m, struct arena *a, struct buf *ret)
 	Rollcall__V1__Survey p = ROLLCALL__V1__SURVEY__INIT;
 	p.id = m->survey.id;
 	p.target = text(m->survey.target);
+	p.probe = m->survey.probe;
+	if (m->survey.probe)
+		p.task = fixed(m->survey.task, TASK_SIZE);
 	pb_pack(&p.base, ret);
 }
 
@@ -219,6 +222,7 @@ static void encode_survey_result(const struct msg *m, struct arena *a, struct bu
 	p.error_message = free_text(r->error_message, a);
 	p.engine_version = free_text(r->engine_version, a);
 	p.database_identity = free_text(r->database_identity, a);
+	p.probe_value = free_text(r->probe_value, a);
 	p.last = r->last;
 	p.fingerprint = fixed(r->fingerprint, DIGEST_SIZE);
 	p.fingerprint_form = r->fingerprint_form;

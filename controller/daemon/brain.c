@@ -60,6 +60,7 @@ void brain_destroy(struct brain **b)
 	if (!*b)
 		return;
 	surveys_free(*b);
+	probes_free(*b);
 	runs_free(*b);
 	agents_free(*b);
 	trusted_free(*b);
@@ -194,8 +195,8 @@ static void send_all(struct brain *b)
 
 int brain_end(struct brain *b, struct err *e)
 {
-	if (catch_up_end_turn(b, e) < 0 || runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 || trusted_end_turn(b, e) < 0 ||
-	    agents_end_turn(b, e) < 0)
+	if (catch_up_end_turn(b, e) < 0 || probes_end_turn(b, e) < 0 || runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 ||
+	    trusted_end_turn(b, e) < 0 || agents_end_turn(b, e) < 0)
 		return -1;
 	FAILPOINT("turn-uncommitted");
 	if (store_commit(b->store, e) < 0)
@@ -214,9 +215,11 @@ int brain_end(struct brain *b, struct err *e)
 
 int64_t brain_wake_at(const struct brain *b)
 {
-	int64_t at = surveys_wake_at(b), fresh_at = trusted_wake_at(b);
+	int64_t at = surveys_wake_at(b), fresh_at = trusted_wake_at(b), probes_at = probes_wake_at(b);
 	if (fresh_at < at)
 		at = fresh_at;
+	if (probes_at < at)
+		at = probes_at;
 	if (b->catch_up_at_us && b->catch_up_at_us < at)
 		at = b->catch_up_at_us;
 	for (size_t i = 0; i < b->n_runs; i++) {

@@ -12,6 +12,8 @@ struct brain;
 struct brain_link {
 	int (*send)(void *arg, uint64_t session, uint32_t epoch, const struct msg *m, struct err *e);
 	int (*set_principals)(void *arg, const struct principal *p, size_t n, struct err *e);
+	/* Asks a URL elsewhere; its answer comes by brain_fetched. NULL: URLs are not asked. */
+	void (*fetch)(void *arg, uint64_t id, const char *url);
 	void *arg;
 	const char *controller_key; /* Z85; agents sign it in HELLO */
 };
@@ -28,6 +30,8 @@ int brain_begin(struct brain *b, int64_t now_us, struct err *e) MUST_CHECK;
 struct arena *brain_turn_arena(struct brain *b);
 int brain_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK;
 int brain_end(struct brain *b, struct err *e) MUST_CHECK; /* decides, commits, sends */
+/* Within a turn: what a URL gave, or, not ok, why it gave nothing. */
+void brain_fetched(struct brain *b, uint64_t id, bool ok, const char *text);
 /* When a turn is due even without an event; INT64_MAX for never. */
 int64_t brain_wake_at(const struct brain *b);
 uint32_t brain_epoch(const struct brain *b);

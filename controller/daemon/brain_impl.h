@@ -57,6 +57,7 @@ struct outgoing {
 };
 
 struct survey;
+struct probe_round;
 
 struct brain_freeze {
 	struct store_freeze rec;
@@ -89,6 +90,8 @@ struct brain {
 	size_t n_principals;
 	bool principals_changed;
 	int64_t catch_up_at_us; /* look then for targets that lack their environment's release; 0: no need */
+	struct probe_round *probe_rounds; /* waves whose probes are being asked */
+	bool probes_changed;
 	struct survey *surveys; /* previews under way */
 	uint64_t next_survey;
 };
@@ -158,6 +161,7 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_
 int run_delivery_event(struct brain *b, struct run *u, struct delivery *d, enum delivery_event ev, const char *actor, struct err *e) MUST_CHECK;
 int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, const char *actor, const char *reason, struct err *e) MUST_CHECK;
 int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, size_t *ret_count, struct err *e) MUST_CHECK;
+int run_wave_detail(struct brain *b, struct run *u, uint32_t wave, const char *text, struct err *e) MUST_CHECK;
 int run_persist(struct brain *b, struct run *u, const struct decision *d, const char *actor, const char *reason, struct err *e) MUST_CHECK;
 void run_note(struct run *u, uint32_t index, const char *changeset, const char *code, const char *detail); /* copies; NULL clears */
 /* A failed target that is being taken back: why it failed stays its note, also when the way back went well. */
@@ -172,6 +176,14 @@ const struct store_quarantine *quarantine_of(const struct brain *b, const char *
 void freezes_to_run(const struct brain *b, struct run *u); /* before decide() */
 void freezes_note(const struct brain *b, struct run *u, const struct decision *d); /* the reasons of what it froze */
 int run_skip(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, const char *reason, struct err *e) MUST_CHECK;
+
+/* brain_probe.c */
+int probes_start(struct brain *b, struct run *u, uint32_t wave, struct err *e) MUST_CHECK;
+void probes_survey_result(struct brain *b, const struct hub_event *ev); /* of a SURVEY that is no preview's */
+int probes_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* before runs_end_turn, which acts on it */
+int64_t probes_wake_at(const struct brain *b);
+void probes_forget(struct brain *b, const struct run *u);
+void probes_free(struct brain *b);
 
 /* brain_order.c */
 struct order_request {

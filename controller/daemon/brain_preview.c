@@ -116,6 +116,8 @@ int survey_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	struct item *it = item_by_id(b, m->id, &s);
 	const struct brain_agent *g = agent_by_session(b, ev->session);
 	const struct store_target *t = it ? target_by_id(b, it->target) : NULL;
+	if (!it)
+		probes_survey_result(b, ev);
 	if (!it || it->state != ITEM_WAITING || !g || !t || !str_eq(t->agent, g->rec.name) || !str_eq(m->target, it->target))
 		return 0;
 	if (!str_empty(m->error_code)) {

@@ -37,6 +37,8 @@ static void run_free(struct run *u)
 	for (size_t i = 0; i < u->r.n_deliveries; i++)
 		run_note(u, (uint32_t)i, NULL, NULL, NULL);
 	free((void *)u->rec.detail);
+	for (size_t i = 0; i < u->r.n_waves; i++)
+		free((void *)u->r.waves[i].detail);
 	merkle_destroy(&u->tree);
 	arena_destroy(&u->arena);
 	free(u);
@@ -85,6 +87,7 @@ static int complete_from_order(struct run *u, struct err *e)
 		r->waves[i].defer_after_ms = w->defer_after_ms;
 		r->waves[i].on_failure = w->on_failure;
 		r->waves[i].soak_ms = w->soak_ms;
+		r->waves[i].n_probes = w->n_probes;
 	}
 	r->id = u->rec.id;
 	r->state = u->rec.state;
@@ -98,6 +101,8 @@ static int complete_from_order(struct run *u, struct err *e)
 static void own_texts(struct run *u)
 {
 	u->rec.detail = mem_strdup(u->rec.detail);
+	for (size_t i = 0; i < u->r.n_waves; i++)
+		u->r.waves[i].detail = mem_strdup(u->r.waves[i].detail);
 	for (size_t i = 0; i < u->r.n_deliveries; i++) {
 		struct delivery_note *n = &u->notes[i];
 		n->changeset = mem_strdup(n->changeset);
@@ -282,6 +287,19 @@ static const char *attempt_of(const struct brain *b, const struct run *u, const 
 	return arena_printf(b->turn, "%s/%" PRIu32, bytes_to_hex(bytes_of(id, TASK_SIZE), task), d->attempt);
 }
 
+int run_wave_detail(struct brain *b, struct run *u, uint32_t wave, const char *text, struct err *e)
+{
+	note_set(&u->r.waves[wave].detail, text);
+	return store_wave_save(b->store, u->rec.id, wave, &u->r.waves[wave], e);
+}
+
+/* What is known of it beside the table's sentence. */
+static const char *detail_of(const struct run *u, const struct transition *t)
+{
+	bool probes = t->object == OBJECT_WAVE && str_eq(t->event, wave_fsm.events[WAVE_EV_PROBES_FAIL]);
+	return probes && u->r.waves[t->index].detail ? u->r.waves[t->index].detail : t->why;
+}
+
 /* An object that moved twice in one decision is saved with its final state each time: the rows are few. */
 int run_persist(struct brain *b, struct run *u, const struct decision *d, const char *actor, const char *reason, struct err *e)
 {
@@ -294,7 +312,7 @@ int run_persist(struct brain *b, struct run *u, const struct decision *d, const 
 		                               .event = t->event,
 		                               .from = t->from,
 		                               .to = t->to,
-		                               .detail = reason ? reason : t->why,
+		                               .detail = reason ? reason : detail_of(u, t),
 		                               .ref = attempt_of(b, u, t)};
 		if (save_object(b, u, t, e) < 0 || store_event_put(b->store, &ev, e) < 0)
 			return -1;
@@ -508,6 +526,9 @@ static int think(struct brain *b, struct run *u, struct err *e)
 	for (size_t i = 0; i < d.n_offers; i++)
 		if (offer(b, u, &u->r.deliveries[d.offers[i]], e) < 0)
 			return -1;
+	for (size_t i = 0; i < d.n_probes; i++)
+		if (probes_start(b, u, d.probes[i], e) < 0)
+			return -1;
 	for (size_t i = 0; i < d.n_recalls; i++)
 		recall(b, u, &u->r.deliveries[d.recalls[i]]);
 	for (size_t i = 0; i < d.n_transitions; i++) {
@@ -530,6 +551,7 @@ int runs_end_turn(struct brain *b, struct err *e)
 	for (size_t i = b->n_runs; i-- > 0;) {
 		if (!rollout_is_final(b->runs[i]->r.state))
 			continue;
+		probes_forget(b, b->runs[i]);
 		run_free(b->runs[i]);
 		b->runs[i] = b->runs[--b->n_runs];
 	}

@@ -11,21 +11,12 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "controller/daemon/brain.h"
+#include "controller/probe/http_get.h"
 
 #define BATCH_EVENTS 256 /* so that a commit is shared, and a decision never waits long */
 #define BATCH_BYTES  ((size_t)8 * 1024 * 1024)
 #define WAIT_MAX_MS  60000
 #define MAX_PEERS    20000
-
-static int send_by_hub(void *arg, uint64_t session, uint32_t epoch, const struct msg *m, struct err *e)
-{
-	return hub_send(arg, session, epoch, m, e);
-}
-
-static int set_principals_of_hub(void *arg, const struct principal *p, size_t n, struct err *e)
-{
-	return hub_set_principals(arg, p, n, e);
-}
 
 static int open_signals(int *ret, struct err *e)
 {
@@ -48,34 +39,69 @@ static long wait_ms(const struct brain *b)
 	return at - now > (int64_t)WAIT_MAX_MS * 1000 ? WAIT_MAX_MS : (long)((at - now) / 1000 + 1);
 }
 
-static bool hub_is_readable(zactor_t *hub, int signal_fd, long timeout_ms, bool *ret_signal)
+/* What the loop waits for. */
+struct sources {
+	zactor_t *hub;
+	struct http_gets *urls;
+	int signal_fd;
+	bool hub_readable, urls_readable, stop;
+};
+
+static int send_by_hub(void *arg, uint64_t session, uint32_t epoch, const struct msg *m, struct err *e)
 {
-	zmq_pollitem_t items[] = {{.socket = zsock_resolve(hub), .events = ZMQ_POLLIN}, {.fd = signal_fd, .events = ZMQ_POLLIN}};
-	if (zmq_poll(items, 2, timeout_ms) < 0)
-		return false;
-	*ret_signal |= (items[1].revents & ZMQ_POLLIN) != 0;
-	return items[0].revents & ZMQ_POLLIN;
+	return hub_send(((struct sources *)arg)->hub, session, epoch, m, e);
 }
 
-static int turn(struct brain *b, zactor_t *hub, int signal_fd, bool readable, bool *ret_stop, struct err *e)
+static int set_principals_of_hub(void *arg, const struct principal *p, size_t n, struct err *e)
+{
+	return hub_set_principals(((struct sources *)arg)->hub, p, n, e);
+}
+
+static void fetch_url(void *arg, uint64_t id, const char *url)
+{
+	http_gets_ask(((struct sources *)arg)->urls, id, url);
+}
+
+static void wait_for(struct sources *s, long timeout_ms)
+{
+	zmq_pollitem_t items[] = {{.socket = zsock_resolve(s->hub), .events = ZMQ_POLLIN},
+	                          {.socket = http_gets_socket(s->urls), .events = ZMQ_POLLIN},
+	                          {.fd = s->signal_fd, .events = ZMQ_POLLIN}};
+	bool some = zmq_poll(items, (int)ARRAY_LEN(items), timeout_ms) > 0;
+	s->hub_readable = some && (items[0].revents & ZMQ_POLLIN);
+	s->urls_readable = some && (items[1].revents & ZMQ_POLLIN);
+	s->stop |= some && (items[2].revents & ZMQ_POLLIN);
+}
+
+static void take_url_answer(struct brain *b, struct http_gets *urls)
+{
+	uint64_t id = 0;
+	bool ok = false;
+	const char *text = NULL;
+	http_gets_answer(urls, brain_turn_arena(b), &id, &ok, &text);
+	brain_fetched(b, id, ok, text);
+}
+
+static int turn(struct brain *b, struct sources *s, struct err *e)
 {
 	if (brain_begin(b, clock_wall_us(), e) < 0)
 		return -1;
-	for (int n = 0; readable && n < BATCH_EVENTS && arena_used(brain_turn_arena(b)) < BATCH_BYTES; n++) {
+	for (int n = 0; (s->hub_readable || s->urls_readable) && n < BATCH_EVENTS && arena_used(brain_turn_arena(b)) < BATCH_BYTES; n++) {
 		struct hub_event ev;
-		if (hub_recv(hub, brain_turn_arena(b), &ev, e) < 0 || brain_event(b, &ev, e) < 0)
+		if (s->hub_readable && (hub_recv(s->hub, brain_turn_arena(b), &ev, e) < 0 || brain_event(b, &ev, e) < 0))
 			return -1;
-		readable = hub_is_readable(hub, signal_fd, 0, ret_stop);
+		if (s->urls_readable)
+			take_url_answer(b, s->urls);
+		wait_for(s, 0);
 	}
 	return brain_end(b, e);
 }
 
-static int loop(struct brain *b, zactor_t *hub, int signal_fd, struct err *e)
+static int loop(struct brain *b, struct sources *s, struct err *e)
 {
-	bool stop = false;
-	while (!stop) {
-		bool readable = hub_is_readable(hub, signal_fd, wait_ms(b), &stop);
-		if (turn(b, hub, signal_fd, readable, &stop, e) < 0)
+	while (!s->stop) {
+		wait_for(s, wait_ms(b));
+		if (turn(b, s, e) < 0)
 			return -1;
 	}
 	log_info("stopping: every decision is in the store");
@@ -92,6 +118,7 @@ static int run_with(const struct controller_config *c, int signal_fd, struct err
 {
 	AUTO(brain_destroy) struct brain *b = NULL;
 	AUTO(hub_destroy) zactor_t *hub = NULL;
+	AUTO(http_gets_destroy) struct http_gets *urls = NULL;
 	const struct principal *p = NULL;
 	size_t n = 0;
 	if (brain_new(c, &b, e) < 0)
@@ -102,12 +129,14 @@ static int run_with(const struct controller_config *c, int signal_fd, struct err
 	                              .curve_key_file = c->curve_key_file,
 	                              .blob_dir = c->blob_dir,
 	                              .max_peers = MAX_PEERS};
-	if (hub_new(&hc, p, n, &hub, e) < 0)
+	if (http_gets_new(&urls, e) < 0 || hub_new(&hc, p, n, &hub, e) < 0)
 		return -1;
-	const struct brain_link link = {.send = send_by_hub, .set_principals = set_principals_of_hub, .arg = hub, .controller_key = hub_public_key(hub)};
+	struct sources sources = {.hub = hub, .urls = urls, .signal_fd = signal_fd};
+	const struct brain_link link = {
+	    .send = send_by_hub, .set_principals = set_principals_of_hub, .fetch = fetch_url, .arg = &sources, .controller_key = hub_public_key(hub)};
 	brain_attach(b, &link);
 	log_ready(c, b, hub);
-	return loop(b, hub, signal_fd, e);
+	return loop(b, &sources, e);
 }
 
 int controller_run(const char *config_path, struct err *e)

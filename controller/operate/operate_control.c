@@ -72,5 +72,7 @@ int operate_retry(struct request *q, struct err *e)
 		return -1;
 	if (run_retry(q->b, u, targets, n, q->actor, &count, e) < 0)
 		return -1;
+	if (count == 0)
+		return answer(q, u, "no target is to be tried again: the failed wave's gate is looked at anew", e);
 	return answer(q, u, arena_printf(q->a, count == 1 ? "%zu target is tried again" : "%zu targets are tried again", count), e);
 }

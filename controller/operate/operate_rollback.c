@@ -29,6 +29,7 @@ static void collect_undo(struct request *q, const struct run *u, struct order_re
 			continue;
 		waves[r->n_waves] = u->order.waves[w];
 		waves[r->n_waves].target_count = count;
+		waves[r->n_waves].n_probes = 0; /* they say what the release should have brought */
 		waves[r->n_waves].min_success = (struct limit){0}; /* it was for all of the wave's targets */
 		waves[r->n_waves++].on_failure = ON_FAILURE_HALT;
 	}

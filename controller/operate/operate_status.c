@@ -45,6 +45,10 @@ static const char *wave_detail(struct request *q, const struct run *u, const str
 	char until[CLOCK_TEXT_SIZE];
 	if (w->state == WAVE_SOAKING && !rollout_is_final(u->r.state))
 		return arena_printf(q->a, "until %s", clock_text(w->soak_until_us, until));
+	if (w->detail)
+		return w->detail;
+	if (w->state == WAVE_PROBING)
+		return "its probes are being asked";
 	return t->deferred ? arena_printf(q->a, "%" PRIu32 " deferred", t->deferred) : "";
 }
 

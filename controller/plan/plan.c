@@ -8,6 +8,7 @@
 #include "common/base/str.h"
 #include "common/conf/conf.h"
 #include "common/crypto/digest.h"
+#include "common/sql/classify.h"
 #include "common/wire/limits.h"
 
 #define MAX_PARALLEL_DEFAULT 10
@@ -15,9 +16,14 @@
 #define WAVES_MAX            64
 #define DEFER_DEFAULT_MS     (UINT64_C(15) * 60 * 1000)
 
+struct yaml_probe {
+	char *name, *sql, *engine, *url, *json, *expect;
+};
 struct yaml_wave {
 	char *name, *selector, *max_failures, *min_success, *on_failure, *soak, *unreachable, *defer_after;
 	uint32_t *count, *percent, *max_parallel, *max_parallel_site, *max_parallel_instance;
+	struct yaml_probe *probes;
+	unsigned probes_count;
 };
 struct yaml_environment {
 	char *name, *not_after, *start_at, *catch_up;
@@ -35,6 +41,16 @@ struct yaml_plan {
 #define TEXT(key, type, required) CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | (required ? 0 : CYAML_FLAG_OPTIONAL), struct type, key, 1, 4096)
 #define NUMBER(key)               CYAML_FIELD_UINT_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_wave, key)
 
+static const cyaml_schema_field_t probe_fields[] = {
+    TEXT(name, yaml_probe, true),
+    TEXT(sql, yaml_probe, false),
+    TEXT(engine, yaml_probe, false),
+    TEXT(url, yaml_probe, false),
+    TEXT(json, yaml_probe, false),
+    TEXT(expect, yaml_probe, true),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t probe_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_probe, probe_fields)};
 static const cyaml_schema_field_t wave_fields[] = {
     TEXT(name, yaml_wave, true),
     TEXT(selector, yaml_wave, false),
@@ -49,6 +65,7 @@ static const cyaml_schema_field_t wave_fields[] = {
     TEXT(soak, yaml_wave, false),
     TEXT(unreachable, yaml_wave, false),
     TEXT(defer_after, yaml_wave, false),
+    CYAML_FIELD_SEQUENCE("probes", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_wave, probes, &probe_schema, 0, PROBES_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t wave_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_wave, wave_fields)};
@@ -177,6 +194,75 @@ static int read_unreachable(struct reading *x, const struct yaml_wave *y, struct
 	return 0;
 }
 
+static int wrong_probe(const struct reading *x, unsigned i, const char *name, const char *what, struct err *e)
+{
+	unsigned line = conf_line_of(x->text, "name", x->passed[KEY_NAME] + 1 + i);
+	return err_set(e, ERR_USAGE, "%s:%u: probe %s: %s", x->path, line ? line : 1, name, what);
+}
+
+/* As the targets have it: people also write postgres or mysql. */
+static const char *engine_name(const char *text)
+{
+	enum dialect d;
+	return text && dialect_parse(text, &d) ? dialect_name(d) : NULL;
+}
+
+/* A query wherever it may run: on the engine it names, or on every one. */
+static bool is_query(const char *sql, const char *engine)
+{
+	enum dialect only = DIALECT_POSTGRESQL;
+	bool known = engine && dialect_parse(engine, &only);
+	for (int d = 0; d < DIALECT_COUNT; d++) {
+		struct sql_class c;
+		sql_classify((enum dialect)d, bytes_of_str(sql), &c);
+		if ((!known || (int)only == d) && (c.kind != SQL_QUERY || !sql_is_single((enum dialect)d, bytes_of_str(sql))))
+			return false;
+	}
+	return true;
+}
+
+static const char *objection_to_probe(const struct yaml_probe *y)
+{
+	enum dialect d;
+	if (!str_is_name(y->name))
+		return "a name is 1 to 63 of a-z, 0-9, '.', '_', '-': rename it";
+	if (!y->sql == !y->url)
+		return "give either sql or url";
+	if (y->sql && y->json)
+		return "json is for what a url answers: remove it";
+	if (y->url && y->engine)
+		return "engine is for sql: remove it";
+	if (y->engine && !dialect_parse(y->engine, &d))
+		return "engine: give postgresql, mariadb or sqlite";
+	if (y->url && !str_starts(y->url, "http://") && !str_starts(y->url, "https://"))
+		return "url: only http:// and https:// are asked";
+	if (y->sql && (strlen(y->sql) > PROBE_SQL_MAX || !is_query(y->sql, y->engine)))
+		return "sql: give one SELECT that gives one value";
+	if (y->url && strlen(y->url) > PROBE_URL_MAX)
+		return "url: it is too long";
+	if (strlen(y->expect) > PROBE_EXPECT_MAX || !probe_expect_ok(y->expect))
+		return "expect: give a value, or one after =, !=, <, <=, > or >= (numbers for the last four)";
+	return y->json && y->json[0] != '/' ? "json: a pointer begins with /, such as /data/result/0/value/1" : NULL;
+}
+
+static int read_probes(struct reading *x, const struct yaml_wave *y, struct plan_wave *w, struct err *e)
+{
+	w->probes = arena_alloc(x->arena, (y->probes_count + 1) * sizeof *w->probes);
+	for (unsigned i = 0; i < y->probes_count; i++) {
+		const struct yaml_probe *p = &y->probes[i];
+		const char *why = objection_to_probe(p);
+		if (why)
+			return wrong_probe(x, i, p->name, why, e);
+		w->probes[w->n_probes++] = (struct probe){.name = arena_strdup(x->arena, p->name),
+		                                          .sql = arena_strdup(x->arena, p->sql),
+		                                          .engine = engine_name(p->engine),
+		                                          .url = arena_strdup(x->arena, p->url),
+		                                          .json = arena_strdup(x->arena, p->json),
+		                                          .expect = arena_strdup(x->arena, p->expect)};
+	}
+	return 0;
+}
+
 static int read_wave(struct reading *x, const struct yaml_wave *y, struct plan_wave *w, struct err *e)
 {
 	struct err inner = ERR_INIT;
@@ -186,7 +272,7 @@ static int read_wave(struct reading *x, const struct yaml_wave *y, struct plan_w
 	if (selector_parse(w->selector_text, x->arena, &w->selector, &inner) < 0)
 		return wrong(x, KEY_SELECTOR, e, "wave %s: %s", y->name, inner.msg);
 	if (read_size(x, y, w, e) < 0 || read_parallel(x, y, w, e) < 0 || read_failure(x, y, w, e) < 0 ||
-	    read_duration(x, KEY_SOAK, y->name, y->soak, &w->soak_ms, e) < 0 || read_unreachable(x, y, w, e) < 0)
+	    read_duration(x, KEY_SOAK, y->name, y->soak, &w->soak_ms, e) < 0 || read_unreachable(x, y, w, e) < 0 || read_probes(x, y, w, e) < 0)
 		return -1;
 	const bool there[N_KEYS] = {[KEY_NAME] = true,
 	                            [KEY_SELECTOR] = y->selector,
@@ -201,6 +287,7 @@ static int read_wave(struct reading *x, const struct yaml_wave *y, struct plan_w
 	                            [KEY_DEFER_AFTER] = y->defer_after};
 	for (size_t k = 0; k < N_KEYS; k++)
 		x->passed[k] += there[k];
+	x->passed[KEY_NAME] += w->n_probes;
 	return 0;
 }
 
@@ -287,7 +374,7 @@ int plan_load(const char *path, struct arena *a, struct plan *ret, struct err *e
 	return plan_parse(path, buf_bytes(&text), a, ret, e);
 }
 
-/* The names in a plan come in the order: plan, then for each environment its own and its waves'. */
+/* The names in a plan come in the order: plan, then for each environment its own, its waves' and their probes'. */
 int plan_check_pipeline(const struct plan *p, struct bytes text, const char *const *pipeline, size_t n, struct err *e)
 {
 	size_t names = 1;
@@ -302,6 +389,8 @@ int plan_check_pipeline(const struct plan *p, struct bytes text, const char *con
 			return err_set(e, ERR_USAGE, "%s:%u: environment %s is not in the project's pipeline (%s): correct the name, or add it to rollcall.yaml",
 			               p->path, conf_line_of(text, "name", names), p->environments[i].name, buf_str(&known));
 		names += 1 + p->environments[i].n_waves;
+		for (size_t k = 0; k < p->environments[i].n_waves; k++)
+			names += p->environments[i].waves[k].n_probes;
 	}
 	return 0;
 }

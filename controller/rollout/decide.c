@@ -10,6 +10,7 @@ void decision_done(struct decision *d)
 	free(d->transitions);
 	free(d->offers);
 	free(d->recalls);
+	free(d->probes);
 	*d = DECISION_INIT;
 }
 
@@ -183,7 +184,7 @@ static int drive_paused(struct work *w, struct err *e)
 {
 	for (uint32_t i = 0; i < w->r->n_waves; i++) {
 		enum wave_state s = w->r->waves[i].state;
-		if ((s == WAVE_OPEN || s == WAVE_DRAINING || s == WAVE_SOAKING) && move_wave(w, i, WAVE_EV_PAUSE, e) < 0)
+		if ((s == WAVE_OPEN || s == WAVE_DRAINING || s == WAVE_SOAKING || s == WAVE_PROBING) && move_wave(w, i, WAVE_EV_PAUSE, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -25,6 +25,8 @@ struct decision {
 	size_t n_offers, cap_offers;
 	uint32_t *recalls;
 	size_t n_recalls, cap_recalls;
+	uint32_t *probes; /* waves whose probes are to be asked */
+	size_t n_probes, cap_probes;
 	int64_t wake_at_us; /* decide again at this time even if nothing happens; 0: no need */
 };
 
@@ -39,7 +41,8 @@ int decide_rollout_event(struct rollout *r, enum rollout_event ev, struct decisi
 int decide_wave_event(struct rollout *r, uint32_t index, enum wave_event ev, int64_t now_us, struct decision *d, struct err *e) MUST_CHECK;
 int decide_delivery_event(struct rollout *r, uint32_t index, enum delivery_event ev, int64_t now_us, struct decision *d, struct err *e) MUST_CHECK;
 /* Tries failed, refused, rolled-back and needs-attention deliveries again: the named ones, or with n_targets 0 all of them. ERR_NOT_FOUND for a target that is not in the
- * rollout, ERR_STATE for one that has nothing to retry or when nothing at all has. Nothing is changed on failure. ret_count: how many. */
+ * rollout, ERR_STATE for one that has nothing to retry or when nothing at all has. Nothing is changed on failure. ret_count: how many; 0 when only a
+ * failed wave's gate is looked at again. */
 int decide_retry(struct rollout *r, const char *const *targets, size_t n_targets, int64_t now_us, struct decision *d, size_t *ret_count,
                  struct err *e) MUST_CHECK;
 /* The rollout goes on without these targets. ERR_NOT_FOUND, ERR_STATE as above; nothing is changed on failure. */

@@ -1,5 +1,6 @@
 /* Waves: a wave is driven until it has passed or failed; its gate is looked at after every event. A wave with deferred targets may pass without them, but not when nothing of it
  * succeeded: a wave that proved nothing is no proof for the next one. */
+#include "common/base/mem.h"
 #include "controller/rollout/decide_impl.h"
 
 static bool takes_more_back(enum on_failure f)
@@ -94,6 +95,28 @@ static int drive_soaking(struct work *w, uint32_t i, struct err *e)
 	return 0;
 }
 
+static int drive_probing(struct work *w, uint32_t i, struct err *e)
+{
+	struct wave_run *v = &w->r->waves[i];
+	struct wave_tally t = wave_tally(w->r, i);
+	if (is_exceeded(v, &t))
+		return fail_wave(w, i, WAVE_EV_EXCEEDED, e);
+	switch (v->probing) {
+	case PROBING_NOT:
+		v->probing = PROBING_ASKED;
+		vec_grow(w->d->probes, w->d->n_probes, w->d->cap_probes);
+		w->d->probes[w->d->n_probes++] = i;
+		break;
+	case PROBING_ASKED:
+		break;
+	case PROBING_HOLD:
+		return move_wave(w, i, WAVE_EV_PROBES_HOLD, e);
+	case PROBING_FAIL:
+		return fail_wave(w, i, WAVE_EV_PROBES_FAIL, e);
+	}
+	return 0;
+}
+
 static int drive_evaluating(struct work *w, uint32_t i, struct err *e)
 {
 	struct wave_tally t = wave_tally(w->r, i);
@@ -115,6 +138,8 @@ int drive_wave(struct work *w, uint32_t i, struct err *e)
 		return drive_evaluating(w, i, e);
 	case WAVE_SOAKING:
 		return drive_soaking(w, i, e);
+	case WAVE_PROBING:
+		return drive_probing(w, i, e);
 	case WAVE_FAILED: /* a running rollout with a failed wave: its deliveries were retried elsewhere; look at it anew */
 		return move_wave(w, i, WAVE_EV_REOPEN, e);
 	case WAVE_PASSED:

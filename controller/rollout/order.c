@@ -42,6 +42,8 @@ static struct wave order_wave(const struct plan_wave *w, size_t count)
 	                     .min_success = w->min_success,
 	                     .defer_after_ms = w->defer_after_ms,
 	                     .soak_ms = w->soak_ms,
+	                     .probes = w->probes,
+	                     .n_probes = w->n_probes,
 	                     .on_failure = w->on_failure};
 }
 

@@ -32,6 +32,15 @@ static int reopen_waves(struct rollout *r, const bool *touched, int64_t now_us, 
 	return 0;
 }
 
+/* By its probes or min_success, without a delivery to retry: its gate is looked at again. */
+static bool has_failed_wave(const struct rollout *r)
+{
+	for (size_t i = 0; i < r->n_waves; i++)
+		if (r->waves[i].state == WAVE_FAILED)
+			return true;
+	return false;
+}
+
 int decide_retry(struct rollout *r, const char *const *targets, size_t n_targets, int64_t now_us, struct decision *d, size_t *ret_count,
                  struct err *e)
 {
@@ -43,7 +52,7 @@ int decide_retry(struct rollout *r, const char *const *targets, size_t n_targets
 		chosen[i] |= !n_targets && can_retry(&r->deliveries[i]);
 		count += chosen[i];
 	}
-	if (!count)
+	if (!count && !has_failed_wave(r))
 		return err_set(e, ERR_STATE, "rollout %s has no failed, refused or rolled-back target: there is nothing to retry", r->id);
 	if (decide_rollout_event(r, ROLLOUT_EV_RETRY, d, e) < 0)
 		return err_wrap(e, "rollout %s is %s and takes no retry", r->id, rollout_state_name(r->state));

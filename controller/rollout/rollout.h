@@ -63,7 +63,18 @@ enum delivery_event {
 	DELIVERY_EVENT_COUNT
 };
 
-enum wave_state { WAVE_BLOCKED, WAVE_OPEN, WAVE_DRAINING, WAVE_EVALUATING, WAVE_SOAKING, WAVE_PASSED, WAVE_FAILED, WAVE_HELD, WAVE_STATE_COUNT };
+enum wave_state {
+	WAVE_BLOCKED,
+	WAVE_OPEN,
+	WAVE_DRAINING,
+	WAVE_EVALUATING,
+	WAVE_SOAKING,
+	WAVE_PROBING,
+	WAVE_PASSED,
+	WAVE_FAILED,
+	WAVE_HELD,
+	WAVE_STATE_COUNT
+};
 enum wave_event {
 	WAVE_EV_OPEN, /* the one before has passed */
 	WAVE_EV_ALL_OFFERED,
@@ -73,6 +84,8 @@ enum wave_event {
 	WAVE_EV_EXCEEDED,
 	WAVE_EV_SHORT, /* min_success cannot be reached any more */
 	WAVE_EV_SOAK_OVER,
+	WAVE_EV_PROBES_HOLD,
+	WAVE_EV_PROBES_FAIL,
 	WAVE_EV_PAUSE,
 	WAVE_EV_RESUME,
 	WAVE_EV_REOPEN, /* deliveries of it are retried */
@@ -137,6 +150,8 @@ struct delivery {
 	uint64_t session; /* the agent's session now; 0: not connected */
 };
 
+enum probing { PROBING_NOT, PROBING_ASKED, PROBING_HOLD, PROBING_FAIL };
+
 struct wave_run {
 	enum wave_state state;
 	const char *name;
@@ -146,6 +161,9 @@ struct wave_run {
 	enum on_failure on_failure;
 	uint64_t soak_ms, defer_after_ms; /* defer_after_ms 0: unreachable and held targets are waited for */
 	int64_t soak_until_us; /* 0 outside a soak */
+	const char *detail; /* why its probes do not hold; NULL: nothing to say */
+	size_t n_probes;
+	enum probing probing; /* what the probes say, in state probing; not persisted: they are asked again after a restart */
 };
 
 struct rollout {

@@ -4,7 +4,7 @@
  *      |                                               |  |  \
  *      +-------------------approved (threshold 0)------+  |   +--last soak--> SOAKING --all passed--> SUCCEEDED
  *                                                         |
- *          too many failures:  on_failure halt, rollback-target --> HALTED --retry--> RUNNING
+ *          a wave fails:       on_failure halt, rollback-target --> HALTED --retry--> RUNNING
  *                              on_failure rollback-wave, -all ----> ROLLING-BACK --undone--> FAILED --retry--> RUNNING
  *
  *   The waves are done but deferred targets are left: RUNNING, SOAKING --catch up--> CATCHING-UP --all passed--> SUCCEEDED
@@ -30,8 +30,8 @@ static const struct fsm_row rows[] = {
     {S(AWAITING_APPROVAL), EV(EXPIRED), NULL, S(FAILED), 0, "the order's time ran out before it was approved"},
     {S(AWAITING_APPROVAL), EV(SUPERSEDED), NULL, S(ABORTED), 0, "another rollout takes its targets over"},
     {S(RUNNING), EV(PAUSE), NULL, S(PAUSED), 0, "an operator wants no new starts for now"},
-    {S(RUNNING), EV(HALT), NULL, S(HALTED), 0, "a wave had more failures than it may have"},
-    {S(RUNNING), EV(UNDO), NULL, S(ROLLING_BACK), 0, "a wave had more failures than it may have, and the order says to take it back"},
+    {S(RUNNING), EV(HALT), NULL, S(HALTED), 0, "a wave did not pass its gate"},
+    {S(RUNNING), EV(UNDO), NULL, S(ROLLING_BACK), 0, "a wave did not pass its gate, and the order says to take it back"},
     {S(RUNNING), EV(EXPIRED), NULL, S(HALTED), 0, "the order's time ran out: agents would refuse what is left"},
     {S(RUNNING), EV(ABORT), NULL, S(ABORTING), 0, "an operator gives it up; what runs ends by itself"},
     {S(RUNNING), EV(LAST_SOAK), NULL, S(SOAKING), 0, "every delivery has its outcome; the last wave is watched"},
@@ -48,8 +48,8 @@ static const struct fsm_row rows[] = {
     {S(ROLLING_BACK), EV(ABORT), NULL, S(ABORTING), 0, "an operator stops the undoing"},
     {S(ABORTING), EV(DRAINED), NULL, S(ABORTED), 0, "nothing is under way any more"},
     {S(SOAKING), EV(ALL_PASSED), NULL, S(SUCCEEDED), 0, "the last soak is over"},
-    {S(SOAKING), EV(HALT), NULL, S(HALTED), 0, "a failure became known during the last soak"},
-    {S(SOAKING), EV(UNDO), NULL, S(ROLLING_BACK), 0, "a failure became known during the last soak, and the order says to take it back"},
+    {S(SOAKING), EV(HALT), NULL, S(HALTED), 0, "the last wave did not pass its gate"},
+    {S(SOAKING), EV(UNDO), NULL, S(ROLLING_BACK), 0, "the last wave did not pass its gate, and the order says to take it back"},
     {S(SOAKING), EV(PAUSE), NULL, S(PAUSED), 0, "an operator wants the soak to wait"},
     {S(SOAKING), EV(ABORT), NULL, S(ABORTING), 0, "an operator does not trust it"},
     {S(SOAKING), EV(RETRY), NULL, S(RUNNING), 0, "failed deliveries are tried again"},

@@ -5,24 +5,30 @@
  *      |               |                        |                         +---- no soak --------|---------------------'
  *      | reopen        +------- exceeded -------+----- exceeded ----------+                     |
  *      +------------ FAILED <-----------------------------------------------------exceeded-----+   (PASSED too: deferred targets follow later)
+ *   with probes: EVALUATING, SOAKING --> PROBING --probes hold--> PASSED | --probes fail, exceeded--> FAILED
  *   short (min_success is out of reach): OPEN, DRAINING --> FAILED
  *   pause: OPEN, DRAINING, SOAKING --> HELD --resume--> OPEN */
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "controller/rollout/rollout.h"
 
-static const char *const states[WAVE_STATE_COUNT] = {"blocked", "open", "draining", "evaluating", "soaking", "passed", "failed", "held"};
-static const char *const events[WAVE_EVENT_COUNT] = {"open",  "all-offered", "more",  "all-settled", "within", "exceeded",
-                                                     "short", "soak-over",   "pause", "resume",      "reopen"};
+static const char *const states[WAVE_STATE_COUNT] = {"blocked", "open", "draining", "evaluating", "soaking", "probing", "passed", "failed", "held"};
+static const char *const events[WAVE_EVENT_COUNT] = {"open",      "all-offered", "more",        "all-settled", "within", "exceeded", "short",
+                                                     "soak-over", "probes-hold", "probes-fail", "pause",       "resume", "reopen"};
 
-enum { NOTHING, START_SOAK, END_SOAK };
-static const char *const actions[] = {NULL, "start soak", "end soak"};
+enum { NOTHING, START_SOAK, END_SOAK, ASK_PROBES };
+static const char *const actions[] = {NULL, "start soak", "end soak", "ask probes"};
 
 static bool has_soak(const void *facts)
 {
 	return ((const struct wave_run *)facts)->soak_ms > 0;
 }
+static bool has_probes(const void *facts)
+{
+	return ((const struct wave_run *)facts)->n_probes > 0;
+}
 static const struct fsm_guard soak = {"has soak", has_soak};
+static const struct fsm_guard probes = {"has probes", has_probes};
 
 #define S(x)  WAVE_##x
 #define EV(x) WAVE_EV_##x
@@ -41,8 +47,15 @@ static const struct fsm_row rows[] = {
     {S(DRAINING), EV(PAUSE), NULL, S(HELD), NOTHING, "the rollout is paused: what runs, runs on"},
     {S(DRAINING), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},
     {S(EVALUATING), EV(WITHIN), &soak, S(SOAKING), START_SOAK, "good so far: watch it for the soak time"},
+    {S(EVALUATING), EV(WITHIN), &probes, S(PROBING), ASK_PROBES, "good so far: ask the probes"},
     {S(EVALUATING), EV(WITHIN), NULL, S(PASSED), NOTHING, "good, and no soak is asked for"},
     {S(EVALUATING), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "more failures than max_failures"},
+    {S(SOAKING), EV(SOAK_OVER), &probes, S(PROBING), ASK_PROBES, "nothing went wrong during the soak: ask the probes"},
+    {S(PROBING), EV(PROBES_HOLD), NULL, S(PASSED), NOTHING, "every probe is as expected"},
+    {S(PROBING), EV(PROBES_FAIL), NULL, S(FAILED), NOTHING, "a probe is not as expected, or was not answered in time"},
+    {S(PROBING), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "a failure became known meanwhile"},
+    {S(PROBING), EV(PAUSE), NULL, S(HELD), NOTHING, "the rollout is paused: the probes are asked anew afterwards"},
+    {S(PROBING), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},
     {S(SOAKING), EV(SOAK_OVER), NULL, S(PASSED), END_SOAK, "nothing went wrong during the soak"},
     {S(SOAKING), EV(EXCEEDED), NULL, S(FAILED), END_SOAK, "a failure became known during the soak"},
     {S(SOAKING), EV(PAUSE), NULL, S(HELD), END_SOAK, "the rollout is paused: the soak starts anew afterwards"},
@@ -76,8 +89,10 @@ int wave_step(struct wave_run *w, enum wave_event ev, int64_t now_us, const stru
 	w->state = (enum wave_state)row->to;
 	if (row->action == START_SOAK)
 		w->soak_until_us = now_us + (int64_t)w->soak_ms * 1000;
-	if (row->action == END_SOAK)
+	if (row->action == END_SOAK || row->action == ASK_PROBES)
 		w->soak_until_us = 0;
+	if (row->action == ASK_PROBES)
+		w->probing = PROBING_NOT;
 	if (ret_row)
 		*ret_row = row;
 	return 0;

@@ -80,6 +80,7 @@ int store_wave_save(struct store *s, const char *rollout, uint32_t no, const str
 	lite_bind_int(q, 4, w->max_parallel_site);
 	lite_bind_int(q, 5, w->max_parallel_instance);
 	lite_bind_int(q, 6, w->soak_until_us);
+	lite_bind_text(q, 7, w->detail);
 	return lite_run(q, e);
 }
 
@@ -179,8 +180,10 @@ static int load_waves(struct store *s, const char *id, struct arena *a, struct r
 			return 0;
 		arena_vec_grow(a, run->waves, run->n_waves, cap);
 		struct wave_run *w = &run->waves[run->n_waves++];
-		*w = (struct wave_run){
-		    .max_parallel_site = (uint32_t)lite_int(q, 2), .max_parallel_instance = (uint32_t)lite_int(q, 3), .soak_until_us = lite_int(q, 4)};
+		*w = (struct wave_run){.max_parallel_site = (uint32_t)lite_int(q, 2),
+		                       .max_parallel_instance = (uint32_t)lite_int(q, 3),
+		                       .soak_until_us = lite_int(q, 4),
+		                       .detail = column_text(q, 5, a)};
 		if (!wave_state_parse(lite_text(q, 1), &w->state))
 			return damaged("wave.state", lite_text(q, 1), e);
 	}

@@ -52,6 +52,23 @@ static void test_failed_transaction_cannot_commit(void **state)
 	assert_false(f->en->unique_violation(&f->e));
 }
 
+/* What people's queries may do: nothing but read, and what follows may write again. */
+static void test_reading_only(void **state)
+{
+	struct fixture *f = *state;
+	bench_ddl(f, "CREATE TABLE t (a int)");
+	OK(f->en->begin_read(f->c, &f->e));
+	assert_true(f->en->in_transaction(f->c));
+	assert_string_equal(bench_ask(f, f->c, "SELECT count(*) FROM t").text, "0");
+	FAILS(f->en->query(f->c, bytes_of_str("INSERT INTO t VALUES (1)"), NULL, 0, NULL, NULL, &f->e));
+	OK(f->en->rollback(f->c, &f->e));
+	assert_false(f->en->in_transaction(f->c));
+	OK(f->en->begin(f->c, &f->e));
+	OK(bench_exec_on(f, f->c, "INSERT INTO t VALUES (2)"));
+	OK(f->en->commit(f->c, &f->e));
+	assert_string_equal(bench_ask(f, f->c, "SELECT sum(a) FROM t").text, "2");
+}
+
 static void test_ddl_in_a_transaction(void **state)
 {
 	struct fixture *f = *state;
@@ -312,6 +329,7 @@ static void test_no_replica_is_behind(void **state)
 static const struct bench_test suite[] = {
     BENCH_TEST(test_commit_and_rollback),
     BENCH_TEST(test_failed_transaction_cannot_commit),
+    BENCH_TEST(test_reading_only),
     BENCH_TEST(test_ddl_in_a_transaction),
     BENCH_TEST(test_transaction_control_is_refused),
     BENCH_TEST(test_one_statement_only),

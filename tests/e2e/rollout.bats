@@ -139,7 +139,7 @@ everything() {
 	before=$(lite eu.shop .schema)
 	start 1.1.0
 	[ "$status" -eq 4 ]
-	has "rollout $id running -> halted a wave had more failures than it may have"
+	has "rollout $id running -> halted a wave did not pass its gate"
 	has "halted: nothing new starts; repair the cause, then: rollcall rollout retry ${id:0:8} (or abort, or rollback)"
 	run rc rollout status "$id"
 	[ "$status" -eq 4 ]

@@ -48,11 +48,18 @@ static int count_principals(void *arg, const struct principal *p, size_t n, stru
 	return 0;
 }
 
+static void keep_url(void *arg, uint64_t id, const char *url)
+{
+	struct brain_fixture *f = arg;
+	f->fetched_id = id;
+	f->fetched_url = arena_strdup(f->arena, url);
+}
+
 static void open_brain(struct brain_fixture *f)
 {
 	struct err e = ERR_INIT;
 	must(brain_new(&f->config, &f->brain, &e), &e, "brain_new");
-	const struct brain_link link = {.send = keep, .set_principals = count_principals, .arg = f, .controller_key = CONTROLLER_KEY};
+	const struct brain_link link = {.send = keep, .set_principals = count_principals, .fetch = keep_url, .arg = f, .controller_key = CONTROLLER_KEY};
 	brain_attach(f->brain, &link);
 }
 
@@ -90,6 +97,15 @@ void brain_fixture_done(struct brain_fixture *f)
 	sign_key_destroy(&f->agent.report_key);
 	trust_fixture_done(&f->trust);
 	arena_destroy(&f->arena);
+}
+
+void brain_fixture_fetched(struct brain_fixture *f, bool ok, const char *text)
+{
+	struct err e = ERR_INIT;
+	f->n_sent = 0;
+	must(brain_begin(f->brain, f->now_us, &e), &e, "begin");
+	brain_fetched(f->brain, f->fetched_id, ok, text);
+	must(brain_end(f->brain, &e), &e, "end");
 }
 
 void brain_fixture_event(struct brain_fixture *f, const struct hub_event *ev)

@@ -37,6 +37,8 @@ struct brain_fixture {
 	struct brain_agent_fixture agent;
 	uint64_t next_id, next_session;
 	size_t principals; /* how many the hub was last told */
+	uint64_t fetched_id; /* of the URL that was asked last */
+	const char *fetched_url;
 };
 
 void brain_fixture_init(struct brain_fixture *f);
@@ -62,6 +64,8 @@ size_t brain_fixture_offers(const struct brain_fixture *f, const struct msg_offe
 struct msg_report brain_fixture_report(struct brain_fixture *f, const struct msg_offer *o, const uint8_t order_digest[DIGEST_SIZE],
                                        enum outcome outcome);
 void brain_fixture_send_report(struct brain_fixture *f, const struct msg_report *r);
+/* The answer to the URL that was asked last, in a turn of its own. */
+void brain_fixture_fetched(struct brain_fixture *f, bool ok, const char *text);
 /* Uploads and adds the fixture's release. */
 void brain_fixture_release(struct brain_fixture *f);
 /* The approval of the rollout by a person of the trust fixture. */

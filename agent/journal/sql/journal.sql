@@ -97,6 +97,10 @@ SELECT id, attempt, epoch, target, release_hash, release_size, dossier_hash, dos
 WHERE state < 2 AND NOT EXISTS (SELECT 1 FROM task AS later WHERE later.id = t.id AND later.attempt > t.attempt)
 ORDER BY accepted_at_us, rowid
 
+--: journal_task_get
+SELECT id, attempt, epoch, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, state FROM task
+WHERE id = ?1 ORDER BY attempt DESC LIMIT 1
+
 --: journal_step_insert
 INSERT INTO step (target, changeset, direction, run, step, attempt, epoch, task, digest, backend, state, at_us)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)

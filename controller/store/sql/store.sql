@@ -92,6 +92,9 @@ SELECT form, left_fingerprint, seen_fingerprint, ledger_head, ledger_rows, left_
 -- Signed documents that the controller itself keeps: trust (every version since the first), fresh (the newest), revocation (version: in the order of coming).
 CREATE TABLE document (kind TEXT NOT NULL, version BIGINT NOT NULL, envelope BLOB NOT NULL, at_us BIGINT NOT NULL, PRIMARY KEY (kind, version));
 
+--: store_schema_probes
+ALTER TABLE wave ADD COLUMN detail TEXT;
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -140,11 +143,11 @@ SELECT r.id, r.project, r.release_digest, r.environment, r.direction, r.state, r
 FROM rollout r JOIN release l ON l.digest = r.release_digest WHERE (?1 IS NULL OR r.id = ?1) AND (?2 = 0 OR r.final = 0) ORDER BY r.created_at_us, r.id;
 
 --: sql_wave_put
-INSERT INTO wave (rollout, no, state, max_parallel_site, max_parallel_instance, soak_until_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-ON CONFLICT (rollout, no) DO UPDATE SET state = excluded.state, soak_until_us = excluded.soak_until_us;
+INSERT INTO wave (rollout, no, state, max_parallel_site, max_parallel_instance, soak_until_us, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (rollout, no) DO UPDATE SET state = excluded.state, soak_until_us = excluded.soak_until_us, detail = excluded.detail;
 
 --: sql_waves
-SELECT no, state, max_parallel_site, max_parallel_instance, soak_until_us FROM wave WHERE rollout = ?1 ORDER BY no;
+SELECT no, state, max_parallel_site, max_parallel_instance, soak_until_us, detail FROM wave WHERE rollout = ?1 ORDER BY no;
 
 --: sql_delivery_put
 INSERT INTO delivery (rollout, no, wave, target, salt, state, direction, attempt, failed, accepted, offered_at_us, retry_at_us, since_us, step, of_steps)

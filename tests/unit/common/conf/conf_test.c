@@ -77,6 +77,8 @@ static void test_line_of(void **state)
 	assert_int_equal(conf_line_of(text, "a", 0), 1);
 	assert_int_equal(conf_line_of(text, "a", 1), 3);
 	assert_int_equal(conf_line_of(text, "zz", 0), 0);
+	assert_int_equal(conf_line_of(bytes_of_str("w: [{a: 1}, {a: 2}]\na: 3\n"), "a", 1), 1);
+	assert_int_equal(conf_line_of(bytes_of_str("w: [{a: 1}, {a: 2}]\na: 3\n"), "a", 2), 2);
 }
 
 int main(void)

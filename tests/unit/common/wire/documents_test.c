@@ -98,6 +98,9 @@ static void test_order_round_trip(void **state)
 	f->order.label_filter = "a and b";
 	f->order.waves[1].on_failure = ON_FAILURE_ROLLBACK_WAVE, f->order.waves[1].soak_ms = 60000;
 	f->order.waves[1].min_success = (struct limit){.value = 95, .percent = true}, f->order.waves[1].defer_after_ms = 900000;
+	struct probe probes[] = {{.name = "rows", .sql = "SELECT 1", .engine = "sqlite", .expect = "1"},
+	                         {.name = "errors", .url = "https://metrics/x", .json = "/a/0", .expect = "< 5"}};
+	f->order.waves[1].probes = probes, f->order.waves[1].n_probes = 2;
 	trust_fixture_build(f);
 	assert_int_equal(order_decode(f->order_bytes, f->arena, &o, &e), 0);
 	assert_memory_equal(o.digest, f->order.digest, DIGEST_SIZE);
@@ -108,6 +111,12 @@ static void test_order_round_trip(void **state)
 	assert_true(o.waves[1].min_success.percent);
 	assert_int_equal(o.waves[0].min_success.value, 0);
 	assert_int_equal(o.waves[1].defer_after_ms, 900000);
+	assert_int_equal(o.waves[1].n_probes, 2);
+	assert_string_equal(o.waves[1].probes[0].sql, "SELECT 1");
+	assert_string_equal(o.waves[1].probes[0].engine, "sqlite");
+	assert_null(o.waves[1].probes[0].url);
+	assert_string_equal(o.waves[1].probes[1].json, "/a/0");
+	assert_string_equal(o.waves[1].probes[1].expect, "< 5");
 	assert_string_equal(o.except[0], "alice:orders-create");
 	struct buf b = BUF_INIT;
 	order_encode(&o, &b);

@@ -93,10 +93,10 @@ static void sample_others(struct msg *to)
 	struct msg m = *to;
 	switch (m.type) {
 	case MSG_SURVEY:
-		m.survey = (struct msg_survey){8, "eu/pg1/shop1"};
+		m.survey = (struct msg_survey){.id = 8, .target = "eu/pg1/shop1", .task = {0xee, 1}, .probe = 2};
 		break;
 	case MSG_SURVEY_RESULT:
-		m.survey_result = (struct msg_survey_result){8, "eu/pg1/shop1", "db", "broken", "15.3", "id", entries, 2, true, {9}, 1};
+		m.survey_result = (struct msg_survey_result){8, "eu/pg1/shop1", "db", "broken", "15.3", "id", "42", entries, 2, true, {9}, 1};
 		break;
 	case MSG_FETCH:
 		m.fetch = (struct msg_fetch){.first = 4, .count = 4};

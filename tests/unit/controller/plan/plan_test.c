@@ -29,7 +29,9 @@ static void test_reads_with_defaults(void **state)
 	    "      - {name: canary, selector: \"ring=canary\", count: 1, max_parallel: 1, max_failures: \"0\", on_failure: rollback-wave, soak: 10s}\n"
 	    "      - {name: rest, percent: 100, max_parallel_instance: 2, max_failures: \"5%\", on_failure: halt, min_success: \"90%\", unreachable: "
 	    "defer}\n"
-	    "      - {name: late, unreachable: defer, defer_after: 0s}\n";
+	    "      - {name: late, unreachable: defer, defer_after: 0s,\n"
+	    "         probes: [{name: rows, sql: \"SELECT count(*) FROM orders\", engine: postgres, expect: \"> 0\"},\n"
+	    "                  {name: errors, url: \"http://m/q\", json: /data/0, expect: \"< 0.01\"}]}\n";
 	AUTO(arena_destroy) struct arena *a = arena_new(ARENA);
 	struct plan p;
 	struct err e = ERR_INIT;
@@ -59,6 +61,10 @@ static void test_reads_with_defaults(void **state)
 	assert_int_equal(prod->waves[1].min_success.value, 90);
 	assert_int_equal(prod->waves[1].defer_after_ms, 15 * 60 * 1000);
 	assert_int_equal(prod->waves[2].defer_after_ms, 1); /* 0 would wait */
+	assert_int_equal(prod->waves[2].n_probes, 2);
+	assert_string_equal(prod->waves[2].probes[0].engine, "postgresql");
+	assert_string_equal(prod->waves[2].probes[1].json, "/data/0");
+	assert_null(prod->waves[2].probes[1].sql);
 	assert_null(plan_environment(&p, "dev"));
 }
 
@@ -79,6 +85,17 @@ static const struct {
      "p.yaml:5: wave a: min_success \"most\": give a count such as \"3\" or a percentage such as \"95%\""},
     {"name: p\nenvironments:\n  - {name: staging, catch_up: always, waves: [{name: a}]}\n",
      "p.yaml:3: staging: catch_up \"always\": give manual or automatic"},
+    {HEAD "      - name: a\n        probes:\n          - {name: x, expect: \"0\"}\n", "p.yaml:7: probe x: give either sql or url"},
+    {HEAD "      - {name: a, probes: [{name: x, sql: \"DELETE FROM t\", expect: \"0\"}]}\n",
+     "p.yaml:5: probe x: sql: give one SELECT that gives one value"},
+    {HEAD "      - {name: a, probes: [{name: x, sql: \"SELECT 1; SELECT 2\", expect: \"0\"}]}\n",
+     "p.yaml:5: probe x: sql: give one SELECT that gives one value"},
+    {HEAD "      - {name: a, probes: [{name: x, url: \"file:///etc/passwd\", expect: \"0\"}]}\n",
+     "p.yaml:5: probe x: url: only http:// and https:// are asked"},
+    {HEAD "      - {name: a, probes: [{name: x, url: \"http://m\", expect: \"<\"}]}\n",
+     "p.yaml:5: probe x: expect: give a value, or one after =, !=, <, <=, > or >= (numbers for the last four)"},
+    {HEAD "      - {name: a, probes: [{name: x, url: \"http://m\", expect: \"0\"}]}\n      - {name: a}\n",
+     "p.yaml:6: environment staging has two waves named a: rename one"},
     {HEAD "      - {name: a, unreachable: skip}\n", "p.yaml:5: wave a: unreachable \"skip\": give wait or defer"},
     {HEAD "      - {name: a, defer_after: 5m}\n", "p.yaml:5: wave a: defer_after is only for unreachable: defer: add that, or remove this"},
     {"name: p\nenvironments:\n  - name: staging\n    start_at: tomorrow\n    waves:\n      - {name: a}\n",

@@ -218,6 +218,41 @@ static void test_a_freeze_holds_what_is_new(void **state)
 	rollout_fixture_done(&f);
 }
 
+static void test_probes_hold_the_gate(void **state)
+{
+	(void)state;
+	struct rollout_fixture f;
+	struct err e = ERR_INIT;
+	AUTO(decision_done) struct decision d = DECISION_INIT;
+	size_t n = 9;
+	rollout_fixture_init(&f, 1, 1);
+	f.waves[0].soak_ms = 1000;
+	f.waves[0].n_probes = 2;
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	assert_int_equal(f.waves[0].state, WAVE_SOAKING);
+	assert_int_equal(f.last.n_probes, 0);
+	later(&f, SECOND);
+	assert_int_equal(f.waves[0].state, WAVE_PROBING);
+	assert_int_equal(f.last.n_probes, 1);
+	later(&f, SECOND);
+	assert_int_equal(f.last.n_probes, 0); /* asked once */
+	f.waves[0].probing = PROBING_FAIL;
+	later(&f, SECOND);
+	assert_int_equal(f.waves[0].state, WAVE_FAILED);
+	assert_int_equal(f.r.state, ROLLOUT_HALTED);
+	assert_int_equal(decide_retry(&f.r, NULL, 0, f.now_us, &d, &n, &e), 0); /* nothing failed but the gate */
+	assert_int_equal(n, 0);
+	later(&f, SECOND);
+	later(&f, SECOND);
+	assert_int_equal(f.last.n_probes, 1);
+	f.waves[0].probing = PROBING_HOLD;
+	later(&f, SECOND);
+	rollout_fixture_offers(&f, 1, 1);
+	rollout_fixture_done(&f);
+}
+
 static void leave_out(struct rollout_fixture *f, const char *target)
 {
 	struct err e = ERR_INIT;
@@ -293,6 +328,7 @@ int main(void)
 	    cmocka_unit_test(test_an_offer_whose_agent_went_away),
 	    cmocka_unit_test(test_a_deferred_failure_fails_its_wave),
 	    cmocka_unit_test(test_a_freeze_holds_what_is_new),
+	    cmocka_unit_test(test_probes_hold_the_gate),
 	    cmocka_unit_test(test_skipping_what_failed_lets_a_halted_rollout_go_on),
 	    cmocka_unit_test(test_skipping_one_of_too_many_failures_halts_again),
 	    cmocka_unit_test(test_skip_names_what_is_wrong),
