@@ -12,8 +12,8 @@
 #define MALLOC_ARENAS     2 /* each runner thread with an arena of its own would keep megabytes */
 #define MALLOC_TRIM_BYTES (128 * 1024)
 
-static const struct cmd *const groups[] = {init_commands,   check_commands, run_commands, resolve_commands, snapshot_commands, hold_commands,
-                                           policy_commands, trust_commands, NULL};
+static const struct cmd *const groups[] = {init_commands,  check_commands, run_commands,    resolve_commands, snapshot_commands,
+                                           adopt_commands, hold_commands,  policy_commands, trust_commands,   NULL};
 
 static const struct cmd_program program = {
     .name = "rollcall-agent",

@@ -219,27 +219,6 @@ static enum ended do_items(struct delivery *d)
 
 /* ---- one connection ---- */
 
-static enum ended check_identity(struct delivery *d)
-{
-	struct engine_identity id;
-	if (d->engine->identity(d->conn, &id, &d->error) != 0)
-		return delivery_judge(d, &d->error);
-	d->report->report.database_identity = arena_strdup(d->arena, id.database);
-	if (!id.primary) {
-		err_set(&d->error, ERR_DB_CONNECT, "the database is a replica or read-only: the target must lead to the primary");
-		return ENDED_LOST; /* a fail-over may be under way: tried again within the budget */
-	}
-	if (!d->ledger.database_identity || str_eq(d->ledger.database_identity, id.database))
-		return ENDED_OK;
-	d->place.check = "C13 database-identity";
-	err_set(&d->error, ERR_POLICY,
-	        "the ledger was written in database %s, and this is %s: a clone, a restore, or a wrong address in agent.yaml. If it is the right one, "
-	        "remove the row "
-	        "'database' from the ledger's table %smeta",
-	        d->ledger.database_identity, id.database, d->engine->ledger_prefix(d->conn));
-	return ENDED_REFUSED;
-}
-
 /* Rows of this delivery that are not in the report yet: an earlier process wrote them, or the reply to their COMMIT was lost. */
 static void report_ledger_rows(struct delivery *d)
 {
@@ -252,6 +231,14 @@ static void report_ledger_rows(struct delivery *d)
 	}
 }
 
+/* Where a ledger has been, none is made: that it is gone is for people to judge. */
+static int open_or_peek(struct delivery *d)
+{
+	if (d->n_heads)
+		return ledger_peek(d->engine, d->conn, d->ledger_arena, &d->ledger, &d->error);
+	return ledger_open(d->engine, d->conn, d->task->target, d->ledger_arena, &d->ledger, &d->error);
+}
+
 /* Another writer may hold the database just when the ledger is made or read: that is waited for like any lock. */
 static enum ended open_ledger(struct delivery *d)
 {
@@ -260,8 +247,10 @@ static enum ended open_ledger(struct delivery *d)
 		d->ledger_arena = arena_new(LIMIT_ARENA_DOCUMENT);
 		d->error = ERR_INIT;
 		d->engine->patience(d->conn, retry_lock_timeout_ms(n, d->target->lock_timeout_ms, d->target->lock_timeout_max_ms));
-		if (ledger_open(d->engine, d->conn, d->task->target, d->ledger_arena, &d->ledger, &d->error) == 0)
+		if (open_or_peek(d) == 0)
 			return ENDED_OK;
+		if (d->error.code == ERR_POLICY)
+			return identity_refuse(d);
 		enum ended end = delivery_judge(d, &d->error);
 		if (end == ENDED_FAILED && d->error.code == ERR_STATE)
 			return ENDED_ATTENTION;
@@ -274,13 +263,14 @@ static enum ended open_ledger(struct delivery *d)
 
 static enum ended read_ledger(struct delivery *d)
 {
-	d->ledger_read = false;
+	identity_note(d);
+	d->ledger_read = d->identified = false;
 	enum ended end = open_ledger(d);
 	if (end != ENDED_OK)
 		return end;
 	d->ledger_read = d->reached = true;
 	d->uncertain = false;
-	end = check_identity(d);
+	end = identity_check(d);
 	if (end == ENDED_OK && verify_against_ledger(d->verified, &d->ledger, d->engine->name, &d->place.check, &d->error) != 0)
 		end = ENDED_REFUSED;
 	if (end == ENDED_OK)
@@ -368,6 +358,7 @@ static enum ended one_connection(struct delivery *d)
 	                                                         make_plan,      journal_intents, fingerprint_before, do_items};
 	d->error = ERR_INIT;
 	d->place = (struct failure_place){0};
+	d->advice = NULL;
 	d->reached = false;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		enum ended end = parts[i](d);
@@ -390,8 +381,8 @@ enum ended delivery_run(struct delivery *d)
 	enum ended end;
 	struct retry_losses losses = {0};
 	bytes_to_hex(bytes_of(d->task->id, TASK_SIZE), d->task_hex);
-	for (;;) {
-		end = one_connection(d);
+	for (bool recalled = identity_recall(d, &d->error) == 0;;) {
+		end = recalled ? one_connection(d) : ENDED_FAILED;
 		fingerprint_after(d, end);
 		disconnect(d);
 		if (end != ENDED_LOST)

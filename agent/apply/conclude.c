@@ -38,6 +38,8 @@ static const char *what_rollcall_does(const struct delivery *d, enum outcome out
 
 static const char *what_to_do(const struct delivery *d, enum outcome outcome, bool uncertain)
 {
+	if (d->advice)
+		return arena_printf(d->arena, "Next: %s; then type", d->advice);
 	if (outcome == OUTCOME_REFUSED)
 		return "Next: remove the cause, then type";
 	if (outcome == OUTCOME_NEEDS_ATTENTION && !uncertain)
@@ -60,6 +62,8 @@ static const char *then_text(const struct delivery *d, enum outcome outcome)
 static const char *state_text(const struct delivery *d, enum ended end)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
+	if (d->ledger_read && !d->identified && d->rows_reported == 0)
+		return end == ENDED_REFUSED ? "nothing was changed: no statement was run" : "this run changed nothing";
 	if (!d->ledger_read)
 		return end == ENDED_REFUSED ? "nothing was changed: no statement was run" : "this run changed nothing; the ledger could not be read";
 	if (end == ENDED_LOST)
@@ -99,7 +103,8 @@ void conclude(struct delivery *d, enum ended end)
 		note_unclassified(d);
 	if (end != ENDED_OK)
 		collect_failure(d->report, &d->error, &d->place, then_text(d, r->outcome), state_text(d, end));
-	if (d->ledger_read) {
+	if (d->ledger_read && d->identified) {
+		r->ledger_uuid = arena_strdup(d->arena, d->ledger.uuid);
 		memcpy(r->ledger_head, d->ledger.head, DIGEST_SIZE);
 		r->ledger_rows = d->ledger.n_rows;
 	}

@@ -59,6 +59,10 @@ struct delivery {
 	struct conn *conn;
 	struct arena *ledger_arena; /* of the present connection's ledger */
 	struct ledger ledger;
+	struct journal_head *heads; /* of this target's ledger, newest first: what was seen of it */
+	size_t n_heads;
+	bool identified; /* `ledger` is this target's, and goes on from the heads */
+	const char *advice; /* what people do about `error`, when it is not the usual; NULL: it is */
 	bool ledger_read; /* `ledger` holds what some connection saw */
 	bool reached; /* the present connection has read it */
 	uint64_t batches_done; /* of class B steps: progress too */
@@ -98,6 +102,12 @@ void delivery_place(struct delivery *d, const struct plan_item *it, enum directi
 enum ended lock_take(struct delivery *d);
 /* Waits until the backend of an earlier run no longer runs. */
 enum ended lock_wait_for(struct delivery *d, const char *backend, const char *what);
+
+/* identity.c: is it the database that this agent knows? */
+int identity_recall(struct delivery *d, struct err *e) MUST_CHECK; /* the journal's heads; before the first connection */
+void identity_note(struct delivery *d); /* what this connection saw of the ledger, before it is read again */
+enum ended identity_check(struct delivery *d); /* once the ledger is read */
+enum ended identity_refuse(struct delivery *d); /* ENDED_REFUSED for the reason in d->error, with what to type */
 
 /* resolve.c: settles the intent that an earlier run left open. */
 enum ended resolve_open_intent(struct delivery *d);

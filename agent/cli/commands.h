@@ -4,7 +4,7 @@
 
 #include "common/cli/cmd.h"
 
-extern const struct cmd init_commands[], run_commands[], check_commands[], resolve_commands[], snapshot_commands[], hold_commands[],
+extern const struct cmd init_commands[], run_commands[], check_commands[], resolve_commands[], snapshot_commands[], adopt_commands[], hold_commands[],
     policy_commands[], trust_commands[];
 
 #endif

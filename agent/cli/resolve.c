@@ -4,14 +4,10 @@
 
 #include "agent/cli/commands.h"
 #include "agent/cli/visit.h"
-#include "agent/journal/journal.h"
 #include "agent/ledger/ledger_settle.h"
 #include "common/base/clock.h"
-#include "common/base/file.h"
 #include "common/base/str.h"
 #include "common/cli/table.h"
-
-#define ARENA_BYTES ((size_t)256 * 1024 * 1024) /* a whole ledger */
 
 static void print_row(const struct cmd_args *a, const struct ledger_row *row)
 {
@@ -23,25 +19,26 @@ static void print_row(const struct cmd_args *a, const struct ledger_row *row)
 	table_print(t, cmd_output(a), "steps", stdout);
 }
 
-/* The reason is kept beside the agent's other notes: the ledger row says that a person decided, the journal why. */
-static int keep_reason(const struct agent_config *c, const char *target, const struct ledger_row *row, const char *reason, struct err *e)
+/* The row says that a person decided; who, when and why stands in the ledger's meta table under the row's number, and in the journal. */
+static int keep_reason(struct visit *v, const struct ledger_row *row, const char *why, struct err *e)
 {
-	AUTO(mem_free_ptr) char *path = file_join(c->data_dir, "journal.db");
-	AUTO(journal_close) struct journal *j = NULL;
-	struct journal_note note = {
-	    .target = target, .changeset = row->changeset, .run = row->run, .name = "settled-by-hand", .value = reason, .attempt = row->attempt};
-	if (journal_open(path, &j, e) != 0)
-		return -1;
-	return journal_notes_put(j, &note, 1, e);
+	struct journal_note note = {.target = v->target->target.id,
+	                            .changeset = row->changeset,
+	                            .run = row->run,
+	                            .name = "settled-by-hand",
+	                            .value = why,
+	                            .attempt = row->attempt};
+	const char *name = arena_printf(v->desk.arena, "row %llu", (unsigned long long)row->seq + 1);
+	return journal_notes_put(v->desk.journal, &note, 1, e) == 0 ? ledger_note(v->en, v->conn, name, why, e) : -1;
 }
 
 static int decide(const struct cmd_args *a, struct visit *v, struct ledger *l, struct err *e)
 {
-	const char *target = v->target->target.id;
+	const char *target = v->target->target.id, *why = NULL;
 	bool applied = cmd_option_given(a, "applied");
 	struct ledger_row row;
-	if (keep_reason(&v->config, target, ledger_open_intent(l), cmd_option_value(a, "reason"), e) != 0 ||
-	    ledger_settle(v->en, v->conn, l, applied, clock_wall_us(), &row, e) != 0)
+	if (visit_reason(a, v, &why, e) != 0 || keep_reason(v, ledger_open_intent(l), why, e) != 0 ||
+	    ledger_settle(v->en, v->conn, l, applied, arena_printf(v->desk.arena, "operator %s", desk_user(&v->desk)), clock_wall_us(), &row, e) != 0)
 		return -1;
 	print_row(a, &row);
 	fprintf(stderr, "%s: step %u of %s is settled: %s. Next: 'rollcall rollout retry ROLLOUT %s' goes on from here\n", target, row.step + 1,
@@ -49,47 +46,92 @@ static int decide(const struct cmd_args *a, struct visit *v, struct ledger *l, s
 	return EXIT_DONE;
 }
 
-static int run_resolve(const struct cmd_args *a, struct err *e)
+/* ---- a ledger that was set back ---- */
+
+static int accept_ledger(const struct cmd_args *a, struct visit *v, const struct ledger *l, struct err *e)
 {
-	AUTO(arena_destroy) struct arena *arena = arena_new(ARENA_BYTES);
-	AUTO(visit_end) struct visit v = {0};
-	struct ledger l;
-	bool yes = cmd_option_given(a, "applied"), no = cmd_option_given(a, "not-applied");
-	if (yes && no)
-		return err_set(e, ERR_USAGE, "--applied and --not-applied exclude each other");
-	if ((yes || no) && str_empty(cmd_option_value(a, "reason")))
-		return err_set(e, ERR_USAGE, "--reason is missing: say what you saw in the database");
-	if (visit_begin(a, true, &v, e) != 0 || ledger_peek(v.en, v.conn, arena, &l, e) != 0)
+	const char *why = NULL;
+	if (visit_reason(a, v, &why, e) != 0 || (l->target_id && ledger_note(v->en, v->conn, "accepted", why, e) != 0) || visit_accept(v, l, e) != 0)
 		return -1;
-	const struct ledger_row *intent = ledger_open_intent(&l);
-	if (!intent) {
-		fprintf(stderr, "%s: no step is open; there is nothing to settle\n", v.target->target.id);
-		return EXIT_DONE;
-	}
-	if (yes || no)
-		return decide(a, &v, &l, e);
+	fprintf(stderr, "%s: the ledger is accepted as it is, with %zu rows. Next: 'rollcall rollout retry ROLLOUT %s' goes on from there\n",
+	        v->target->target.id, l->n_rows, v->target->target.id);
+	return EXIT_DONE;
+}
+
+static int show_diverged(const struct visit *v, const struct ledger *l, const struct journal_head *known, uint64_t common)
+{
+	fprintf(
+	    stderr,
+	    "%s: the ledger was set back: it has %zu rows, and this agent has seen row %llu there; both know row %llu. What came after that may be lost "
+	    "in the database too. To go on from the ledger as it is, type\n"
+	    "  rollcall-agent resolve %s --accept-ledger --reason '...'\n",
+	    v->target->target.id, l->n_rows, (unsigned long long)known->rows, (unsigned long long)common, v->target->target.id);
+	return EXIT_ATTENTION;
+}
+
+/* ---- an open step ---- */
+
+static int show_open(const struct cmd_args *a, const struct visit *v, const struct ledger_row *intent)
+{
+	const char *target = v->target->target.id;
 	print_row(a, intent);
 	if (intent->class == STEP_B) {
-		fprintf(
-		    stderr,
-		    "%s: this step is half-done in batches; the next try goes on from its cursor (table %sbatch), and nothing needs to be settled. If you "
-		    "have finished or undone it by hand, say so with --applied or --not-applied\n",
-		    v.target->target.id, v.en->ledger_prefix(v.conn));
+		fprintf(stderr,
+		        "%s: this step is half-done in batches; the next try goes on from its cursor (table %sbatch), and nothing needs to be settled. If "
+		        "you have finished or undone it by hand, say so with --applied or --not-applied\n",
+		        target, v->en->ledger_prefix(v->conn));
 		return EXIT_DONE;
 	}
 	fprintf(stderr,
 	        "%s: this step was begun and its end is not known. Look at the database, then type one of\n"
 	        "  rollcall-agent resolve %s --applied --reason '...'      its effect is there, whole\n"
 	        "  rollcall-agent resolve %s --not-applied --reason '...'  nothing of it is there, or you have undone it\n",
-	        v.target->target.id, v.target->target.id, v.target->target.id);
+	        target, target, target);
 	return EXIT_ATTENTION;
+}
+
+static int check_choice(const struct cmd_args *a, bool *ret_given, struct err *e)
+{
+	static const char *const choices[] = {"applied", "not-applied", "accept-ledger"};
+	size_t n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(choices); i++)
+		n += cmd_option_given(a, choices[i]);
+	if (n > 1)
+		return err_set(e, ERR_USAGE, "--applied, --not-applied and --accept-ledger exclude each other");
+	*ret_given = n;
+	if (n && str_empty(cmd_option_value(a, "reason")))
+		return err_set(e, ERR_USAGE, "--reason is missing: say what you saw in the database");
+	return 0;
+}
+
+static int run_resolve(const struct cmd_args *a, struct err *e)
+{
+	AUTO(visit_end) struct visit v = {0};
+	struct ledger l;
+	struct journal_head *known = NULL;
+	size_t n_known = 0;
+	uint64_t common = 0;
+	bool chosen = false, follows = true;
+	if (check_choice(a, &chosen, e) != 0 || visit_begin(a, true, &v, e) != 0 || ledger_peek(v.en, v.conn, v.desk.arena, &l, e) != 0 ||
+	    visit_heads(&v, &l, &known, &n_known, &follows, &common, e) != 0)
+		return -1;
+	const struct ledger_row *intent = ledger_open_intent(&l);
+	if (!follows)
+		return cmd_option_given(a, "accept-ledger") ? accept_ledger(a, &v, &l, e) : show_diverged(&v, &l, known, common);
+	if (!intent || cmd_option_given(a, "accept-ledger")) {
+		fprintf(stderr, "%s: %s\n", v.target->target.id,
+		        intent ? "the ledger was not set back; a step is open in it" : "no step is open; there is nothing to settle");
+		return intent ? EXIT_FAILED : EXIT_DONE;
+	}
+	return chosen ? decide(a, &v, &l, e) : show_open(a, &v, intent);
 }
 
 static const struct cmd_option resolve_options[] = {
     {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
     {.name = "applied", .help = "the step's effect is in the database, whole: it will not run again"},
     {.name = "not-applied", .help = "nothing of it is there, or you have undone it: it runs again with the next try"},
-    {.name = "reason", .value = "TEXT", .help = "what you saw; kept in the agent's journal"},
+    {.name = "accept-ledger", .help = "the ledger was set back (a restored backup, a fail-over): go on from it as it is"},
+    {.name = "reason", .value = "TEXT", .help = "what you saw; kept in the ledger's meta table and the agent's journal"},
     {0},
 };
 
@@ -97,9 +139,9 @@ const struct cmd resolve_commands[] = {
     {
         .path = "resolve",
         .arguments = "TARGET",
-        .summary = "Show an interrupted step that only a person can judge, or settle it",
-        .details = "Without --applied or --not-applied it shows the step and changes nothing (exit 5 when there is one). The decision becomes a "
-                   "ledger row, via operator.",
+        .summary = "Show what only a person can judge, an interrupted step or a ledger that was set back, and settle it",
+        .details = "Without a decision it shows what is open and changes nothing (exit 5 when there is something). A decision on a step becomes a "
+                   "ledger row, via operator, and goes out with the next report.",
         .example = "rollcall-agent resolve eu/pg1/shop1 --config /etc/rollcall/agent.yaml --applied --reason 'the index is there and valid'",
         .options = resolve_options,
         .run = run_resolve,

@@ -105,6 +105,17 @@ struct journal_belief {
 /* All of it in one commit. What it means is checked before: agent/verify/trusted.h. */
 int journal_believe(struct journal *j, const struct journal_belief *b, struct err *e) MUST_CHECK;
 
+/* How far this agent has seen a target's ledger. journal_finish notes it with the report. */
+struct journal_head {
+	uint64_t rows;
+	uint8_t head[DIGEST_SIZE]; /* hash of the last of them */
+	const char *uuid; /* of the ledger */
+};
+/* Newest first, the newest hundred; none for a target that was never delivered to. */
+int journal_heads(struct journal *j, const char *target, struct arena *a, struct journal_head **ret, size_t *ret_n, struct err *e) MUST_CHECK;
+/* A person's decision: from now on the ledger is as it is (no rows: nothing is known of it). */
+int journal_head_reset(struct journal *j, const char *target, const struct journal_head *h, struct err *e) MUST_CHECK;
+
 /* Small facts: "epoch", "session_counter", "trust_version", ... Missing reads as 0. journal_raise never lowers. */
 int journal_number(struct journal *j, const char *name, uint64_t *ret, struct err *e) MUST_CHECK;
 int journal_raise(struct journal *j, const char *name, uint64_t value, struct err *e) MUST_CHECK;

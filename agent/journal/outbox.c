@@ -107,6 +107,10 @@ static int finish(struct journal *j, struct report *r, journal_seal_fn *seal, vo
 		return -1;
 	if (seal(arg, r, &envelope, e) != 0 || report_insert(j, r->report_seq, buf_bytes(&envelope), e) != 0)
 		return -1;
+	struct journal_head seen = {.rows = r->ledger_rows, .uuid = r->ledger_uuid};
+	memcpy(seen.head, r->ledger_head, DIGEST_SIZE);
+	if (seen.rows && journal_head_insert(j, r->target, &seen, e) != 0)
+		return -1;
 	FAILPOINT("finish-uncommitted");
 	return task_finish(j, r, e);
 }

@@ -7,6 +7,7 @@
 #include "common/base/failpoint.h"
 #include "agent/ledger/row.h"
 #include "common/base/str.h"
+#include "common/crypto/sign.h"
 
 #define LEDGER_BYTES_MAX ((size_t)192 * 1024 * 1024) /* well under LIMIT_ARENA_DOCUMENT, also while the array of rows grows */
 
@@ -69,12 +70,22 @@ static int meta_write(const struct engine *en, struct conn *c, const char *name,
 	return ledger_run(en, c, en->ledger->meta_write, params, ARRAY_LEN(params), NULL, NULL, e);
 }
 
-static int claim(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
+static int uuid_make(struct ledger *l, struct err *e)
+{
+	uint8_t random[16];
+	char hex[2 * sizeof random + 1];
+	if (crypto_random(random, sizeof random, e) < 0)
+		return -1;
+	l->uuid = arena_strdup(l->arena, bytes_to_hex(bytes_of(random, sizeof random), hex));
+	return 0;
+}
+
+static int claim(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, struct err *e)
 {
 	struct engine_identity id;
-	if (en->identity(c, &id, e) < 0)
+	if (en->identity(c, &id, e) < 0 || meta_write(en, c, "database", id.database, e) < 0 || meta_write(en, c, "uuid", l->uuid, e) < 0)
 		return -1;
-	return meta_write(en, c, "database", id.database, e) < 0 ? -1 : meta_write(en, c, "target", target_id, e);
+	return meta_write(en, c, "target", target_id, e);
 }
 
 static int create_tables(const struct engine *en, struct conn *c, struct err *e)
@@ -89,17 +100,17 @@ static int create_tables(const struct engine *en, struct conn *c, struct err *e)
 }
 
 /* Elsewhere than in a transaction every statement is idempotent, and a missing claim is repaired by the next open. */
-static int make_one_by_one(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
+static int make_one_by_one(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, struct err *e)
 {
 	bool together = en->caps.transactional_ddl;
 	if (together && en->begin(c, e) < 0)
 		return -1;
-	if (create_tables(en, c, e) < 0 || claim(en, c, target_id, e) < 0)
+	if (create_tables(en, c, e) < 0 || claim(en, c, l, target_id, e) < 0)
 		return -1;
 	return together ? en->commit(c, e) : 0;
 }
 
-static int make_at_once(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
+static int make_at_once(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, struct err *e)
 {
 	AUTO(buf_done) struct buf all = BUF_INIT;
 	AUTO(buf_done) struct buf one = BUF_INIT;
@@ -116,17 +127,19 @@ static int make_at_once(const struct engine *en, struct conn *c, const char *tar
 		buf_addc(&all, ';');
 	}
 	ledger_sql(en, c, en->ledger->meta_write, &meta);
-	struct engine_param database[] = {param("database"), param(id.database)}, target[] = {param("target"), param(target_id)};
+	struct engine_param database[] = {param("database"), param(id.database)}, target[] = {param("target"), param(target_id)},
+	                    uuid[] = {param("uuid"), param(l->uuid)};
 	struct engine_own own[] = {{.sql = buf_bytes(&all)},
 	                           {.sql = buf_bytes(&meta), .params = database, .n_params = ARRAY_LEN(database)},
+	                           {.sql = buf_bytes(&meta), .params = uuid, .n_params = ARRAY_LEN(uuid)},
 	                           {.sql = buf_bytes(&meta), .params = target, .n_params = ARRAY_LEN(target)}};
 	return en->batch(c, true, own, ARRAY_LEN(own), true, &ignored, e);
 }
 
-static int ledger_make(const struct engine *en, struct conn *c, const char *target_id, struct err *e)
+static int ledger_make(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, struct err *e)
 {
 	struct err ignored;
-	if ((en->batch ? make_at_once : make_one_by_one)(en, c, target_id, e) == 0)
+	if (uuid_make(l, e) == 0 && (en->batch ? make_at_once : make_one_by_one)(en, c, l, target_id, e) == 0)
 		return 0;
 	if (en->in_transaction(c))
 		(void)en->rollback(c, &ignored);
@@ -144,6 +157,8 @@ static int meta_row(void *arg, size_t n, const char *const *values, struct err *
 		l->target_id = arena_strdup(l->arena, values[1]);
 	else if (str_eq(values[0], "database"))
 		l->database_identity = arena_strdup(l->arena, values[1]);
+	else if (str_eq(values[0], "uuid"))
+		l->uuid = arena_strdup(l->arena, values[1]);
 	else if (str_eq(values[0], "epoch")) {
 		if (str_to_u64(values[1], "epoch", 0, UINT32_MAX, &epoch, e) < 0)
 			return -1;
@@ -199,6 +214,31 @@ static int ledger_load(const struct engine *en, struct conn *c, struct ledger *l
 	return 0;
 }
 
+int ledger_belongs(const struct ledger *l, const char *target_id, struct err *e)
+{
+	if (!l->target_id || str_eq(l->target_id, target_id))
+		return 0;
+	return err_set(e, ERR_POLICY,
+	               "this ledger belongs to target %s, not to %s: the database is a copy, was renamed, or agent.yaml names the wrong one; nothing was "
+	               "changed",
+	               l->target_id, target_id);
+}
+
+int ledger_note(const struct engine *en, struct conn *c, const char *name, const char *value, struct err *e)
+{
+	return meta_write(en, c, name, value, e) == 0 ? 0 : err_wrap(e, "note in %smeta", en->ledger_prefix(c));
+}
+
+int ledger_adopt(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, const char *why, struct err *e)
+{
+	struct engine_identity id;
+	if (en->identity(c, &id, e) < 0 || uuid_make(l, e) < 0 || meta_write(en, c, "adopted", why, e) < 0 || claim(en, c, l, target_id, e) < 0)
+		return err_wrap(e, "adopt the ledger %sledger", en->ledger_prefix(c));
+	l->target_id = arena_strdup(l->arena, target_id);
+	l->database_identity = arena_strdup(l->arena, id.database);
+	return 0;
+}
+
 int ledger_open(const struct engine *en, struct conn *c, const char *target_id, struct arena *a, struct ledger *ret, struct err *e)
 {
 	struct ledger l = {.arena = a};
@@ -206,18 +246,14 @@ int ledger_open(const struct engine *en, struct conn *c, const char *target_id, 
 	if (ledger_exists(en, c, &exists, e) < 0)
 		return -1;
 	if (!exists) {
-		if (ledger_make(en, c, target_id, e) < 0)
+		if (ledger_make(en, c, &l, target_id, e) < 0)
 			return -1;
 		*ret = l;
 		return 0;
 	}
-	if (ledger_load(en, c, &l, e) < 0)
+	if (ledger_load(en, c, &l, e) < 0 || ledger_belongs(&l, target_id, e) < 0)
 		return -1;
-	if (l.target_id && !str_eq(l.target_id, target_id))
-		return err_set(e, ERR_STATE,
-		               "this ledger belongs to target %s, not to %s: the database is a copy, or agent.yaml names the wrong one; nothing was changed",
-		               l.target_id, target_id);
-	if (!l.target_id && claim(en, c, target_id, e) < 0)
+	if ((!l.target_id || !l.uuid) && (uuid_make(&l, e) < 0 || claim(en, c, &l, target_id, e) < 0))
 		return err_wrap(e, "claim the ledger %sledger", en->ledger_prefix(c));
 	*ret = l;
 	return 0;

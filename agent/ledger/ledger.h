@@ -50,13 +50,20 @@ struct ledger {
 	size_t n_rows, cap_rows;
 	uint8_t head[DIGEST_SIZE]; /* row_hash of the last row; zero when empty */
 	const char *target_id, *database_identity; /* from meta; NULL when the ledger was just made */
+	const char *uuid; /* made with the ledger; NULL: there is none yet */
 	uint32_t epoch;
 	struct arena *arena; /* borrowed */
 };
 
 /* Makes the tables when they are missing and reads everything into `a`. Checks the hash chain (ERR_STATE "ledger row 12 was changed: ..."), and that meta's target
- * id is `target_id` (ERR_STATE "this ledger belongs to target ..."); writes meta when new. Not inside a transaction. */
+ * id is `target_id` (ledger_belongs); writes meta when new. Not inside a transaction. */
 int ledger_open(const struct engine *en, struct conn *c, const char *target_id, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
+/* Is it the ledger of this target? ERR_POLICY says whose it is; one without a name is anybody's. */
+int ledger_belongs(const struct ledger *l, const char *target_id, struct err *e) MUST_CHECK;
+/* A person's decision: the ledger, a copy or one that moved, is this target's in this database from now on, under a new uuid (in the ledger's arena). `why` is kept in meta. */
+int ledger_adopt(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, const char *why, struct err *e) MUST_CHECK;
+/* A person's words beside the rows, in meta; replaces. At most 255 bytes. */
+int ledger_note(const struct engine *en, struct conn *c, const char *name, const char *value, struct err *e) MUST_CHECK;
 /* Reads without making or writing anything; an absent ledger reads as empty. For surveys. */
 int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
 /* One of the engine's ledger statements, with the prefix put in. */

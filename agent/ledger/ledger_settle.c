@@ -9,7 +9,8 @@ const struct ledger_row *ledger_open_intent(const struct ledger *l)
 	return last && last->state == STEP_INTENT ? last : NULL;
 }
 
-int ledger_settle(const struct engine *en, struct conn *c, struct ledger *l, bool applied, int64_t now_us, struct ledger_row *ret, struct err *e)
+int ledger_settle(const struct engine *en, struct conn *c, struct ledger *l, bool applied, const char *who, int64_t now_us, struct ledger_row *ret,
+                  struct err *e)
 {
 	const struct ledger_row *intent = ledger_open_intent(l);
 	if (!intent)
@@ -17,6 +18,7 @@ int ledger_settle(const struct engine *en, struct conn *c, struct ledger *l, boo
 	struct ledger_row row = *intent;
 	row.state = applied ? STEP_DONE : STEP_FAILED;
 	row.via = VIA_OPERATOR;
+	row.agent = who;
 	row.backend = en->backend(c);
 	row.ended_at_us = now_us;
 	memset(row.state_before, 0, sizeof row.state_before);

@@ -8,8 +8,8 @@
 const struct ledger_row *ledger_open_intent(const struct ledger *l);
 
 /* Appends the outcome row of the open intent, via operator: done when `applied`, failed otherwise (the next delivery then runs the step again). The caller holds the target's
- * session lock. ERR_STATE when nothing is open. `backend` is the caller's own. */
-int ledger_settle(const struct engine *en, struct conn *c, struct ledger *l, bool applied, int64_t now_us, struct ledger_row *ret,
+ * session lock. ERR_STATE when nothing is open. `who` stands in the row for the agent. */
+int ledger_settle(const struct engine *en, struct conn *c, struct ledger *l, bool applied, const char *who, int64_t now_us, struct ledger_row *ret,
                   struct err *e) MUST_CHECK;
 
 #endif

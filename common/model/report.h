@@ -83,7 +83,7 @@ struct report {
 	uint64_t report_seq;
 	uint8_t prev_report_hash[DIGEST_SIZE];
 	uint32_t epoch;
-	const char *agent_version, *database_identity;
+	const char *agent_version, *database_identity, *ledger_uuid;
 	bool reverted; /* a validation failed and the changeset was rolled back at once */
 	struct audit_head audit; /* countersigned: the controller cannot cut its log off, or write it anew, before this row */
 	uint8_t fingerprint_before[DIGEST_SIZE], fingerprint[DIGEST_SIZE]; /* of the schema, before and after; zero: not taken */

@@ -126,6 +126,7 @@ void report_encode(const struct report *r, struct buf *ret)
 	m.epoch = r->epoch;
 	m.agent_version = put_text(r->agent_version);
 	m.database_identity = put_foreign(a, r->database_identity);
+	m.ledger_uuid = put_text(r->ledger_uuid);
 	m.reverted = r->reverted;
 	m.audit_seq = r->audit.seq;
 	m.audit_hash = put_fixed(r->audit.hash, DIGEST_SIZE);
@@ -215,6 +216,7 @@ static void read_identity(struct reader *r, const Rollcall__V1__Report *m, struc
 	read_digest(r, "fingerprint before", m->fingerprint_before, ret->fingerprint_before);
 	read_digest(r, "fingerprint", m->fingerprint, ret->fingerprint);
 	ret->agent_version = read_version(r, "agent's version", m->agent_version, OPTIONAL);
+	ret->ledger_uuid = read_line(r, "ledger's uuid", m->ledger_uuid, OPTIONAL);
 	ret->database_identity = read_text(r, "database's identity", m->database_identity, OPTIONAL, TEXT_MAX_SIZE);
 }
 

@@ -1,6 +1,7 @@
 /* Every engine: states of objects before and after, and the ledger: once, chained, fenced, together with its effect. */
 #include "tests/support/bench.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/ledger/ledger.h"
@@ -178,6 +179,42 @@ static void test_ledger_tampering_shows(void **state)
 	assert_non_null(strstr(f->e.msg, "ledger row 2 was changed: "));
 }
 
+/* A restored dump, also under the same name on another server, brings its ledger along: the ledger says where it was made. */
+static void test_a_copy_is_told_from_its_original(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l = opened(f);
+	struct engine_identity id;
+	char copy[64];
+	snprintf(copy, sizeof copy, "%s_copy", f->database);
+	if (f->b->server) {
+		server_create(f->b->process, copy);
+		server_copy(f->b->process, f->database, copy);
+	} else {
+		AUTO(buf_done) struct buf from = BUF_INIT;
+		AUTO(buf_done) struct buf to = BUF_INIT;
+		buf_addf(&from, "%s/%s.db", f->b->dir, f->database);
+		buf_addf(&to, "%s/%s.db", f->b->dir, copy);
+		sqlite_copy(buf_str(&from), buf_str(&to));
+	}
+	AUTO(mem_free_ptr) char *dsn = bench_dsn_of(f->b, copy);
+	f->target.dsn = dsn;
+	struct conn *c = bench_another(f);
+	if (f->b->dialect == DIALECT_POSTGRESQL) /* as the administrator restored it */
+		free(server_sql(f->b->process, copy, "GRANT USAGE ON SCHEMA rollcall TO rollcall; GRANT ALL ON ALL TABLES IN SCHEMA rollcall TO rollcall"));
+	OK(f->en->identity(c, &id, &f->e));
+	OK(ledger_peek(f->en, c, f->arena, &l, &f->e));
+	assert_string_equal(l.target_id, f->target.id);
+	assert_int_equal(strlen(l.uuid), 32);
+	assert_string_not_equal(l.database_identity, id.database);
+	const char *uuid = l.uuid;
+	OK(ledger_adopt(f->en, c, &l, "eu/one/copy", "ann: a copy", &f->e));
+	OK(ledger_open(f->en, c, "eu/one/copy", f->arena, &l, &f->e));
+	assert_string_equal(l.database_identity, id.database);
+	assert_string_not_equal(l.uuid, uuid);
+	f->en->close(&c);
+}
+
 static const struct bench_test suite[] = {
     BENCH_TEST(test_object_state),
     BENCH_TEST(test_state_of_the_whole_schema),
@@ -185,6 +222,7 @@ static const struct bench_test suite[] = {
     BENCH_TEST(test_ledger_refuses_a_second_effect),
     BENCH_TEST(test_ledger_row_and_effect_roll_back_together),
     BENCH_TEST(test_ledger_tampering_shows),
+    BENCH_TEST(test_a_copy_is_told_from_its_original),
 };
 
 int main(int argc, char **argv)

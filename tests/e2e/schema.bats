@@ -45,8 +45,12 @@ shop_project() { # a project whose releases make one table each
 	mkdir -p shop/changes shop/plans
 	printf 'project: shop\nengines: [sqlite]\npipeline: [dev]\nchanges: changes\nreader: updown\nvalid: 30d\n' >shop/rollcall.yaml
 	printf 'name: all\nenvironments:\n  - {name: dev, waves: [{name: all}]}\n' >shop/plans/all.yaml
-	printf 'CREATE TABLE first (id int);\n' >shop/changes/1_first.up.sql
-	printf 'DROP TABLE first;\n' >shop/changes/1_first.down.sql
+	makes_table 1 first
+}
+
+makes_table() { # NUMBER NAME
+	printf 'CREATE TABLE %s (id int);\n' "$2" >"shop/changes/$1_$2.up.sql"
+	printf 'DROP TABLE %s;\n' "$2" >"shop/changes/$1_$2.down.sql"
 }
 
 delivered() { # VERSION: builds it and rolls it out; prints the rollout
@@ -72,4 +76,49 @@ schema_cells() { rc targets list -o json 2>/dev/null | jq -r '.targets[0] | [.sc
 	sqlite3 db/shop 'DROP INDEX by_hand'
 	rc rollout preview shop/plans/all.yaml --environment dev --release 1 >/dev/null 2>&1
 	[ "$(schema_cells)" = "$(printf 'as-left\t%s' "$fingerprint")" ]
+}
+
+settle() { quietly rc rollout watch "$1" --timeout 30s || true; rc rollout status "$1" -o json 2>/dev/null | jq -r '[.. | objects | select(has("target")) | .state][0]'; }
+
+@test "a restored backup stops as diverged, and goes on when a person has said that it is meant" {
+	shop_project
+	fleet_up
+	delivered 1
+	cp db/shop backup
+	makes_table 2 second
+	delivered 2
+	cat backup >db/shop # the same file: a restore in place
+	makes_table 3 third
+	fleet_release shop 3
+	id=$(fleet_start shop/plans/all.yaml dev 3)
+	[ "$(settle "$id")" = needs-attention ]
+	run --separate-stderr "$agent" resolve eu/lite/shop --config "$config"
+	[ "$status" -eq 5 ]
+	[[ "$stderr" == "eu/lite/shop: the ledger was set back: it has 1 rows, and this agent has seen row 2 there; both know row 1."* ]]
+	[ "$(sqlite3 db/shop '.tables second third')" = "" ]
+	run --separate-stderr "$agent" resolve eu/lite/shop --config "$config" --accept-ledger
+	[ "$status" -eq 2 ]
+	"$agent" resolve eu/lite/shop --config "$config" --accept-ledger --reason 'backup of Monday'
+	rc rollout retry "$id" eu/lite/shop >/dev/null 2>&1
+	[ "$(settle "$id")" = applied ]
+	[ "$(sqlite3 db/shop "SELECT count(*) FROM sqlite_schema WHERE name IN ('second', 'third')")" = 2 ]
+	sqlite3 db/shop "SELECT value FROM rollcall_meta WHERE name = 'accepted'" | grep -qE '^[^,]+, 20.*: backup of Monday$'
+}
+
+@test "a database that was moved is refused until the site adopts it" {
+	shop_project
+	fleet_up
+	delivered 1
+	cp db/shop moved && mv moved db/shop # another file at the same path
+	makes_table 2 second
+	fleet_release shop 2
+	id=$(fleet_start shop/plans/all.yaml dev 2)
+	[ "$(settle "$id")" = refused ]
+	run --separate-stderr "$agent" adopt eu/lite/shop --config "$config" --reason 'new disk'
+	[ "$status" -eq 0 ]
+	[[ "$stderr" == "eu/lite/shop: adopted: its ledger of 1 rows was of target eu/lite/shop in database "* ]]
+	run --separate-stderr "$agent" adopt eu/lite/shop --config "$config" --reason 'new disk'
+	[ "$stderr" = "eu/lite/shop: this is the database that its ledger names; there is nothing to adopt" ]
+	rc rollout retry "$id" eu/lite/shop >/dev/null 2>&1
+	[ "$(settle "$id")" = applied ]
 }

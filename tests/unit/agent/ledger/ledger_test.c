@@ -102,10 +102,15 @@ static void test_new_ledger_knows_its_target_the_next_time(void **state)
 	assert_string_equal(l.target_id, "eu/a/t");
 	assert_non_null(strchr(l.database_identity, ':'));
 	assert_int_equal(ledger_open(f->en, f->c, "eu/a/other", f->arena, &l, &f->e), -1);
-	assert_int_equal(f->e.code, ERR_STATE);
+	assert_int_equal(f->e.code, ERR_POLICY);
 	assert_string_equal(f->e.msg,
-	                    "this ledger belongs to target eu/a/t, not to eu/a/other: the database is a copy, or agent.yaml names the wrong one; "
-	                    "nothing was changed");
+	                    "this ledger belongs to target eu/a/t, not to eu/a/other: the database is a copy, was renamed, or agent.yaml names the wrong "
+	                    "one; nothing was changed");
+	const char *uuid = l.uuid;
+	assert_int_equal(strlen(uuid), 32);
+	OK(ledger_adopt(f->en, f->c, &l, "eu/a/other", "moved", &f->e));
+	OK(ledger_open(f->en, f->c, "eu/a/other", f->arena, &l, &f->e));
+	assert_string_not_equal(l.uuid, uuid);
 }
 
 static void test_rows_come_back_as_written(void **state)
@@ -245,18 +250,18 @@ static void test_an_open_intent_is_settled_by_hand(void **state)
 	struct ledger_row intent = sample(0), row;
 	intent.state = STEP_INTENT;
 	intent.class = STEP_N;
-	assert_int_equal(ledger_settle(f->en, f->c, &l, true, 1, &row, &f->e), -1);
+	assert_int_equal(ledger_settle(f->en, f->c, &l, true, "operator ann", 1, &row, &f->e), -1);
 	assert_string_equal(f->e.msg, "no step is open in this ledger: there is nothing to settle");
 	OK(ledger_append(f->en, f->c, &l, &intent, &f->e));
 	assert_non_null(ledger_open_intent(&l));
-	OK(ledger_settle(f->en, f->c, &l, false, 1700000000500000, &row, &f->e));
+	OK(ledger_settle(f->en, f->c, &l, false, "operator ann", 1700000000500000, &row, &f->e));
 	l = opened(f);
 	assert_null(ledger_open_intent(&l));
 	assert_int_equal(l.n_rows, 2);
 	assert_int_equal(l.rows[1].state, STEP_FAILED);
 	assert_int_equal(l.rows[1].via, VIA_OPERATOR);
 	OK(ledger_append(f->en, f->c, &l, &intent, &f->e));
-	OK(ledger_settle(f->en, f->c, &l, true, 1700000000900000, &row, &f->e));
+	OK(ledger_settle(f->en, f->c, &l, true, "operator ann", 1700000000900000, &row, &f->e));
 	l = opened(f);
 	assert_int_equal(l.n_rows, 4);
 	assert_int_equal(l.rows[3].state, STEP_DONE);

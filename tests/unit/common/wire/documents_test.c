@@ -186,7 +186,8 @@ static struct report make_report(void)
 	                   .reverted = true,
 	                   .fingerprint_before = {1},
 	                   .fingerprint = {2},
-	                   .fingerprint_form = 3};
+	                   .fingerprint_form = 3,
+	                   .ledger_uuid = "00ff"};
 	r.failure = (struct failure){.code = "db", .sqlstate = "23502", .db_errno = -1, .message = "null value", .changeset = "alice:x", .line = 4};
 	return r;
 }
@@ -212,6 +213,7 @@ static void test_report_round_trip(void **state)
 	assert_memory_equal(back.fingerprint_before, r.fingerprint_before, DIGEST_SIZE);
 	assert_memory_equal(back.fingerprint, r.fingerprint, DIGEST_SIZE);
 	assert_int_equal(back.fingerprint_form, 3);
+	assert_string_equal(back.ledger_uuid, "00ff");
 	buf_done(&b);
 }
 
