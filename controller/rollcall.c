@@ -20,6 +20,7 @@ static const struct cmd *const groups[] = {
     fleet_commands,
     revoke_commands,
     history_commands,
+    audit_commands,
     demo_commands,
     NULL,
 };

@@ -97,6 +97,9 @@ enum verb {
 	VERB_AGENT_REVOKE, /* agent, reason -> as AGENT_LIST */
 	VERB_AGENT_APPROVE, /* agent -> as AGENT_LIST: a held agent may come in again */
 	VERB_TRUST_PUSH, /* document: the next trust document, a freshness document or a revocation, signed -> key,value: trust, fresh (versions) */
+	VERB_AUDIT_ROWS, /* after (seq)? -> #seq,#at-us,actor,rollout,object,event,from,to,detail,ref,evidence (hex),hash (hex): at most some thousands at a time, until none come */
+	VERB_AUDIT_LIST, /* from-us?, to-us?, target? -> kind,name,#size: the documents that the rows' evidence names */
+	VERB_AUDIT_DOCUMENT, /* kind, name, offset? -> document: its bytes from there on, as many as one reply holds; key,value: size */
 	VERB_COUNT
 };
 

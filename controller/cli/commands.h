@@ -21,6 +21,7 @@ extern const struct cmd freeze_commands[];
 extern const struct cmd agents_commands[];
 extern const struct cmd fleet_commands[]; /* targets */
 extern const struct cmd history_commands[];
+extern const struct cmd audit_commands[]; /* export, verify, prove; verify and prove also offline, on a bundle */
 extern const struct cmd demo_commands[];
 
 #endif

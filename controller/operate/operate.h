@@ -63,6 +63,8 @@ int request_check_busy(struct request *q, const char *const *targets, size_t n, 
 bool run_still_has(struct run *u, const char *target);
 /* The answer to whoever started a rollout; `note` begins with "; " or is empty. */
 int reply_started(struct request *q, struct run *u, const char *note, struct err *e) MUST_CHECK;
+operate_fn operate_audit_rows, operate_audit_list, operate_audit_document; /* operate_audit.c */
+
 int request_release(struct request *q, struct store_release *ret, struct err *e) MUST_CHECK; /* of the argument `release`: version or digest in hex */
 
 #endif

@@ -194,7 +194,7 @@ int store_audit_rows(struct store *s, uint64_t after_seq, size_t limit, struct a
 /* What the chain's evidence points to, other than blobs: names to ask store_audit_document for. */
 struct audit_document {
 	const char *kind; /* "certificate", "release", "order", "approval", "report" */
-	const char *name; /* agent; version; rollout; "rollout/public key in hex"; "agent/journal/number" */
+	const char *name; /* "agent/serial"; version; rollout; "rollout/public key in hex"; "agent/journal/number" */
 	uint64_t size_bytes;
 	uint8_t blob[DIGEST_SIZE]; /* of a release: where its envelope is */
 };

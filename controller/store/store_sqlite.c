@@ -94,6 +94,17 @@ int store_next_epoch(struct store *s, uint32_t at_least, uint32_t *ret, struct e
 
 /* ---- agents ----------------------------------------------------------------------------------------------------------------------------------------- */
 
+static int put_certificate(struct store *s, const struct store_agent *a, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_certificate_put, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, a->name);
+	lite_bind_text(q, 2, a->serial);
+	lite_bind_blob(q, 3, a->certificate);
+	return lite_run(q, e);
+}
+
 int store_agent_put(struct store *s, const struct store_agent *a, struct err *e)
 {
 	struct lite_stmt *q = NULL;
@@ -105,7 +116,7 @@ int store_agent_put(struct store *s, const struct store_agent *a, struct err *e)
 	lite_bind_text(q, 4, a->serial);
 	lite_bind_text(q, 5, a->curve_key);
 	lite_bind_int(q, 6, a->admitted_at_us);
-	return lite_run(q, e);
+	return lite_run(q, e) < 0 ? -1 : put_certificate(s, a, e);
 }
 
 int store_agent_seen(struct store *s, const struct store_agent *a, struct err *e)

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/buf.h"
 #include "common/base/str.h"
+#include "common/wire/limits.h"
 #include "controller/audit/chain.h"
 #include "controller/store/store_sqlite.h"
 #include "controller/store/sql/store.sql.h"
@@ -32,8 +34,49 @@ struct audit_head store_audit_head(const struct store *s)
 	return s->head;
 }
 
-int store_event_put(struct store *s, const struct store_event *ev, struct err *e)
+/* What is hashed must be what an export shows: absent instead of empty, UTF-8, no control characters (they part the cells of a reply), not longer than a reply's text. */
+static const char *normal(const char *text, struct buf *to)
 {
+	if (str_empty(text))
+		return NULL;
+	size_t n = strnlen(text, LIMIT_LINK_TEXT - 1);
+	while (text[n] && n && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--; /* not in the middle of a character */
+	bool utf8 = bytes_is_utf8(bytes_of(text, n));
+	buf_clear(to);
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text[i];
+		buf_addc(to, c < 0x20 || c == 0x7f ? ' ' : c >= 0x80 && !utf8 ? '?' : (char)c);
+	}
+	return buf_str(to);
+}
+
+#define EVENT_TEXTS 8
+struct normal_event {
+	struct store_event ev;
+	struct buf texts[EVENT_TEXTS];
+};
+
+static void normal_done(struct normal_event *n)
+{
+	for (size_t i = 0; i < EVENT_TEXTS; i++)
+		buf_done(&n->texts[i]);
+}
+
+static void normalise(const struct store_event *ev, struct normal_event *ret)
+{
+	ret->ev = *ev;
+	const char **fields[EVENT_TEXTS] = {&ret->ev.actor, &ret->ev.rollout, &ret->ev.object, &ret->ev.event,
+	                                    &ret->ev.from,  &ret->ev.to,      &ret->ev.detail, &ret->ev.ref};
+	for (size_t i = 0; i < EVENT_TEXTS; i++)
+		*fields[i] = normal(*fields[i], &ret->texts[i]);
+}
+
+int store_event_put(struct store *s, const struct store_event *given, struct err *e)
+{
+	AUTO(normal_done) struct normal_event clean = {0};
+	normalise(given, &clean);
+	const struct store_event *ev = &clean.ev;
 	struct lite_stmt *q = NULL;
 	struct audit_head next = {.seq = s->head.seq + 1};
 	audit_hash(next.seq, ev, s->head.hash, next.hash);

@@ -68,6 +68,9 @@ CREATE INDEX report_release ON report(release_digest);
 ALTER TABLE event ADD COLUMN ref TEXT;
 ALTER TABLE event ADD COLUMN evidence BLOB;
 ALTER TABLE event ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+-- Every certificate that an agent ever had here: its old reports are checked with its old keys.
+CREATE TABLE certificate (agent TEXT NOT NULL, serial TEXT NOT NULL, envelope BLOB NOT NULL, PRIMARY KEY (agent, serial));
+INSERT INTO certificate SELECT name, serial, certificate FROM agent;
 
 --: store_schema_standing
 ALTER TABLE agent ADD COLUMN revoked_at_us BIGINT NOT NULL DEFAULT 0;
@@ -101,6 +104,9 @@ INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE S
 --: sql_agent_put
 INSERT INTO agent (name, site, certificate, serial, curve_key, admitted_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT (name) DO UPDATE SET site = excluded.site, certificate = excluded.certificate, serial = excluded.serial, curve_key = excluded.curve_key;
+
+--: sql_certificate_put
+INSERT INTO certificate (agent, serial, envelope) VALUES (?1, ?2, ?3) ON CONFLICT (agent, serial) DO UPDATE SET envelope = excluded.envelope;
 
 --: sql_agent_seen
 UPDATE agent SET version = ?2, session_counter = ?3, seen_at_us = ?4, journal = ?5, report_seq = ?6, report_hash = ?7 WHERE name = ?1;
@@ -220,7 +226,7 @@ SELECT seq, at_us, actor, rollout, object, event, from_state, to_state, detail, 
 
 --: sql_audit_documents
 -- kind, name, the rest of the name as octets, size, blob
-SELECT 'certificate', name, NULL, length(certificate), NULL FROM agent WHERE ?3 IS NULL OR name IN (SELECT agent FROM report WHERE target = ?3)
+SELECT 'certificate', agent || '/' || serial, NULL, length(envelope), NULL FROM certificate WHERE ?3 IS NULL OR agent IN (SELECT agent FROM report WHERE target = ?3)
 UNION ALL SELECT 'release', version, NULL, envelope_size, envelope_hash FROM release WHERE ?3 IS NULL
 	OR digest IN (SELECT r.release_digest FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE d.target = ?3)
 UNION ALL SELECT 'order', id, NULL, length(order_bytes), NULL FROM rollout
@@ -231,7 +237,7 @@ UNION ALL SELECT 'report', agent || '/' || journal || '/' || seq, NULL, length(e
 	WHERE received_at_us >= ?1 AND received_at_us <= ?2 AND (?3 IS NULL OR target = ?3);
 
 --: sql_audit_certificate
-SELECT certificate FROM agent WHERE name = ?1;
+SELECT envelope FROM certificate WHERE agent || '/' || serial = ?1;
 
 --: sql_audit_order
 SELECT order_bytes FROM rollout WHERE id = ?1;

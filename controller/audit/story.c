@@ -1,0 +1,301 @@
+/* See the header. */
+#include "controller/audit/story.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "common/crypto/digest.h"
+#include "common/crypto/dsse.h"
+#include "common/crypto/trust.h"
+#include "common/wire/documents.h"
+
+struct known_release {
+	struct release r;
+	const char *signed_by;
+};
+
+struct known_order {
+	struct order o;
+	const char *rollout, *approved;
+};
+
+struct teller {
+	const struct bundle *b;
+	const struct trust *t; /* NULL: owners of keys are not known */
+	struct arena *a;
+	struct known_release *releases;
+	size_t n_releases;
+	struct known_order *orders;
+	size_t n_orders;
+	struct story_row *rows;
+	size_t n, cap;
+};
+
+static const char *hex(const struct teller *w, const uint8_t *digest)
+{
+	return bytes_to_hex(bytes_of(digest, DIGEST_SIZE), arena_alloc(w->a, DIGEST_SIZE * 2 + 1));
+}
+
+static const char *text(const char *s)
+{
+	return s ? s : "";
+}
+
+static const char *joined(const struct teller *w, const char *before, const char *more)
+{
+	return str_empty(before) ? arena_strdup(w->a, more) : arena_printf(w->a, "%s, %s", before, more);
+}
+
+/* ---- the signed papers ---- */
+
+static const char *owners(const struct teller *w, const char *role, const struct envelope *env, const char *type)
+{
+	const struct trust_key *keys[ENVELOPE_SIGNATURES_MAX];
+	const char *all = "";
+	size_t n = w->t ? trust_count_signers(w->t, role, env, type, keys, ENVELOPE_SIGNATURES_MAX) : 0;
+	for (size_t i = 0; i < n && i < ENVELOPE_SIGNATURES_MAX; i++)
+		all = joined(w, all, keys[i]->owner ? keys[i]->owner : keys[i]->id);
+	return all;
+}
+
+static void learn_release(struct teller *w, const struct bundle_document *d)
+{
+	struct known_release *k = &w->releases[w->n_releases];
+	struct envelope env;
+	if (envelope_decode(d->data, w->a, &env, NULL) != 0 || release_decode(env.payload, w->a, &k->r, NULL) != 0)
+		return;
+	k->signed_by = owners(w, ROLE_RELEASE, &env, TYPE_RELEASE);
+	w->n_releases++;
+}
+
+static void learn_order(struct teller *w, const struct bundle_document *d)
+{
+	struct known_order *k = &w->orders[w->n_orders];
+	if (order_decode(d->data, w->a, &k->o, NULL) != 0)
+		return;
+	k->rollout = d->name;
+	k->approved = "";
+	w->n_orders++;
+}
+
+static void learn_approval(struct teller *w, const struct bundle_document *d)
+{
+	struct envelope env;
+	size_t n = strcspn(d->name, "/");
+	if (envelope_decode(d->data, w->a, &env, NULL) != 0)
+		return;
+	for (size_t i = 0; i < w->n_orders; i++) {
+		struct known_order *k = &w->orders[i];
+		if (strncmp(k->rollout, d->name, n) == 0 && k->rollout[n] == '\0')
+			k->approved = joined(w, k->approved, owners(w, arena_printf(w->a, ROLE_APPROVER_PREFIX "%s", k->o.environment), &env, TYPE_APPROVAL));
+	}
+}
+
+static void learn(struct teller *w)
+{
+	static const struct {
+		const char *kind;
+		void (*take)(struct teller *w, const struct bundle_document *d);
+	} kinds[] = {{"release", learn_release}, {"order", learn_order}, {"approval", learn_approval}};
+	w->releases = arena_alloc(w->a, (w->b->n_documents + 1) * sizeof *w->releases);
+	w->orders = arena_alloc(w->a, (w->b->n_documents + 1) * sizeof *w->orders);
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) /* approvals after the orders that they are of */
+		for (size_t i = 0; i < w->b->n_documents; i++)
+			if (str_eq(w->b->documents[i].kind, kinds[k].kind))
+				kinds[k].take(w, &w->b->documents[i]);
+}
+
+static const struct known_release *release_of(const struct teller *w, const uint8_t digest[DIGEST_SIZE])
+{
+	for (size_t i = 0; i < w->n_releases; i++)
+		if (memcmp(w->releases[i].r.digest, digest, DIGEST_SIZE) == 0)
+			return &w->releases[i];
+	return NULL;
+}
+
+static const struct known_order *order_of(const struct teller *w, const uint8_t digest[DIGEST_SIZE])
+{
+	for (size_t i = 0; i < w->n_orders; i++)
+		if (memcmp(w->orders[i].o.digest, digest, DIGEST_SIZE) == 0)
+			return &w->orders[i];
+	return NULL;
+}
+
+/* ---- rows ---- */
+
+/* The body that holds the step which ran; there is one for each engine, and the report does not name the engine. */
+static const struct body *body_of(const struct changeset *c, const struct step_outcome *s)
+{
+	for (size_t i = 0; i < c->n_bodies; i++) {
+		const struct body *b = &c->bodies[i];
+		const struct step *steps = s->direction == DIRECTION_APPLY ? b->steps : b->rollback;
+		size_t n = s->direction == DIRECTION_APPLY ? b->n_steps : b->n_rollback;
+		if (s->step < n && memcmp(steps[s->step].digest, s->digest, DIGEST_SIZE) == 0)
+			return b;
+	}
+	return NULL;
+}
+
+static const char *sql_of(const struct teller *w, const struct changeset *c, const struct step_outcome *s)
+{
+	AUTO(buf_done) struct buf all = BUF_INIT;
+	const struct body *b = body_of(c, s);
+	const struct step *steps = !b ? NULL : s->direction == DIRECTION_APPLY ? b->steps : b->rollback;
+	size_t n = !b ? 0 : s->direction == DIRECTION_APPLY ? b->n_steps : b->n_rollback;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < steps[i].n_statements; k++) {
+			buf_add(&all, steps[i].statements[k].sql.p, steps[i].statements[k].sql.n);
+			buf_adds(&all, ";\n");
+		}
+	return arena_strdup(w->a, buf_str(&all));
+}
+
+static const char *reviewers_of(const struct teller *w, const struct provenance *p)
+{
+	const char *all = "";
+	for (size_t i = 0; i < p->n_reviewers; i++)
+		all = joined(w, all, p->reviewers[i]);
+	return all;
+}
+
+static void tell_release(const struct teller *w, const struct known_release *k, const struct step_outcome *s, struct story_row *row)
+{
+	const struct changeset *c = release_changeset(&k->r, s->changeset);
+	const struct provenance *p = &k->r.provenance;
+	row->release = arena_printf(w->a, "%s %s", k->r.project, k->r.version);
+	row->signed_by = k->signed_by;
+	row->commit = p->commit ? arena_printf(w->a, "%s%s", p->commit, p->dirty ? " (with changes that were not committed)" : "") : "";
+	row->reviewed = reviewers_of(w, p);
+	row->gate_report = hex(w, k->r.gate_report_digest);
+	row->wrote = c ? text(c->author) : "";
+	if (p->author)
+		row->wrote = joined(w, row->wrote, arena_printf(w->a, "commit by %s", p->author));
+	row->changeset_digest = c ? hex(w, c->digest) : "";
+	row->sql = c ? sql_of(w, c, s) : "";
+}
+
+static struct story_row new_row(const struct teller *w, const struct bundle_document *d, const struct report *r, const struct step_outcome *s)
+{
+	const struct known_release *k = release_of(w, r->release_digest);
+	const struct known_order *o = order_of(w, r->order_digest);
+	struct story_row row = {.target = r->target,
+	                        .changeset = s->changeset,
+	                        .direction = direction_name(s->direction),
+	                        .release = "",
+	                        .rollout = o ? o->rollout : "",
+	                        .environment = o ? o->o.environment : "",
+	                        .wrote = "",
+	                        .commit = "",
+	                        .reviewed = "",
+	                        .signed_by = "",
+	                        .approved = o ? o->approved : "",
+	                        .agent = r->agent,
+	                        .agent_version = text(r->agent_version),
+	                        .database = text(r->database_identity),
+	                        .changeset_digest = "",
+	                        .gate_report = "",
+	                        .report = d->name,
+	                        .ledger_head = hex(w, r->ledger_head),
+	                        .outcome = outcome_name(r->outcome),
+	                        .failure = text(r->failure.message),
+	                        .sql = ""};
+	if (k)
+		tell_release(w, k, s, &row);
+	return row;
+}
+
+static void end_step(const struct teller *w, struct story_row *row, const struct step_outcome *s)
+{
+	row->steps++;
+	row->at_us = s->ended_at_us;
+	row->state = step_state_name(s->state);
+	row->via = step_via_name(s->via);
+	row->ledger_row = hex(w, s->row_hash);
+}
+
+/* Steps of one changeset in one direction stand together in a report. */
+static void tell_report(struct teller *w, const struct bundle_document *d, const struct report *r, const char *changeset)
+{
+	const struct step_outcome *last = NULL;
+	for (size_t i = 0; i < r->n_steps; i++) {
+		const struct step_outcome *s = &r->steps[i];
+		if (changeset && !str_eq(s->changeset, changeset))
+			continue;
+		if (!last || !str_eq(last->changeset, s->changeset) || last->direction != s->direction || last->run != s->run) {
+			arena_vec_grow(w->a, w->rows, w->n, w->cap);
+			w->rows[w->n++] = new_row(w, d, r, s);
+		}
+		end_step(w, &w->rows[w->n - 1], s);
+		last = s;
+	}
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct story_row *x = a, *y = b;
+	if (x->at_us != y->at_us)
+		return x->at_us < y->at_us ? -1 : 1;
+	return strcmp(x->target, y->target);
+}
+
+size_t audit_story(const struct bundle *b, const struct trust *t, const char *changeset, struct arena *a, struct story_row **ret)
+{
+	struct teller w = {.b = b, .t = t, .a = a};
+	learn(&w);
+	for (size_t i = 0; i < b->n_documents; i++) {
+		const struct bundle_document *d = &b->documents[i];
+		struct envelope env;
+		struct report r;
+		if (str_eq(d->kind, "report") && envelope_decode(d->data, a, &env, NULL) == 0 && report_decode(env.payload, a, &r, NULL) == 0)
+			tell_report(&w, d, &r, changeset);
+	}
+	if (w.n)
+		qsort(w.rows, w.n, sizeof *w.rows, by_time);
+	*ret = w.rows;
+	return w.n;
+}
+
+/* ---- as a table ---- */
+
+void story_print(const struct story_row *rows, size_t n, enum output_format f, FILE *out)
+{
+	struct table *t = table_new(
+	    "at,target,changeset,direction,state,via,#steps,release,rollout,environment,wrote,commit,reviewed,signed-by,approved,agent,agent-version,"
+	    "database,outcome,failure,changeset-digest,gate-report,report,ledger-row,ledger-head,sql");
+	for (size_t i = 0; i < n; i++) {
+		const struct story_row *r = &rows[i];
+		char at[CLOCK_TEXT_SIZE], steps[16];
+		snprintf(steps, sizeof steps, "%" PRIu32, r->steps);
+		const char *cells[] = {clock_text(r->at_us, at),
+		                       r->target,
+		                       r->changeset,
+		                       r->direction,
+		                       r->state,
+		                       r->via,
+		                       steps,
+		                       r->release,
+		                       r->rollout,
+		                       r->environment,
+		                       r->wrote,
+		                       r->commit,
+		                       r->reviewed,
+		                       r->signed_by,
+		                       r->approved,
+		                       r->agent,
+		                       r->agent_version,
+		                       r->database,
+		                       r->outcome,
+		                       r->failure,
+		                       r->changeset_digest,
+		                       r->gate_report,
+		                       r->report,
+		                       r->ledger_row,
+		                       r->ledger_head,
+		                       r->sql};
+		table_row(t, cells);
+	}
+	table_print(t, f, "changes", out);
+	table_destroy(&t);
+}

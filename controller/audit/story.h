@@ -1,0 +1,32 @@
+/* An audit bundle told as an auditor asks: for each changeset on each target who wrote, reviewed, signed and approved it, who applied it, when, what text, and which state of
+ * the target's ledger it left. Everything is taken from signed documents, nothing from the controller's own words. */
+#ifndef CONTROLLER_AUDIT_STORY_H
+#define CONTROLLER_AUDIT_STORY_H
+
+#include <stdio.h>
+
+#include "common/cli/table.h"
+#include "common/model/release.h"
+#include "controller/audit/bundle.h"
+
+struct story_row { /* texts are "" when they are not known */
+	int64_t at_us; /* the last of its steps ended */
+	const char *target, *changeset, *direction, *state, *via; /* state and via of its last step */
+	uint32_t steps;
+	const char *release, *rollout, *environment;
+	const char *wrote, *commit, *reviewed, *signed_by, *approved; /* several are joined by ", " */
+	const char *agent, *agent_version, *database;
+	const char *changeset_digest, *gate_report, *report, *ledger_row, *ledger_head; /* hex; report: agent/journal/number */
+	const char *outcome, *failure; /* of the delivery */
+	const char *sql; /* of this direction, for the target's engine; "" when the release is not in the bundle */
+};
+
+/* By time. `changeset` not NULL: only that one. Memory in `a`. */
+size_t audit_story(const struct bundle *b, const struct trust *t, const char *changeset, struct arena *a, struct story_row **ret);
+
+void story_print(const struct story_row *rows, size_t n, enum output_format f, FILE *out);
+/* One page without scripts or links to elsewhere: summary, findings of the check, and each row with its text. */
+struct audit_result;
+void story_html(const struct bundle *b, const struct story_row *rows, size_t n, const struct audit_result *checked, struct buf *ret);
+
+#endif

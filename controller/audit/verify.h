@@ -1,0 +1,29 @@
+/* What an audit bundle proves, worked out from its bytes alone: hashes, signatures, who had said yes before what was sent, and that nothing is missing. It believes the
+ * trust document (the auditor's own, or the bundle's, of which it says so) and no word of the controller. Pure but for memory. */
+#ifndef CONTROLLER_AUDIT_VERIFY_H
+#define CONTROLLER_AUDIT_VERIFY_H
+
+#include "common/model/trust.h"
+#include "controller/audit/bundle.h"
+
+struct audit_check {
+	const char *name, *says; /* static storage */
+	size_t looked_at, wrong;
+};
+
+struct audit_finding {
+	const char *check, *place, *text; /* place: "row 412", "report eu-1/1/7" */
+};
+
+#define AUDIT_CHECKS 10
+struct audit_result {
+	struct audit_check checks[AUDIT_CHECKS];
+	struct audit_finding *findings;
+	size_t n_findings, cap_findings;
+};
+
+/* `pinned` NULL: the newest trust document of the bundle. Findings in `a`; at most AUDIT_FINDINGS_MAX are kept for each check, all are counted. */
+#define AUDIT_FINDINGS_MAX 20
+void audit_verify(const struct bundle *b, const struct trust *pinned, struct arena *a, struct audit_result *ret);
+
+#endif

@@ -1,0 +1,228 @@
+/* What people signed: trust, certificates, releases, orders, approvals. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/str.h"
+#include "common/crypto/digest.h"
+#include "common/crypto/merkle.h"
+#include "common/crypto/trust.h"
+#include "controller/audit/verify_impl.h"
+
+#define LEAVES_MAX 1000000
+
+/* ---- trust ---- */
+
+static bool newer_trust(const struct bundle_document *d, struct verify *v)
+{
+	struct envelope env;
+	struct trust *t = arena_alloc(v->a, sizeof *t);
+	struct err e = ERR_INIT;
+	const char *place = arena_printf(v->a, "trust %s", d->name);
+	v->check->looked_at++;
+	if (envelope_decode(d->data, v->a, &env, &e) != 0 || trust_decode(env.payload, v->a, t, &e) != 0 ||
+	    trust_check_role(t, ROLE_ROOT, &env, TYPE_TRUST, &e) != 0) {
+		verify_wrong(v, place, "%s", e.msg);
+		return false;
+	}
+	if (!v->trust || t->version > v->trust->version)
+		v->trust = t;
+	return true;
+}
+
+void verify_trust(struct verify *v)
+{
+	if (v->pinned) {
+		v->check->looked_at = 1; /* the auditor's own */
+		return;
+	}
+	for (size_t i = 0; i < v->b->n_documents; i++)
+		if (str_eq(v->b->documents[i].kind, "trust"))
+			(void)newer_trust(&v->b->documents[i], v);
+	if (!v->trust)
+		verify_wrong(v, "bundle", "it holds no trust document: give one with --trust");
+}
+
+/* Decodes an envelope that a role of the trust document must have signed; false after telling what is wrong. */
+static bool open_signed(struct verify *v, const struct bundle_document *d, const char *role, const char *type, struct envelope *ret)
+{
+	struct err e = ERR_INIT;
+	v->check->looked_at++;
+	if (v->trust && envelope_decode(d->data, v->a, ret, &e) == 0 && trust_check_role(v->trust, role, ret, type, &e) == 0)
+		return true;
+	verify_wrong(v, arena_printf(v->a, "%s %s", d->kind, d->name), "%s", v->trust ? e.msg : "there is no trust document to check it against");
+	return false;
+}
+
+void verify_certificates(struct verify *v)
+{
+	v->certificates = arena_alloc(v->a, (v->b->n_documents + 1) * sizeof *v->certificates);
+	for (size_t i = 0; i < v->b->n_documents; i++) {
+		const struct bundle_document *d = &v->b->documents[i];
+		struct envelope env;
+		struct err e = ERR_INIT;
+		if (!str_eq(d->kind, "certificate") || !open_signed(v, d, ROLE_ENROL, TYPE_CERTIFICATE, &env))
+			continue;
+		if (certificate_decode(env.payload, v->a, &v->certificates[v->n_certificates], &e) == 0)
+			v->n_certificates++;
+		else
+			verify_wrong(v, arena_printf(v->a, "certificate %s", d->name), "%s", e.msg);
+	}
+}
+
+/* ---- releases ---- */
+
+void verify_releases(struct verify *v)
+{
+	for (size_t i = 0; i < v->b->n_documents; i++) {
+		const struct bundle_document *d = &v->b->documents[i];
+		struct envelope env;
+		uint8_t hash[DIGEST_SIZE];
+		if (!str_eq(d->kind, "release") || !open_signed(v, d, ROLE_RELEASE, TYPE_RELEASE, &env))
+			continue;
+		digest_sha256(d->data, hash);
+		if (!verify_row_of(v, "add", hash))
+			verify_wrong(v, arena_printf(v->a, "release %s", d->name), "no row of the log tells that it was added");
+	}
+}
+
+/* ---- orders ---- */
+
+static const struct audit_row *start_row(const struct verify *v, const char *rollout)
+{
+	for (size_t i = 0; i < v->b->n_rows; i++)
+		if (str_eq(v->b->rows[i].ev.event, "start") && str_eq(v->b->rows[i].ev.rollout, rollout))
+			return &v->b->rows[i];
+	return NULL;
+}
+
+static size_t read_leaves(struct verify *v, const struct bundle_document *d, struct merkle_leaf **ret)
+{
+	char *text = arena_strndup(v->a, (const char *)d->data.p, d->data.n), *save = NULL;
+	size_t n = 0, cap = 0;
+	for (char *line = strtok_r(text, "\n", &save); line && n < LEAVES_MAX; line = strtok_r(NULL, "\n", &save)) {
+		char target[256], salt[TARGET_SALT_SIZE * 2 + 1];
+		uint32_t index, wave;
+		struct merkle_leaf leaf;
+		if (sscanf(line, "%" SCNu32 " %" SCNu32 " %255s %32s", &index, &wave, target, salt) != 4 || index != n ||
+		    bytes_from_hex(salt, leaf.salt, TARGET_SALT_SIZE, NULL) != 0)
+			return 0;
+		leaf.wave = wave;
+		leaf.target = arena_strdup(v->a, target);
+		arena_vec_grow(v->a, *ret, n, cap);
+		(*ret)[n++] = leaf;
+	}
+	return n;
+}
+
+static bool leaves_fit(struct verify *v, const struct order *o, const struct bundle_document *d)
+{
+	struct merkle_leaf *leaves = NULL;
+	uint8_t root[DIGEST_SIZE];
+	size_t n = read_leaves(v, d, &leaves);
+	if (n == 0 || n != o->target_count)
+		return false;
+	struct merkle_tree *t = merkle_new(leaves, n);
+	merkle_root(t, root);
+	merkle_destroy(&t);
+	return memcmp(root, o->targets_root, DIGEST_SIZE) == 0;
+}
+
+static void check_order(struct verify *v, const struct bundle_document *d)
+{
+	const char *place = arena_printf(v->a, "order %s", d->name);
+	const struct audit_row *row = start_row(v, d->name);
+	const struct bundle_document *leaves = bundle_find(v->b, "leaves", d->name);
+	struct order o;
+	struct err e = ERR_INIT;
+	uint8_t hash[DIGEST_SIZE];
+	v->check->looked_at++;
+	digest_sha256(d->data, hash);
+	if (order_decode(d->data, v->a, &o, &e) != 0)
+		verify_wrong(v, place, "%s", e.msg);
+	else if (!row || !row->ev.evidence || memcmp(row->ev.evidence, hash, DIGEST_SIZE) != 0)
+		verify_wrong(v, place, "it is not the order that the log says was started");
+	else if (leaves && !leaves_fit(v, &o, leaves))
+		verify_wrong(v, place, "its target list does not have the Merkle root that was approved");
+}
+
+void verify_orders(struct verify *v)
+{
+	for (size_t i = 0; i < v->b->n_documents; i++)
+		if (str_eq(v->b->documents[i].kind, "order"))
+			check_order(v, &v->b->documents[i]);
+}
+
+/* ---- approvals ---- */
+
+static bool is_approval_of(const struct bundle_document *d, const char *rollout)
+{
+	size_t n = strlen(rollout);
+	return str_eq(d->kind, "approval") && strncmp(d->name, rollout, n) == 0 && d->name[n] == '/';
+}
+
+/* Good, over this order, and logged before row `before`. */
+static bool counts(struct verify *v, const struct bundle_document *d, const struct order *o, const char *role, uint64_t before,
+                   const struct trust_key **ret_key)
+{
+	struct envelope env;
+	struct approval p;
+	uint8_t hash[DIGEST_SIZE];
+	struct err e = ERR_INIT;
+	const char *place = arena_printf(v->a, "approval %s", d->name);
+	digest_sha256(d->data, hash);
+	const struct audit_row *row = verify_row_of(v, "approve", hash);
+	if (envelope_decode(d->data, v->a, &env, &e) != 0 || approval_decode(env.payload, v->a, &p, &e) != 0) {
+		verify_wrong(v, place, "%s", e.msg);
+		return false;
+	}
+	if (trust_count_signers(v->trust, role, &env, TYPE_APPROVAL, ret_key, 1) == 0 || memcmp(p.order_digest, o->digest, DIGEST_SIZE) != 0) {
+		verify_wrong(v, place, "it is not signed by an approver of %s, or it is of another order", o->environment);
+		return false;
+	}
+	if (!row)
+		verify_wrong(v, place, "no row of the log tells of it");
+	return row && row->seq < before;
+}
+
+static uint64_t first_offer(const struct verify *v, const char *rollout)
+{
+	for (size_t i = 0; i < v->b->n_rows; i++)
+		if (str_eq(v->b->rows[i].ev.event, "offer") && str_eq(v->b->rows[i].ev.rollout, rollout))
+			return v->b->rows[i].seq;
+	return 0;
+}
+
+static bool is_new(const struct trust_key *k, const struct trust_key **keys, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(keys[i]->public_key, k->public_key, SIGN_PUBLIC_SIZE) == 0)
+			return false;
+	return true;
+}
+
+static void check_approvals_of(struct verify *v, const struct bundle_document *d)
+{
+	const struct trust_key *keys[ENVELOPE_SIGNATURES_MAX], *key = NULL;
+	struct order o;
+	size_t n = 0;
+	uint64_t sent = first_offer(v, d->name);
+	if (order_decode(d->data, v->a, &o, NULL) != 0)
+		return; /* told already */
+	const char *role = arena_printf(v->a, "%s%s", ROLE_APPROVER_PREFIX, o.environment);
+	const struct trust_role *r = trust_role(v->trust, role);
+	for (size_t i = 0; i < v->b->n_documents && n < ENVELOPE_SIGNATURES_MAX; i++)
+		if (is_approval_of(&v->b->documents[i], d->name) && counts(v, &v->b->documents[i], &o, role, sent ? sent : UINT64_MAX, &key) &&
+		    is_new(key, keys, n))
+			keys[n++] = key;
+	v->check->looked_at++;
+	if (sent && (!r || n < r->threshold))
+		verify_wrong(v, arena_printf(v->a, "order %s", d->name), "row %" PRIu64 " sent it out with %zu of %" PRIu32 " approvals", sent, n,
+		             r ? r->threshold : 0);
+}
+
+void verify_approvals(struct verify *v)
+{
+	for (size_t i = 0; v->trust && i < v->b->n_documents; i++)
+		if (str_eq(v->b->documents[i].kind, "order"))
+			check_approvals_of(v, &v->b->documents[i]);
+}

@@ -1,0 +1,44 @@
+/* What the checks of an audit share: verify.c holds their table, verify_documents.c those about what people signed, verify_reports.c those about what agents signed. */
+#ifndef CONTROLLER_AUDIT_VERIFY_IMPL_H
+#define CONTROLLER_AUDIT_VERIFY_IMPL_H
+
+#include "common/wire/documents.h"
+#include "controller/audit/verify.h"
+
+struct signed_report {
+	const struct bundle_document *document;
+	const char *agent;
+	uint64_t journal, seq;
+	uint8_t hash[DIGEST_SIZE]; /* of the envelope */
+	struct report report; /* valid when `ok` */
+	bool ok;
+};
+
+struct verify {
+	const struct bundle *b;
+	const struct trust *trust; /* NULL: there is none to believe */
+	bool pinned;
+	struct arena *a;
+	struct audit_result *result;
+	struct audit_check *check; /* the one that runs */
+	const struct audit_row **by_evidence; /* rows that have some, sorted by it */
+	size_t n_by_evidence;
+	struct certificate *certificates;
+	size_t n_certificates;
+	struct signed_report *reports; /* by agent, journal, number */
+	size_t n_reports;
+};
+
+typedef void verify_fn(struct verify *v);
+verify_fn verify_chain, verify_outcomes, verify_countersigned; /* verify.c */
+verify_fn verify_trust, verify_certificates, verify_releases, verify_orders, verify_approvals; /* verify_documents.c */
+verify_fn verify_reports, verify_report_chain; /* verify_reports.c */
+
+void verify_wrong(struct verify *v, const char *place, const char *fmt, ...) PRINTF_LIKE(3, 4);
+const char *verify_row_place(const struct verify *v, const struct audit_row *r);
+/* The row of this event whose evidence is this hash; NULL if there is none. */
+const struct audit_row *verify_row_of(const struct verify *v, const char *event, const uint8_t hash[DIGEST_SIZE]);
+/* Does the bundle hold every document of every target, so that one that is missing is wrong? */
+bool verify_is_whole(const struct verify *v, const struct audit_row *r);
+
+#endif

@@ -1,0 +1,129 @@
+#!/usr/bin/env bats
+# The auditor's commands on a fleet of two sites: what is exported, that it holds together offline, and that whatever is changed afterwards (in the controller's store, in
+# the bundle, by cutting the log off) is found and named.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	export F FLEET_CONTROL FLEET_BLOBS ROLLCALL_CONFIG
+	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
+	local site
+	for site in eu us; do
+		touch "$F/$site.db"
+		fleet_agent $site-1 $site "$site/*" <<<"  - {id: $site/lite/shop, dsn: \"sqlite:$F/$site.db\", labels: {environment: production}}" || return 1
+	done
+	fleet_up || return 1
+	quietly rc init "$F/shop" || return 1
+	sed -i 's/^pipeline:.*/pipeline: [production]/' "$F/shop/rollcall.yaml"
+	cat >"$F/plan.yaml" <<-EOF
+		name: shop
+		environments:
+		  - name: production
+		    waves: [{name: all, max_parallel: 4}]
+	EOF
+	fleet_release "$F/shop" 1.0.0 && ROLLOUT=$(fleet_start "$F/plan.yaml" production 1.0.0) || return 1
+	fleet_approve "$ROLLOUT" 2 >/dev/null && quietly rc rollout watch "$ROLLOUT" --timeout 60s || return 1
+	quietly rc audit export --format bundle --out "$F/all.audit"
+}
+
+teardown_file() { fleet_down; }
+
+setup() {
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	cd "$F" || return 1
+}
+
+# Copies the bundle, changes the copy by sed, and wants `audit verify` to name the check that goes wrong.
+tampered() { # CHECK SED-SCRIPT
+	sed -E "$2" all.audit >changed.audit
+	if cmp -s all.audit changed.audit; then echo "nothing was changed by $2" && return 1; fi
+	run rc audit verify changed.audit --trust trust.env
+	if [ "$status" -ne 6 ] || [[ $output != *"$1: "* ]]; then echo "wanted $1 after $2, status $status: $output" && return 1; fi
+}
+
+@test "audit: what was exported holds together, offline and with the auditor's own trust document" {
+	run rc audit verify all.audit --trust trust.env --controller tcp://127.0.0.1:1
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"rows and "*"documents hold together"* ]]
+	[ "$(grep -c ' holds ' <<<"$output")" -eq 10 ]
+	for check in trust certificates releases orders approvals reports report-chain outcomes; do
+		[ "$(rc audit verify all.audit --trust trust.env -o json 2>/dev/null | jq ".checks[] | select(.check == \"$check\").\"looked-at\"")" -ge 1 ]
+	done
+}
+
+@test "audit: csv, json and html tell who wrote, signed, approved and applied what, with its text" {
+	rc audit export --format json >all.json
+	[ "$(jq -r '[.changes[] | select(.target == "eu/lite/shop")] | length' all.json)" -ge 2 ]
+	[ "$(jq -r '.changes[0] | [.state, ."signed-by", .approved, .environment] | join(" ")' all.json)" = "done release approver production" ]
+	[[ $(jq -r '.changes[] | select(.target == "us/lite/shop") | .sql' all.json) == *"CREATE TABLE"* ]]
+	[ "$(rc audit export --target us/lite/shop --format json | jq -r '[.changes[].target] | unique | join(" ")')" = us/lite/shop ]
+	[[ $(rc audit export --target us/lite/shop | head -n 1) == at,target,changeset,direction,state,* ]]
+	rc audit export --format html --out all.html
+	grep -q '<h1>Audit of test</h1>' all.html
+	run ! grep -qE '<script|src=|href=|wrong' all.html
+	run rc audit export --format pdf
+	[ "$status" -eq 2 ]
+}
+
+@test "audit: prove shows the chain from commit to ledger row, live and from a bundle" {
+	changeset=$(rc audit export --format json | jq -r '.changes[0].changeset')
+	run rc audit prove eu/lite/shop "$changeset"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"signed by release"* && $output == *"approved   approver"* && $output == *"signed by eu-1"* ]]
+	row=$(sqlite3 eu.db "SELECT row_hash FROM rollcall_ledger WHERE changeset = '$changeset' ORDER BY seq DESC LIMIT 1")
+	[[ $output == *"ledger     row $row"* ]]
+	run rc audit prove eu/lite/shop "$changeset" --bundle all.audit --trust trust.env
+	[ "$status" -eq 0 ]
+	run rc audit prove eu/lite/shop nobody:nothing
+	[ "$status" -ne 0 ] && [[ $output == *"no signed report says anything of nobody:nothing on eu/lite/shop"* ]]
+}
+
+@test "audit: a bundle that was changed is found out, and told where" {
+	tampered chain '10s/"actor":"[^"]*"/"actor":"operator eve"/'
+	tampered chain '12d'
+	tampered chain '/"event":"approve"/d'
+	tampered approvals '/"document":"approval"/d'
+	tampered reports '/"name":"eu-1\/1\/1"/d'
+	tampered reports '/"document":"report"/{s/"hex":"(.{200})./"hex":"\10/}'
+	tampered releases '/"document":"release"/{s/"hex":"(.{400})../"hex":"\1ff/}'
+	tampered orders '/"document":"leaves"/{s/"hex":"30/"hex":"31/}'
+	tampered certificates '/"document":"certificate"/{s/"hex":"(.{100})../"hex":"\1ff/}'
+}
+
+@test "audit: a log that was cut off or written anew is found by what the agents countersigned" {
+	fleet_kill controller TERM
+	cp controller/store.db kept.db
+	# Something more happens, which the agents are told of in the acknowledgements of their reports.
+	fleet_start_controller
+	printf -- '--liquibase formatted sql\n--changeset a:two\nCREATE TABLE two (id integer);\n--rollback DROP TABLE two;\n' >shop/changes/9-two.sql
+	fleet_release shop 1.1.0
+	R=$(fleet_start plan.yaml production 1.1.0)
+	fleet_approve "$R" 2 >/dev/null && quietly rc rollout watch "$R" --timeout 60s
+	run rc audit verify --trust trust.env
+	[ "$status" -eq 0 ]
+	# The last rows go: the chain in itself is whole.
+	fleet_kill controller TERM
+	last=$(sqlite3 controller/store.db "SELECT max(seq) FROM event WHERE event = 'report'")
+	sqlite3 controller/store.db "DELETE FROM event WHERE seq > (SELECT min(seq) + 2 FROM event)"
+	fleet_start_controller
+	for _ in $(seq 50); do grep -q "audit log ends at row" eu-1.log && break || sleep 0.1; done
+	grep -q "the controller's audit log ends at row .*, and it was told to this agent up to row" eu-1.log
+	run rc audit verify --trust trust.env
+	echo "$output"
+	[ "$status" -eq 6 ] && [ "$last" -gt 3 ]
+	[[ $output == *"countersigned: report "*"countersigned row "*"it was cut off"* || $output == *"another row"* ]]
+}
+
+@test "audit: a file that is no bundle is told with its line" {
+	echo '{"rollcall-audit":1,"made_at_us":1,"from_us":0,"to_us":1}' >broken.audit
+	echo '{"seq":1,"at_us":"x"}' >>broken.audit
+	run rc audit verify broken.audit --trust trust.env
+	[ "$status" -ne 0 ] && [[ $output == *"broken.audit:2: a row without actor, object or event: export the bundle again"* ]]
+	echo 'no' >broken.audit
+	run rc audit verify broken.audit
+	[[ $output == *"broken.audit:1: not JSON"* ]]
+}
