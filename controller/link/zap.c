@@ -1,14 +1,17 @@
 /* The ZAP handler's thread. */
 #include "controller/link/zap.h"
 
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/link/handover.h"
 #include "common/link/options.h"
 #include "controller/link/principals.h"
 
-#define ZAP_ENDPOINT "inproc://zeromq.zap.01"
-#define CURVE_BYTES  32
+#define ZAP_ENDPOINT  "inproc://zeromq.zap.01"
+#define CURVE_BYTES   32
+#define BIND_TRIES    50u
+#define BIND_PAUSE_MS 20u
 
 struct zap_start {
 	const struct principal *list;
@@ -65,12 +68,23 @@ static bool obey(zsock_t *pipe, struct principals **known)
 	return true;
 }
 
+/* A handler that ended a moment ago may still hold the name: libzmq closes sockets in a thread of its own. */
+static bool bind_endpoint(zsock_t *rep)
+{
+	for (unsigned tries = 0; tries < BIND_TRIES; tries++) {
+		if (zsock_bind(rep, ZAP_ENDPOINT) == 0)
+			return true;
+		clock_sleep_ms(BIND_PAUSE_MS);
+	}
+	return false;
+}
+
 static void zap_actor(zsock_t *pipe, void *arg)
 {
 	struct zap_start *start = arg;
 	AUTO(principals_destroy) struct principals *known = principals_new(start->list, start->n);
 	AUTO(zsock_destroy) zsock_t *rep = zsock_new(ZMQ_REP);
-	start->bound = rep && zsock_bind(rep, ZAP_ENDPOINT) == 0;
+	start->bound = rep && bind_endpoint(rep);
 	bool run = start->bound;
 	handover_give(start);
 	zsock_signal(pipe, 0); /* `start` is gone after this */
