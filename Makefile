@@ -169,7 +169,7 @@ else
 check-unit: $(UNIT_BINS)
 	@tests/run-tap $^
 endif
-test-bins: $(TEST_BINS) $(FUZZ_BINS) $(FAULT_BINS)
+test-bins: $(TEST_BINS) $(FUZZ_BINS) $(O)/bin/fleet_farm $(FAULT_BINS)
 thread-test-bins: $(THREAD_TESTS:%.c=$(O)/%)
 # What tests/e2e/sanitizers.bats builds its little wrong programs with.
 flags:
@@ -177,7 +177,7 @@ flags:
 
 # Everything, with one closing line: unit tests and fuzz corpora under ASan and UBSan, the threaded ones under TSan too, conformance against real servers, end to end on
 # the release build; kill tests on the debug build, which has the failpoints.
-check: check-layers build
+check: check-layers build $(O)/bin/fleet_farm
 	@$(MAKE) --no-print-directory MODE=asan test-bins
 	@$(MAKE) --no-print-directory MODE=tsan thread-test-bins
 	@$(MAKE) --no-print-directory MODE=debug build test-bins
@@ -212,6 +212,12 @@ bench-apply: build $(O)/bin/raw_apply
 # What a delivery that waits for a table does to those who read it, beside a transaction that stays open for HOLD seconds: one line for each engine, and red when it is too much.
 bench-locks: $(O)/tests/conformance/locks_test
 	@LOCKS_HOLD_S=$(or $(HOLD),60) LOCKS_LIMIT_MS=$(or $(LIMIT_MS),5000) LOCKS_READERS=$(or $(READERS),8) $< >/dev/null
+
+# The farm of `make bench-fanout` and tests/e2e/fleet.bats: many agents in a few processes.
+$(O)/bin/fleet_farm: $(patsubst %.c,$(O)/%.o,$(wildcard tests/bench/fleet/*.c)) $(O)/libcontroller.a $(O)/libcommon.a
+	@mkdir -p $(@D)
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_controller)
 
 # Kills agents, controller and server for as long as wanted, with the oracle after each release: ENGINE=postgresql|mariadb|sqlite KILLS=n SEED=n.
 soak: build

@@ -12,7 +12,7 @@
 #include "common/wire/limits.h"
 
 #define TICK_MS           100
-#define CONNECT_MS        15000 /* until the handshake is done */
+#define CONNECT_MS        30000 /* until the handshake is done */
 #define GREETING_MS       15000 /* until WELCOME */
 #define SILENT_HEARTBEATS 3
 #define REPORT_WINDOW     32 /* reports sent and not yet acknowledged */
@@ -22,7 +22,7 @@
 #define BOOT_ID_SIZE      16
 #define BYE_MS            500 /* for the last word to leave */
 
-enum uplink_state { WAITING, CONNECTING, GREETING, UP };
+enum uplink_state { WAITING, CONNECTING, GREETING, DELAYED, UP };
 
 struct uplink {
 	zloop_t *loop;
@@ -35,7 +35,7 @@ struct uplink {
 	size_t key; /* of controller_keys, for this attempt */
 	size_t keys_tried;
 	uint32_t pause_ms, spread_ms, heartbeat_ms, max_epoch;
-	int64_t due_us; /* WAITING: next attempt; CONNECTING, GREETING: give up; monotonic */
+	int64_t due_us; /* WAITING, DELAYED: next attempt; CONNECTING, GREETING: give up; monotonic */
 	int64_t heard_us, beat_us, outbox_us;
 	uint64_t session, seq_in, seq_out;
 	uint64_t next_report, acked_report; /* next to send; the controller has up to acked */
@@ -311,9 +311,13 @@ static void on_deny(struct uplink *u, const struct msg_deny *d)
 	give_up(u, why);
 }
 
+/* The connection stays: its handshake is what costs the controller most. */
 static void on_retry_after(struct uplink *u, const struct msg_retry_after *r)
 {
-	fall(u, r->ms + dial_random_ms(0, r->jitter_ms), "it is busy and asked to wait");
+	uint32_t wait_ms = r->ms + dial_random_ms(0, r->jitter_ms);
+	u->state = DELAYED;
+	u->due_us = after_ms(wait_ms);
+	log_debug("controller at %s: it is busy and asked to wait %u ms", u->set.endpoint, wait_ms);
 }
 
 static void on_message(struct uplink *u, const struct msg *m)
@@ -426,6 +430,10 @@ static void tick(struct uplink *u, int64_t now_us)
 	case GREETING:
 		if (now_us >= u->due_us)
 			fail_attempt(u, u->state == CONNECTING ? "no answer" : "no WELCOME");
+		break;
+	case DELAYED:
+		if (now_us >= u->due_us)
+			greet(u);
 		break;
 	case UP:
 		if (now_us - u->heard_us > (int64_t)u->heartbeat_ms * 1000 * SILENT_HEARTBEATS) {

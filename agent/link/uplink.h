@@ -2,8 +2,10 @@
  * gives up and never unlearns whom it trusts. It lives in the loop's thread and calls back from there.
  *
  *   WAITING --due--> CONNECTING --handshake--> GREETING --WELCOME--> UP
- *      ^                 |                        |                  |
- *      +-----------------+--- failure, DENY, RETRY_AFTER, silence ---+
+ *      ^                 |                      |  |  ^               |
+ *      |                 |          RETRY_AFTER |  |  | due           |
+ *      |                 |                      |  +- DELAYED         |
+ *      +-----------------+---- failure, DENY, silence ----------------+
  */
 #ifndef AGENT_LINK_UPLINK_H
 #define AGENT_LINK_UPLINK_H

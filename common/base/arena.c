@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_SIZE ((size_t)16 * 1024)
+#define BLOCK_FIRST ((size_t)1024) /* what is small stays small: thousands of agents have an arena each */
+#define BLOCK_MAX   ((size_t)64 * 1024)
 
 struct block {
 	struct block *next;
@@ -39,6 +40,14 @@ void arena_destroy(struct arena **ap)
 	*ap = NULL;
 }
 
+/* Each block is twice the one before, up to a limit. */
+static size_t next_size(const struct block *last)
+{
+	if (!last)
+		return BLOCK_FIRST;
+	return last->size * 2 < BLOCK_MAX ? last->size * 2 : BLOCK_MAX;
+}
+
 void *arena_try_alloc(struct arena *a, size_t size)
 {
 	const size_t align = _Alignof(max_align_t);
@@ -51,7 +60,8 @@ void *arena_try_alloc(struct arena *a, size_t size)
 		return NULL;
 	struct block *b = a->head;
 	if (!b || b->size - b->used < size) {
-		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+		size_t room = next_size(b);
+		room = size > room ? size : room;
 		b = mem_alloc(sizeof *b + room);
 		b->size = room;
 		b->next = a->head;

@@ -26,7 +26,7 @@ static const struct option options[LINK_SOCKET_KINDS][ROWS] = {
             {ZMQ_SNDHWM, 16}, /* memory is bounded by peers x HWM x size */
             {ZMQ_RCVHWM, 16},
             {ZMQ_MAXMSGSIZE, MAX_CTRL},
-            {ZMQ_HANDSHAKE_IVL, 10000}, /* a mute client gives its descriptor back */
+            {ZMQ_HANDSHAKE_IVL, 30000}, /* a mute client gives its descriptor back; longer than the queue of a fleet that comes back at once */
             {ZMQ_HEARTBEAT_IVL, 0}, /* the agents ping, we answer */
             {ZMQ_BACKLOG, 4096},
         },
@@ -49,10 +49,10 @@ static const struct option options[LINK_SOCKET_KINDS][ROWS] = {
             {ZMQ_SNDHWM, 64},
             {ZMQ_RCVHWM, 8},
             {ZMQ_MAXMSGSIZE, MAX_CTRL},
-            {ZMQ_HANDSHAKE_IVL, 15000},
-            {ZMQ_HEARTBEAT_IVL, 20000}, /* finds a dead TCP connection; below a second it was seen to fail under load */
+            {ZMQ_HANDSHAKE_IVL, 30000},
+            {ZMQ_HEARTBEAT_IVL, 60000}, /* finds a dead TCP connection; each ping costs the controller as much as a message */
             {ZMQ_HEARTBEAT_TIMEOUT, 60000},
-            {ZMQ_HEARTBEAT_TTL, 90000},
+            {ZMQ_HEARTBEAT_TTL, 180000},
         },
     [LINK_BLOB_DEALER] =
         {

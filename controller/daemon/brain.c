@@ -62,9 +62,9 @@ void brain_destroy(struct brain **b)
 	surveys_free(*b);
 	probes_free(*b);
 	runs_free(*b);
+	targets_free(*b);
 	agents_free(*b);
 	trusted_free(*b);
-	arena_destroy(&(*b)->targets_arena);
 	arena_destroy(&(*b)->steer_arena);
 	arena_destroy(&(*b)->turn);
 	store_close(&(*b)->store);
@@ -209,6 +209,7 @@ int brain_end(struct brain *b, struct err *e)
 		b->principals_changed = false;
 	}
 	send_all(b);
+	targets_end_turn(b);
 	arena_destroy(&b->turn);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* Agents: who is admitted, who is connected, which targets they have. An agent is believed only after its certificate, its key and its signature agree. */
+/* Agents: who is admitted, who is connected. An agent is believed only after its certificate, its key and its signature agree. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +12,14 @@
 #include "common/wire/limits.h"
 #include "controller/daemon/brain_impl.h"
 
-#define AGENT_ARENA    ((size_t)1024 * 1024)
-#define TARGETS_ARENA  ((size_t)512 * 1024 * 1024)
-#define HEARTBEAT_MS   15000
-#define EPOCH_JUMP_MAX 100000 /* a start takes one: above this an agent lies, and its word must not use the numbers up */
-#define SPREAD_MIN_MS  200
-#define SPREAD_PER_TEN 20 /* ms for each ten agents: 500 a second */
+#define AGENT_ARENA      ((size_t)1024 * 1024)
+#define AGENTS_ARENA     ((size_t)512 * 1024 * 1024)
+#define HEARTBEAT_MIN_MS 15000
+#define HEARTBEAT_MAX_MS 300000
+#define HEARTBEATS_PER_S 200 /* of the whole fleet: what is left after the shortest pause */
+#define EPOCH_JUMP_MAX   100000 /* a start takes one: above this an agent lies, and its word must not use the numbers up */
+#define SPREAD_MIN_MS    200
+#define SPREAD_PER_TEN   20 /* ms for each ten agents: 500 a second */
 
 /* ---- who is admitted ----------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -34,6 +36,35 @@ void agents_free(struct brain *b)
 	for (size_t i = 0; i < b->n_agents; i++)
 		agent_free(b->agents[i]);
 	free(b->agents);
+	free(b->stirred);
+	map_destroy(&b->agent_by_name);
+	map_destroy(&b->agent_by_session);
+}
+
+static void add_agent(struct brain *b, struct brain_agent *g)
+{
+	vec_grow(b->agents, b->n_agents, b->cap_agents);
+	b->agents[b->n_agents++] = g;
+	map_put(b->agent_by_name, map_text(g->rec.name), g);
+}
+
+void agent_set_session(struct brain *b, struct brain_agent *g, uint64_t session)
+{
+	if (g->session)
+		map_remove(b->agent_by_session, map_fixed(&g->session));
+	g->session = session;
+	if (session)
+		map_put(b->agent_by_session, map_fixed(&g->session), g);
+	g->ready = false;
+}
+
+void agent_stir(struct brain *b, struct brain_agent *g)
+{
+	if (g->stirred)
+		return;
+	g->stirred = true;
+	vec_grow(b->stirred, b->n_stirred, b->cap_stirred);
+	b->stirred[b->n_stirred++] = g;
 }
 
 static int read_certificate(struct bytes data, struct arena *a, struct certificate *ret, struct envelope *ret_env, struct err *e)
@@ -70,35 +101,45 @@ static int agent_make(const struct store_agent *rec, struct brain_agent **ret, s
 
 int agents_load(struct brain *b, struct err *e)
 {
-	AUTO(arena_destroy) struct arena *a = arena_new(TARGETS_ARENA);
+	AUTO(arena_destroy) struct arena *a = arena_new(AGENTS_ARENA);
 	struct store_agent *list = NULL;
 	size_t n = 0;
+	b->agent_by_name = map_new();
+	b->agent_by_session = map_new();
 	if (store_agents(b->store, a, &list, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		struct brain_agent *g = NULL;
 		if (agent_make(&list[i], &g, e) < 0)
 			return -1;
-		vec_grow(b->agents, b->n_agents, b->cap_agents);
-		b->agents[b->n_agents++] = g;
+		add_agent(b, g);
 	}
 	return 0;
 }
 
 struct brain_agent *agent_by_name(const struct brain *b, const char *name)
 {
-	for (size_t i = 0; i < b->n_agents; i++)
-		if (str_eq(b->agents[i]->rec.name, name))
-			return b->agents[i];
-	return NULL;
+	return map_get(b->agent_by_name, map_text(name));
 }
 
 struct brain_agent *agent_by_session(const struct brain *b, uint64_t session)
 {
-	for (size_t i = 0; session && i < b->n_agents; i++)
-		if (b->agents[i]->session == session)
-			return b->agents[i];
-	return NULL;
+	return session ? map_get(b->agent_by_session, map_fixed(&session)) : NULL;
+}
+
+/* In place: runs and targets point to it. Its session ends, so that it says HELLO with the new certificate. */
+static void replace_agent(struct brain *b, struct brain_agent *old, struct brain_agent *g)
+{
+	map_remove(b->agent_by_name, map_text(old->rec.name));
+	agent_set_session(b, old, 0);
+	g->targets = old->targets;
+	g->n_targets = old->n_targets;
+	g->stirred = old->stirred;
+	struct brain_agent was = *old;
+	*old = *g;
+	*g = was;
+	map_put(b->agent_by_name, map_text(old->rec.name), old);
+	agent_free(g);
 }
 
 /* Admits a new agent or replaces the certificate of a known one; keeps what was counted. A revoked name is a tombstone: who had it was trusted with things that nobody else
@@ -125,15 +166,10 @@ int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e)
 		agent_free(g);
 		return -1;
 	}
-	if (!old) {
-		vec_grow(b->agents, b->n_agents, b->cap_agents);
-		b->agents[b->n_agents++] = g;
-	} else { /* in place: runs point to it; its session ends, so that it says HELLO with the new certificate */
-		struct brain_agent was = *old;
-		*old = *g;
-		*g = was;
-		agent_free(g);
-	}
+	if (!old)
+		add_agent(b, g);
+	else
+		replace_agent(b, old, g);
 	b->principals_changed = true;
 	runs_touch(b);
 	return 0;
@@ -203,6 +239,12 @@ static int note_lost_journal(struct brain *b, struct brain_agent *g, uint64_t re
 	return brain_log(b, "controller", NULL, arena_printf(b->turn, "agent %s", g->rec.name), "journal-lost", NULL, e);
 }
 
+static uint32_t heartbeat_ms(size_t n_agents)
+{
+	size_t ms = n_agents * 1000 / HEARTBEATS_PER_S;
+	return ms < HEARTBEAT_MIN_MS ? HEARTBEAT_MIN_MS : ms > HEARTBEAT_MAX_MS ? HEARTBEAT_MAX_MS : (uint32_t)ms;
+}
+
 static int welcome(struct brain *b, struct brain_agent *g, const struct hub_event *ev, struct err *e)
 {
 	const struct msg_hello *h = &ev->msg.hello;
@@ -220,17 +262,17 @@ static int welcome(struct brain *b, struct brain_agent *g, const struct hub_even
 	free((void *)(uintptr_t)g->rec.version);
 	g->rec.version = mem_strdup(h->agent_version);
 	g->rec.seen_at_us = b->now_us;
-	g->session = ev->session;
+	agent_set_session(b, g, ev->session);
 	g->trust_version = h->trust_version;
-	g->ready = false;
 	g->seen = true;
+	agent_stir(b, g);
 	uint32_t spread = (uint32_t)(b->n_agents / 10 * SPREAD_PER_TEN);
 	const struct msg m = {.type = MSG_WELCOME,
 	                      .welcome = {.session = ev->session,
 	                                  .resume_from = g->rec.report_seq,
 	                                  .proto = LINK_PROTO,
 	                                  .epoch = b->epoch,
-	                                  .heartbeat_ms = HEARTBEAT_MS,
+	                                  .heartbeat_ms = heartbeat_ms(b->n_agents),
 	                                  .spread_ms = spread > SPREAD_MIN_MS ? spread : SPREAD_MIN_MS,
 	                                  .now_us = b->now_us,
 	                                  .audit = store_audit_head(b->store)}};
@@ -265,66 +307,6 @@ static int hello(struct brain *b, const struct hub_event *ev, struct err *e)
 	                 m.deny.message, e);
 }
 
-/* ---- targets ------------------------------------------------------------------------------------------------------------------------------------------- */
-
-int targets_load(struct brain *b, struct err *e)
-{
-	arena_destroy(&b->targets_arena);
-	b->targets_arena = arena_new(TARGETS_ARENA);
-	b->targets = NULL;
-	b->n_targets = 0;
-	if (store_targets(b->store, b->targets_arena, &b->targets, &b->n_targets, e) < 0)
-		return -1;
-	runs_bind_agents(b);
-	return 0;
-}
-
-static int compare_id(const void *id, const void *t)
-{
-	return strcmp(id, ((const struct store_target *)t)->target.id);
-}
-
-const struct store_target *target_by_id(const struct brain *b, const char *id)
-{
-	return b->n_targets ? bsearch(id, b->targets, b->n_targets, sizeof *b->targets, compare_id) : NULL;
-}
-
-/* Why a target that an agent names is not taken; NULL when it is. */
-static const char *objection(const struct brain *b, const struct brain_agent *g, const struct target *t)
-{
-	const struct store_target *known = target_by_id(b, t->id);
-	if (!agent_may_serve(g, t->id))
-		return "its certificate does not cover this target";
-	if (known && !str_eq(known->agent, g->rec.name) && agent_by_name(b, known->agent) && agent_by_name(b, known->agent)->ready)
-		return "another connected agent serves it";
-	return NULL;
-}
-
-static int take_targets(struct brain *b, struct brain_agent *g, const struct msg_targets *m, struct err *e)
-{
-	const char *who = arena_printf(b->turn, "agent %s", g->rec.name);
-	struct target *good = arena_alloc(b->turn, (m->n_targets + 1) * sizeof *good);
-	size_t n = 0;
-	for (size_t i = 0; i < m->n_targets; i++) {
-		const char *why = objection(b, g, &m->targets[i]);
-		if (!why) {
-			good[n++] = m->targets[i];
-			continue;
-		}
-		log_warn("agent %s: target %s is not taken: %s", g->rec.name, m->targets[i].id, why);
-		if (brain_log(b, who, NULL, m->targets[i].id, "target-refused", why, e) < 0)
-			return -1;
-	}
-	if (store_targets_put(b->store, g->rec.name, good, n, m->first, b->now_us, e) < 0)
-		return -1;
-	if (!m->last)
-		return 0;
-	g->ready = true;
-	runs_touch(b);
-	catch_up_later(b);
-	return targets_load(b, e);
-}
-
 /* ---- sessions ------------------------------------------------------------------------------------------------------------------------------------------ */
 
 static int gone(struct brain *b, uint64_t session, struct err *e)
@@ -332,11 +314,11 @@ static int gone(struct brain *b, uint64_t session, struct err *e)
 	struct brain_agent *g = agent_by_session(b, session);
 	if (!g)
 		return 0;
-	g->session = 0;
-	g->ready = false;
+	agent_set_session(b, g, 0);
 	g->ack = false;
 	g->rec.seen_at_us = b->now_us;
 	g->seen = true;
+	agent_stir(b, g);
 	runs_touch(b);
 	log_info("agent %s is gone", g->rec.name);
 	const char *who = arena_printf(b->turn, "agent %s", g->rec.name);
@@ -357,20 +339,21 @@ int agent_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	if (!g)
 		return 0;
 	g->rec.seen_at_us = b->now_us;
-	return ev->msg.type == MSG_TARGETS ? take_targets(b, g, &ev->msg.targets, e) : 0;
+	return ev->msg.type == MSG_TARGETS ? targets_event(b, g, &ev->msg.targets, e) : 0;
 }
 
 int agents_end_turn(struct brain *b, struct err *e)
 {
-	for (size_t i = 0; i < b->n_agents; i++) {
-		struct brain_agent *g = b->agents[i];
+	for (size_t i = 0; i < b->n_stirred; i++) {
+		struct brain_agent *g = b->stirred[i];
 		if (g->seen && store_agent_seen(b->store, &g->rec, e) < 0)
 			return -1;
 		if (g->ack && g->session) {
 			const struct msg m = {.type = MSG_REPORT_ACK, .report_ack = {.seq = g->rec.report_seq, .audit = store_audit_head(b->store)}};
 			brain_queue(b, g->session, &m);
 		}
-		g->seen = g->ack = false;
+		g->seen = g->ack = g->stirred = false;
 	}
+	b->n_stirred = 0;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef CONTROLLER_DAEMON_BRAIN_IMPL_H
 #define CONTROLLER_DAEMON_BRAIN_IMPL_H
 
+#include "common/base/map.h"
 #include "common/crypto/merkle.h"
 #include "common/model/order.h"
 #include "common/model/release.h"
@@ -18,9 +19,19 @@ struct brain_agent {
 	uint64_t session; /* 0: not connected */
 	uint8_t boots[2][DIGEST_SIZE]; /* of the process that is connected, or was last, and of the one before it */
 	bool ready; /* its targets of this session are known */
-	bool seen; /* counters changed in this turn */
-	bool ack; /* owes a REPORT_ACK at the end of this turn */
+	bool stirred; /* in the brain's list of this turn */
+	bool seen; /* counters changed in this turn: agent_stir too */
+	bool ack; /* owes a REPORT_ACK at the end of this turn: agent_stir too */
+	struct brain_target *targets;
+	size_t n_targets;
 	uint64_t trust_version; /* as its HELLO said */
+};
+
+struct brain_target {
+	struct target target; /* texts in the same block */
+	struct brain_agent *owner;
+	struct brain_target *next; /* of the same owner */
+	bool named; /* its agent has said it in this session */
 };
 
 /* What is believed and handed on to the sites. */
@@ -45,6 +56,7 @@ struct run {
 	struct order order;
 	struct brain_agent **agents; /* by delivery index; NULL: no agent has it */
 	uint8_t (*tasks)[TASK_SIZE]; /* by delivery index: of the present direction; zero before the first offer */
+	struct map *by_target, *by_task; /* -> struct delivery */
 	struct merkle_tree *tree; /* made with the first offer */
 	struct arena *arena;
 	bool touched; /* decide at the end of this turn */
@@ -74,9 +86,14 @@ struct brain {
 	struct arena *turn;
 	struct brain_agent **agents;
 	size_t n_agents, cap_agents;
-	struct store_target *targets; /* by id; in targets_arena */
-	size_t n_targets;
-	struct arena *targets_arena;
+	struct map *agent_by_name, *agent_by_session;
+	struct brain_agent **stirred; /* what the turn's end has to look at */
+	size_t n_stirred, cap_stirred;
+	struct map *target_by_id;
+	struct brain_target **targets; /* by id, when targets_sorted: see the function of that name */
+	bool targets_sorted;
+	bool owners_changed; /* which agent has which target: runs look again at the turn's end */
+	struct brain_target *dropped_targets; /* in this turn */
 	struct brain_freeze *freezes; /* by their beginning; these two in steer_arena */
 	size_t n_freezes;
 	struct store_quarantine *quarantines; /* by target */
@@ -124,11 +141,19 @@ void agents_free(struct brain *b);
 int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e) MUST_CHECK;
 struct brain_agent *agent_by_name(const struct brain *b, const char *name);
 struct brain_agent *agent_by_session(const struct brain *b, uint64_t session);
+void agent_set_session(struct brain *b, struct brain_agent *g, uint64_t session); /* 0: not connected any more; not ready either way */
 bool agent_may_serve(const struct brain_agent *g, const char *target);
 int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* HELLO, TARGETS, HEARTBEAT, gone */
+void agent_stir(struct brain *b, struct brain_agent *g); /* something of it is to be saved or sent at the turn's end */
 int agents_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* saves counters, queues acks */
-int targets_load(struct brain *b, struct err *e) MUST_CHECK;
-const struct store_target *target_by_id(const struct brain *b, const char *id);
+
+/* brain_targets.c */
+int targets_load(struct brain *b, struct err *e) MUST_CHECK; /* after the agents */
+void targets_free(struct brain *b); /* before the agents */
+int targets_event(struct brain *b, struct brain_agent *g, const struct msg_targets *m, struct err *e) MUST_CHECK;
+void targets_end_turn(struct brain *b); /* after the sends */
+struct brain_target **targets_sorted(struct brain *b, size_t *ret_n); /* by id; good until the next TARGETS */
+const struct brain_target *target_by_id(const struct brain *b, const char *id); /* NULL: no agent has it */
 
 /* brain_standing.c */
 /* Revokes for ever: its keys are not admitted any more, its session ends, its name goes to nobody else. */
@@ -154,7 +179,6 @@ int run_find(struct brain *b, const char *prefix, struct run **ret, struct err *
 int run_by_order(struct brain *b, const uint8_t order_digest[DIGEST_SIZE], struct run **ret, struct err *e) MUST_CHECK; /* NULL: none */
 struct delivery *run_delivery(struct run *u, const char *target); /* NULL: not in it */
 void runs_touch(struct brain *b); /* who is connected changed */
-void runs_bind_agents(struct brain *b); /* who has which target changed */
 /* The delivery under way that a task of this agent belongs to; NULL for a task that is over or not ours. */
 struct delivery *run_by_task(struct brain *b, const struct brain_agent *g, const uint8_t task[TASK_SIZE], struct run **ret_run);
 int task_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* ACCEPT, REFUSE, PROGRESS, UNHELD */

@@ -43,13 +43,13 @@ static const char **copy_list(struct arena *a, const char *const *list, size_t n
 
 static void ask(struct brain *b, struct survey *s, struct item *it)
 {
-	const struct store_target *t = target_by_id(b, it->target);
-	const struct brain_agent *g = t ? agent_by_name(b, t->agent) : NULL;
+	const struct brain_target *t = target_by_id(b, it->target);
+	const struct brain_agent *g = t ? t->owner : NULL;
 	it->engine = arena_strdup(s->arena, t ? t->target.engine : "");
 	it->id = b->next_survey++;
 	if (!g || !g->ready) {
 		it->state = ITEM_UNKNOWN;
-		it->why = arena_printf(s->arena, "agent %s is not connected", t ? t->agent : "of this target");
+		it->why = arena_printf(s->arena, "agent %s is not connected", t ? t->owner->rec.name : "of this target");
 		return;
 	}
 	const struct msg m = {.type = MSG_SURVEY, .survey = {.id = it->id, .target = arena_strdup(b->turn, it->target)}};
@@ -115,10 +115,10 @@ int survey_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	struct survey *s = NULL;
 	struct item *it = item_by_id(b, m->id, &s);
 	const struct brain_agent *g = agent_by_session(b, ev->session);
-	const struct store_target *t = it ? target_by_id(b, it->target) : NULL;
+	const struct brain_target *t = it ? target_by_id(b, it->target) : NULL;
 	if (!it)
 		probes_survey_result(b, ev);
-	if (!it || it->state != ITEM_WAITING || !g || !t || !str_eq(t->agent, g->rec.name) || !str_eq(m->target, it->target))
+	if (!it || it->state != ITEM_WAITING || !g || !t || t->owner != g || !str_eq(m->target, it->target))
 		return 0;
 	if (!str_empty(m->error_code)) {
 		it->state = ITEM_UNKNOWN;

@@ -67,7 +67,7 @@ static void add_targets(const struct brain *b, struct probe_round *round, const 
 {
 	const struct rollout *r = &round->run->r;
 	for (size_t i = wave_first(r, round->wave); i < r->n_deliveries && r->deliveries[i].wave == round->wave; i++) {
-		const struct store_target *t = target_by_id(b, r->deliveries[i].target);
+		const struct brain_target *t = target_by_id(b, r->deliveries[i].target);
 		bool here = !p->engine || (t && str_eq(t->target.engine, p->engine));
 		if (delivery_done(&r->deliveries[i]) && here)
 			add_ask(round, p, number, &r->deliveries[i]);

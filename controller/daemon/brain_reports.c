@@ -98,6 +98,7 @@ static int take_report(struct brain *b, struct brain_agent *g, const struct msg_
 	g->rec.report_seq = m->seq;
 	digest_sha256(m->envelope, g->rec.report_hash);
 	g->seen = g->ack = true;
+	agent_stir(b, g);
 	const struct brain_evidence evidence = {arena_printf(b->turn, "%s/%" PRIu32 "/%" PRIu64, g->rec.name, g->rec.journal, m->seq),
 	                                        g->rec.report_hash};
 	if (brain_log_evidence(b, who, u ? u->rec.id : NULL, r->target, "report", outcome_name(r->outcome), evidence, e) < 0)
@@ -120,6 +121,7 @@ int report_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	if (!g)
 		return 0;
 	g->ack = true;
+	agent_stir(b, g);
 	if (m->seq != g->rec.report_seq + 1)
 		return 0;
 	if (open_report(b, g, m, &r, &why) < 0) {

@@ -39,6 +39,8 @@ static void run_free(struct run *u)
 	free((void *)u->rec.detail);
 	for (size_t i = 0; i < u->r.n_waves; i++)
 		free((void *)u->r.waves[i].detail);
+	map_destroy(&u->by_target);
+	map_destroy(&u->by_task);
 	merkle_destroy(&u->tree);
 	arena_destroy(&u->arena);
 	free(u);
@@ -63,9 +65,13 @@ void task_id(const uint8_t order_digest[DIGEST_SIZE], const char *target, enum d
 	memcpy(out, full, TASK_SIZE);
 }
 
-static void set_task(struct run *u, const struct delivery *d)
+static void set_task(struct run *u, struct delivery *d)
 {
+	struct bytes key = bytes_of(u->tasks[d->index], TASK_SIZE);
+	if (map_get(u->by_task, key) == d)
+		map_remove(u->by_task, key);
 	task_id(u->rec.order_digest, d->target, d->direction, u->tasks[d->index]);
+	map_put(u->by_task, key, d);
 }
 
 /* The order's words on the waves; the store keeps only what moves. */
@@ -114,8 +120,8 @@ static void own_texts(struct run *u)
 static void bind_agents(const struct brain *b, struct run *u)
 {
 	for (size_t i = 0; i < u->r.n_deliveries; i++) {
-		const struct store_target *t = target_by_id(b, u->r.deliveries[i].target);
-		u->agents[i] = t ? agent_by_name(b, t->agent) : NULL;
+		const struct brain_target *t = target_by_id(b, u->r.deliveries[i].target);
+		u->agents[i] = t ? t->owner : NULL;
 	}
 }
 
@@ -132,7 +138,10 @@ static int run_load(struct brain *b, const struct store_rollout *rec, struct are
 	size_t n = u->r.n_deliveries;
 	u->agents = arena_alloc(arena, (n + 1) * sizeof(struct brain_agent *));
 	u->tasks = arena_alloc(arena, (n + 1) * TASK_SIZE);
+	u->by_target = map_new();
+	u->by_task = map_new();
 	for (size_t i = 0; i < n; i++) {
+		map_put(u->by_target, map_text(u->r.deliveries[i].target), &u->r.deliveries[i]);
 		u->r.deliveries[i].order_direction = u->order.direction;
 		if (u->r.deliveries[i].attempt > 0)
 			set_task(u, &u->r.deliveries[i]);
@@ -225,20 +234,13 @@ int run_by_order(struct brain *b, const uint8_t order_digest[DIGEST_SIZE], struc
 
 struct delivery *run_delivery(struct run *u, const char *target)
 {
-	return rollout_delivery(&u->r, target);
+	return map_get(u->by_target, map_text(target));
 }
 
 void runs_touch(struct brain *b)
 {
 	for (size_t i = 0; i < b->n_runs; i++)
 		b->runs[i]->touched = true;
-}
-
-void runs_bind_agents(struct brain *b)
-{
-	for (size_t i = 0; i < b->n_runs; i++)
-		bind_agents(b, b->runs[i]);
-	runs_touch(b);
 }
 
 /* ---- persisting ---------------------------------------------------------------------------------------------------------------------------------------- */
@@ -363,11 +365,11 @@ struct delivery *run_by_task(struct brain *b, const struct brain_agent *g, const
 {
 	for (size_t k = 0; k < b->n_runs; k++) {
 		struct run *u = b->runs[k];
-		for (size_t i = 0; i < u->r.n_deliveries; i++)
-			if (u->agents[i] == g && memcmp(u->tasks[i], task, TASK_SIZE) == 0) {
-				*ret_run = u;
-				return &u->r.deliveries[i];
-			}
+		struct delivery *d = map_get(u->by_task, bytes_of(task, TASK_SIZE));
+		if (d && u->agents[d->index] == g) {
+			*ret_run = u;
+			return d;
+		}
 	}
 	return NULL;
 }
@@ -470,7 +472,7 @@ static void make_tree(struct brain *b, struct run *u)
 	u->tree = merkle_new(leaves, u->r.n_deliveries);
 }
 
-static int offer(struct brain *b, struct run *u, const struct delivery *d, struct err *e)
+static int offer(struct brain *b, struct run *u, struct delivery *d, struct err *e)
 {
 	struct buf encoded = BUF_INIT;
 	struct merkle_proof proof = {0};
@@ -543,6 +545,11 @@ static int think(struct brain *b, struct run *u, struct err *e)
 
 int runs_end_turn(struct brain *b, struct err *e)
 {
+	for (size_t i = 0; b->owners_changed && i < b->n_runs; i++) {
+		bind_agents(b, b->runs[i]);
+		b->runs[i]->touched = true;
+	}
+	b->owners_changed = false;
 	for (size_t i = 0; i < b->n_runs; i++) {
 		struct run *u = b->runs[i];
 		if ((u->touched || (u->wake_at_us && u->wake_at_us <= b->now_us)) && think(b, u, e) < 0)

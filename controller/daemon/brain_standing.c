@@ -26,8 +26,8 @@ int agent_revoke(struct brain *b, struct brain_agent *g, const char *actor, cons
 	g->rec.revoked_at_us = b->now_us;
 	g->rec.held_at_us = 0;
 	set_standing(g, arena_printf(b->turn, "%s: %s", actor, reason));
-	g->session = 0; /* what it still has under way here is not taken; the hub ends its session with the new table */
-	g->ready = g->ack = false;
+	agent_set_session(b, g, 0); /* what it still has under way here is not taken; the hub ends its session with the new table */
+	g->ack = false;
 	b->principals_changed = true;
 	log_warn("agent %s is revoked by %s: %s", g->rec.name, actor, reason);
 	return save(b, g, actor, "revoke", reason, e);
@@ -41,8 +41,8 @@ int agent_hold(struct brain *b, struct brain_agent *g, const char *why, struct e
 		const struct msg m = {.type = MSG_DENY, .deny = {.code = "cloned", .message = why}};
 		brain_queue(b, g->session, &m);
 	}
-	g->session = 0;
-	g->ready = g->ack = false;
+	agent_set_session(b, g, 0);
+	g->ack = false;
 	g->rec.held_at_us = b->now_us;
 	set_standing(g, why);
 	log_error("agent %s is held: %s: stop one of the two, then `rollcall agents approve %s`", g->rec.name, why, g->rec.name);

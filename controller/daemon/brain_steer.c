@@ -34,7 +34,7 @@ int steer_load(struct brain *b, struct err *e)
 const struct brain_freeze *freeze_of(const struct brain *b, const char *target)
 {
 	const struct brain_freeze *longest = NULL;
-	const struct store_target *t = NULL;
+	const struct brain_target *t = NULL;
 	for (size_t i = 0; i < b->n_freezes; i++) {
 		const struct brain_freeze *f = &b->freezes[i];
 		if (f->rec.from_us > b->now_us || f->rec.until_us <= b->now_us || (longest && longest->rec.until_us >= f->rec.until_us))

@@ -17,6 +17,7 @@
 #define BATCH_BYTES  ((size_t)8 * 1024 * 1024)
 #define WAIT_MAX_MS  60000
 #define MAX_PEERS    20000
+#define IO_THREADS   2 /* a handshake is most of a millisecond of one of them */
 
 static int open_signals(int *ret, struct err *e)
 {
@@ -144,6 +145,7 @@ int controller_run(const char *config_path, struct err *e)
 	struct controller_config c = {0};
 	int signal_fd = -1;
 	zsys_handler_set(NULL); /* czmq would take SIGINT and SIGTERM for itself */
+	zsys_set_io_threads(IO_THREADS);
 	if (controller_config_load(config_path, &c, e) < 0)
 		return -1;
 	int rc = open_signals(&signal_fd, e);

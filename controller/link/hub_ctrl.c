@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/wire/limits.h"
 #include "controller/link/hub_state.h"
@@ -16,6 +17,8 @@
 #define RETRY_JITTER_MS      8000
 #define PENDING_MAX          4096 /* messages waiting for one peer */
 #define PENDING_BYTES_MAX    ((size_t)8 * 1024 * 1024)
+#define PENDING_TOTAL_MAX    ((size_t)256 * 1024 * 1024) /* for all peers */
+#define STALL_TIMEOUT_US     ((int64_t)60 * 1000 * 1000) /* a peer that takes nothing for so long is let go, whatever it sends */
 #define DEFAULT_HEARTBEAT_MS 15000
 
 static enum frame_sent send_to(struct hub *h, struct session *s, enum msg_type type, struct bytes body)
@@ -47,7 +50,24 @@ static void end_session(struct hub *h, struct session *s, const char *code, cons
 	}
 	if (tell_brain)
 		hub_event(h, &(struct hub_head){.type = HUB_GONE, .from = s->who, .session = s->id}, bytes_of(NULL, 0));
+	h->pending_bytes -= s->pending_bytes;
 	sessions_close(h->sessions, s);
+}
+
+static bool has_room(const struct hub *h, const struct session *s, size_t bytes)
+{
+	return s->n_pending < PENDING_MAX && s->pending_bytes + bytes <= PENDING_BYTES_MAX && h->pending_bytes + bytes <= PENDING_TOTAL_MAX;
+}
+
+static void keep_pending(struct hub *h, struct session *s, enum msg_type type, struct bytes body)
+{
+	if (!s->first) {
+		s->stalled_at_us = h->now_us;
+		vec_grow(h->stalled, h->n_stalled, h->cap_stalled);
+		h->stalled[h->n_stalled++] = s->id;
+	}
+	session_push(s, type, body);
+	h->pending_bytes += body.n;
 }
 
 /* Sends or keeps; false when the session ended over it. */
@@ -62,13 +82,14 @@ static bool deliver(struct hub *h, struct session *s, enum msg_type type, struct
 			return false;
 		}
 	}
-	if (s->n_pending >= PENDING_MAX || s->pending_bytes + body.n > PENDING_BYTES_MAX) {
+	if (type == MSG_HEARTBEAT_ACK)
+		return true; /* worth nothing later */
+	if (!has_room(h, s, body.n)) {
 		log_warn("link: %s does not read: its session is closed, and it starts again where it was", s->who.name);
 		end_session(h, s, NULL, NULL, true);
 		return false;
 	}
-	session_push(s, type, body);
-	h->stalled = true;
+	keep_pending(h, s, type, body);
 	return true;
 }
 
@@ -269,20 +290,27 @@ static bool flush_session(struct hub *h, struct session *s)
 			end_session(h, s, NULL, NULL, true);
 			return true;
 		}
+		h->pending_bytes -= s->first->body.n;
+		s->stalled_at_us = h->now_us;
 		session_pop(s);
 	}
+	s->stalled_at_us = 0;
 	return true;
 }
 
+/* Peers that do not read cost one attempt each tick, however busy the others keep this thread. */
 void hub_ctrl_flush(struct hub *h)
 {
-	if (!h->stalled)
+	size_t left = 0;
+	if (!h->n_stalled || h->now_us - h->flushed_us < HUB_STALLED_TICK_MS * 1000)
 		return;
-	h->stalled = false;
-	size_t cursor = SESSIONS_WALK;
-	for (struct session *s; (s = sessions_next(h->sessions, &cursor));)
-		if (!flush_session(h, s))
-			h->stalled = true;
+	h->flushed_us = h->now_us;
+	for (size_t i = 0; i < h->n_stalled; i++) {
+		struct session *s = sessions_by_id(h->sessions, h->stalled[i]);
+		if (s && !flush_session(h, s))
+			h->stalled[left++] = h->stalled[i];
+	}
+	h->n_stalled = left;
 }
 
 static int64_t patience_us(const struct session *s)
@@ -298,15 +326,17 @@ void hub_ctrl_expire(struct hub *h)
 {
 	size_t cursor = SESSIONS_WALK;
 	for (struct session *s; (s = sessions_next(h->sessions, &cursor));)
-		if (h->now_us - s->heard_at_us > patience_us(s))
+		if (h->now_us - s->heard_at_us > patience_us(s) || (s->stalled_at_us && h->now_us - s->stalled_at_us > STALL_TIMEOUT_US))
 			end_session(h, s, NULL, NULL, true);
 }
 
 void hub_ctrl_forgive(struct hub *h)
 {
 	size_t cursor = SESSIONS_WALK;
-	for (struct session *s; (s = sessions_next(h->sessions, &cursor));)
+	for (struct session *s; (s = sessions_next(h->sessions, &cursor));) {
 		s->heard_at_us = h->now_us;
+		s->stalled_at_us = s->stalled_at_us ? h->now_us : 0;
+	}
 }
 
 void hub_ctrl_recheck(struct hub *h)

@@ -9,7 +9,8 @@
 #include "controller/link/principals.h"
 #include "controller/link/session.h"
 
-#define UPLOADS_MAX 8
+#define UPLOADS_MAX         8
+#define HUB_STALLED_TICK_MS 10 /* between attempts at peers that did not take their messages */
 
 /* brain -> hub: first frame; the body, or the table of principals, is the second. */
 enum hub_op { HUB_OP_SEND, HUB_OP_PRINCIPALS };
@@ -60,7 +61,9 @@ struct hub {
 	struct upload uploads[UPLOADS_MAX];
 	struct bucket admission, warnings;
 	struct hub_waiting *first, *last; /* events for the brain */
-	bool stalled; /* some session has messages waiting */
+	uint64_t *stalled; /* ids of the sessions that have messages waiting, and of some that are gone */
+	size_t n_stalled, cap_stalled, pending_bytes; /* pending_bytes: of all sessions */
+	int64_t flushed_us;
 	int64_t now_us; /* monotonic, of this turn of the loop */
 	atomic_ulong *violations;
 };

@@ -11,12 +11,11 @@
 #include "controller/link/hub_state.h"
 #include "controller/link/zap.h"
 
-#define TICK_MS         250
-#define STALLED_TICK_MS 10
-#define BATCH           64 /* messages of one socket before the others have their turn */
-#define HELLOS_PER_S    500
-#define WARNINGS_PER_S  5
-#define GAP_US          ((int64_t)2 * 1000 * 1000) /* a turn that took longer: we were asleep, not the peers */
+#define TICK_MS        250
+#define BATCH          64 /* messages of one socket before the others have their turn */
+#define HELLOS_PER_S   1000
+#define WARNINGS_PER_S 5
+#define GAP_US         ((int64_t)2 * 1000 * 1000) /* a turn that took longer: we were asleep, not the peers */
 
 bool bucket_take(struct bucket *b, int64_t now_us)
 {
@@ -110,7 +109,7 @@ static bool wait_for_work(struct hub *h, bool read_peers, zmq_pollitem_t items[3
 	items[0] = (zmq_pollitem_t){.socket = zsock_resolve(h->pipe), .events = (short)(ZMQ_POLLIN | (h->first ? ZMQ_POLLOUT : 0))};
 	items[1] = (zmq_pollitem_t){.socket = h->ctrl_raw, .events = ZMQ_POLLIN};
 	items[2] = (zmq_pollitem_t){.socket = h->blob_raw, .events = ZMQ_POLLIN};
-	return zmq_poll(items, read_peers ? 3 : 1, h->stalled ? STALLED_TICK_MS : TICK_MS) >= 0 || zmq_errno() == EINTR;
+	return zmq_poll(items, read_peers ? 3 : 1, h->n_stalled ? HUB_STALLED_TICK_MS : TICK_MS) >= 0 || zmq_errno() == EINTR;
 }
 
 static void read_peers(struct hub *h, const zmq_pollitem_t items[3])
@@ -184,6 +183,7 @@ static void close_hub(struct hub *h)
 	principals_destroy(&h->known);
 	while (h->first)
 		drop_first_event(h);
+	free(h->stalled);
 	mem_free_ptr(&h->blob_dir);
 	mem_free_ptr(&h->incoming_dir);
 }

@@ -1,18 +1,16 @@
-/* Sessions: an array for walking, two hashes for finding. */
+/* Sessions: an array for walking, three hashes for finding. */
 #include "controller/link/session.h"
 
 #include <string.h>
 
+#include "common/base/map.h"
 #include "common/base/mem.h"
-#include "common/base/str.h"
 #include "common/crypto/sign.h"
-
-#define KEY_SIZE (ROUTING_MAX * 2 + 1)
 
 struct sessions {
 	struct session **list;
 	size_t n, max;
-	zhashx_t *by_routing, *by_id; /* hex text -> session */
+	struct map *by_routing, *by_id, *by_key; /* by_key: the first of a chain, the newest one */
 };
 
 struct sessions *sessions_new(size_t max)
@@ -20,8 +18,9 @@ struct sessions *sessions_new(size_t max)
 	struct sessions *t = mem_alloc(sizeof *t);
 	t->max = max;
 	t->list = mem_alloc(max * sizeof *t->list);
-	t->by_routing = zhashx_new();
-	t->by_id = zhashx_new();
+	t->by_routing = map_new();
+	t->by_id = map_new();
+	t->by_key = map_new();
 	return t;
 }
 
@@ -32,22 +31,17 @@ void sessions_destroy(struct sessions **tp)
 		return;
 	while (t->n)
 		sessions_close(t, t->list[t->n - 1]);
-	zhashx_destroy(&t->by_routing);
-	zhashx_destroy(&t->by_id);
+	map_destroy(&t->by_routing);
+	map_destroy(&t->by_id);
+	map_destroy(&t->by_key);
 	free(t->list);
 	free(t);
 	*tp = NULL;
 }
 
-static const char *routing_key(struct bytes routing, char out[KEY_SIZE])
+static struct bytes routing_of(const struct session *s)
 {
-	return routing.n <= ROUTING_MAX ? bytes_to_hex(routing, out) : NULL;
-}
-
-static const char *id_key(uint64_t id, char out[KEY_SIZE])
-{
-	snprintf(out, KEY_SIZE, "%016llx", (unsigned long long)id);
-	return out;
+	return bytes_of(s->routing, s->routing_size);
 }
 
 static bool new_id(struct sessions *t, uint64_t *ret)
@@ -59,9 +53,28 @@ static bool new_id(struct sessions *t, uint64_t *ret)
 	return true;
 }
 
+static void chain_add(struct sessions *t, struct session *s)
+{
+	s->next_of_key = map_get(t->by_key, map_text(s->who.curve_key));
+	map_put(t->by_key, map_text(s->who.curve_key), s);
+}
+
+static void chain_remove(struct sessions *t, struct session *s)
+{
+	struct session *first = map_get(t->by_key, map_text(s->who.curve_key));
+	if (first == s) {
+		map_remove(t->by_key, map_text(s->who.curve_key));
+		if (s->next_of_key)
+			map_put(t->by_key, map_text(s->next_of_key->who.curve_key), s->next_of_key);
+		return;
+	}
+	while (first->next_of_key != s)
+		first = first->next_of_key;
+	first->next_of_key = s->next_of_key;
+}
+
 struct session *sessions_open(struct sessions *t, struct bytes routing, const struct principal *who, int64_t now_us)
 {
-	char key[KEY_SIZE];
 	uint64_t id = 0;
 	if (t->n == t->max || routing.n == 0 || routing.n > ROUTING_MAX || !new_id(t, &id))
 		return NULL;
@@ -71,8 +84,9 @@ struct session *sessions_open(struct sessions *t, struct bytes routing, const st
 	s->routing_size = routing.n;
 	s->who = *who;
 	s->opened_at_us = s->heard_at_us = now_us;
-	zhashx_update(t->by_routing, routing_key(routing, key), s);
-	zhashx_update(t->by_id, id_key(id, key), s);
+	map_put(t->by_routing, routing_of(s), s);
+	map_put(t->by_id, map_fixed(&s->id), s);
+	chain_add(t, s);
 	s->index = t->n;
 	t->list[t->n++] = s;
 	return s;
@@ -80,9 +94,9 @@ struct session *sessions_open(struct sessions *t, struct bytes routing, const st
 
 void sessions_close(struct sessions *t, struct session *s)
 {
-	char key[KEY_SIZE];
-	zhashx_delete(t->by_routing, routing_key(bytes_of(s->routing, s->routing_size), key));
-	zhashx_delete(t->by_id, id_key(s->id, key));
+	map_remove(t->by_routing, routing_of(s));
+	map_remove(t->by_id, map_fixed(&s->id));
+	chain_remove(t, s);
 	t->list[s->index] = t->list[--t->n];
 	t->list[s->index]->index = s->index;
 	while (s->first)
@@ -92,15 +106,12 @@ void sessions_close(struct sessions *t, struct session *s)
 
 struct session *sessions_by_routing(struct sessions *t, struct bytes routing)
 {
-	char key[KEY_SIZE];
-	const char *k = routing_key(routing, key);
-	return k ? zhashx_lookup(t->by_routing, k) : NULL;
+	return routing.n <= ROUTING_MAX ? map_get(t->by_routing, routing) : NULL;
 }
 
 struct session *sessions_by_id(struct sessions *t, uint64_t id)
 {
-	char key[KEY_SIZE];
-	return zhashx_lookup(t->by_id, id_key(id, key));
+	return map_get(t->by_id, map_fixed(&id));
 }
 
 /* From the end: closing an entry moves the last one, seen already, into its place. */
@@ -120,9 +131,8 @@ struct session *sessions_of(struct sessions *t, const struct principal *who, enu
 {
 	struct session *oldest = NULL;
 	size_t n = 0;
-	for (size_t i = 0; i < t->n; i++) {
-		struct session *s = t->list[i];
-		if (s == except || s->state != state || s->who.kind != who->kind || !str_eq(s->who.name, who->name))
+	for (struct session *s = map_get(t->by_key, map_text(who->curve_key)); s; s = s->next_of_key) {
+		if (s == except || s->state != state)
 			continue;
 		n++;
 		if (!oldest || s->opened_at_us < oldest->opened_at_us)

@@ -25,7 +25,10 @@ struct session {
 	int64_t opened_at_us, heard_at_us; /* monotonic */
 	struct pending *first, *last; /* in order */
 	size_t n_pending, pending_bytes;
-	size_t index; /* the table's own */
+	int64_t stalled_at_us; /* since when it takes nothing; 0: it does */
+	/* the table's own */
+	size_t index;
+	struct session *next_of_key;
 };
 
 struct sessions;
@@ -40,7 +43,7 @@ struct session *sessions_by_id(struct sessions *t, uint64_t id);
 #define SESSIONS_WALK SIZE_MAX
 struct session *sessions_next(struct sessions *t, size_t *cursor);
 size_t sessions_count(const struct sessions *t);
-/* The session of this principal in this state other than `except`: the one opened first; ret_n (may be NULL) gets their number. */
+/* The session of this principal's key in this state other than `except`: the one opened first; ret_n (may be NULL) gets their number. */
 struct session *sessions_of(struct sessions *t, const struct principal *who, enum link_state state, const struct session *except, size_t *ret_n);
 
 void session_push(struct session *s, enum msg_type type, struct bytes body);

@@ -39,11 +39,8 @@ static const char *detail_of(struct request *q, const struct brain_agent *g)
 static void agent_row(struct request *q, const struct brain_agent *g)
 {
 	char seen[CLOCK_TEXT_SIZE], expires[CLOCK_TEXT_SIZE];
-	size_t targets = 0;
-	for (size_t i = 0; i < q->b->n_targets; i++)
-		targets += str_eq(q->b->targets[i].agent, g->rec.name);
 	clock_text(g->session ? q->b->now_us : g->rec.seen_at_us, seen);
-	reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s", g->rec.name, state_of(g), g->rec.site, targets, g->rec.version ? g->rec.version : "",
+	reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s", g->rec.name, state_of(g), g->rec.site, g->n_targets, g->rec.version ? g->rec.version : "",
 	          g->session || g->rec.seen_at_us ? seen : "", detail_of(q, g), g->rec.serial, clock_text(g->cert.not_after_us, expires));
 }
 

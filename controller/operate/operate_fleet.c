@@ -81,13 +81,13 @@ static int schema_of(struct request *q, const char *target, struct schema_cells 
 int operate_target_list(struct request *q, struct err *e)
 {
 	struct selector *s = NULL;
-	size_t n = 0;
+	size_t n = 0, n_all = 0;
 	if (selector_parse(request_arg(q, "selector"), q->a, &s, e) < 0)
 		return -1;
+	struct brain_target **all = targets_sorted(q->b, &n_all);
 	reply_columns(q, "target,engine,agent,state,release,labels,+detail,+schema,+fingerprint,+ledger-rows");
-	for (size_t i = 0; i < q->b->n_targets; i++) {
-		const struct store_target *t = &q->b->targets[i];
-		const struct brain_agent *g = agent_by_name(q->b, t->agent);
+	for (size_t i = 0; i < n_all; i++) {
+		const struct brain_target *t = all[i];
 		const char *release = NULL;
 		struct schema_cells schema;
 		if (!selector_matches(s, &t->target))
@@ -95,10 +95,10 @@ int operate_target_list(struct request *q, struct err *e)
 		if (store_target_release(q->b->store, t->target.id, q->a, &release, e) < 0 || schema_of(q, t->target.id, &schema, e) < 0)
 			return -1;
 		const struct store_quarantine *out = quarantine_of(q->b, t->target.id);
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target.id, t->target.engine, t->agent,
-		          out             ? "quarantine"
-		          : g && g->ready ? "online"
-		                          : "offline",
+		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target.id, t->target.engine, t->owner->rec.name,
+		          out               ? "quarantine"
+		          : t->owner->ready ? "online"
+		                            : "offline",
 		          release ? release : "", labels_of(q, &t->target), out ? arena_printf(q->a, "%s (%s)", out->reason, out->added_by) : "", schema.word,
 		          schema.fingerprint, schema.rows);
 		n++;

@@ -86,9 +86,10 @@ int operate_unquarantine(struct request *q, struct err *e)
 static void freeze_row(struct request *q, const struct brain_freeze *f)
 {
 	char from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
-	size_t n = 0;
-	for (size_t i = 0; i < q->b->n_targets; i++)
-		n += selector_matches(f->selector, &q->b->targets[i].target);
+	size_t n = 0, n_all = 0;
+	struct brain_target **all = targets_sorted(q->b, &n_all);
+	for (size_t i = 0; i < n_all; i++)
+		n += selector_matches(f->selector, &all[i]->target);
 	reply_row(q, "%" PRId64 "\t%s\t%s\t%s\t%s\t%s\t%s\t%zu", f->rec.id, f->rec.selector, clock_text(f->rec.from_us, from),
 	          clock_text(f->rec.until_us, until), f->rec.from_us > q->b->now_us ? "waits" : "in-force", f->rec.reason, f->rec.added_by, n);
 }

@@ -76,15 +76,18 @@ static struct target *choose_targets(struct request *q, struct wish *w, size_t *
 {
 	size_t n_named = 0, n = 0;
 	const char **named = request_args(q, "target", &n_named);
-	struct target *list = arena_alloc(q->a, (q->b->n_targets + 1) * sizeof *list);
-	for (size_t i = 0; i < q->b->n_targets; i++) {
+	size_t n_all = 0;
+	struct brain_target **all = targets_sorted(q->b, &n_all);
+	struct target *list = arena_alloc(q->a, (n_all + 1) * sizeof *list);
+	for (size_t i = 0; i < n_all; i++) {
+		const struct target *t = &all[i]->target;
 		bool wanted = n_named == 0;
 		for (size_t k = 0; k < n_named; k++)
-			wanted |= str_glob(named[k], q->b->targets[i].target.id);
-		bool out = wanted && quarantine_of(q->b, q->b->targets[i].target.id);
-		w->n_quarantined += out && str_eq(target_label(&q->b->targets[i].target, "environment"), w->env->name);
-		if (wanted && !out && is_behind(q, w, q->b->targets[i].target.id))
-			list[n++] = q->b->targets[i].target;
+			wanted |= str_glob(named[k], t->id);
+		bool out = wanted && quarantine_of(q->b, t->id);
+		w->n_quarantined += out && str_eq(target_label(t, "environment"), w->env->name);
+		if (wanted && !out && is_behind(q, w, t->id))
+			list[n++] = *t;
 	}
 	*ret_n = n;
 	return list;

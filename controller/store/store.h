@@ -45,8 +45,8 @@ struct store_target {
 	const char *agent;
 	int64_t seen_at_us;
 };
-/* `first`: every target that the agent had before is gone unless it is named again. */
-int store_targets_put(struct store *s, const char *agent, const struct target *t, size_t n, bool first, int64_t now_us, struct err *e) MUST_CHECK;
+int store_target_put(struct store *s, const char *agent, const struct target *t, int64_t now_us, struct err *e) MUST_CHECK;
+int store_target_absent(struct store *s, const char *id, struct err *e) MUST_CHECK; /* its agent does not name it any more */
 int store_targets(struct store *s, struct arena *a, struct store_target **ret, size_t *ret_n, struct err *e) MUST_CHECK; /* by id */
 /* The version of the newest release that was reported applied there and not rolled back since, NULL if none. */
 int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, struct err *e) MUST_CHECK;

@@ -208,7 +208,7 @@ static void read_labels(const char *text, struct arena *a, struct target *ret)
 	json_decref(o);
 }
 
-static int put_target(struct store *s, const char *agent, const struct target *t, int64_t now_us, struct err *e)
+int store_target_put(struct store *s, const char *agent, const struct target *t, int64_t now_us, struct err *e)
 {
 	struct lite_stmt *q = NULL;
 	if (lite_prepare(s->db, sql_target_put, &q, e) < 0)
@@ -224,20 +224,13 @@ static int put_target(struct store *s, const char *agent, const struct target *t
 	return rc;
 }
 
-int store_targets_put(struct store *s, const char *agent, const struct target *t, size_t n, bool first, int64_t now_us, struct err *e)
+int store_target_absent(struct store *s, const char *id, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	if (first) {
-		if (lite_prepare(s->db, sql_targets_absent, &q, e) < 0)
-			return -1;
-		lite_bind_text(q, 1, agent);
-		if (lite_run(q, e) < 0)
-			return -1;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (put_target(s, agent, &t[i], now_us, e) < 0)
-			return -1;
-	return 0;
+	if (lite_prepare(s->db, sql_target_absent, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, id);
+	return lite_run(q, e);
 }
 
 int store_targets(struct store *s, struct arena *a, struct store_target **ret, size_t *ret_n, struct err *e)

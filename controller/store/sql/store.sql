@@ -118,8 +118,8 @@ FROM agent ORDER BY name;
 --: sql_agent_standing
 UPDATE agent SET revoked_at_us = ?2, held_at_us = ?3, standing = ?4 WHERE name = ?1;
 
---: sql_targets_absent
-UPDATE target SET present = 0 WHERE agent = ?1;
+--: sql_target_absent
+UPDATE target SET present = 0 WHERE id = ?1;
 
 --: sql_target_put
 INSERT INTO target (id, agent, engine, labels, present, seen_at_us) VALUES (?1, ?2, ?3, ?4, 1, ?5)

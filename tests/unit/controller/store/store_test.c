@@ -212,15 +212,16 @@ static void test_targets_are_replaced_as_a_whole(void **state)
 	size_t n = 0;
 	fixture_init(&f);
 	OK(store_agent_put(f.s, &g, &f.e));
-	OK(store_targets_put(f.s, "eu", two, 2, true, 1, &f.e));
+	OK(store_target_put(f.s, "eu", &two[0], 1, &f.e));
+	OK(store_target_put(f.s, "eu", &two[1], 1, &f.e));
 	OK(store_targets(f.s, f.a, &list, &n, &f.e));
 	assert_int_equal(n, 2);
 	assert_string_equal(target_label(&list[0].target, "environment"), "prod");
-	OK(store_targets_put(f.s, "eu", &two[1], 1, true, 2, &f.e));
+	OK(store_target_absent(f.s, "eu/pg/a", &f.e));
 	OK(store_targets(f.s, f.a, &list, &n, &f.e));
 	assert_int_equal(n, 1);
 	assert_string_equal(list[0].target.id, "eu/pg/b");
-	OK(store_targets_put(f.s, "eu", &two[0], 1, false, 2, &f.e)); /* a second message of the same list */
+	OK(store_target_put(f.s, "eu", &two[0], 2, &f.e)); /* named again */
 	OK(store_targets(f.s, f.a, &list, &n, &f.e));
 	assert_int_equal(n, 2);
 	fixture_done(&f);
