@@ -208,7 +208,7 @@ static bool rest_is_semicolon(const struct splitter *s)
 }
 
 /* A DELIMITER line of the mariadb client: where a statement may begin; and, in the middle of one that a chosen delimiter should have ended, the line that goes back
- * to ';', which the client takes as its end. Anywhere else the word is an identifier. */
+ * to ';', which the client sends along for the server to refuse. Anywhere else the word is an identifier. */
 static bool is_delimiter_line(const struct splitter *s, const struct token *t)
 {
 	if (s->dialect != DIALECT_MARIADB || !token_is_word(t, "DELIMITER"))
@@ -230,6 +230,8 @@ static int take_delimiter_line(struct splitter *s, const struct token *t, struct
 {
 	if (!s->client_lines)
 		return fail(t, "DELIMITER line in text that is not split: take it out, or split statements", e);
+	if (s->has_code)
+		return fail(t, "DELIMITER line in the middle of a statement: end the statement before it with the delimiter that was chosen", e);
 	if (end_at_delimiter(s, t, e))
 		return -1;
 	struct bytes to = first_argument(lex_take_line(&s->lex));

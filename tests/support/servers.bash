@@ -9,6 +9,7 @@
 #   server_create DIR DB   a database owned by the test user         server_dsn DIR DB    as agent.yaml takes it
 #   server_sql DIR DB SQL  as the administrator, bare rows           server_pooler DIR    pgbouncer before it; prints its port
 #   server_load DIR DB FILE   a file, by the engine's own client     server_copy DIR DB COPY  by the engine's own dump and client, into an empty database
+#   server_feed DIR DB FILE QUERY  what a script leaves, by the engine's own client and as the test's user; feed_sqlite FILE SCRIPT
 #   load_sqlite FILE SQL, copy_sqlite FILE COPY   the same for a SQLite file
 #   servers_stop_all       all of this owner: for an EXIT trap
 set -u
@@ -245,6 +246,34 @@ server_copy() (
 	fi
 )
 
+server_effect() { # DIR DB: everything in it
+	server_client "$1" mariadb-dump --routines --events --triggers --skip-comments --skip-extended-insert "$2"
+}
+
+# What the script leaves, or no success: PostgreSQL is asked by QUERY and rolled back, MariaDB's database begins empty and is dumped.
+server_feed() { # DIR DB FILE QUERY
+	local port whole=()
+	port=$(server_get "$1" port)
+	if grep -q '^-- whole to the server' "$3"; then whole=(--delimiter='no such end'); fi # which then finds the statements' ends by itself
+	if [ "$(server_get "$1" kind)" = postgresql ]; then
+		PGOPTIONS='-c statement_timeout=10s' psql -X -q -At -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" -U "$SERVER_USER" -d "$2" -c BEGIN -f "$3" -c "$4" -c ROLLBACK >"$1/fed" &&
+			tail -n 1 "$1/fed"
+	else
+		server_empty "$1" "$2" && mariadb --no-defaults --comments --default-character-set=utf8mb4 --init-command="SET max_statement_time=10, time_zone='+00:00'" -h 127.0.0.1 -P "$port" \
+			-u "$SERVER_USER" "${whole[@]}" "$2" <"$3" >/dev/null && server_effect "$1" "$2"
+	fi
+} 2>/dev/null
+
+server_empty() { # DIR DB
+	server_sql "$1" '' "DROP DATABASE IF EXISTS \`$2\`" && server_create "$1" "$2"
+}
+
+feed_sqlite() { # FILE SCRIPT
+	rm -f "$1" && sqlite3 -bail "$1" <"$2" >/dev/null && effect_sqlite "$1"
+} 2>/dev/null
+
+effect_sqlite() { sqlite3 "$1" .dump; }
+
 load_sqlite() { sqlite3 -bail "$1" <"$2"; }
 
 copy_sqlite() (
@@ -285,8 +314,8 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
 	verb=$1
 	shift
 	case $verb in
-	start | stop | kill | halt | restart | get | create | dsn | sql | pooler | load | copy) "server_$verb" "$@" ;;
-	copy_sqlite | load_sqlite) "$verb" "$@" ;;
+	start | stop | kill | halt | restart | get | create | dsn | sql | pooler | load | copy | feed | effect | empty) "server_$verb" "$@" ;;
+	copy_sqlite | load_sqlite | feed_sqlite | effect_sqlite) "$verb" "$@" ;;
 	*) server_die "unknown verb $verb" ;;
 	esac
 fi

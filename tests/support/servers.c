@@ -34,8 +34,8 @@ static void child(int out, const char *const *arguments)
 	_exit(127);
 }
 
-/* Runs the script; its output without the last newline, heap. */
-static char *script(const char *const *arguments)
+/* Runs the script; its output without the last newline, heap; NULL when it fails. */
+static char *try_script(const char *const *arguments)
 {
 	int ends[2], status = 0;
 	char chunk[4096], owner[32];
@@ -55,14 +55,24 @@ static char *script(const char *const *arguments)
 		buf_add(&out, chunk, (size_t)n);
 	close(ends[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (status != 0)
-		fail_msg(SCRIPT " %s failed (its messages are on standard error)", arguments[0]);
 	while (out.n && out.p[out.n - 1] == '\n')
 		out.p[--out.n] = '\0';
-	return buf_take(&out);
+	if (status == 0)
+		return buf_take(&out);
+	buf_done(&out);
+	return NULL;
+}
+
+static char *script(const char *const *arguments)
+{
+	char *out = try_script(arguments);
+	if (!out)
+		fail_msg(SCRIPT " %s failed (its messages are on standard error)", arguments[0]);
+	return out;
 }
 
 #define RUN(...) script((const char *const[]){__VA_ARGS__, NULL})
+#define TRY(...) try_script((const char *const[]){__VA_ARGS__, NULL})
 
 static int number(char *text)
 {
@@ -151,4 +161,29 @@ void sqlite_load(const char *file, const char *sql)
 void sqlite_copy(const char *file, const char *copy)
 {
 	free(RUN("copy_sqlite", file, copy));
+}
+
+char *server_feed(struct server *s, const char *database, const char *file, const char *query)
+{
+	return TRY("feed", s->dir, database, file, query);
+}
+
+char *server_effect(struct server *s, const char *database)
+{
+	return RUN("effect", s->dir, database);
+}
+
+void server_empty(struct server *s, const char *database)
+{
+	free(RUN("empty", s->dir, database));
+}
+
+char *sqlite_feed(const char *file, const char *sql)
+{
+	return TRY("feed_sqlite", file, sql);
+}
+
+char *sqlite_effect(const char *file)
+{
+	return RUN("effect_sqlite", file);
 }

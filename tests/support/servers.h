@@ -25,5 +25,12 @@ void server_load(struct server *s, const char *database, const char *file); /* b
 void server_copy(struct server *s, const char *database, const char *copy); /* by the engine's own dump, into an empty database */
 void sqlite_load(const char *file, const char *sql); /* the same for a SQLite file */
 void sqlite_copy(const char *file, const char *copy);
+/* What a script leaves when the engine's own client runs it as user "rollcall"; heap, NULL when it is refused. PostgreSQL: the answer to `query` before a rollback;
+ * MariaDB: the dump of the database, which is emptied first; SQLite: of the file, which is made anew. */
+char *server_feed(struct server *s, const char *database, const char *file, const char *query);
+char *sqlite_feed(const char *file, const char *sql);
+char *server_effect(struct server *s, const char *database); /* MariaDB: the same dump of what is there now */
+char *sqlite_effect(const char *file);
+void server_empty(struct server *s, const char *database);
 
 #endif
