@@ -60,12 +60,15 @@ planted() { # FILE SQL VIEW...: in a SQLite file, and taken back
 	planted "$t" "UPDATE rollcall_ledger SET epoch = 0 WHERE seq = 6" v17
 	planted "$t" "UPDATE rollcall_ledger SET order_digest = 'another' WHERE seq = 2" v16
 	planted "$j" "DELETE FROM step WHERE target LIKE '%/eu1' AND changeset = 'w:1-b' AND state = 0" v11
-	planted "$s" "DELETE FROM step WHERE target LIKE '%/eu1' AND changeset = 'w:1-b'" v13
-	planted "$s" "UPDATE step SET state = 'failed' WHERE target LIKE '%/eu1' AND changeset = 'w:1-b'" v13 v14
+	planted "$s" "DELETE FROM step WHERE target LIKE '%/eu1' AND changeset = 'w:1-b'" v13 v22
+	planted "$s" "UPDATE step SET state = 'failed' WHERE target LIKE '%/eu1' AND changeset = 'w:1-b'" v13 v14 v22
 	planted "$s" "UPDATE approval SET at_us = at_us + 1000000000" v16
 	planted "$s" "UPDATE approval SET public_key = x'00'" v16
-	planted "$s" "UPDATE event SET at_us = at_us + 1000000000 WHERE object = 'wave 1' AND to_state = 'passed'" v19
-	planted "$s" "INSERT INTO event (at_us, actor, object, event, to_state) SELECT min(at_us), 'x', 'rollout', 'halt', 'halted' FROM event" v20
+	planted "$s" "UPDATE event SET at_us = at_us + 1000000000 WHERE object = 'wave 1' AND to_state = 'passed'" v19 v21
+	planted "$s" "INSERT INTO event (at_us, actor, object, event, to_state) SELECT min(at_us), 'x', 'rollout', 'halt', 'halted' FROM event" v20 v21
+	planted "$s" "UPDATE event SET detail = 'nothing' WHERE seq = 5" v21
+	planted "$s" "DELETE FROM event WHERE seq = 5" v21
+	planted "$s" "DELETE FROM event WHERE seq = (SELECT min(seq) FROM event WHERE event = 'report')" v21 v22
 	lit=$(oracle_lit rest) && [ -z "$lit" ]
 }
 
