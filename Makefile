@@ -188,7 +188,8 @@ check: check-layers build $(O)/bin/fleet_farm
 # The proof of exactly-once alone; SEED=n repeats a run's kills.
 check-faults: build
 	@$(MAKE) --no-print-directory MODE=debug build test-bins
-	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(sort $(wildcard tests/fault/*.bats)) tests/e2e/oracle.bats
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(sort $(wildcard tests/fault/*.bats)) tests/e2e/oracle.bats \
+		build/debug/tests/unit/agent/apply/crash_test build/debug/tests/conformance/apply_test $(patsubst %.c,build/debug/%,$(filter tests/conformance/rows_%,$(TESTS)))
 
 # ---- real input --------------------------------------------------------------------------------------------------------------------------------------
 # Other people's files, which are not in this repository (tests/real/README.md says where they are), beside the engines' own clients; and Liquibase on a project of ours.

@@ -1,8 +1,8 @@
 /* Drives a delivery: connection after connection until it has ended one way or another. */
 #include "agent/apply/delivery.h"
-#include "common/base/failpoint.h"
 #include "agent/apply/retry.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/str.h"
 #include "common/wire/limits.h"
 

@@ -14,10 +14,10 @@
 #include "agent/apply/batch_pace.h"
 #include "agent/apply/batch_range.h"
 #include "agent/apply/delivery.h"
-#include "common/base/failpoint.h"
 #include "agent/apply/retry.h"
 #include "agent/ledger/cursor.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/str.h"
 #include "common/wire/limits.h"
 

@@ -1,8 +1,8 @@
 /* The session lock of a target: polled, never waited for inside the server (a blocking wait deadlocks with CREATE INDEX CONCURRENTLY). A dead agent's statement keeps it
  * until the server has finished it: that is the fence. */
 #include "agent/apply/delivery.h"
-#include "common/base/failpoint.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/str.h"
 
 #define POLL_FIRST_MS 50u

@@ -1,9 +1,10 @@
 /* One step: class T in a transaction with its ledger row; class N between an intent row and an outcome row; class B is batch.c's. Retries by class. */
 #include "agent/apply/delivery.h"
-#include "common/base/failpoint.h"
 #include "agent/apply/resolve.h"
 #include "agent/apply/retry.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
+#include "common/base/str.h"
 
 struct run { /* one step being tried */
 	const struct plan_item *item;
@@ -112,8 +113,32 @@ static int begin(struct delivery *d, struct err *e)
 	return rc;
 }
 
+/* Nothing undoes what a statement did in a table without transactions, and no ledger row can be written in one with it: after a crash nobody could tell whether it ran. */
+static enum ended check_tables(struct delivery *d, const struct run *r, struct err *e)
+{
+	for (size_t i = 0; d->engine->without_transactions && i < r->step->n_statements; i++) {
+		struct sql_class s;
+		char engine[64] = "";
+		sql_classify(d->engine->dialect, r->step->statements[i].sql, &s);
+		if (s.kind != SQL_DML || !s.object[0])
+			continue;
+		delivery_place(d, r->item, r->direction, r->index + 1, (uint32_t)i + 1, r->step->statements[i].line);
+		if (d->engine->without_transactions(d->conn, s.object_schema, s.object, engine, e) != 0)
+			return delivery_judge(d, e);
+		if (engine[0]) {
+			err_set(e, ERR_STATE, "table %s is of the storage engine %s, which has no transactions: convert it first (ALTER TABLE %s ENGINE=InnoDB)",
+			        s.object, engine, s.object);
+			return ENDED_FAILED;
+		}
+	}
+	return ENDED_OK;
+}
+
 static enum ended attempt_t(struct delivery *d, const struct run *r, struct err *e)
 {
+	enum ended tables = check_tables(d, r, e);
+	if (tables != ENDED_OK)
+		return tables;
 	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_DONE, VIA_RUN);
 	enum ended end = begin(d, e) == 0 ? inside(d, r, &row, e) : delivery_judge(d, e);
 	if (end != ENDED_OK) {
@@ -127,6 +152,13 @@ static enum ended attempt_t(struct delivery *d, const struct run *r, struct err 
 
 /* ---- class N ---- */
 
+static const uint8_t absent[DIGEST_SIZE];
+
+static bool made_before(const struct sql_class *s, const uint8_t before[DIGEST_SIZE])
+{
+	return str_starts(s->verb, "CREATE") && memcmp(before, absent, DIGEST_SIZE) != 0;
+}
+
 /* The server answered with an error. It says "not applied"; an object that it names is looked at all the same (an INVALID index is left behind, MariaDB 1317). */
 static enum ended n_refused(struct delivery *d, const struct run *r, const struct sql_class *s, const uint8_t before[DIGEST_SIZE], struct err *e)
 {
@@ -137,7 +169,8 @@ static enum ended n_refused(struct delivery *d, const struct run *r, const struc
 		*e = second;
 		return ENDED_LOST; /* the intent stays open: a new connection looks again */
 	}
-	if (s->object[0] && memcmp(row.state_before, before, DIGEST_SIZE) != 0) {
+	bool removed = made_before(s, before) && memcmp(row.state_before, absent, DIGEST_SIZE) == 0; /* half made by somebody, and so cleaned up */
+	if (s->object[0] && !removed && memcmp(row.state_before, before, DIGEST_SIZE) != 0) {
 		err_wrap(e, "%s failed, yet %s %s is not as it was before", s->verb, s->object_kind[0] ? s->object_kind : "object", s->object);
 		return ENDED_ATTENTION;
 	}
@@ -148,6 +181,19 @@ static enum ended n_refused(struct delivery *d, const struct run *r, const struc
 	}
 	d->uncertain = false;
 	return ENDED_FAILED;
+}
+
+/* A half-made object of that name, an INVALID index, makes IF NOT EXISTS a lie and anything else an error: it goes before the intent is written. */
+static int n_make_way(struct delivery *d, const struct sql_class *s, uint8_t before[DIGEST_SIZE], struct err *e)
+{
+	bool cleaned = false;
+	if (d->engine->object_state(d->conn, s, before, e) != 0)
+		return -1;
+	if (!made_before(s, before))
+		return 0;
+	if (d->engine->cleanup(d->conn, s, &cleaned, e) != 0)
+		return -1;
+	return cleaned ? d->engine->object_state(d->conn, s, before, e) : 0;
 }
 
 static enum ended n_outcome(struct delivery *d, const struct run *r, const struct sql_class *s, struct err *e)
@@ -162,20 +208,33 @@ static enum ended n_outcome(struct delivery *d, const struct run *r, const struc
 	return ENDED_OK;
 }
 
+/* It was there before, is half made, and IF NOT EXISTS found it: somebody else's try ended while ours waited for it. */
+static enum ended n_found_made(struct delivery *d, const struct run *r, const struct sql_class *s, const uint8_t before[DIGEST_SIZE], struct err *e)
+{
+	bool cleaned = false;
+	if (d->engine->cleanup(d->conn, s, &cleaned, e) != 0)
+		return ENDED_LOST; /* the intent stays open: a new connection looks again */
+	if (!cleaned)
+		return n_outcome(d, r, s, e);
+	err_set(e, ERR_DB, "%s found a half-made %s %s of somebody else's, and so made nothing: that one is removed, try again", s->verb, s->object_kind,
+	        s->object);
+	return n_refused(d, r, s, before, e);
+}
+
 static enum ended attempt_n(struct delivery *d, const struct run *r, struct err *e)
 {
 	struct ledger_row intent = step_row(d, r->item, r->direction, r->index, STEP_INTENT, VIA_RUN);
 	struct sql_class s;
 	sql_classify(d->engine->dialect, r->step->statements[0].sql, &s);
 	FAILPOINT("before-intent");
-	if (d->engine->object_state(d->conn, &s, intent.state_before, e) != 0 || step_write_row(d, &intent, e) != 0)
+	if (n_make_way(d, &s, intent.state_before, e) != 0 || step_write_row(d, &intent, e) != 0)
 		return e->code == ERR_UNKNOWN ? ENDED_LOST : delivery_judge(d, e);
 	FAILPOINT("intent-written");
 	d->uncertain = true;
 	int rc = exec_statement(d, r, 0, e);
 	FAILPOINT("n-statement-run");
 	if (rc == 0)
-		return n_outcome(d, r, &s, e);
+		return made_before(&s, intent.state_before) ? n_found_made(d, r, &s, intent.state_before, e) : n_outcome(d, r, &s, e);
 	enum ended end = delivery_judge(d, e);
 	if (end == ENDED_FAILED && r->step->class == STEP_X) {
 		err_wrap(e, "%s is of class X, and an error does not say how much of it was done", s.verb);
@@ -205,6 +264,18 @@ void step_report_failed(struct delivery *d, const struct plan_item *it, enum dir
 	step_report(d, &row); /* seq and row_hash stay zero: a class T failure leaves no row */
 }
 
+static enum ended run_batches(struct delivery *d, const struct run *r)
+{
+	struct err e = ERR_INIT;
+	enum ended end = check_tables(d, r, &e);
+	if (end == ENDED_OK)
+		return batch_run(d, r->item, r->direction, r->index);
+	if (end == ENDED_FAILED)
+		step_report_failed(d, r->item, r->direction, r->index, clock_wall_us());
+	d->error = e;
+	return end;
+}
+
 enum ended step_run(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index)
 {
 	struct run r = {.item = it, .direction = dir, .index = index, .step = plan_step(it->body, dir, index)};
@@ -212,7 +283,7 @@ enum ended step_run(struct delivery *d, const struct plan_item *it, enum directi
 	d->step_number++;
 	delivery_say(d, dir == DIRECTION_APPLY ? "applying" : "rolling-back", it->changeset->id, NULL);
 	if (r.step->class == STEP_B)
-		return batch_run(d, it, dir, index);
+		return run_batches(d, &r);
 	for (uint32_t n = 0;; n++) {
 		struct err e = ERR_INIT;
 		delivery_place(d, it, dir, index + 1, 0, line);

@@ -1,8 +1,8 @@
 /* The journal's signed documents: the newest trust document and freshness document that were accepted. */
-#include "common/base/failpoint.h"
 #include "agent/journal/journal_file.h"
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 
 int journal_document(struct journal *j, const char *kind, struct arena *a, struct bytes *ret, struct err *e)
 {

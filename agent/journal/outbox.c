@@ -1,8 +1,8 @@
 /* The journal's outbox: signed reports in a gapless sequence, each carrying the hash of the one before it. */
-#include "common/base/failpoint.h"
 #include "agent/journal/journal_file.h"
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/crypto/digest.h"
 
 /* The newest report is never deleted (journal_prune_reports), so its row is the whole memory of the chain's end. */

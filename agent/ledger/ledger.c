@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/failpoint.h"
 #include "agent/ledger/row.h"
+#include "common/base/failpoint.h"
 #include "common/base/str.h"
 #include "common/crypto/sign.h"
 

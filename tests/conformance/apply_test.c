@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "common/base/failpoint.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/base/str.h"
 #include "tests/support/delivery_fixture.h"
 #include "tests/support/servers.h"

@@ -7,6 +7,7 @@
  *   pass                      nothing happens (at the start)
  *   cut WORD PERCENT          when WORD passes towards the server: in so many of 100 cases the connection dies, a third each before the chunk that holds WORD is passed on, up to
  *                             2.5 ms after it, and after the server's answer, which is not passed on
+ *   lose WORD TIMES           so many times the server's answer to WORD is lost with the connection
  *   limit LEAST MOST          each connection dies after so many bytes, both directions together, evenly spread
  *   delay MS                  each chunk waits so long
  *   freeze                    nothing passes, nothing is closed: a half-open connection
@@ -38,7 +39,7 @@
 #define CUT_MAX_US 2500
 #define TICK_MS    20
 
-enum rule { RULE_PASS, RULE_CUT, RULE_LIMIT, RULE_DELAY, RULE_FREEZE, RULE_TWICE };
+enum rule { RULE_PASS, RULE_CUT, RULE_LOSE, RULE_LIMIT, RULE_DELAY, RULE_FREEZE, RULE_TWICE };
 
 enum side { CLIENT, SERVER, COPY, SIDES };
 
@@ -178,7 +179,13 @@ static bool holds_word(struct flow *f)
 /* True when the connection is to die at once. */
 static bool judge_word(struct pair *p, struct flow *f)
 {
-	if (proxy.rule != RULE_CUT || p->cut_at_us || p->cut_on_answer || !holds_word(f) || next_random(100) >= proxy.least)
+	if ((proxy.rule != RULE_CUT && proxy.rule != RULE_LOSE) || p->cut_at_us || p->cut_on_answer || !holds_word(f))
+		return false;
+	if (proxy.rule == RULE_LOSE) {
+		p->cut_on_answer = proxy.least > 0 && proxy.least--;
+		return false;
+	}
+	if (next_random(100) >= proxy.least)
 		return false;
 	switch (next_random(3)) {
 	case 0:
@@ -265,7 +272,7 @@ static const struct {
 	enum rule rule;
 	unsigned words, numbers;
 } rules[] = {
-    {"pass", RULE_PASS, 0, 0},   {"cut", RULE_CUT, 1, 1},       {"limit", RULE_LIMIT, 0, 2},
+    {"pass", RULE_PASS, 0, 0},   {"cut", RULE_CUT, 1, 1},       {"lose", RULE_LOSE, 1, 1},   {"limit", RULE_LIMIT, 0, 2},
     {"delay", RULE_DELAY, 0, 1}, {"freeze", RULE_FREEZE, 0, 0}, {"twice", RULE_TWICE, 0, 0},
 };
 

@@ -186,21 +186,42 @@ const struct report *fixture_deliver(struct fixture *f)
 	return &f->report.report;
 }
 
-bool fixture_deliver_and_crash(struct fixture *f, const char *where)
+pid_t fixture_start(struct fixture *f, const char *crash_at)
+{
+	struct err e = ERR_INIT;
+	journal_close(&f->journal); /* a SQLite handle must not cross a fork */
+	pid_t pid = fork();
+	if (pid != 0)
+		return pid;
+	if (crash_at)
+		setenv("ROLLCALL_CRASH_AT", crash_at, 1);
+	if (journal_open(f->journal_path, &f->journal, &e) != 0)
+		_exit(OUTCOME_COUNT);
+	const struct report *r = fixture_deliver(f);
+	if (r->outcome != OUTCOME_APPLIED && r->outcome != OUTCOME_ROLLED_BACK)
+		print_message("%s: %s\n", outcome_name(r->outcome), r->failure.message ? r->failure.message : "");
+	fflush(NULL);
+	_exit((int)r->outcome);
+}
+
+void fixture_wait_stopped(pid_t child)
+{
+	int status = 0;
+	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+	assert_true(WIFSTOPPED(status));
+}
+
+int fixture_wait(struct fixture *f, pid_t child)
 {
 	struct err e = ERR_INIT;
 	int status = 0;
-	journal_close(&f->journal); /* a SQLite handle must not cross a fork */
-	pid_t pid = fork();
-	if (pid == 0) {
-		setenv("ROLLCALL_CRASH_AT", where, 1);
-		if (journal_open(f->journal_path, &f->journal, &e) != 0)
-			_exit(2);
-		fixture_deliver(f);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(waitpid(child, &status, 0), child);
 	if (journal_open(f->journal_path, &f->journal, &e) != 0)
 		fail_msg("%s", e.msg);
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool fixture_deliver_and_crash(struct fixture *f, const char *where)
+{
+	return fixture_wait(f, fixture_start(f, where)) == -1;
 }

@@ -40,7 +40,11 @@ void fixture_precondition(struct fixture *f, struct changeset *c, const char *ex
 
 /* Sets the digests and runs the delivery to its report. */
 const struct report *fixture_deliver(struct fixture *f);
-/* The same in a child process with ROLLCALL_CRASH_AT=where; true when the child was killed there. */
+/* The same in a child process with ROLLCALL_CRASH_AT=crash_at (NULL: none), whose journal it is until fixture_wait. */
+pid_t fixture_start(struct fixture *f, const char *crash_at);
+void fixture_wait_stopped(pid_t child); /* until it stands at a failpoint "NAME=stop"; kill(child, SIGCONT) goes on */
+int fixture_wait(struct fixture *f, pid_t child); /* its outcome (enum outcome); -1 when it was killed */
+/* In a child process with ROLLCALL_CRASH_AT=where; true when the child was killed there. */
 bool fixture_deliver_and_crash(struct fixture *f, const char *where);
 /* The single value of a query on the target, as text in the fixture's arena; "NULL" for NULL. */
 const char *fixture_value(struct fixture *f, const char *sql);

@@ -4,6 +4,7 @@
 #define TESTS_SUPPORT_SERVERS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "common/sql/dialect.h"
 
@@ -32,5 +33,7 @@ char *sqlite_feed(const char *file, const char *sql);
 char *server_effect(struct server *s, const char *database); /* MariaDB: the same dump of what is there now */
 char *sqlite_effect(const char *file);
 void server_empty(struct server *s, const char *database);
+/* server_sql in a process of its own, whatever comes of it (the server may die meanwhile): the caller waits for it. */
+pid_t server_session(const struct server *s, const char *database, const char *sql);
 
 #endif

@@ -50,12 +50,15 @@ WITH own AS (SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n
 SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(coalesce(pg_catalog.string_agg(t, E'\n' ORDER BY t COLLATE "C"), ''), 'UTF8')), 'hex') FROM line;
 --: pg_sql_invalid_indexes
 -- What an interrupted CONCURRENTLY left: the index itself, or REINDEX's copies (name_ccnew, name_ccold, numbered when taken) on the same table. $1 index or table, $2 true: copies of REINDEX only.
+-- One that somebody still builds is no leftover: the builder holds the lock by which builders keep each other out, as VACUUM and ANALYZE do.
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT i.indisvalid AND CASE WHEN $2::boolean
 	THEN c.relname ~ '_cc(new|old)[0-9]*$' AND (i.indrelid = pg_catalog.to_regclass($1)
 		OR i.indrelid = (SELECT j.indrelid FROM pg_catalog.pg_index j WHERE j.indexrelid = pg_catalog.to_regclass($1)))
-	ELSE i.indexrelid = pg_catalog.to_regclass($1) END;
+	ELSE i.indexrelid = pg_catalog.to_regclass($1) END
+	AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.relation = i.indrelid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
+		AND l.pid NOT IN (SELECT pid FROM pg_catalog.pg_stat_progress_vacuum UNION ALL SELECT pid FROM pg_catalog.pg_stat_progress_analyze));
 --: pg_sql_pending_detach
 SELECT pg_catalog.format('ALTER TABLE %s DETACH PARTITION %s FINALIZE', h.inhparent::regclass, h.inhrelid::regclass)
 FROM pg_catalog.pg_inherits h WHERE h.inhdetachpending AND h.inhparent = pg_catalog.to_regclass($1);

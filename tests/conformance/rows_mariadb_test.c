@@ -1,0 +1,237 @@
+/* The rows MA-.. of the list of crash points, on a real server. Left out, because one machine cannot produce them: MA-07 (a replica is promoted between two events) and MA-08 (power
+ * is lost with the log not flushed). */
+#include <signal.h>
+#include <string.h>
+
+#include "common/base/str.h"
+#include "tests/support/row_fixture.h"
+
+#define PREPARE                                                                                                 \
+	"CREATE TABLE tick (what varchar(20)); CREATE TABLE item (id int PRIMARY KEY, name varchar(100) NOT NULL);" \
+	"INSERT INTO item SELECT seq, md5(seq) FROM seq_1_to_1000"
+#define TICKS       "SELECT count(*) FROM tick"
+#define NOTE        "SELECT count(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND COLUMN_NAME = 'note'"
+#define ADD_NOTE    "ALTER TABLE item ADD COLUMN note varchar(20)"
+#define RUNS(text)  "SELECT count(*) FROM information_schema.PROCESSLIST WHERE USER = 'rollcall' AND INFO LIKE '" text "%'"
+#define VIA         "SELECT group_concat(via ORDER BY seq) FROM rollcall_ledger WHERE state = 'done'"
+#define STATES      "SELECT group_concat(state ORDER BY seq) FROM rollcall_ledger"
+#define LEFT_BEHIND "SELECT count(*) FROM information_schema.INNODB_SYS_TABLES WHERE NAME LIKE concat(DATABASE(), '/%#sql%')"
+#define COPY_ROWS   "300000"
+
+static void kill_agent(struct row_bench *b, pid_t agent)
+{
+	kill(agent, SIGKILL);
+	assert_int_equal(fixture_wait(&b->f, agent), -1);
+}
+
+/* Reads `item` in a transaction that stays open: DDL waits for its metadata lock. */
+static pid_t hold_item(struct row_bench *b, const char *seconds)
+{
+	pid_t pid = row_outsider(b, arena_printf(b->f.arena, "START TRANSACTION; SELECT count(*) FROM item; DO SLEEP(%s)", seconds));
+	row_becomes(b, "SELECT count(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND INFO LIKE 'DO SLEEP%'", "1");
+	return pid;
+}
+
+/* A delivery in the midst of ALTER TABLE ... ALGORITHM=COPY. */
+static pid_t start_copy(struct row_bench *b)
+{
+	row_sql(b, "CREATE TABLE big (id int PRIMARY KEY, name varchar(100) NOT NULL); INSERT INTO big SELECT seq, md5(seq) FROM seq_1_to_" COPY_ROWS);
+	row_step(b, "a:copy", STEP_N, "ALTER TABLE big ADD COLUMN note varchar(20), ALGORITHM=COPY");
+	pid_t agent = fixture_start(&b->f, NULL);
+	row_becomes(b, "SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE = 'copy to tmp table'", "1");
+	return agent;
+}
+
+/* ---- class N ---- */
+
+static void before_statement(struct row_bench *b)
+{
+	row_step(b, "a:note", STEP_N, ADD_NOTE);
+	assert_true(fixture_deliver_and_crash(&b->f, "intent-written"));
+	row_is(b, NOTE, "0");
+	row_applied(b, 1);
+	row_is(b, NOTE, "1");
+	row_is(b, STATES, "intent,failed,intent,done");
+}
+
+static void killed_in_alter(struct row_bench *b)
+{
+	row_step(b, "a:note", STEP_N, ADD_NOTE);
+	b->f.target.lock_timeout_ms = 5000;
+	pid_t other = hold_item(b, "1"), agent = fixture_start(&b->f, NULL);
+	row_becomes(b, RUNS("ALTER TABLE item"), "1");
+	kill_agent(b, agent);
+	row_is(b, RUNS("ALTER TABLE item"), "1"); /* it waits in the server, and will run to its end */
+	row_applied(b, 1);
+	row_end(other);
+	row_is(b, NOTE, "1");
+	row_is(b, VIA, "probe");
+}
+
+static void server_dies_in_copy(struct row_bench *b)
+{
+	pid_t agent = start_copy(b);
+	server_kill(b->server);
+	server_restart(b->server);
+	row_is(b, LEFT_BEHIND, "0");
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_applied(b, 1);
+	row_is(b, NOTE, "1");
+	row_is(b, "SELECT count(*) FROM big", COPY_ROWS);
+}
+
+static void server_dies_after_statement(struct row_bench *b)
+{
+	row_step(b, "a:note", STEP_N, ADD_NOTE);
+	pid_t agent = fixture_start(&b->f, "n-statement-run=stop");
+	fixture_wait_stopped(agent);
+	server_kill(b->server);
+	server_restart(b->server);
+	row_is(b, NOTE, "1");
+	row_is(b, STATES, "intent");
+	kill(agent, SIGCONT);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_applied(b, 1);
+	row_is(b, VIA, "probe");
+}
+
+/* Were the `done` row written in a transaction before the statement, the statement would commit it even though it fails. */
+static void failed_statement_leaves_no_done(struct row_bench *b)
+{
+	row_step(b, "a:note", STEP_N, "ALTER TABLE item ADD COLUMN id int");
+	assert_int_equal(fixture_deliver(&b->f)->outcome, OUTCOME_FAILED);
+	row_is(b, STATES, "intent,failed");
+}
+
+static void reply_lost(struct row_bench *b)
+{
+	row_step(b, "a:note", STEP_N, ADD_NOTE);
+	row_step(b, "a:tick", STEP_T, "INSERT INTO tick VALUES ('one')");
+	row_lose(b, "ALTER", 1);
+	row_applied(b, 2);
+	row_is(b, VIA, "probe,run");
+	row_is(b, TICKS, "1");
+}
+
+static void commit_reply_lost(struct row_bench *b)
+{
+	row_step(b, "a:tick", STEP_T, "INSERT INTO tick VALUES ('one')");
+	row_lose(b, "COMMIT", 1);
+	row_applied(b, 1);
+	row_is(b, TICKS, "1");
+}
+
+static void metadata_lock(struct row_bench *b)
+{
+	row_step(b, "a:note", STEP_N, ADD_NOTE);
+	b->f.target.lock_timeout_ms = 1000;
+	pid_t other = hold_item(b, "2");
+	row_applied(b, 1);
+	row_end(other);
+	assert_non_null(strstr(buf_str(&b->f.progress), "waiting-lock a:note 1/1"));
+	row_is(b, NOTE, "1");
+}
+
+static void operator_kills_copy(struct row_bench *b)
+{
+	pid_t agent = start_copy(b);
+	row_sql(b, arena_printf(b->f.arena, "KILL %s", row_value(b, "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE = 'copy to tmp table'")));
+	int outcome = fixture_wait(&b->f, agent);
+	row_is(b, NOTE, outcome == OUTCOME_APPLIED ? "1" : "0");
+	row_is(b, LEFT_BEHIND, "0");
+	b->f.task.attempt++;
+	row_applied(b, 1);
+	row_is(b, NOTE, "1");
+}
+
+static void ledger_without_transactions(struct row_bench *b)
+{
+	row_step(b, "a:tick", STEP_T, "INSERT INTO tick VALUES ('one')");
+	row_applied(b, 1);
+	row_sql(b, "ALTER TABLE rollcall_ledger ENGINE=MyISAM");
+	row_step(b, "a:more", STEP_T, "INSERT INTO tick VALUES ('two')");
+	b->f.task.id[0]++;
+	assert_int_not_equal(fixture_deliver(&b->f)->outcome, OUTCOME_APPLIED);
+	row_is(b, TICKS, "1");
+}
+
+/* ---- class X, and DML ---- */
+
+static void many_drops(struct row_bench *b)
+{
+	row_step(b, "a:drop", STEP_N, "DROP TABLE tick, item");
+	row_refused(b, "C20 class", "DROP TABLE");
+}
+
+static void create_or_replace(struct row_bench *b)
+{
+	row_step(b, "a:replace", STEP_N, "CREATE OR REPLACE TABLE item AS SELECT 1 AS id");
+	row_refused(b, "C20 class", "CREATE OR REPLACE TABLE");
+}
+
+static void drop_database(struct row_bench *b)
+{
+	row_step(b, "a:drop", STEP_N, "DROP DATABASE shop");
+	row_refused(b, "C20 class", "DROP DATABASE");
+}
+
+static void partitions(struct row_bench *b)
+{
+	row_sql(b, "CREATE TABLE part (id int NOT NULL) PARTITION BY RANGE (id) (PARTITION p1 VALUES LESS THAN (10))");
+	row_step(b, "a:part", STEP_N, "ALTER TABLE part ADD PARTITION (PARTITION p2 VALUES LESS THAN (20))");
+	assert_true(fixture_deliver_and_crash(&b->f, "n-statement-run"));
+	row_applied(b, 1);
+	row_is(b, VIA, "probe");
+	row_is(b, "SELECT count(*) FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'part'", "2");
+}
+
+static void server_dies_in_transaction(struct row_bench *b)
+{
+	row_step(b, "a:tick", STEP_T, "INSERT INTO tick VALUES ('one')");
+	pid_t agent = fixture_start(&b->f, "statement-run=stop");
+	fixture_wait_stopped(agent);
+	server_kill(b->server);
+	server_restart(b->server);
+	row_is(b, TICKS, "0");
+	kill(agent, SIGCONT);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_is(b, TICKS, "1");
+	row_applied(b, 1);
+}
+
+static void no_transactions(struct row_bench *b)
+{
+	row_sql(b, "CREATE TABLE old (what varchar(20)) ENGINE=MyISAM");
+	row_step(b, "a:old", STEP_T, "INSERT INTO old VALUES ('one')");
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_not_equal(r->outcome, OUTCOME_APPLIED);
+	assert_non_null(strstr(r->failure.message, "table old is of the storage engine MyISAM, which has no transactions"));
+	row_is(b, "SELECT count(*) FROM old", "0");
+	row_sql(b, "ALTER TABLE old ENGINE=InnoDB");
+	b->f.task.attempt++;
+	row_applied(b, 1);
+	row_is(b, "SELECT count(*) FROM old", "1");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct row_test rows[] = {
+	    {"MA-01 the agent dies after the intent, before the statement", before_statement},
+	    {"MA-02 the agent dies while ALTER TABLE runs", killed_in_alter},
+	    {"MA-03 the server dies in ALTER TABLE ... ALGORITHM=COPY", server_dies_in_copy},
+	    {"MA-04 the server dies after the statement, before its outcome", server_dies_after_statement},
+	    {"MA-05 a statement that fails commits no outcome", failed_statement_leaves_no_done},
+	    {"MA-06 the reply to ALTER TABLE is lost", reply_lost},
+	    {"MA-06 the reply to COMMIT is lost", commit_reply_lost},
+	    {"MA-09 DDL waits for a metadata lock", metadata_lock},
+	    {"MA-10 an operator kills ALTER TABLE ... ALGORITHM=COPY", operator_kills_copy},
+	    {"MA-11 a ledger table that is not InnoDB", ledger_without_transactions},
+	    {"MA-20 DROP TABLE of several", many_drops},
+	    {"MA-21 CREATE OR REPLACE TABLE", create_or_replace},
+	    {"MA-22 DROP DATABASE", drop_database},
+	    {"MA-23 the agent dies after a partitioned ALTER TABLE", partitions},
+	    {"MA-24 the server dies in a transaction", server_dies_in_transaction},
+	    {"MA-25 DML on a table without transactions", no_transactions},
+	};
+	return rows_run(DIALECT_MARIADB, PREPARE, rows, ARRAY_LEN(rows), argc, argv);
+}

@@ -1,0 +1,341 @@
+/* The rows PG-.. of the list of crash points, on a real server: each instant at which agent, server or an operator can break in, and how the delivery ends all the same.
+ *
+ * Left out, because one machine cannot produce them: PG-06 in its first half (a fail-over to a replica that lags; the restore to an earlier time is here). */
+#include <signal.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "tests/support/row_fixture.h"
+
+#define PREPARE                                         \
+	"SET ROLE rollcall; CREATE TABLE tick (what text);" \
+	"CREATE TABLE item (id int PRIMARY KEY, name text); INSERT INTO item SELECT i, 'item ' || i FROM generate_series(1, 1000) AS i"
+#define BUSY(text) "SELECT count(*) FROM pg_stat_activity WHERE usename = 'rollcall' AND state = 'active' AND query LIKE '" text "%'"
+#define LOCKED \
+	"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+#define TICKS "SELECT count(*) FROM tick"
+#define INDEX "CREATE INDEX CONCURRENTLY item_name ON item (name)"
+#define VALID "SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass('item_name') AND indisvalid"
+#define VIA   "SELECT string_agg(via, ',' ORDER BY seq) FROM rollcall.ledger WHERE state = 'done'"
+
+/* Holds a snapshot and a row of `item`: CONCURRENTLY waits for it. */
+static pid_t hold_item(struct row_bench *b, const char *seconds)
+{
+	pid_t pid = row_outsider(b, arena_printf(b->f.arena, "BEGIN; UPDATE item SET name = name WHERE id = 1; SELECT pg_sleep(%s); COMMIT", seconds));
+	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND state = 'active' AND query LIKE 'BEGIN; UPDATE item%'", "1");
+	return pid;
+}
+
+static void kill_agent(struct row_bench *b, pid_t agent)
+{
+	kill(agent, SIGKILL);
+	assert_int_equal(fixture_wait(&b->f, agent), -1);
+}
+
+/* ---- class T ---- */
+
+static void before_begin(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
+	assert_true(fixture_deliver_and_crash(&b->f, "connected"));
+	row_is(b, TICKS, "0");
+	row_applied(b, 1);
+	row_is(b, TICKS, "1");
+}
+
+static void in_transaction(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick SELECT 'one' FROM pg_sleep(1)");
+	pid_t agent = fixture_start(&b->f, NULL);
+	row_becomes(b, BUSY("INSERT"), "1");
+	kill_agent(b, agent);
+	row_is(b, BUSY("INSERT"), "1"); /* the dead agent's statement runs on, and holds the lock */
+	row_is(b, LOCKED, "1");
+	row_applied(b, 1);
+	assert_non_null(strstr(buf_str(&b->f.progress), "a statement of an earlier run still works in the server"));
+	row_is(b, TICKS, "1");
+}
+
+static void reply_lost(struct row_bench *b)
+{
+	struct changeset *c = fixture_changeset(&b->f, "a:two");
+	fixture_step(&b->f, c, STEP_T, "INSERT INTO tick VALUES ('one')");
+	fixture_step(&b->f, c, STEP_T, "INSERT INTO tick VALUES ('two')");
+	row_lose(b, "COMMIT", 3); /* of the new ledger, and of both steps */
+	row_applied(b, 2);
+	row_is(b, "SELECT string_agg(what, ',') FROM tick", "one,two");
+	assert_non_null(strstr(buf_str(&b->f.progress), "unreachable"));
+}
+
+static void server_dies(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
+	pid_t agent = fixture_start(&b->f, "statement-run=stop");
+	fixture_wait_stopped(agent);
+	server_kill(b->server);
+	server_restart(b->server);
+	row_is(b, TICKS, "0");
+	kill(agent, SIGCONT);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_is(b, TICKS, "1");
+	row_applied(b, 1);
+}
+
+static void commit_is_durable(struct row_bench *b)
+{
+	row_sql(b, "ALTER ROLE rollcall SET synchronous_commit = off");
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick SELECT current_setting('synchronous_commit')");
+	row_applied(b, 1);
+	row_is(b, "SELECT what FROM tick", "on");
+	row_sql(b, "ALTER ROLE rollcall RESET synchronous_commit");
+}
+
+static void deadlock(struct row_bench *b)
+{
+	struct changeset *c = fixture_changeset(&b->f, "a:one");
+	row_sql(b, "ALTER ROLE rollcall SET deadlock_timeout = '50ms'");
+	fixture_step(&b->f, c, STEP_T,
+	             "DO $$BEGIN INSERT INTO tick VALUES ('one'); UPDATE item SET name = '1' WHERE id = 1; PERFORM pg_sleep(0.5); UPDATE item SET name = "
+	             "'2' WHERE id = 2; END$$");
+	pid_t other = row_outsider(b, "BEGIN; SET LOCAL deadlock_timeout = '10s'; UPDATE item SET name = 'b' WHERE id = 2; SELECT pg_sleep(0.2); UPDATE "
+	                              "item SET name = 'a' WHERE id = 1; COMMIT");
+	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND state = 'active' AND query LIKE 'BEGIN; SET LOCAL%'", "1");
+	row_applied(b, 1);
+	row_end(other);
+	row_sql(b, "ALTER ROLE rollcall RESET deadlock_timeout");
+	row_is(b, TICKS, "1");
+	row_is(b, "SELECT string_agg(name, ',' ORDER BY id) FROM item WHERE id < 3", "1,2");
+}
+
+static void lock_time_out(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "ALTER TABLE item ADD COLUMN note text");
+	b->f.target.lock_timeout_ms = 300;
+	pid_t other = hold_item(b, "1");
+	row_applied(b, 1);
+	row_end(other);
+	assert_non_null(strstr(buf_str(&b->f.progress), "waiting-lock a:one 1/1"));
+}
+
+static void commit_inside(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "COMMIT");
+	row_refused(b, "C19 statement", "would end or open a transaction");
+}
+
+static void outside_effects(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "SELECT setval('item_seq', 7)");
+	row_refused(b, "C20 class", "");
+}
+
+static void prepared(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "PREPARE TRANSACTION 'x'");
+	row_refused(b, "C19 statement", "would end or open a transaction");
+}
+
+static void between_steps(struct row_bench *b)
+{
+	struct changeset *c = fixture_changeset(&b->f, "a:three");
+	fixture_step(&b->f, c, STEP_T, "INSERT INTO tick VALUES ('one')");
+	fixture_step(&b->f, c, STEP_T, "INSERT INTO tick VALUES ('two')");
+	fixture_step(&b->f, c, STEP_T, "INSERT INTO tick VALUES ('three')");
+	assert_true(fixture_deliver_and_crash(&b->f, "committed:2"));
+	row_is(b, "SELECT string_agg(what, ',') FROM tick", "one,two");
+	row_applied(b, 3);
+	row_is(b, "SELECT string_agg(what, ',') FROM tick", "one,two,three");
+	row_is(b, VIA, "run,run,run");
+}
+
+/* ---- class N ---- */
+
+/* A delivery in whose CREATE INDEX CONCURRENTLY somebody breaks in while it waits for the outsider. */
+static pid_t start_index(struct row_bench *b)
+{
+	row_step(b, "a:index", STEP_N, INDEX);
+	pid_t agent = fixture_start(&b->f, NULL);
+	row_becomes(b, BUSY("CREATE INDEX CONCURRENTLY"), "1");
+	return agent;
+}
+
+static void killed_in_index(struct row_bench *b)
+{
+	pid_t other = hold_item(b, "1"), agent = start_index(b);
+	kill_agent(b, agent);
+	row_is(b, LOCKED, "1");
+	row_end(other);
+	row_applied(b, 1); /* waits for the server to finish what the dead agent began */
+	row_is(b, VALID, "1");
+	row_is(b, VIA, "probe");
+}
+
+static void backend_ended_in_index(struct row_bench *b)
+{
+	pid_t other = hold_item(b, "1"), agent = start_index(b);
+	row_sql(b, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%'");
+	row_is(b, "SELECT count(*) FROM pg_index WHERE NOT indisvalid", "1");
+	row_end(other);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_is(b, VALID, "1");
+	row_applied(b, 1);
+}
+
+static void server_dies_in_index(struct row_bench *b)
+{
+	pid_t other = hold_item(b, "5"), agent = start_index(b);
+	server_kill(b->server);
+	row_end(other);
+	server_restart(b->server);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_is(b, VALID, "1");
+	row_applied(b, 1);
+	row_is(b, "SELECT count(*) FROM pg_index WHERE NOT indisvalid", "0");
+}
+
+/* IF NOT EXISTS would call an index that is INVALID, and was before we came, a success. */
+static void invalid_before(struct row_bench *b)
+{
+	row_sql(b, "SET ROLE rollcall; CREATE INDEX item_name ON item (name)");
+	row_sql(b, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'item_name'::regclass");
+	row_step(b, "a:index", STEP_N, "CREATE INDEX CONCURRENTLY IF NOT EXISTS item_name ON item (name)");
+	row_applied(b, 1);
+	row_is(b, VALID, "1");
+}
+
+/* The same, and the agent dies at each instant of it. */
+static void invalid_before_and_killed(struct row_bench *b)
+{
+	static const char *const points[] = {"before-intent", "intent-written", "n-statement-run", "outcome-written"};
+	row_step(b, "a:index", STEP_N, "CREATE INDEX CONCURRENTLY IF NOT EXISTS item_name ON item (name)");
+	for (size_t i = 0; i < ARRAY_LEN(points); i++) {
+		row_sql(b, "DROP SCHEMA IF EXISTS rollcall CASCADE; DROP INDEX IF EXISTS item_name");
+		row_sql(b, "SET ROLE rollcall; CREATE INDEX item_name ON item (name)");
+		row_sql(b, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'item_name'::regclass");
+		b->f.task.id[0]++;
+		assert_true(fixture_deliver_and_crash(&b->f, points[i]));
+		row_applied(b, 1);
+		row_is(b, VALID, "1");
+	}
+}
+
+/* One session a target, and no transaction of ours is open while CONCURRENTLY waits for old ones. */
+static void alone_meanwhile(struct row_bench *b)
+{
+	pid_t other = hold_item(b, "0.5"), agent = start_index(b);
+	row_is(b, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'rollcall' AND xact_start IS NOT NULL AND query NOT LIKE 'CREATE INDEX%'", "0");
+	row_end(other);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+}
+
+static void second_agent_polls(struct row_bench *b)
+{
+	pid_t other = hold_item(b, "1"), agent = start_index(b);
+	struct err e = ERR_INIT;
+	snprintf(b->f.journal_path, sizeof b->f.journal_path, "%s/second.db", b->f.dir);
+	assert_int_equal(journal_open(b->f.journal_path, &b->f.journal, &e), 0);
+	row_applied(b, 1); /* found done, after it had the lock */
+	row_is(b, VALID, "1");
+	row_is(b, "SELECT count(*) FROM rollcall.ledger", "2"); /* one intent, one outcome */
+	row_end(other);
+	journal_close(&b->f.journal);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+}
+
+static void reindex_ended(struct row_bench *b)
+{
+	row_sql(b, "SET ROLE rollcall; CREATE INDEX item_name ON item (name)");
+	pid_t other = hold_item(b, "1");
+	row_step(b, "a:reindex", STEP_N, "REINDEX INDEX CONCURRENTLY item_name");
+	pid_t agent = fixture_start(&b->f, NULL);
+	row_becomes(b, BUSY("REINDEX"), "1");
+	row_sql(b, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'REINDEX INDEX%'");
+	row_end(other);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_is(b, "SELECT count(*) FROM pg_class WHERE relname LIKE 'item_name%'", "1");
+	row_is(b, VALID, "1");
+}
+
+static void detach_ended(struct row_bench *b)
+{
+	row_sql(b, "SET ROLE rollcall; CREATE TABLE big (id int) PARTITION BY RANGE (id); CREATE TABLE big_1 PARTITION OF big FOR VALUES FROM (1) TO "
+	           "(10); INSERT INTO big VALUES (1)");
+	pid_t other = row_outsider(b, "BEGIN; SELECT * FROM big; SELECT pg_sleep(1); COMMIT");
+	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND state = 'active' AND query LIKE 'BEGIN; SELECT * FROM big%'",
+	            "1");
+	row_step(b, "a:detach", STEP_N, "ALTER TABLE big DETACH PARTITION big_1 CONCURRENTLY");
+	pid_t agent = fixture_start(&b->f, NULL);
+	row_becomes(b, "SELECT count(*) FROM pg_inherits WHERE inhdetachpending", "1");
+	row_sql(b, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'ALTER TABLE big%'");
+	row_end(other);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_is(b, "SELECT count(*) FROM pg_inherits", "0");
+}
+
+static void drop_ended(struct row_bench *b)
+{
+	row_sql(b, "SET ROLE rollcall; CREATE INDEX item_name ON item (name)");
+	pid_t other = hold_item(b, "1");
+	row_step(b, "a:drop", STEP_N, "DROP INDEX CONCURRENTLY item_name");
+	pid_t agent = fixture_start(&b->f, NULL);
+	row_becomes(b, BUSY("DROP INDEX"), "1");
+	row_sql(b, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'DROP INDEX%'");
+	row_end(other);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_is(b, "SELECT count(*) FROM pg_class WHERE relname LIKE 'item_name%'", "0");
+}
+
+static void not_valid_then_validate(struct row_bench *b)
+{
+	struct changeset *c = fixture_changeset(&b->f, "a:check");
+	fixture_step(&b->f, c, STEP_T, "ALTER TABLE item ADD CONSTRAINT item_named CHECK (name <> '') NOT VALID");
+	fixture_step(&b->f, c, STEP_T, "ALTER TABLE item VALIDATE CONSTRAINT item_named");
+	assert_true(fixture_deliver_and_crash(&b->f, "committed:1"));
+	row_is(b, "SELECT convalidated FROM pg_constraint WHERE conname = 'item_named'", "f");
+	row_applied(b, 2);
+	row_is(b, "SELECT convalidated FROM pg_constraint WHERE conname = 'item_named'", "t");
+}
+
+static void alone_by_nature(struct row_bench *b)
+{
+	row_step(b, "a:vacuum", STEP_N, "VACUUM item");
+	assert_true(fixture_deliver_and_crash(&b->f, "n-statement-run"));
+	row_applied(b, 1);
+	const char *made = arena_printf(b->f.arena, "CREATE DATABASE made_by_%s", b->database);
+	row_step(b, "a:database", STEP_N, made);
+	b->f.task.id[0]++;
+	assert_true(fixture_deliver_and_crash(&b->f, "n-statement-run"));
+	row_applied(b, 2);
+	row_is(b, arena_printf(b->f.arena, "SELECT count(*) FROM pg_database WHERE datname = 'made_by_%s'", b->database), "1");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct row_test rows[] = {
+	    {"PG-01 the agent dies before BEGIN", before_begin},
+	    {"PG-02 the agent dies in mid-transaction", in_transaction},
+	    {"PG-03 the reply to COMMIT is lost", reply_lost},
+	    {"PG-04 the server dies in mid-transaction", server_dies},
+	    {"PG-05 synchronous_commit is forced on", commit_is_durable},
+	    {"PG-07 a deadlock rolls the transaction back", deadlock},
+	    {"PG-07 a lock time-out rolls the transaction back", lock_time_out},
+	    {"PG-08 COMMIT inside a step", commit_inside},
+	    {"PG-09 setval has an effect that outlives a rollback", outside_effects},
+	    {"PG-10 PREPARE TRANSACTION", prepared},
+	    {"PG-11 the agent dies between two steps of a changeset", between_steps},
+	    {"PG-20 the agent dies during CREATE INDEX CONCURRENTLY", killed_in_index},
+	    {"PG-21 the backend is ended during CREATE INDEX CONCURRENTLY", backend_ended_in_index},
+	    {"PG-22 the server dies during CREATE INDEX CONCURRENTLY", server_dies_in_index},
+	    {"PG-23 IF NOT EXISTS over an INVALID index", invalid_before},
+	    {"PG-23 IF NOT EXISTS over an INVALID index, and the agent dies", invalid_before_and_killed},
+	    {"PG-24 no open transaction of ours while CONCURRENTLY runs", alone_meanwhile},
+	    {"PG-25 a second agent polls while CONCURRENTLY runs", second_agent_polls},
+	    {"PG-26 REINDEX CONCURRENTLY is interrupted", reindex_ended},
+	    {"PG-27 DETACH PARTITION CONCURRENTLY is interrupted", detach_ended},
+	    {"PG-28 DROP INDEX CONCURRENTLY is interrupted", drop_ended},
+	    {"PG-29 the agent dies between NOT VALID and VALIDATE", not_valid_then_validate},
+	    {"PG-30 the agent dies after VACUUM and after CREATE DATABASE", alone_by_nature},
+	};
+	return rows_run(DIALECT_POSTGRESQL, PREPARE, rows, ARRAY_LEN(rows), argc, argv);
+}

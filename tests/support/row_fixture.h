@@ -1,0 +1,47 @@
+/* What the crash-point rows share: one private server for a program, a database and a delivery (delivery_fixture.h) for each row, outsiders who are in the way, questions put to
+ * the database by its own client. Rows are named as in the list of crash points: "PG-04 the server dies in mid-transaction". */
+#ifndef TESTS_SUPPORT_ROW_FIXTURE_H
+#define TESTS_SUPPORT_ROW_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/support/delivery_fixture.h"
+#include "tests/support/servers.h"
+
+struct row_bench {
+	enum dialect dialect;
+	struct server *server;
+	char database[32], *dsn;
+	unsigned n;
+	pid_t proxy; /* 0: none */
+	struct fixture f;
+};
+
+struct row_test {
+	const char *name;
+	void (*run)(struct row_bench *b);
+};
+
+/* For main(): every row on a fresh database, its fixture made before and done with after. `prepare` is run as the user who owns the database; T=word in argv[1] filters. */
+int rows_run(enum dialect d, const char *prepare, const struct row_test *rows, size_t n, int argc, char **argv);
+
+void row_sql(struct row_bench *b, const char *sql); /* as the administrator */
+const char *row_value(struct row_bench *b, const char *sql); /* one value, in the fixture's arena */
+void row_is(struct row_bench *b, const char *sql, const char *wanted);
+void row_becomes(struct row_bench *b, const char *sql, const char *wanted); /* within ten seconds */
+void row_applied(struct row_bench *b, size_t done); /* delivers; then the ledger has so many `done` rows */
+void row_refused(struct row_bench *b, const char *check, const char *message); /* by agent/verify/statements.c, before anything runs */
+/* Another session in a process of its own; row_end waits until it has ended. */
+pid_t row_outsider(struct row_bench *b, const char *sql);
+void row_end(pid_t outsider);
+/* From here on the delivery reaches the server over tests/fault/proxy.c, which loses the server's answer to `word` so many times. */
+void row_lose(struct row_bench *b, const char *word, unsigned times);
+/* One changeset with one step. */
+void row_step(struct row_bench *b, const char *id, enum step_class class, const char *sql);
+
+#endif
