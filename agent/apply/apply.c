@@ -126,6 +126,8 @@ static enum ended validate_after(struct delivery *d, const struct plan_item *it)
 	FAILPOINT("before-validate");
 	delivery_say(d, "validating", it->changeset->id, NULL);
 	enum ended end = checks_after(d, it, &ok);
+	if (end == ENDED_OK && !ok && d->whole)
+		return ENDED_FAILED;
 	return end != ENDED_OK || ok ? end : rollback_revert(d, it, 0);
 }
 
@@ -135,7 +137,8 @@ static enum ended mark_ran(struct delivery *d, const struct plan_item *it)
 	if (step_write_row(d, &row, &d->error) != 0)
 		return delivery_judge(d, &d->error);
 	FAILPOINT("mark-ran");
-	step_report(d, &row);
+	if (!d->whole)
+		step_report(d, &row);
 	d->step_number += (uint32_t)plan_steps(it->body, DIRECTION_APPLY);
 	return ENDED_OK;
 }
@@ -195,7 +198,7 @@ static bool may_go_on(const struct delivery *d, const struct plan_item *it, enum
 	return end == ENDED_FAILED && it->changeset->ignore_failure && d->error.code == ERR_DB && d->task->direction == DIRECTION_APPLY;
 }
 
-static enum ended do_items(struct delivery *d)
+enum ended delivery_items(struct delivery *d)
 {
 	for (size_t i = 0; i < d->plan.n_items; i++) {
 		const struct plan_item *it = &d->plan.items[i];
@@ -215,6 +218,11 @@ static enum ended do_items(struct delivery *d)
 			return end;
 	}
 	return ENDED_OK;
+}
+
+static enum ended do_items(struct delivery *d)
+{
+	return release_needs(&d->verified->release, FEATURE_RELEASE_TRANSACTION) ? whole_run(d) : delivery_items(d);
 }
 
 /* ---- one connection ---- */

@@ -24,6 +24,24 @@ static int single_row(void *arg, size_t n_columns, const char *const *values, st
 	return 0;
 }
 
+/* In the release's own transaction a question is taken back to where it began, so that it changes nothing there either, and its failure is its own. */
+static int query_inside(struct delivery *d, struct bytes sql, struct single *to, struct err *e)
+{
+	static const char *const back[] = {"ROLLBACK TO SAVEPOINT rollcall_question", "RELEASE SAVEPOINT rollcall_question"};
+	struct err ignored = ERR_INIT;
+	if (d->engine->query(d->conn, bytes_of_str("SAVEPOINT rollcall_question"), NULL, 0, NULL, NULL, e) != 0)
+		return -1;
+	watch_statement(d->watch, true);
+	int rc = d->engine->query(d->conn, sql, NULL, 0, single_row, to, e);
+	watch_statement(d->watch, false);
+	for (size_t i = 0; i < ARRAY_LEN(back) && d->engine->in_transaction(d->conn); i++)
+		if (d->engine->query(d->conn, bytes_of_str(back[i]), NULL, 0, NULL, NULL, rc == 0 ? e : &ignored) != 0)
+			return -1;
+	if (rc == 0 && to->rows != 1)
+		rc = err_set(e, ERR_DB, "the query gave %zu rows instead of one", to->rows);
+	return rc;
+}
+
 static int query_once(struct delivery *d, struct bytes sql, struct single *to, struct err *e)
 {
 	struct err ignored = ERR_INIT;
@@ -44,12 +62,12 @@ enum ended checks_value(struct delivery *d, const char *changeset, struct bytes 
 	for (uint32_t n = 0;; n++) {
 		struct single s = {.arena = a};
 		*e = ERR_INIT;
-		if (query_once(d, sql, &s, e) == 0) {
+		if ((d->whole ? query_inside : query_once)(d, sql, &s, e) == 0) {
 			*ret = s.value;
 			return ENDED_OK;
 		}
 		enum ended end = delivery_judge(d, e);
-		if (end == ENDED_FAILED)
+		if (end == ENDED_FAILED && !d->whole)
 			end = delivery_wait(d, e, n, changeset, false);
 		if (end != ENDED_OK)
 			return end;
@@ -235,7 +253,7 @@ enum ended checks_before(struct delivery *d, const struct plan_item *it)
 			delivery_place(d, it, DIRECTION_APPLY, 0, 0, v->line);
 		keep(d, v->name, value);
 	}
-	return end == ENDED_OK && needed ? note_kept(d, it) : end;
+	return end == ENDED_OK && needed && !d->whole ? note_kept(d, it) : end; /* what is committed only with its validations is never recalled */
 }
 
 enum ended checks_recall(struct delivery *d, const struct plan_item *it)

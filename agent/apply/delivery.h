@@ -71,6 +71,7 @@ struct delivery {
 	uint32_t step_number; /* of the plan's steps, for people */
 	struct kept_value *kept; /* of the present changeset */
 	size_t n_kept, cap_kept;
+	bool whole; /* inside the one transaction of a release that asks for it (whole.c): nothing begins, commits or is tried again for itself */
 	bool uncertain; /* something was in flight and no ledger was read since */
 	uint32_t random_state;
 
@@ -97,6 +98,12 @@ enum ended delivery_wait(struct delivery *d, struct err *e, uint32_t n, const ch
 bool delivery_sleep(struct delivery *d, uint32_t ms);
 /* For a failure of the item itself. Step and statement from 1, 0: none; a line without a step is one of the changeset's own file. */
 void delivery_place(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t step, uint32_t statement, uint32_t line);
+
+/* apply.c: what the plan says, one changeset after the other. */
+enum ended delivery_items(struct delivery *d);
+
+/* whole.c: the same in one transaction. */
+enum ended whole_run(struct delivery *d);
 
 /* lock.c: the session lock, polled. */
 enum ended lock_take(struct delivery *d);

@@ -67,8 +67,16 @@ void step_undo(struct delivery *d)
 		(void)d->engine->rollback(d->conn, &ignored);
 }
 
+/* Some errors end the transaction by themselves; what a precondition's rule passes over must not go on outside of it. */
+static int check_whole(struct delivery *d, struct err *e)
+{
+	return d->engine->in_transaction(d->conn) ? 0 : err_set(e, ERR_STATE, "the database has ended the release's transaction: nothing of it was kept");
+}
+
 int step_write_row(struct delivery *d, struct ledger_row *row, struct err *e)
 {
+	if (d->whole)
+		return check_whole(d, e) == 0 ? ledger_append(d->engine, d->conn, &d->ledger, row, e) : -1;
 	return ledger_write_row(d->engine, d->conn, &d->ledger, d->task->epoch, row, e);
 }
 
@@ -98,6 +106,8 @@ static enum ended inside(struct delivery *d, const struct run *r, struct ledger_
 	}
 	row->started_at_us = r->started_at_us;
 	row->ended_at_us = clock_wall_us();
+	if (d->whole)
+		return ledger_append(d->engine, d->conn, &d->ledger, row, e) == 0 ? ENDED_OK : delivery_judge(d, e);
 	if (ledger_append_commit(d->engine, d->conn, &d->ledger, row, e) != 0) {
 		d->uncertain = e->code == ERR_UNKNOWN;
 		return delivery_judge(d, e);
@@ -148,6 +158,18 @@ static enum ended attempt_t(struct delivery *d, const struct run *r, struct err 
 	FAILPOINT("committed");
 	step_report(d, &row);
 	return ENDED_OK;
+}
+
+/* Inside the release's transaction: what begins, commits, tries again and reports is the whole. */
+static enum ended part_of_whole(struct delivery *d, struct run *r)
+{
+	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_DONE, VIA_RUN);
+	struct err e = ERR_INIT;
+	r->started_at_us = clock_wall_us();
+	enum ended end = check_whole(d, &e) == 0 ? inside(d, r, &row, &e) : ENDED_FAILED;
+	if (end != ENDED_OK)
+		d->error = e;
+	return end;
 }
 
 /* ---- class N ---- */
@@ -282,6 +304,10 @@ enum ended step_run(struct delivery *d, const struct plan_item *it, enum directi
 	uint32_t line = r.step->n_statements ? r.step->statements[0].line : it->changeset->line; /* a rollback may be "nothing to do" */
 	d->step_number++;
 	delivery_say(d, dir == DIRECTION_APPLY ? "applying" : "rolling-back", it->changeset->id, NULL);
+	if (d->whole) {
+		delivery_place(d, it, dir, index + 1, 0, line);
+		return part_of_whole(d, &r);
+	}
 	if (r.step->class == STEP_B)
 		return run_batches(d, &r);
 	for (uint32_t n = 0;; n++) {

@@ -9,6 +9,7 @@
 struct rules {
 	enum dialect d;
 	bool allow_class_x;
+	bool whole; /* the release is one transaction */
 };
 
 struct place {
@@ -55,6 +56,11 @@ static int check_statement(const struct rules *r, enum step_class class, struct 
 	if (c.class == STEP_X && !r->allow_class_x) {
 		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s: %s", p->file, (unsigned)p->line, p->changeset->id, p->what, c.verb,
 		        c.why ? c.why : "it can neither be undone nor be resumed");
+		return check_refuse(C20_CLASS, ret_check, e);
+	}
+	if (r->whole && (class != STEP_T || c.kind == SQL_SESSION)) {
+		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: the release asks for one transaction, and %s", p->file, (unsigned)p->line, p->changeset->id,
+		        p->what, class != STEP_T ? "this step cannot be in one with others" : "a setting would hold for the changesets behind it too");
 		return check_refuse(C20_CLASS, ret_check, e);
 	}
 	if (class == STEP_B)
@@ -116,7 +122,7 @@ static int check_questions(enum dialect d, const struct changeset *c, const char
 
 int verify_statements(const struct release *r, const char *engine, bool allow_class_x, const char **ret_check, struct err *e)
 {
-	struct rules rules = {.allow_class_x = allow_class_x};
+	struct rules rules = {.allow_class_x = allow_class_x, .whole = release_needs(r, FEATURE_RELEASE_TRANSACTION)};
 	if (!dialect_parse(engine, &rules.d)) {
 		err_set(e, ERR_POLICY, "engine %s is unknown", engine);
 		return check_refuse(C14_ENGINE, ret_check, e);
@@ -126,6 +132,11 @@ int verify_statements(const struct release *r, const char *engine, bool allow_cl
 		const struct body *b = changeset_body(c, engine);
 		if (!b)
 			continue;
+		if (rules.whole && c->ignore_failure) {
+			err_set(e, ERR_POLICY, "%s:%u: changeset %s says failOnError:false, and the release asks for one transaction, which fails as a whole",
+			        c->file, (unsigned)c->line, c->id);
+			return check_refuse(C20_CLASS, ret_check, e);
+		}
 		if (check_questions(rules.d, c, ret_check, e) != 0 || check_steps(&rules, c, b, false, ret_check, e) != 0 ||
 		    check_steps(&rules, c, b, true, ret_check, e) != 0)
 			return -1;

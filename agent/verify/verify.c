@@ -20,8 +20,8 @@
 
 #define CLOCK_SKEW_US ((int64_t)10 * 60 * 1000000) /* between the people who sign and this machine */
 
-/* Features of documents that this version knows and would honour; none so far. */
-static const char *const known_features[] = {NULL};
+/* Features of documents that this version knows and honours. */
+static const char *const known_features[] = {FEATURE_RELEASE_TRANSACTION, NULL};
 
 static const char *unknown_feature(const char *const *critical, size_t n)
 {

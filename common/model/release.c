@@ -10,3 +10,11 @@ const struct changeset *release_changeset(const struct release *r, const char *i
 			return &r->changesets[i];
 	return NULL;
 }
+
+bool release_needs(const struct release *r, const char *feature)
+{
+	for (size_t i = 0; i < r->n_critical; i++)
+		if (str_eq(r->critical[i], feature))
+			return true;
+	return false;
+}

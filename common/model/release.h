@@ -35,6 +35,10 @@ struct release {
 	uint8_t digest[DIGEST_SIZE]; /* SHA-256 of the manifest's bytes: set by the decoder and by pack */
 };
 
+/* A critical feature: all pending changesets of a delivery are one transaction. Only for engines and releases in which every statement allows it. */
+#define FEATURE_RELEASE_TRANSACTION "release-transaction"
+bool release_needs(const struct release *r, const char *feature);
+
 const struct changeset *release_changeset(const struct release *r, const char *id); /* NULL if there is none */
 
 #endif

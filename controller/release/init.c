@@ -37,12 +37,14 @@ static const char plan[] =
     "rollback-wave, soak: 10s}\n"
     "      - {name: rest, selector: \"environment=production\", percent: 100, max_parallel: 8, max_failures: \"5%\", on_failure: halt}\n";
 
-static const char project_rest[] = "pipeline: [staging, production]   # in this order; none may be skipped\n"
-                                   "changes: changes\n"
-                                   "reader: liquibase-sql             # or updown, diesel\n"
-                                   "valid: 365d                       # how long a release may be rolled out\n"
-                                   "gates:                            # error, warn or off; everywhere, or for one environment\n"
-                                   "  - {rule: PF23, level: error}    # a changeset without a rollback\n";
+static const char project_rest[] =
+    "pipeline: [staging, production]   # in this order; none may be skipped\n"
+    "changes: changes\n"
+    "reader: liquibase-sql             # or updown, diesel\n"
+    "transaction: changeset            # or release: all of a release in one transaction, where every statement allows it\n"
+    "valid: 365d                       # how long a release may be rolled out\n"
+    "gates:                            # error, warn or off; everywhere, or for one environment\n"
+    "  - {rule: PF23, level: error}    # a changeset without a rollback\n";
 
 /* rollcall.yaml is written last: a project is there when it is whole. */
 static const struct {

@@ -237,6 +237,11 @@ void release_pack(const struct project *p, const struct parsed_set *parsed, stru
 	    .n_pipeline = p->n_pipeline,
 	};
 	pack_changes(&k, &r);
+	if (p->one_transaction) {
+		r.critical = arena_alloc(k.a, sizeof *r.critical);
+		r.critical[r.n_critical++] = FEATURE_RELEASE_TRANSACTION;
+		pack_check_whole(set, &r);
+	}
 	if (r.n_changesets > LIMIT_CHANGESETS || k.statements > LIMIT_STATEMENTS)
 		problem_add(&set->problems, PROJECT_FILE, 0, "begin a new project whose baseline is what is there",
 		            "more than %d changesets or %d statements", LIMIT_CHANGESETS, LIMIT_STATEMENTS);

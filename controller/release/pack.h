@@ -22,4 +22,7 @@ void release_pack(const struct project *p, const struct parsed_set *parsed, stru
 /* "1.2.0": usable as a release's version. */
 bool release_version_is_valid(const char *s);
 
+/* pack_whole.c: what cannot be in one transaction becomes a problem, with its place. */
+void pack_check_whole(struct change_set *set, const struct release *r);
+
 #endif

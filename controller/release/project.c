@@ -27,7 +27,7 @@ struct file {
 	unsigned versions_count;
 	char **pipeline;
 	unsigned pipeline_count;
-	char *changes, *reader, *valid;
+	char *changes, *reader, *valid, *transaction;
 	char **contexts;
 	unsigned contexts_count;
 	struct file_gate *gates;
@@ -63,6 +63,7 @@ static const cyaml_schema_field_t file_fields[] = {
     CYAML_FIELD_STRING_PTR("reader", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file, reader, 1, CYAML_UNLIMITED),
     CYAML_FIELD_SEQUENCE("contexts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file, contexts, &text_value, 0, LIST_MAX),
     CYAML_FIELD_STRING_PTR("valid", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file, valid, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_STRING_PTR("transaction", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file, transaction, 1, CYAML_UNLIMITED),
     CYAML_FIELD_SEQUENCE("gates", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file, gates, &gate_value, 0, 1000),
     CYAML_FIELD_END,
 };
@@ -192,6 +193,16 @@ static int take_gate(struct loader *l, const struct file_gate *g, size_t i)
 	return 0;
 }
 
+static int take_transaction(struct loader *l)
+{
+	const char *text = l->f->transaction;
+	l->p->one_transaction = str_eq(text, "release");
+	if (!text || l->p->one_transaction || str_eq(text, "changeset"))
+		return 0;
+	return err_set(l->e, ERR_USAGE, "%s: transaction '%s' is unknown: use changeset (each step is one, the default) or release (all of it is one)",
+	               at(l, "transaction", 0), text);
+}
+
 static int take_rest(struct loader *l)
 {
 	l->p->contexts = copy_texts(l->a, l->f->contexts, l->f->contexts_count);
@@ -213,7 +224,7 @@ static int take_all(struct loader *l)
 		return err_set(l->e, ERR_USAGE, "%s: '%s' cannot be the name of a project: use a-z, 0-9, '.', '_' and '-'", at(l, "project", 0), l->p->name);
 	if (take_engines(l) != 0 || take_versions(l) != 0 || take_pipeline(l) != 0 || take_folder_and_reader(l) != 0)
 		return -1;
-	return take_rest(l);
+	return take_transaction(l) != 0 ? -1 : take_rest(l);
 }
 
 int project_load(const char *folder, struct arena *a, struct project *ret, struct err *e)

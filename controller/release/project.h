@@ -30,6 +30,7 @@ struct project {
 	const char *reader; /* NULL: found by looking */
 	const char **contexts; /* for properties with a context */
 	size_t n_contexts;
+	bool one_transaction; /* transaction: release */
 	uint64_t valid_ms; /* how long a release may be rolled out */
 	struct gate_setting *gates;
 	size_t n_gates;

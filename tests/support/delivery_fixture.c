@@ -138,6 +138,13 @@ void fixture_precondition(struct fixture *f, struct changeset *c, const char *ex
 	c->preconditions[c->n_preconditions++] = (struct check){.kind = CHECK_SQL, .expected = expected, .sql = bytes_of_str(sql), .line = c->line + 1};
 }
 
+void fixture_whole(struct fixture *f)
+{
+	static const char *critical[] = {FEATURE_RELEASE_TRANSACTION};
+	f->verified.release.critical = critical;
+	f->verified.release.n_critical = 1;
+}
+
 static void note_progress(void *arg, const struct delivery_progress *p)
 {
 	struct fixture *f = arg;

@@ -4,7 +4,7 @@
 
 #include "agent/apply/delivery.h"
 
-#define FIXTURE_CHANGESETS 8
+#define FIXTURE_CHANGESETS 256
 
 struct fixture {
 	char dir[64], db[96], journal_path[96], dsn[128];
@@ -38,6 +38,8 @@ void fixture_rollback(struct fixture *f, struct changeset *c, enum step_class cl
 void fixture_validation(struct fixture *f, struct changeset *c, enum validation_when when, const char *name, const char *expected, const char *sql);
 void fixture_precondition(struct fixture *f, struct changeset *c, const char *expected, const char *sql);
 
+/* transaction: release */
+void fixture_whole(struct fixture *f);
 /* Sets the digests and runs the delivery to its report. */
 const struct report *fixture_deliver(struct fixture *f);
 /* The same in a child process with ROLLCALL_CRASH_AT=crash_at (NULL: none), whose journal it is until fixture_wait. */

@@ -96,6 +96,32 @@ static void check_batched(struct fixture *f, const struct report *r, const char 
 	assert_string_equal(fixture_value(f, "SELECT group_concat(batches || '/' || changed, ' ') FROM rollcall_batch"), "3/9 3/9 5/9");
 }
 
+/* All in one transaction: each kill leaves everything or nothing, and everything in the end. */
+static void whole_release(struct fixture *f)
+{
+	fixture_whole(f);
+	fixture_sql(f, "CREATE TABLE tick (what TEXT)");
+	struct changeset *c = fixture_changeset(f, "a:two-steps");
+	fixture_step(f, c, STEP_T, "INSERT INTO tick VALUES ('one')");
+	fixture_step(f, c, STEP_T, "INSERT INTO tick VALUES ('two')");
+	c = fixture_changeset(f, "a:marked");
+	c->on_fail = ON_FAIL_MARK_RAN;
+	fixture_precondition(f, c, "0", "SELECT count(*) FROM tick");
+	fixture_step(f, c, STEP_T, "INSERT INTO tick VALUES ('never')");
+	c = fixture_changeset(f, "a:checked");
+	fixture_validation(f, c, VALIDATE_BEFORE, "ticks", NULL, "SELECT count(*) FROM item");
+	fixture_validation(f, c, VALIDATE_AFTER, "ticks", NULL, "SELECT count(*) FROM item");
+	fixture_step(f, c, STEP_T, "INSERT INTO tick VALUES ('three')");
+}
+
+static void check_whole(struct fixture *f, const struct report *r, const char *where)
+{
+	if (r->outcome != OUTCOME_APPLIED)
+		fail_msg("%s: %s: %s", where, outcome_name(r->outcome), r->failure.message ? r->failure.message : "");
+	assert_string_equal(fixture_value(f, "SELECT group_concat(what) FROM tick"), "one,two,three");
+	assert_string_equal(fixture_value(f, "SELECT group_concat(state, ' ') FROM rollcall_ledger"), "done done skipped done");
+}
+
 struct scenario {
 	void (*build)(struct fixture *f);
 	void (*check)(struct fixture *f, const struct report *r, const char *where);
@@ -159,6 +185,12 @@ static void test_batches(void **state)
 	crash_everywhere(&(struct scenario){batched_release, check_batched});
 }
 
+static void test_release_in_one_transaction(void **state)
+{
+	(void)state;
+	crash_everywhere(&(struct scenario){whole_release, check_whole});
+}
+
 static void test_every_point_was_reached(void **state)
 {
 	(void)state;
@@ -196,6 +228,7 @@ int main(void)
 	    cmocka_unit_test(test_apply),
 	    cmocka_unit_test(test_revert),
 	    cmocka_unit_test(test_batches),
+	    cmocka_unit_test(test_release_in_one_transaction),
 	    cmocka_unit_test(test_every_point_was_reached),
 	    cmocka_unit_test(test_crash_upon_crash),
 	};

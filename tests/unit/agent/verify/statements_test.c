@@ -144,6 +144,20 @@ static void test_batch_is_read_again(void **state)
 	assert_refused(f, "postgresql", "C20 class", "VACUUM cannot be batched: it does not run in a transaction");
 }
 
+static void test_one_transaction(void **state)
+{
+	struct trust_fixture *f = *state;
+	const char *critical[] = {FEATURE_RELEASE_TRANSACTION};
+	f->release.critical = critical, f->release.n_critical = 1;
+	assert_accepted(f, "postgresql");
+	assert_refused(f, "mariadb", "C20 class", "the release asks for one transaction, and this step cannot be in one with others");
+	set(f, 0, STEP_T, "SET search_path = x");
+	assert_refused(f, "postgresql", "C20 class", "the release asks for one transaction, and a setting would hold for the changesets behind it too");
+	set(f, 0, STEP_T, "SELECT 1");
+	f->release.changesets[0].ignore_failure = true;
+	assert_refused(f, "postgresql", "C20 class", "says failOnError:false, and the release asks for one transaction");
+}
+
 static void test_unknown_engine(void **state)
 {
 	assert_refused(*state, "oracle", "C14 engine", "engine oracle is unknown");
@@ -154,9 +168,9 @@ static void test_unknown_engine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_good_release),           T(test_two_statements_in_one), T(test_transaction_control),
-	    T(test_class_is_derived_again), T(test_rollback_is_read_too),  T(test_validation_must_ask),
-	    T(test_precondition_must_ask),  T(test_unknown_engine),        T(test_batch_is_read_again),
+	    T(test_good_release),         T(test_two_statements_in_one), T(test_transaction_control),   T(test_class_is_derived_again),
+	    T(test_rollback_is_read_too), T(test_validation_must_ask),   T(test_precondition_must_ask), T(test_unknown_engine),
+	    T(test_batch_is_read_again),  T(test_one_transaction),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,6 +229,38 @@ static void test_what_cannot_be_batched(void **state)
 	    "table with --throttle-query limit:10 SELECT ..., or give the changeset a dbms\n");
 }
 
+static void test_one_transaction(void **state)
+{
+	(void)state;
+	struct release r;
+	struct parsed_set parsed;
+	struct project p = project;
+	const struct pack_options o = {.version = "1"};
+	p.one_transaction = true;
+	project_folder_write(&folder, "changes/a.sql",
+	                     HEAD
+	                     "--changeset a:1\nCREATE TABLE t (a int);\n--rollback DROP TABLE t;\n"
+	                     "--changeset a:2 dbms:postgresql failOnError:false\nSELECT 1;\nCREATE INDEX CONCURRENTLY i ON t (a);\nSET search_path = x;\n"
+	                     "--changeset a:3 dbms:sqlite batch:5\nUPDATE t SET a = 1 WHERE a IS NULL;\n--rollback VACUUM;\n");
+	AUTO(change_set_destroy) struct change_set *s = project_folder_read(&folder, "liquibase-sql", ENGINES_ALL);
+	statements_parse(s, &parsed);
+	release_pack(&p, &parsed, s, &o, &r);
+	assert_true(release_needs(&r, FEATURE_RELEASE_TRANSACTION));
+#define ADVICE ": take transaction: release out of rollcall.yaml, or make two projects of it\n"
+	assert_string_equal(
+	    project_folder_problems(s),
+	    "changes/a.sql:3: transaction: release, and on mariadb step 1 of a:1 is of class N: it cannot be in one transaction with others" ADVICE
+	    "changes/a.sql:4: transaction: release, and on mariadb rollback step 1 of a:1 is of class N: it cannot be in one transaction with "
+	    "others" ADVICE "changes/a.sql:5: changeset a:2 says failOnError:false, and transaction: release fails as a whole: take one of the two out\n"
+	    "changes/a.sql:7: transaction: release, and on postgresql step 2 of a:2 is of class N: it cannot be in one transaction with others" ADVICE
+	    "changes/a.sql:8: transaction: release, and on postgresql step 3 of a:2 holds SET, which would hold for the changesets behind it too" ADVICE
+	    "changes/a.sql:10: transaction: release, and on sqlite step 1 of a:3 is of class B: it cannot be in one transaction with others" ADVICE
+	    "changes/a.sql:11: transaction: release, and on sqlite rollback step 1 of a:3 is of class N: it cannot be in one transaction with "
+	    "others" ADVICE);
+	release_pack(&project, &parsed, s, &o, &r);
+	assert_int_equal(r.n_critical, 0);
+}
+
 static void test_ignored_changesets_are_left_out(void **state)
 {
 	(void)state;
@@ -261,6 +293,7 @@ int main(void)
 	    cmocka_unit_test(test_what_cannot_be_packed),
 	    cmocka_unit_test(test_batches),
 	    cmocka_unit_test(test_what_cannot_be_batched),
+	    cmocka_unit_test(test_one_transaction),
 	    cmocka_unit_test(test_ignored_changesets_are_left_out),
 	    cmocka_unit_test(test_versions),
 	};

@@ -46,6 +46,7 @@ static void test_small(void **state)
 	assert_string_equal(p.ranges[0].engine, "postgresql");
 	assert_string_equal(p.changes, "changes");
 	assert_null(p.reader);
+	assert_false(p.one_transaction);
 	assert_int_equal(p.valid_ms, PROJECT_VALID_MS_DEFAULT);
 	assert_true(project_has_environment(&p, "staging"));
 	assert_false(project_has_environment(&p, "dev"));
@@ -58,12 +59,14 @@ static void test_whole(void **state)
 	struct err e = ERR_INIT;
 	project_folder_write(
 	    &folder, "rollcall.yaml",
-	    BASE "changes: db/changes\nreader: updown\nvalid: 30d\ncontexts: [test]\nversions:\n  - {engine: postgresql, min: \"14\"}\n"
-	         "gates:\n  - {rule: pf23, level: warn}\n  - {rule: PF23, level: \"off\", environment: staging}\n  - {rule: PF04, level: \"off\"}\n");
+	    BASE
+	    "changes: db/changes\nreader: updown\ntransaction: release\nvalid: 30d\ncontexts: [test]\nversions:\n  - {engine: postgresql, min: \"14\"}\n"
+	    "gates:\n  - {rule: pf23, level: warn}\n  - {rule: PF23, level: \"off\", environment: staging}\n  - {rule: PF04, level: \"off\"}\n");
 	if (project_load(folder.path, arena, &p, &e) != 0)
 		fail_msg("%s", e.msg);
 	assert_string_equal(p.changes, "db/changes");
 	assert_string_equal(p.reader, "updown");
+	assert_true(p.one_transaction);
 	assert_int_equal(p.valid_ms, 30ull * 86400000);
 	assert_string_equal(p.contexts[0], "test");
 	assert_string_equal(p.ranges[0].min_version, "14");
