@@ -46,7 +46,7 @@ bool delivery_sleep(struct delivery *d, uint32_t ms)
 {
 	int64_t end_us = clock_mono_us() + (int64_t)ms * 1000;
 	for (;;) {
-		if (watch_wish(d->watch) != WISH_GO_ON)
+		if (watch_wish(d->watch) > WISH_PAUSE)
 			return false;
 		int64_t left_ms = (end_us - clock_mono_us() + 999) / 1000;
 		if (left_ms <= 0)
@@ -107,7 +107,7 @@ enum ended delivery_wait(struct delivery *d, struct err *e, uint32_t n, const ch
 static enum ended run_steps(struct delivery *d, const struct plan_item *it)
 {
 	for (uint32_t k = it->first_step; k < plan_steps(it->body, DIRECTION_APPLY); k++) {
-		if (watch_wish(d->watch) != WISH_GO_ON) {
+		if (watch_wish(d->watch) > WISH_PAUSE) {
 			err_set(&d->error, ERR_STATE, "stopped before step %u of %s, as asked", k + 1, it->changeset->id);
 			return ENDED_STOPPED;
 		}
@@ -204,7 +204,7 @@ enum ended delivery_items(struct delivery *d)
 		const struct plan_item *it = &d->plan.items[i];
 		if (it->action == PLAN_SKIP)
 			continue;
-		if (watch_wish(d->watch) != WISH_GO_ON) {
+		if (watch_wish(d->watch) > WISH_PAUSE) {
 			err_set(&d->error, ERR_STATE, "stopped before %s, as asked", it->changeset->id);
 			return ENDED_STOPPED;
 		}

@@ -296,7 +296,7 @@ static enum ended pace(struct delivery *d, struct batch *b, bool first, struct e
 {
 	char text[160];
 	say_progress(d, b);
-	if (watch_wish(d->watch) != WISH_GO_ON)
+	if (pace_must_end(d))
 		return stopped(b, e);
 	progress_text(b, text, sizeof text);
 	enum ended end = pace_wait(d, b->item, state_of(b), text, first, e);

@@ -7,8 +7,9 @@
 #include "common/base/file.h"
 #include "common/base/str.h"
 
-#define LOOK_AGAIN_MS 1000u
-#define TEXT_BYTES    ((size_t)1 << 20)
+#define LOOK_AGAIN_MS  1000u
+#define SLEEP_SLICE_MS 50u
+#define TEXT_BYTES     ((size_t)1 << 20)
 
 static enum ended look_at_lag(struct delivery *d, const struct batching *o, struct arena *texts, const char **ret_why, struct err *e)
 {
@@ -69,10 +70,28 @@ static uint32_t pause_ms(const struct delivery *d, const struct plan_item *it)
 	return own > least ? own : least;
 }
 
+bool pace_must_end(const struct delivery *d)
+{
+	enum wish wish = watch_wish(d->watch);
+	return d->reverting ? wish == WISH_TERMINATE : wish != WISH_GO_ON;
+}
+
+static bool sleep_on(struct delivery *d, uint32_t ms)
+{
+	int64_t end_us = clock_mono_us() + (int64_t)ms * 1000;
+	for (int64_t left_ms; !pace_must_end(d);) {
+		left_ms = (end_us - clock_mono_us() + 999) / 1000;
+		if (left_ms <= 0)
+			return true;
+		clock_sleep_ms(left_ms > SLEEP_SLICE_MS ? SLEEP_SLICE_MS : (uint32_t)left_ms);
+	}
+	return false;
+}
+
 enum ended pace_wait(struct delivery *d, const struct plan_item *it, const char *state, const char *progress, bool first, struct err *e)
 {
 	uint32_t pause = first ? 0 : pause_ms(d, it);
-	if (pause && !delivery_sleep(d, pause))
+	if (pause && !sleep_on(d, pause))
 		return ENDED_STOPPED;
 	for (const char *why = NULL;;) {
 		AUTO(arena_destroy) struct arena *texts = arena_new(TEXT_BYTES); /* a step may take days: nothing piles up */
@@ -80,7 +99,7 @@ enum ended pace_wait(struct delivery *d, const struct plan_item *it, const char 
 		if (end != ENDED_OK || !why)
 			return end;
 		delivery_say(d, state, it->changeset->id, arena_printf(texts, "waits after %s: %s", progress, why));
-		if (!delivery_sleep(d, LOOK_AGAIN_MS))
+		if (!sleep_on(d, LOOK_AGAIN_MS))
 			return ENDED_STOPPED;
 	}
 }

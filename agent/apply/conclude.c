@@ -15,7 +15,7 @@ static enum outcome outcome_of(const struct delivery *d, enum ended end)
 	case ENDED_ATTENTION:
 		return OUTCOME_NEEDS_ATTENTION;
 	case ENDED_STOPPED:
-		if (watch_wish(d->watch) == WISH_HOLD && !d->uncertain)
+		if (watch_wish(d->watch) <= WISH_HOLD && !d->uncertain)
 			return OUTCOME_HELD;
 		break;
 	case ENDED_FAILED:
@@ -53,6 +53,8 @@ static const char *what_to_do(const struct delivery *d, enum outcome outcome, bo
 
 static const char *then_text(const struct delivery *d, enum outcome outcome)
 {
+	if (outcome == OUTCOME_HELD && watch_wish(d->watch) == WISH_PAUSE)
+		return "The rollout is paused; the delivery goes on from here by itself when it is resumed.";
 	if (outcome == OUTCOME_HELD)
 		return "The site holds this target; the delivery goes on from here by itself when the site lifts the hold.";
 	return arena_printf(d->arena, "%s %s: rollcall rollout retry %s %s", what_rollcall_does(d, outcome), what_to_do(d, outcome, d->uncertain),

@@ -72,6 +72,7 @@ struct delivery {
 	struct kept_value *kept; /* of the present changeset */
 	size_t n_kept, cap_kept;
 	bool whole; /* inside the one transaction of a release that asks for it (whole.c): nothing begins, commits or is tried again for itself */
+	bool reverting; /* a revert, once begun, is finished: only the agent's own end ends it */
 	bool uncertain; /* something was in flight and no ledger was read since */
 	uint32_t random_state;
 

@@ -99,7 +99,9 @@ enum ended rollback_revert(struct delivery *d, const struct plan_item *it, uint3
 		return ENDED_FAILED;
 	struct err why = d->error;
 	struct failure_place at = d->place;
+	d->reverting = true;
 	enum ended end = rollback_item(d, it, first_step);
+	d->reverting = false;
 	if (end == ENDED_FAILED) {
 		err_wrap(&d->error, "%s; its rollback fails", why.msg);
 		return ENDED_ATTENTION;

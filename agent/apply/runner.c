@@ -107,6 +107,8 @@ static void hear_loop(zsock_t *pipe, struct watch *watch, bool *terminating)
 		watch_ask(watch, WISH_STOP);
 	else if (str_eq(word, "HOLD"))
 		watch_ask(watch, WISH_HOLD);
+	else if (str_eq(word, "PAUSE"))
+		watch_ask(watch, WISH_PAUSE);
 	zstr_free(&word);
 }
 

@@ -9,6 +9,7 @@
 
 enum wish {
 	WISH_GO_ON,
+	WISH_PAUSE, /* a batched step ends between two batches, with a report that says held; anything else goes on */
 	WISH_HOLD, /* end between two steps, with a report that says held: the site wants it to wait */
 	WISH_STOP, /* end between two steps, with a report */
 	WISH_TERMINATE /* cancel what runs and end without a report: the next start resumes */

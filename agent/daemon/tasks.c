@@ -363,9 +363,7 @@ void tasks_stop(struct tasks *t, const struct msg_task *m)
 {
 	struct job *j = find_job(t, m->task, m->attempt);
 	if (j && j->state == JOB_RUNNING)
-		zstr_send(j->actor, "STOP");
-	else if (j)
-		drop(t, m, j);
+		zstr_send(j->actor, "PAUSE");
 }
 
 /* ---- the rest ---- */

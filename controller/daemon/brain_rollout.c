@@ -498,9 +498,9 @@ static int offer(struct brain *b, struct run *u, struct delivery *d, struct err 
 	return store_delivery_save(b->store, u->rec.id, d, &u->notes[d->index], e);
 }
 
-static void recall(struct brain *b, struct run *u, const struct delivery *d)
+static void call(struct brain *b, struct run *u, const struct delivery *d, enum msg_type type)
 {
-	struct msg m = {.type = MSG_RECALL, .task = {.attempt = d->attempt}};
+	struct msg m = {.type = type, .task = {.attempt = d->attempt}};
 	memcpy(m.task.task, u->tasks[d->index], TASK_SIZE);
 	brain_queue(b, d->session, &m);
 }
@@ -532,7 +532,9 @@ static int think(struct brain *b, struct run *u, struct err *e)
 		if (probes_start(b, u, d.probes[i], e) < 0)
 			return -1;
 	for (size_t i = 0; i < d.n_recalls; i++)
-		recall(b, u, &u->r.deliveries[d.recalls[i]]);
+		call(b, u, &u->r.deliveries[d.recalls[i]], MSG_RECALL);
+	for (size_t i = 0; i < d.n_stops; i++)
+		call(b, u, &u->r.deliveries[d.stops[i]], MSG_STOP);
 	for (size_t i = 0; i < d.n_transitions; i++) {
 		const struct transition *t = &d.transitions[i];
 		if (t->object != OBJECT_ROLLOUT)

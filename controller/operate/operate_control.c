@@ -28,7 +28,7 @@ int operate_pause(struct request *q, struct err *e)
 	struct run *u = NULL;
 	if (request_run(q, &u, e) < 0 || step(q, u, ROLLOUT_EV_PAUSE, "paused", e) < 0)
 		return -1;
-	return answer(q, u, "paused: what runs, runs on; nothing new starts", e);
+	return answer(q, u, "paused: nothing new starts; what runs, runs on, a batched step to the end of its batch", e);
 }
 
 int operate_resume(struct request *q, struct err *e)

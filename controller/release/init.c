@@ -54,6 +54,7 @@ static const struct {
     {"changes/001-tables.sql", sample_tables_sql},
     {"changes/002-rows.sql", sample_rows_sql},
     {"changes/003-orders-note.sql", sample_note_sql},
+    {"changes/004-orders-cents.sql", sample_cents_sql},
     {"plans/production.yaml", plan},
     {PROJECT_FILE, NULL},
 };

@@ -11,6 +11,7 @@ void decision_done(struct decision *d)
 	free(d->offers);
 	free(d->recalls);
 	free(d->probes);
+	free(d->stops);
 	*d = DECISION_INIT;
 }
 
@@ -180,8 +181,33 @@ static int drive_waiting(struct work *w, struct err *e)
 	return 0;
 }
 
+/* What runs, runs on. But a batched step may run for days: it ends between two batches, as held. */
+static void stop_batches(struct work *w)
+{
+	for (size_t i = 0; i < w->r->n_deliveries; i++) {
+		struct delivery *d = &w->r->deliveries[i];
+		if (!delivery_in_flight(d) || !d->accepted || !d->session || d->paused_session == d->session)
+			continue;
+		d->paused_session = d->session;
+		vec_grow(w->d->stops, w->d->n_stops, w->d->cap_stops);
+		w->d->stops[w->d->n_stops++] = d->index;
+	}
+}
+
+/* The pause is over: what ended for it goes on at once, not when a site would be asked again. */
+static void end_pause(struct work *w)
+{
+	for (size_t i = 0; i < w->r->n_deliveries; i++) {
+		struct delivery *d = &w->r->deliveries[i];
+		if (d->paused_session && d->state == DELIVERY_HELD)
+			d->retry_at_us = 0;
+		d->paused_session = 0;
+	}
+}
+
 static int drive_paused(struct work *w, struct err *e)
 {
+	stop_batches(w);
 	for (uint32_t i = 0; i < w->r->n_waves; i++) {
 		enum wave_state s = w->r->waves[i].state;
 		if ((s == WAVE_OPEN || s == WAVE_DRAINING || s == WAVE_SOAKING || s == WAVE_PROBING) && move_wave(w, i, WAVE_EV_PAUSE, e) < 0)
@@ -273,6 +299,7 @@ static int drive(struct work *w, struct err *e)
 	case ROLLOUT_RUNNING:
 	case ROLLOUT_SOAKING:
 	case ROLLOUT_CATCHING_UP:
+		end_pause(w);
 		return end_holds(w, false, e) < 0 || undo_failed_targets(w, e) < 0 || offer_undos(w, e) < 0 ? -1 : drive_running(w, e);
 	case ROLLOUT_PAUSED:
 		return drive_paused(w, e);

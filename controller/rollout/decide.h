@@ -27,6 +27,8 @@ struct decision {
 	size_t n_recalls, cap_recalls;
 	uint32_t *probes; /* waves whose probes are to be asked */
 	size_t n_probes, cap_probes;
+	uint32_t *stops;
+	size_t n_stops, cap_stops;
 	int64_t wake_at_us; /* decide again at this time even if nothing happens; 0: no need */
 };
 

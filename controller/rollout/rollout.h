@@ -148,6 +148,7 @@ struct delivery {
 	int64_t frozen_until_us; /* a freeze covers it until then; not persisted: the brain says it anew before each decision */
 	uint64_t offered_session; /* the agent's session that the offer went to; not persisted: 0 after a restart */
 	uint64_t session; /* the agent's session now; 0: not connected */
+	uint64_t paused_session; /* that was asked to end its batched step, in the present pause; not persisted: it is asked again after a restart */
 };
 
 enum probing { PROBING_NOT, PROBING_ASKED, PROBING_HOLD, PROBING_FAIL };

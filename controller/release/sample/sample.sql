@@ -60,3 +60,16 @@ SELECT customers.id, customers.name, SUM(orders.amount) AS total
 FROM customers JOIN orders ON orders.customer_id = customers.id
 GROUP BY customers.id, customers.name;
 --rollback DROP VIEW customer_totals;
+
+--: sample_cents_sql
+--liquibase formatted sql
+
+--changeset sample:orders-cents
+ALTER TABLE orders ADD COLUMN cents INTEGER;
+--rollback ALTER TABLE orders DROP COLUMN cents;
+
+--changeset sample:orders-cents-filled batch:1000 pause:20ms
+--comment Filled in a thousand rows at a time, a transaction each; it says which rows are left, so that it can go on anywhere
+--validate-after name:none-left expectedResult:0 SELECT count(*) FROM orders WHERE cents IS NULL
+UPDATE orders SET cents = amount * 100 WHERE cents IS NULL;
+--rollback empty

@@ -87,6 +87,42 @@ static void test_stop_and_go_on(void **state)
 	assert_string_equal(states(f), "intent done");
 }
 
+static int exec_paused(struct conn *c, struct bytes sql, uint64_t *rows, struct err *e)
+{
+	if (++batches == stop_at)
+		watch_ask(&now->watch, WISH_PAUSE);
+	return engine_by_name("sqlite")->exec(c, sql, rows, e);
+}
+
+static void test_a_pause_ends_batches_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct changeset *c = fixture_changeset(f, "a:plain");
+	f->engine.exec = exec_paused;
+	stop_at = 1;
+	fixture_step(f, c, STEP_T, "INSERT INTO item VALUES (8, 'h')");
+	fixture_step(f, c, STEP_T, "INSERT INTO item VALUES (9, 'i')");
+	counting(f, 100, NULL);
+	assert_ended(f, OUTCOME_HELD, "stopped in step 1 of a:count, as asked, after 0 of about 1,000 rows");
+	assert_string_equal(f->report.report.failure.next, "The rollout is paused; the delivery goes on from here by itself when it is resumed.");
+	assert_string_equal(states(f), "done done intent");
+	f->task.attempt++;
+	assert_ended(f, OUTCOME_APPLIED, NULL);
+	assert_string_equal(sums(f), "1000 1");
+}
+
+/* A revert goes to its end, whatever is asked meanwhile. */
+static void test_a_revert_is_finished(void **state)
+{
+	struct fixture *f = *state;
+	struct changeset *c = counting(f, 100, NULL);
+	fixture_validation(f, c, VALIDATE_AFTER, "none", "0", "SELECT max(n) FROM big");
+	f->engine.exec = exec_paused;
+	stop_at = 13; /* in the rollback */
+	assert_ended(f, OUTCOME_FAILED, "The changeset was rolled back at once.");
+	assert_string_equal(sums(f), "0 0");
+}
+
 static void test_a_failed_batch_keeps_the_others(void **state)
 {
 	struct fixture *f = *state;
@@ -225,6 +261,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_stop_and_go_on, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_pause_ends_batches_alone, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_revert_is_finished, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_failed_batch_keeps_the_others, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_failed_at_once_leaves_nothing_open, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_nothing_comes_between, set_up, tear_down),

@@ -58,7 +58,7 @@ static void test_the_sample_is_clean(void **state)
 	(void)state;
 	AUTO(build_done) struct build b = build_sample(1);
 	assert_int_equal(b.findings.n, 0);
-	assert_int_equal(b.release.n_changesets, 7);
+	assert_int_equal(b.release.n_changesets, 9);
 	assert_int_equal(changeset_body(release_changeset(&b.release, "sample:orders-note"), "sqlite")->n_rollback, 1);
 	assert_int_equal(release_changeset(&b.release, "sample:orders-note")->n_validations, 3);
 	assert_null(changeset_body(release_changeset(&b.release, "sample:orders-amount-index"), "mariadb"));
@@ -90,7 +90,7 @@ static void test_write_and_open(void **state)
 	assert_int_equal(release_open(path, arena, &env, &r, &e), 0);
 	assert_string_equal(r.project, "shop");
 	assert_int_equal(r.sequence, 4);
-	assert_int_equal(r.n_changesets, 7);
+	assert_int_equal(r.n_changesets, 9);
 	assert_int_equal(env.n_signatures, 0);
 	assert_memory_equal(r.digest, b.release.digest, DIGEST_SIZE);
 	for (size_t i = 0; i < r.n_changesets; i++) { /* what a site computes again from the file is what was signed */

@@ -267,6 +267,33 @@ static void test_pause_stops_new_starts_only(void **state)
 	rollout_fixture_done(&f);
 }
 
+/* A batched step could run for days: its agent is asked once to end it between two batches; it is held then, and goes on at once when the pause ends. */
+static void test_pause_asks_batches_to_end(void **state)
+{
+	(void)state;
+	struct rollout_fixture f;
+	struct decision d = DECISION_INIT, next = DECISION_INIT;
+	struct err e = ERR_INIT;
+	rollout_fixture_init(&f, 2, 0);
+	rollout_fixture_think(&f);
+	f.deliveries[0].accepted = true;
+	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_PAUSE, &d, &e), 0);
+	assert_int_equal(decide(&f.r, f.now_us, &d, &e), 0);
+	assert_int_equal(d.n_stops, 1); /* the other agent may not have its task */
+	assert_int_equal(d.stops[0], 0);
+	assert_int_equal(decide(&f.r, f.now_us, &next, &e), 0);
+	assert_int_equal(next.n_stops, 0);
+	rollout_fixture_report(&f, 0, OUTCOME_HELD);
+	assert_int_equal(f.deliveries[0].state, DELIVERY_HELD);
+	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_RESUME, &d, &e), 0);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 0);
+	assert_int_equal(f.deliveries[0].attempt, 2);
+	decision_done(&d);
+	decision_done(&next);
+	rollout_fixture_done(&f);
+}
+
 static void test_abort_skips_recalls_and_waits(void **state)
 {
 	(void)state;
@@ -456,6 +483,7 @@ int main(void)
 	    cmocka_unit_test(test_offline_agents_wait_and_are_no_failures),
 	    cmocka_unit_test(test_offers_go_again_after_reconnect_or_silence),
 	    cmocka_unit_test(test_pause_stops_new_starts_only),
+	    cmocka_unit_test(test_pause_asks_batches_to_end),
 	    cmocka_unit_test(test_abort_skips_recalls_and_waits),
 	    cmocka_unit_test(test_soak_holds_the_gate),
 	    cmocka_unit_test(test_expired_order_halts),
