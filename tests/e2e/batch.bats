@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# Batched data changes and `transaction: release` in real rollouts: progress that people see, a pause, a kill, a site that holds batches, all or nothing.
+
+setup() {
+	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	fleet_new "$BATS_TEST_TMPDIR/fleet"
+	cd "$F" || return 1
+	sqlite3 one.db "CREATE TABLE big (id INTEGER PRIMARY KEY, n INTEGER NOT NULL DEFAULT 0, note TEXT);
+		WITH RECURSIVE k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 20000) INSERT INTO big (id) SELECT i FROM k;"
+	fleet_agent eu-1 eu 'eu/*' <<-EOF2
+		  - {id: eu/lite/one, dsn: "sqlite:$F/one.db", labels: {environment: dev}}
+	EOF2
+	mkdir -p shop/changes
+	printf 'project: shop\nengines: [sqlite]\npipeline: [dev]\n' >shop/rollcall.yaml
+	cat >plan.yaml <<-'EOF2'
+		name: shop
+		environments:
+		  - {name: dev, waves: [{name: all, max_failures: 0}]}
+	EOF2
+	cat >shop/changes/1.sql <<-'EOF2'
+		--liquibase formatted sql
+		--changeset ann:fill batch:100 pause:20ms rollbackBatch:5000
+		--validate-after name:none-left expectedResult:0 SELECT count(*) FROM big WHERE note IS NULL
+		UPDATE big SET n = n + 1, note = 'done' WHERE note IS NULL;
+		--rollback UPDATE big SET n = n - 1, note = NULL WHERE note = 'done';
+	EOF2
+}
+
+teardown() { fleet_down; }
+
+state() { rc rollout status "$id" -o json 2>/dev/null | jq -r '.targets[0].state'; }
+detail() { rc rollout status "$id" -o json 2>/dev/null | jq -r '.targets[0].detail'; }
+counts() { sqlite3 one.db "SELECT count(*) || ' ' || min(n) || ' ' || max(n) FROM big"; }
+passed() { sqlite3 one.db 'SELECT passed FROM rollcall_batch' 2>/dev/null || echo 0; }
+
+await() { # STATE
+	for _ in $(seq 400); do
+		[ "$(state)" = "$1" ] && return 0
+		sleep 0.05
+	done
+	echo "it is $(state): $(detail), not $1" >&2
+	tail -n 5 eu-1.log >&2
+	return 1
+}
+
+await_detail() { # PATTERN
+	for _ in $(seq 400); do
+		# shellcheck disable=SC2053 # a pattern
+		[[ "$(detail)" == $1 ]] && return 0
+		sleep 0.05
+	done
+	echo "detail: $(detail)" >&2
+	return 1
+}
+
+begin() { # VERSION
+	fleet_release shop "$1"
+	id=$(fleet_start plan.yaml dev "$1")
+}
+
+@test "progress is told in rows; a pause ends between two batches, a resume goes on from the cursor; then back in batches" {
+	fleet_up
+	begin 1.0.0
+	await_detail '*00 of about 20,000 rows, about * left*'
+	run rc rollout pause "$id"
+	[ "$status" -eq 0 ]
+	await held
+	[[ "$(detail)" == *"stopped in step 1 of ann:fill, as asked, after "*" of about 20,000 rows"* ]]
+	at=$(passed)
+	[ "$at" -gt 0 ] && [ "$at" -lt 20000 ]
+	[ "$(sqlite3 one.db 'SELECT count(*) FROM big WHERE n = 1')" -eq "$at" ]
+	rc rollout resume "$id" >/dev/null 2>&1
+	await applied
+	[ "$(counts)" = "20000 1 1" ]
+	[ "$(sqlite3 one.db "SELECT group_concat(state, ' ') FROM rollcall_ledger")" = "intent done" ]
+	run rc rollout rollback "$id" --wait
+	[ "$status" -eq 0 ]
+	[ "$(counts)" = "20000 0 0" ]
+}
+
+@test "an agent that is killed in the middle goes on from the cursor; no row is changed twice" {
+	fleet_up
+	begin 1.0.0
+	for _ in 1 2 3; do
+		before=$(passed)
+		for _ in $(seq 200); do [ "$(passed)" -gt "$before" ] && break; sleep 0.02; done
+		fleet_kill eu-1 KILL
+		fleet_start_agent eu-1
+	done
+	await applied
+	[ "$(counts)" = "20000 1 1" ]
+}
+
+@test "the site's flag file holds batches back, and its limit makes them smaller" {
+	sed -i "s|^limits:.*|limits: {max_batch: 50, batch_hold_file: $F/hold}|" eu-1/agent.yaml
+	sed -i 's/ pause:20ms//' shop/changes/1.sql
+	touch hold
+	fleet_up
+	begin 1.0.0
+	await_detail "*waits after 0 of about 20,000 rows: the site holds it: $F/hold is there"
+	[ "$(counts)" = "20000 0 0" ]
+	rm hold
+	await applied
+	[ "$(counts)" = "20000 1 1" ]
+	[ "$(sqlite3 one.db 'SELECT batches FROM rollcall_batch')" -eq 401 ] # the last finds nothing behind the last key
+}
+
+@test "transaction: release is all or nothing, and what cannot be in it is named at lint" {
+	echo 'transaction: release' >>shop/rollcall.yaml
+	cat >shop/changes/1.sql <<-'EOF2'
+		--liquibase formatted sql
+		--changeset ann:table
+		CREATE TABLE item (id INTEGER PRIMARY KEY);
+		--rollback DROP TABLE item;
+		--changeset ann:rows
+		--validate-after name:two expectedResult:2 SELECT count(*) FROM item
+		INSERT INTO item VALUES (1);
+		--rollback DELETE FROM item;
+	EOF2
+	fleet_up
+	begin 1.0.0
+	await failed
+	[[ "$(detail)" == *"validation two after ann:rows failed: found '1', expected '2'. The release is one transaction: nothing of this delivery was kept."* ]]
+	[ "$(sqlite3 one.db "SELECT count(*) FROM sqlite_schema WHERE name = 'item'")" -eq 0 ]
+	[ "$(sqlite3 one.db 'SELECT count(*) FROM rollcall_ledger')" -eq 0 ]
+	printf '%s\n' '--changeset ann:vacuum' 'VACUUM;' '--rollback empty' >>shop/changes/1.sql
+	run rc lint shop
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"changes/1.sql:10: error: transaction: release, and on sqlite step 1 of ann:vacuum is of class N"* ]]
+}
