@@ -227,6 +227,7 @@ static struct table *summary(const struct release *r, const struct envelope *env
 	add_row(t, "expires", clock_text(r->expires_at_us, when));
 	add_row(t, "pipeline", joined(r->pipeline, r->n_pipeline, a));
 	add_row(t, "engines", engines);
+	add_row(t, "needs", r->n_critical ? joined(r->critical, r->n_critical, a) : NULL);
 	add_row(t, "author", r->author);
 	add_row(t, "commit", p->commit ? arena_printf(a, "%s%s", p->commit, p->dirty ? " (files differed from it)" : "") : NULL);
 	add_row(t, "tree", p->tree);

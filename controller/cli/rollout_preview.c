@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/file.h"
+#include "common/base/clock.h"
 #include "common/base/str.h"
 #include "common/wire/limits.h"
 #include "controller/cli/rollout_cli.h"
@@ -89,11 +90,36 @@ static void print_sql(struct bytes sql)
 	fputs(buf_str(&b), stdout);
 }
 
-static void print_steps(const struct step *steps, size_t first, size_t n)
+static void print_class(const struct preview *p, const struct changeset *c, const struct step *s, bool back)
 {
-	for (size_t i = first; i < n; i++) {
-		printf("      step %zu, class %s%s\n", i + 1, step_class_name(steps[i].class),
-		       steps[i].class == STEP_T ? ": one transaction with its ledger row" : "");
+	const struct batching *o = &c->batching;
+	char pause[CLOCK_TEXT_SIZE], lag[CLOCK_TEXT_SIZE];
+	printf(", class %s", step_class_name(s->class));
+	if (s->class == STEP_T)
+		fputs(release_needs(p->release, FEATURE_RELEASE_TRANSACTION) ? ": part of the release's one transaction"
+		                                                             : ": one transaction with its ledger row",
+		      stdout);
+	else if (s->class == STEP_B) {
+		printf(": in batches of %u rows", back ? o->rollback_size : o->size);
+		if (o->pause_ms)
+			printf(", %s between two", clock_duration_text((int64_t)o->pause_ms * 1000, pause));
+		if (o->max_lag_ms)
+			printf(", none while a replica is more than %s behind", clock_duration_text((int64_t)o->max_lag_ms * 1000, lag));
+		if (o->query.n)
+			printf(", none while this is above %llu:\n", (unsigned long long)o->limit);
+		if (o->query.n)
+			print_sql(o->query);
+	}
+	if (s->class != STEP_B || !o->query.n)
+		putchar('\n');
+}
+
+static void print_steps(const struct preview *p, const struct changeset *c, const struct body *b, bool back, size_t first)
+{
+	const struct step *steps = back ? b->rollback : b->steps;
+	for (size_t i = first; i < (back ? b->n_rollback : b->n_steps); i++) {
+		printf("      step %zu", i + 1);
+		print_class(p, c, &steps[i], back);
 		for (size_t s = 0; s < steps[i].n_statements; s++)
 			print_sql(steps[i].statements[s].sql);
 	}
@@ -148,12 +174,12 @@ static void print_changeset(const struct preview *p, size_t row)
 		return;
 	size_t first = first_step(p, row);
 	if (str_eq(action, "rollback")) {
-		print_steps(b->rollback, first, b->n_rollback);
+		print_steps(p, c, b, true, first);
 		return;
 	}
 	if (first == 0)
 		print_checks(c, VALIDATE_BEFORE);
-	print_steps(b->steps, first, b->n_steps);
+	print_steps(p, c, b, false, first);
 	print_checks(c, VALIDATE_AFTER);
 }
 

@@ -10,7 +10,7 @@ setup() {
 @test "a fresh project lints clean, builds, and shows what it holds" {
 	run "$rollcall" lint shop
 	[ "$status" -eq 0 ]
-	[ "$output" = "7 changesets, 0 errors, 0 warnings" ]
+	[ "$output" = "9 changesets, 0 errors, 0 warnings" ]
 	run "$rollcall" release build shop --version 1.0.0 -o name
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"shop/releases/shop-1.0.0.release"* ]]

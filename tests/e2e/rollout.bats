@@ -146,7 +146,7 @@ everything() {
 	has "$id halted 1.1.0 dev apply 12 6 1 5"
 	has "canary passed 3 3 0 0"
 	has "rest failed 9 3 1 5"
-	has "eu/lite/shop rest rolled-back - 1 test:unique-names (changes/1-unique-names.sql:3): UNIQUE constraint failed: customers.name. In the database: changesets 1 to 8 of 10 are applied (2 of them are not for sqlite); nothing else changed. Since then this release was rolled back here. next: to go forward again: rollcall rollout retry ${id:0:8} eu/lite/shop"
+	has "eu/lite/shop rest rolled-back - 1 test:unique-names (changes/1-unique-names.sql:3): UNIQUE constraint failed: customers.name. In the database: changesets 1 to 10 of 12 are applied (2 of them are not for sqlite); nothing else changed. Since then this release was rolled back here. next: to go forward again: rollcall rollout retry ${id:0:8} eu/lite/shop"
 	[ "$(lite eu.shop .schema)" = "$before" ]
 	[ "$(state_of eu/my/shop)" = pending ]
 	[ -z "$(server_sql "$MY" eu "show tables like 'name_checks'")" ]
@@ -175,7 +175,7 @@ everything() {
 	run rc rollout status "$id"
 	[ "$status" -eq 4 ]
 	has "succeeded 1.2.0 dev apply 12 11 1 0"
-	has "us/pg/shop rest failed - 1 test:unique-names (changes/1-unique-names.sql:3): could not create unique index \"customers_name\" (SQLSTATE 23505); Key (name)=(Ada) is duplicated. In the database: changesets 1 to 8 of 10 are applied (2 of them are not for postgresql); "
+	has "us/pg/shop rest failed - 1 test:unique-names (changes/1-unique-names.sql:3): could not create unique index \"customers_name\" (SQLSTATE 23505); Key (name)=(Ada) is duplicated. In the database: changesets 1 to 10 of 12 are applied (2 of them are not for postgresql); "
 	has "nothing else changed. next: repair the cause, then: rollcall rollout retry ${id:0:8} us/pg/shop"
 	has "succeeded: every wave passed, with 1 failure that the plan allows; repair the cause, then: rollcall rollout retry ${id:0:8}"
 	server_sql "$PG" us "delete from customers where id = 4"
