@@ -50,8 +50,9 @@ OBJ_common := $(SRC_common:%.c=$(O)/%.o) $(PB_C:.c=.o)
 OBJ_controller := $(SRC_controller:%.c=$(O)/%.o)
 OBJ_agent := $(SRC_agent:%.c=$(O)/%.o)
 
+# tests/sim/*_sim_test.c: decisions against simulated worlds; SEEDS=n, SEED=s in the environment.
 # Unit and conformance tests mirror the sources: tests/unit/<side>/.../x_test.c becomes one program, linked with that side (tests/unit/both: with both sides).
-TESTS := $(call find,tests/unit tests/conformance,*_test.c)
+TESTS := $(call find,tests/unit tests/sim tests/conformance,*_test.c)
 TEST_BINS := $(TESTS:%.c=$(O)/%)
 TEST_SUPPORT := $(call find,tests/support,*.c)
 OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
@@ -120,6 +121,9 @@ $(O)/tests/unit/common/%: $(O)/tests/unit/common/%.o $(O)/libsupport.a $(O)/libc
 $(O)/tests/unit/controller/%: $(O)/tests/unit/controller/%.o $(O)/libsupport.a $(O)/libcontroller.a $(O)/libcommon.a
 	@echo "LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_controller)
+$(O)/tests/sim/%: $(O)/tests/sim/%.o $(O)/libsupport.a $(O)/libcontroller.a $(O)/libcommon.a
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_controller)
 $(O)/tests/unit/agent/%: $(O)/tests/unit/agent/%.o $(O)/libsupport.a $(O)/libagent.a $(O)/libcommon.a
 	@echo "LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)
@@ -160,7 +164,7 @@ $(O)/tests/fault/%: $(O)/tests/fault/%.o $(O)/libcommon.a
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_common)
 
 # T=word: only the unit tests whose path holds the word.
-UNIT_BINS := $(foreach t,$(filter $(O)/tests/unit/%,$(TEST_BINS)),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
+UNIT_BINS := $(foreach t,$(filter $(O)/tests/unit/% $(O)/tests/sim/%,$(TEST_BINS)),$(if $(or $(if $(T),,all),$(findstring $(T),$(t))),$(t)))
 # The crash points are in test builds only, so a release tree builds the debug one for it.
 ifeq ($(MODE),release)
 check-unit:
@@ -181,7 +185,7 @@ check: check-layers build $(O)/bin/fleet_farm
 	@$(MAKE) --no-print-directory MODE=asan test-bins
 	@$(MAKE) --no-print-directory MODE=tsan thread-test-bins
 	@$(MAKE) --no-print-directory MODE=debug build test-bins
-	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(patsubst %.c,build/asan/%,$(filter tests/unit/%,$(TESTS)) $(FUZZ)) \
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(patsubst %.c,build/asan/%,$(filter tests/unit/% tests/sim/%,$(TESTS)) $(FUZZ)) \
 		$(patsubst %.c,build/tsan/%,$(THREAD_TESTS)) $(patsubst %.c,build/debug/%,$(filter tests/conformance/%,$(TESTS))) \
 		$(sort $(wildcard tests/fault/*.bats tests/e2e/*.bats))
 

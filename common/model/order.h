@@ -23,7 +23,8 @@ struct wave {
 	uint32_t target_count;
 	uint32_t max_parallel;
 	struct limit max_failures; /* more than this many halts */
-	struct limit min_success; /* so many have to succeed before it passes; 0: those that failures leave */
+	struct limit
+	    min_success; /* so many (or of those that are not skipped, so many percent) have to succeed before it passes; 0: those that failures leave */
 	uint64_t soak_ms;
 	uint64_t defer_after_ms; /* targets that were unreachable or held for so long no longer hold the wave up; 0: they are waited for */
 	enum on_failure on_failure;

@@ -168,6 +168,8 @@ static int drive_running(struct work *w, struct err *e)
 	bool stop = false;
 	if (r->not_after_us <= w->now_us && r->state == ROLLOUT_CATCHING_UP && expire_deferred(w, e) < 0)
 		return -1;
+	if (i < r->n_waves && wave_fails(r, i)) /* no deferred target of an earlier wave is let go beside it */
+		return drive_wave(w, i, e);
 	if (drive_passed_waves(w, i, &stop, e) < 0 || stop)
 		return stop ? 0 : -1;
 	return i == r->n_waves ? finish(w, e) : drive_wave(w, i, e);
@@ -257,16 +259,38 @@ static void recall(struct work *w, struct delivery *d)
 	w->d->recalls[w->d->n_recalls++] = d->index;
 }
 
-static int abort_delivery(struct work *w, struct delivery *d, struct err *e)
+/* An offer that its agent has not taken. */
+static int take_back(struct work *w, struct delivery *d, struct err *e)
 {
-	if (fsm_find(&delivery_fsm, (int)d->state, DELIVERY_EV_SKIP, d))
-		return move_delivery(w, d, DELIVERY_EV_SKIP, e);
-	if (d->state != DELIVERY_OFFERED || d->accepted || !d->session)
+	bool offered = d->state == DELIVERY_OFFERED || (d->state == DELIVERY_ROLLING_BACK && d->offered_at_us);
+	if (!offered || d->accepted || !d->session)
 		return 0;
 	if (!d->recalled)
 		recall(w, d);
 	wake(w, d->recalled_at_us + RECALL_GIVE_UP_US);
 	return d->recalled_at_us + RECALL_GIVE_UP_US > w->now_us ? 0 : move_delivery(w, d, DELIVERY_EV_RECALLED, e);
+}
+
+/* Nothing new starts: an offer that got lost is not sent again, and would stay one for ever. */
+static int take_back_silent(struct work *w, struct err *e)
+{
+	for (size_t i = 0; i < w->r->n_deliveries; i++) {
+		struct delivery *d = &w->r->deliveries[i];
+		if (d->state != DELIVERY_OFFERED || d->accepted || !d->session)
+			continue;
+		wake(w, d->offered_at_us + OFFER_RESEND_US);
+		bool silent = d->offered_session != d->session || d->offered_at_us + OFFER_RESEND_US <= w->now_us;
+		if (silent && take_back(w, d, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int abort_delivery(struct work *w, struct delivery *d, struct err *e)
+{
+	if (take_back(w, d, e) < 0)
+		return -1;
+	return fsm_find(&delivery_fsm, (int)d->state, DELIVERY_EV_SKIP, d) ? move_delivery(w, d, DELIVERY_EV_SKIP, e) : 0;
 }
 
 static int drive_aborting(struct work *w, struct err *e)
@@ -302,9 +326,9 @@ static int drive(struct work *w, struct err *e)
 		end_pause(w);
 		return end_holds(w, false, e) < 0 || undo_failed_targets(w, e) < 0 || offer_undos(w, e) < 0 ? -1 : drive_running(w, e);
 	case ROLLOUT_PAUSED:
-		return drive_paused(w, e);
+		return take_back_silent(w, e) < 0 ? -1 : drive_paused(w, e);
 	case ROLLOUT_HALTED:
-		return end_holds(w, true, e) < 0 || undo_failed_targets(w, e) < 0 ? -1 : offer_undos(w, e);
+		return take_back_silent(w, e) < 0 || end_holds(w, true, e) < 0 || undo_failed_targets(w, e) < 0 ? -1 : offer_undos(w, e);
 	case ROLLOUT_ROLLING_BACK:
 		return end_holds(w, true, e) < 0 || drive_undoing(w, e) < 0 ? -1 : offer_undos(w, e);
 	case ROLLOUT_ABORTING:

@@ -21,14 +21,14 @@ static bool is_exceeded(const struct wave_run *v, const struct wave_tally *t)
 	return t->failures > limit_of(v->max_failures, v->target_count);
 }
 
-static uint32_t wanted(const struct wave_run *v)
+static uint32_t wanted(const struct wave_run *v, const struct wave_tally *t)
 {
-	return limit_of(v->min_success, v->target_count);
+	return limit_of(v->min_success, v->target_count - t->skipped);
 }
 
 static bool is_short(const struct wave_run *v, const struct wave_tally *t)
 {
-	return t->done + t->hopeful < wanted(v);
+	return t->done + t->hopeful < wanted(v, t);
 }
 
 /* *ret_failed: the wave has failed, and the rollout has moved too. */
@@ -63,7 +63,7 @@ static int drive_open(struct work *w, uint32_t i, struct err *e)
 /* Everything but the deferred targets is settled: are they needed for the gate? Then they are waited for after all. */
 static bool needs_deferred(const struct wave_run *v, const struct wave_tally *t)
 {
-	return t->deferred > 0 && (t->done == 0 || t->done < wanted(v));
+	return t->deferred > 0 && (t->done == 0 || t->done < wanted(v, t));
 }
 
 static int drive_draining(struct work *w, uint32_t i, struct err *e)
@@ -121,6 +121,29 @@ static int drive_evaluating(struct work *w, uint32_t i, struct err *e)
 {
 	struct wave_tally t = wave_tally(w->r, i);
 	return is_exceeded(&w->r->waves[i], &t) ? fail_wave(w, i, WAVE_EV_EXCEEDED, e) : move_wave(w, i, WAVE_EV_WITHIN, e);
+}
+
+bool wave_fails(const struct rollout *r, uint32_t i)
+{
+	const struct wave_run *v = &r->waves[i];
+	struct wave_tally t = wave_tally(r, i);
+	switch (v->state) {
+	case WAVE_BLOCKED: /* reopened by a retry or a skip that does not help enough */
+	case WAVE_HELD:
+	case WAVE_FAILED:
+	case WAVE_OPEN:
+	case WAVE_DRAINING:
+		return is_exceeded(v, &t) || is_short(v, &t);
+	case WAVE_EVALUATING:
+	case WAVE_SOAKING:
+		return is_exceeded(v, &t);
+	case WAVE_PROBING:
+		return is_exceeded(v, &t) || v->probing == PROBING_FAIL;
+	case WAVE_PASSED:
+	case WAVE_STATE_COUNT:
+		break;
+	}
+	return false;
 }
 
 int drive_wave(struct work *w, uint32_t i, struct err *e)

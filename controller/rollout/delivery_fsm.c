@@ -9,9 +9,8 @@
  *   OFFERED --> WAITING-LOCK <--> APPLYING <--> VALIDATING     progress moves freely among these four and ROLLING-BACK: its frames may be lost
  *     |               |               |             |
  *     +---------------+---- report ---+-------------+------> APPLIED | FAILED | REFUSED | NEEDS-ATTENTION | ROLLED-BACK (rollback order)
- *     | recalled
- *     v                     undo (on_failure)
- *   SKIPPED        APPLIED, FAILED ------> ROLLING-BACK --report--> ROLLED-BACK | FAILED | NEEDS-ATTENTION
+ *     | recalled: to PENDING      undo (on_failure)
+ *     v              APPLIED, FAILED ------> ROLLING-BACK --report--> ROLLED-BACK | FAILED | NEEDS-ATTENTION
  *
  *   defer (waited for defer_after): UNREACHABLE, HELD, OFFERED without its agent --> DEFERRED --catch up--> PENDING
  *   leave out (an operator's skip): PENDING, UNREACHABLE, HELD, DEFERRED, FAILED, REFUSED, NEEDS-ATTENTION, ROLLED-BACK --> SKIPPED
@@ -49,6 +48,16 @@ static bool is_forward(const void *facts)
 {
 	return !is_undo(facts);
 }
+static bool is_unoffered_undo(const void *facts)
+{
+	return is_undo(facts) && !((const struct delivery *)facts)->offered_at_us;
+}
+static bool is_unoffered(const void *facts)
+{
+	return !((const struct delivery *)facts)->offered_at_us;
+}
+static const struct fsm_guard unoffered_undo = {"undoing, not offered", is_unoffered_undo};
+static const struct fsm_guard unoffered = {"not offered", is_unoffered};
 static const struct fsm_guard forward = {"not undoing", is_forward};
 static const struct fsm_guard undo = {"undoing", is_undo};
 static const struct fsm_guard apply_order = {"apply order", is_apply_order};
@@ -111,7 +120,7 @@ static const struct fsm_row rows[] = {
     ANSWERS(OFFERED),
     {S(OFFERED), EV(BUSY), NULL, S(PENDING), AGAIN, "the agent has no room just now"},
     {S(OFFERED), EV(DEFER), &forward, S(DEFERRED), CLOSE, "its agent went away before it took it: the others go on without it"},
-    {S(OFFERED), EV(RECALLED), NULL, S(SKIPPED), CLOSE, "taken back before it started"},
+    {S(OFFERED), EV(RECALLED), NULL, S(PENDING), AGAIN_ANEW, "taken back before it started: its agent has closed this attempt"},
     PROGRESS(OFFERED),
     REPORTS(OFFERED),
 
@@ -142,6 +151,9 @@ static const struct fsm_row rows[] = {
     REPORTS(VALIDATING),
 
     ANSWERS(ROLLING_BACK),
+    {S(ROLLING_BACK), EV(RECALLED), NULL, S(ROLLING_BACK), AGAIN_ANEW, "taken back before it started: its agent has closed this attempt"},
+    {S(ROLLING_BACK), EV(SKIP), &unoffered_undo, S(FAILED), FAILURE, "the rollout was aborted before it was taken back: what was applied stays"},
+    {S(ROLLING_BACK), EV(SKIP), &unoffered, S(SKIPPED), CLOSE, "the rollout was aborted before it could be offered again"},
     {S(ROLLING_BACK), EV(BUSY), NULL, S(ROLLING_BACK), AGAIN, "the agent has no room just now"},
     PROGRESS(ROLLING_BACK),
     REPORTS(ROLLING_BACK),

@@ -42,6 +42,7 @@ struct wave_tally wave_tally(const struct rollout *r, uint32_t wave)
 		t.done += delivery_done(d);
 		t.open += !delivery_settled(d);
 		t.hopeful += !delivery_settled(d) && d->direction == d->order_direction;
+		t.skipped += d->state == DELIVERY_SKIPPED;
 		t.deferred += d->state == DELIVERY_DEFERRED;
 		t.waiting |= d->state == DELIVERY_PENDING || d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_HELD;
 		t.unsettled |= (!delivery_settled(d) && d->state != DELIVERY_DEFERRED) || delivery_undo_is_due(r, d);

@@ -183,6 +183,7 @@ struct wave_tally {
 	uint32_t failures; /* count against max_failures */
 	uint32_t done; /* reached what the order wants */
 	uint32_t open; /* not settled, the deferred ones too */
+	uint32_t skipped; /* a percentage of min_success is one of the others */
 	uint32_t deferred, hopeful; /* hopeful: may still be done, the deferred ones too */
 	bool waiting; /* pending, unreachable or held */
 	bool unsettled; /* anything but the deferred ones that will still move by itself */

@@ -319,6 +319,56 @@ static void test_abort_skips_recalls_and_waits(void **state)
 	rollout_fixture_done(&f);
 }
 
+/* An offer that got lost is not sent again while nothing new may start: it must not stay one for ever, or whoever waits for the rest would wait for ever. */
+static void test_a_lost_offer_of_a_halted_rollout_is_taken_back(void **state)
+{
+	(void)state;
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 2, 0);
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_FAILED);
+	rollout_fixture_think(&f);
+	assert_int_equal(f.r.state, ROLLOUT_HALTED);
+	assert_int_equal(f.last.n_recalls, 0);
+	f.now_us += OFFER_RESEND_US;
+	rollout_fixture_think(&f);
+	assert_int_equal(f.last.n_recalls, 1);
+	assert_int_equal(f.deliveries[1].state, DELIVERY_OFFERED); /* it may be there after all */
+	f.now_us += RECALL_GIVE_UP_US;
+	rollout_fixture_think(&f);
+	assert_int_equal(f.deliveries[1].state, DELIVERY_PENDING);
+	assert_int_equal(f.deliveries[1].attempt, 2); /* the agent's journal may have closed the first */
+	rollout_fixture_offers(&f, 0);
+	rollout_fixture_done(&f);
+}
+
+static void test_abort_while_it_is_taken_back(void **state)
+{
+	(void)state;
+	struct rollout_fixture f;
+	struct err e = ERR_INIT;
+	AUTO(decision_done) struct decision d = DECISION_INIT;
+	rollout_fixture_init(&f, 3, 0);
+	f.waves[0].on_failure = ON_FAILURE_ROLLBACK_WAVE;
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
+	rollout_fixture_report(&f, 2, OUTCOME_FAILED);
+	f.waves[0].max_parallel = 1;
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 0);
+	assert_int_equal(f.r.state, ROLLOUT_ROLLING_BACK);
+	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_ABORT, &d, &e), 0);
+	rollout_fixture_think(&f);
+	assert_int_equal(f.deliveries[1].state, DELIVERY_FAILED); /* its way back had not begun: what was applied stays */
+	assert_true(f.deliveries[1].touched);
+	f.now_us += RECALL_GIVE_UP_US;
+	rollout_fixture_think(&f);
+	assert_int_equal(f.deliveries[0].state, DELIVERY_FAILED);
+	assert_int_equal(f.r.state, ROLLOUT_ABORTED);
+	rollout_fixture_done(&f);
+}
+
 static void test_soak_holds_the_gate(void **state)
 {
 	(void)state;
@@ -485,6 +535,8 @@ int main(void)
 	    cmocka_unit_test(test_pause_stops_new_starts_only),
 	    cmocka_unit_test(test_pause_asks_batches_to_end),
 	    cmocka_unit_test(test_abort_skips_recalls_and_waits),
+	    cmocka_unit_test(test_a_lost_offer_of_a_halted_rollout_is_taken_back),
+	    cmocka_unit_test(test_abort_while_it_is_taken_back),
 	    cmocka_unit_test(test_soak_holds_the_gate),
 	    cmocka_unit_test(test_expired_order_halts),
 	    cmocka_unit_test(test_retry_names_what_is_wrong),
