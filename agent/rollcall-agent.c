@@ -12,8 +12,21 @@
 #define MALLOC_ARENAS     2 /* each runner thread with an arena of its own would keep megabytes */
 #define MALLOC_TRIM_BYTES (128 * 1024)
 
-static const struct cmd *const groups[] = {init_commands,  check_commands, run_commands,    resolve_commands, snapshot_commands,
-                                           adopt_commands, hold_commands,  policy_commands, trust_commands,   NULL};
+/* clang-format off: one a line */
+static const struct cmd *const groups[] = {
+	init_commands,
+	enroll_commands,
+	check_commands,
+	run_commands,
+	hold_commands,
+	policy_commands,
+	resolve_commands,
+	snapshot_commands,
+	adopt_commands,
+	trust_commands,
+	NULL,
+};
+/* clang-format on */
 
 static const struct cmd_program program = {
     .name = "rollcall-agent",

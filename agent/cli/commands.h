@@ -4,7 +4,16 @@
 
 #include "common/cli/cmd.h"
 
-extern const struct cmd init_commands[], run_commands[], check_commands[], resolve_commands[], snapshot_commands[], adopt_commands[], hold_commands[],
-    policy_commands[], trust_commands[];
+/* One a line: branches then join without a conflict. */
+extern const struct cmd init_commands[];
+extern const struct cmd enroll_commands[];
+extern const struct cmd check_commands[];
+extern const struct cmd run_commands[];
+extern const struct cmd hold_commands[];
+extern const struct cmd policy_commands[];
+extern const struct cmd resolve_commands[];
+extern const struct cmd snapshot_commands[];
+extern const struct cmd adopt_commands[];
+extern const struct cmd trust_commands[];
 
 #endif

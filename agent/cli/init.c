@@ -41,7 +41,7 @@ static int make_request(const struct cmd_args *a, const char *curve_file, const 
 	if (curve_key_load(curve_file, &curve, e) != 0)
 		return -1;
 	snprintf(all, sizeof all, "%s/*", site);
-	struct request r = {.agent = cmd_option_value(a, "name"), .site = site, .curve_key = curve.public_text};
+	struct agent_request r = {.agent = cmd_option_value(a, "name"), .site = site, .curve_key = curve.public_text};
 	memcpy(r.report_key, report_key, SIGN_PUBLIC_SIZE);
 	r.targets = n ? (const char **)(uintptr_t)given : &everything;
 	r.n_targets = n ? n : 1;

@@ -9,9 +9,10 @@
 #define ZMQ_ZAP_ENFORCE_DOMAIN 93
 #endif
 
-#define MAX_CTRL ((int)(LIMIT_FRAME_BODY + 1024))
-#define MAX_BLOB ((int)(LIMIT_CHUNK + 1024))
-#define ROWS     12
+#define MAX_CTRL  ((int)(LIMIT_FRAME_BODY + 1024))
+#define MAX_BLOB  ((int)(LIMIT_CHUNK + 1024))
+#define MAX_ENROL ((int)(LIMIT_ENROL + 1024))
+#define ROWS      12
 
 struct option {
 	int name, value; /* name 0 ends the list */
@@ -41,6 +42,17 @@ static const struct option options[LINK_SOCKET_KINDS][ROWS] = {
             {ZMQ_HANDSHAKE_IVL, 10000},
             {ZMQ_BACKLOG, 1024},
         },
+    [LINK_ENROL_ROUTER] =
+        {
+            {ZMQ_LINGER, 0},
+            {ZMQ_ROUTER_HANDOVER, 0},
+            {ZMQ_ROUTER_MANDATORY, 1},
+            {ZMQ_SNDHWM, 2},
+            {ZMQ_RCVHWM, 2},
+            {ZMQ_MAXMSGSIZE, MAX_ENROL},
+            {ZMQ_HANDSHAKE_IVL, 5000},
+            {ZMQ_BACKLOG, 64},
+        },
     [LINK_CTRL_DEALER] =
         {
             {ZMQ_LINGER, 0},
@@ -62,6 +74,16 @@ static const struct option options[LINK_SOCKET_KINDS][ROWS] = {
             {ZMQ_SNDHWM, 2 * LIMIT_CHUNK_CREDIT},
             {ZMQ_RCVHWM, 2 * LIMIT_CHUNK_CREDIT},
             {ZMQ_MAXMSGSIZE, MAX_BLOB},
+            {ZMQ_HANDSHAKE_IVL, 15000},
+        },
+    [LINK_ENROL_DEALER] =
+        {
+            {ZMQ_LINGER, 0},
+            {ZMQ_IMMEDIATE, 1},
+            {ZMQ_RECONNECT_IVL, -1},
+            {ZMQ_SNDHWM, 2},
+            {ZMQ_RCVHWM, 2},
+            {ZMQ_MAXMSGSIZE, MAX_CTRL}, /* a certificate may be larger than a request */
             {ZMQ_HANDSHAKE_IVL, 15000},
         },
 };
@@ -88,11 +110,11 @@ static int set_all(void *socket, enum link_socket_kind kind, struct err *e)
 }
 
 /* Without this a CURVE server that has no ZAP handler admits whoever knows its public key. */
-static int enforce_zap(void *socket, struct err *e)
+static int enforce_zap(void *socket, const char *domain, struct err *e)
 {
 	int held = 0;
 	size_t size = sizeof held;
-	if (set(socket, ZMQ_ZAP_DOMAIN, LINK_ZAP_DOMAIN, strlen(LINK_ZAP_DOMAIN), e) != 0 || set_int(socket, ZMQ_ZAP_ENFORCE_DOMAIN, 1, e) != 0)
+	if (set(socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain), e) != 0 || set_int(socket, ZMQ_ZAP_ENFORCE_DOMAIN, 1, e) != 0)
 		return -1;
 	if (zmq_getsockopt(socket, ZMQ_ZAP_ENFORCE_DOMAIN, &held, &size) != 0 || held != 1)
 		return err_set(e, ERR_LINK, "this libzmq does not enforce the ZAP domain (option 93): it would admit any key; use libzmq 4.3.4 or later");
@@ -106,7 +128,8 @@ int link_socket_server(enum link_socket_kind kind, const struct curve_key *own, 
 		return err_set(e, ERR_LINK, "no socket: %s", zmq_strerror(zmq_errno()));
 	void *raw = zsock_resolve(s);
 	if (set_all(raw, kind, e) != 0 || set_int(raw, ZMQ_CURVE_SERVER, 1, e) != 0 ||
-	    set(raw, ZMQ_CURVE_SECRETKEY, secret_reveal(own->secret_text), 41, e) != 0 || enforce_zap(raw, e) != 0)
+	    set(raw, ZMQ_CURVE_SECRETKEY, secret_reveal(own->secret_text), 41, e) != 0 ||
+	    enforce_zap(raw, kind == LINK_ENROL_ROUTER ? LINK_ZAP_ENROL_DOMAIN : LINK_ZAP_DOMAIN, e) != 0)
 		return -1;
 	*ret = take_ptr(&s);
 	return 0;

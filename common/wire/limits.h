@@ -7,6 +7,7 @@
 #define LIMIT_FRAME_BODY        ((size_t)256 * 1024) /* protobuf body of a link message */
 #define LIMIT_ARENA_MESSAGE     ((size_t)16 * 1024 * 1024) /* decoded form of one link message */
 #define LIMIT_LINK_TEXT         4096 /* a free text in a link message: details, error messages; longer ones are cut by the sender */
+#define LIMIT_ENROL             ((size_t)8 * 1024) /* body of a message on the enrolment socket, which admits unknown keys */
 #define LIMIT_CHUNK             ((size_t)256 * 1024) /* raw bytes of one CHUNK */
 #define LIMIT_CHUNK_CREDIT      4 /* chunks asked for at a time */
 #define LIMIT_ENVELOPE          ((size_t)64 * 1024 * 1024) /* a whole envelope: a release is the largest */

@@ -54,6 +54,12 @@ enum msg_type {
 	MSG_UNHELD, /* a task that was refused as held may be offered again now */
 	/* controller -> agent */
 	MSG_TRUST_UPDATE,
+	/* enrolment socket: a stranger asks, the controller answers */
+	MSG_ENROL_REQ,
+	MSG_ENROL_POLL,
+	MSG_ENROL_PENDING,
+	MSG_ENROL_GRANT,
+	MSG_ENROL_DENY,
 	MSG_TYPE_COUNT
 };
 
@@ -95,11 +101,12 @@ enum verb {
 	VERB_FREEZE_REMOVE, /* freeze, reason? -> nothing */
 	VERB_ROLLOUT_CATCH_UP, /* document: plan text; environment, release?, reason? -> as ROLLOUT_START, over the targets that lack the release; by default the environment's present one */
 	VERB_AGENT_REVOKE, /* agent, reason -> as AGENT_LIST */
-	VERB_AGENT_APPROVE, /* agent -> as AGENT_LIST: a held agent may come in again */
+	VERB_AGENT_APPROVE, /* agent; document: certificate envelope for one that waits to be enrolled, none for one that is held -> as AGENT_LIST */
 	VERB_TRUST_PUSH, /* document: the next trust document, a freshness document or a revocation, signed -> key,value: trust, fresh (versions) */
 	VERB_AUDIT_ROWS, /* after (seq)? -> #seq,#at-us,actor,rollout,object,event,from,to,detail,ref,evidence (hex),hash (hex): at most some thousands at a time, until none come */
 	VERB_AUDIT_LIST, /* from-us?, to-us?, target? -> kind,name,#size: the documents that the rows' evidence names */
 	VERB_AUDIT_DOCUMENT, /* kind, name, offset? -> document: its bytes from there on, as many as one reply holds; key,value: size */
+	VERB_AGENT_REQUEST, /* agent -> document: the text of its request; key,value: what a person compares */
 	VERB_COUNT
 };
 
@@ -116,8 +123,14 @@ const char *msg_type_name(enum msg_type t);
 const char *verb_name(enum verb v);
 
 /* Who may send what where: the closed table. */
-enum link_socket { SOCKET_CTRL, SOCKET_BLOB, SOCKET_COUNT };
-enum link_role { LINK_AGENT, LINK_OPERATOR, LINK_CONTROLLER, LINK_ROLE_COUNT }; /* the sender */
+enum link_socket { SOCKET_CTRL, SOCKET_BLOB, SOCKET_ENROL, SOCKET_COUNT };
+enum link_role {
+	LINK_AGENT,
+	LINK_OPERATOR,
+	LINK_CONTROLLER,
+	LINK_STRANGER,
+	LINK_ROLE_COUNT
+}; /* the sender; a stranger: a key that nobody has admitted */
 enum link_state { LINK_NEW, LINK_READY, LINK_STATE_COUNT };
 bool link_allowed(enum link_socket s, enum link_role sender, enum link_state state, enum msg_type t);
 
@@ -135,9 +148,22 @@ struct msg_welcome {
 };
 struct msg_deny {
 	const char *code, *message;
-}; /* DENY */
+}; /* DENY, ENROL_DENY */
 struct msg_retry_after {
 	uint32_t ms, jitter_ms;
+};
+struct msg_enrol_req {
+	struct bytes token, request, signature, former_signature;
+};
+struct msg_enrol_poll {
+	uint8_t request_digest[DIGEST_SIZE];
+};
+struct msg_enrol_pending {
+	const char *fingerprint;
+	uint32_t poll_ms;
+};
+struct msg_enrol_grant {
+	struct bytes certificate;
 };
 struct msg_targets {
 	struct target *targets;
@@ -276,6 +302,10 @@ struct msg { /* one decoded message; strings and bytes live in the arena it was 
 		struct msg_command command;
 		struct msg_reply reply;
 		struct msg_trust_update trust_update;
+		struct msg_enrol_req enrol_req;
+		struct msg_enrol_poll enrol_poll;
+		struct msg_enrol_pending enrol_pending;
+		struct msg_enrol_grant enrol_grant;
 	};
 };
 

@@ -3,23 +3,16 @@
 
 #include "common/base/str.h"
 #include "common/wire/limits.h"
-#include "common/wire/link.h"
-#include "common/wire/pb_arena.h"
+#include "common/wire/link_codec.h"
 #include "proto/link.pb-c.h"
 
-#define BOOT_ID_MAX      64
-#define PROOF_MAX        ((size_t)4 * 1024)
-#define LABELS_MAX       64
-#define LABEL_TEXT_MAX   256
-#define ARGUMENTS_MAX    4096
-#define CODE_MAX         64
-#define CERTIFICATE_MAX  ((size_t)64 * 1024)
-#define HEARTBEAT_MAX_MS (3600u * 1000)
+#define BOOT_ID_MAX    64
+#define PROOF_MAX      ((size_t)4 * 1024)
+#define LABELS_MAX     64
+#define LABEL_TEXT_MAX 256
+#define ARGUMENTS_MAX  4096
 
-/* Every decoder gets the unpacked protobuf of its row's type. */
-typedef int decode_fn(const void *pb, struct arena *a, struct msg *ret, struct err *e);
-
-static int check_length(const char *s, const char *what, size_t max, struct err *e)
+int link_check_length(const char *s, const char *what, size_t max, struct err *e)
 {
 	size_t n = strlen(s);
 	return n <= max ? 0 : err_set(e, ERR_LIMIT, "%s: %zu bytes; at most %zu are allowed", what, n, max);
@@ -42,7 +35,7 @@ static int decode_hello(const void *pb, struct arena *a, struct msg *ret, struct
 		return err_set(e, ERR_LIMIT, "boot_id or certificate is too long");
 	if (p->signature.len != 64)
 		return err_set(e, ERR_PARSE, "signature: %zu bytes, must be 64", p->signature.len);
-	if (check_length(p->agent_version, "agent_version", CODE_MAX, e) != 0)
+	if (link_check_length(p->agent_version, "agent_version", CODE_MAX, e) != 0)
 		return -1;
 	ret->hello = (struct msg_hello){
 	    .agent = p->agent,
@@ -92,7 +85,7 @@ static int decode_deny(const void *pb, struct arena *a, struct msg *ret, struct 
 {
 	(void)a;
 	const Rollcall__V1__Deny *p = pb;
-	if (check_length(p->code, "code", CODE_MAX, e) != 0 || check_length(p->message, "message", LIMIT_LINK_TEXT, e) != 0)
+	if (link_check_length(p->code, "code", CODE_MAX, e) != 0 || link_check_length(p->message, "message", LIMIT_LINK_TEXT, e) != 0)
 		return -1;
 	ret->deny = (struct msg_deny){.code = p->code, .message = p->message};
 	return 0;
@@ -120,8 +113,8 @@ static int decode_target(const Rollcall__V1__TargetInfo *p, struct arena *a, str
 	if (!labels)
 		return err_set(e, ERR_LIMIT, "targets: too large");
 	for (size_t i = 0; i < p->n_label_keys; i++) {
-		if (check_length(p->label_keys[i], "label key", LABEL_TEXT_MAX, e) != 0 ||
-		    check_length(p->label_values[i], "label value", LABEL_TEXT_MAX, e) != 0)
+		if (link_check_length(p->label_keys[i], "label key", LABEL_TEXT_MAX, e) != 0 ||
+		    link_check_length(p->label_values[i], "label value", LABEL_TEXT_MAX, e) != 0)
 			return -1;
 		labels[i] = (struct label){.key = p->label_keys[i], .value = p->label_values[i]};
 	}
@@ -200,8 +193,8 @@ static int decode_answer(const void *pb, struct arena *a, struct msg *ret, struc
 	(void)a;
 	const Rollcall__V1__TaskAnswer *p = pb;
 	struct msg_task t = {.attempt = p->attempt, .code = p->code, .message = p->message, .until_us = p->until_us};
-	if (pb_fixed(p->task, "task", t.task, TASK_SIZE, e) != 0 || check_length(p->code, "code", CODE_MAX, e) != 0 ||
-	    check_length(p->message, "message", LIMIT_LINK_TEXT, e) != 0)
+	if (pb_fixed(p->task, "task", t.task, TASK_SIZE, e) != 0 || link_check_length(p->code, "code", CODE_MAX, e) != 0 ||
+	    link_check_length(p->message, "message", LIMIT_LINK_TEXT, e) != 0)
 		return -1;
 	ret->task = t;
 	return 0;
@@ -224,8 +217,8 @@ static int decode_progress(const void *pb, struct arena *a, struct msg *ret, str
 	const Rollcall__V1__Progress *p = pb;
 	struct msg_progress g = {
 	    .attempt = p->attempt, .step = p->step, .of_steps = p->of_steps, .state = p->state, .changeset = p->changeset, .detail = p->detail};
-	if (pb_fixed(p->task, "task", g.task, TASK_SIZE, e) != 0 || check_length(p->state, "state", CODE_MAX, e) != 0 ||
-	    check_length(p->changeset, "changeset", LIMIT_LINK_TEXT, e) != 0 || check_length(p->detail, "detail", LIMIT_LINK_TEXT, e) != 0)
+	if (pb_fixed(p->task, "task", g.task, TASK_SIZE, e) != 0 || link_check_length(p->state, "state", CODE_MAX, e) != 0 ||
+	    link_check_length(p->changeset, "changeset", LIMIT_LINK_TEXT, e) != 0 || link_check_length(p->detail, "detail", LIMIT_LINK_TEXT, e) != 0)
 		return -1;
 	ret->progress = g;
 	return 0;
@@ -272,11 +265,11 @@ static int decode_survey_result(const void *pb, struct arena *a, struct msg *ret
 	struct survey_entry *entries = arena_try_alloc(a, p->n_entries * sizeof *entries);
 	if (!entries)
 		return err_set(e, ERR_LIMIT, "entries: too many");
-	if (check_target(p->target, e) != 0 || check_length(p->error_code, "error_code", CODE_MAX, e) != 0)
+	if (check_target(p->target, e) != 0 || link_check_length(p->error_code, "error_code", CODE_MAX, e) != 0)
 		return -1;
 	for (size_t i = 0; i < p->n_entries; i++) {
 		const Rollcall__V1__SurveyEntry *s = p->entries[i];
-		if (pb_fixed(s->digest, "digest", entries[i].digest, DIGEST_SIZE, e) != 0 || check_length(s->state, "state", CODE_MAX, e) != 0)
+		if (pb_fixed(s->digest, "digest", entries[i].digest, DIGEST_SIZE, e) != 0 || link_check_length(s->state, "state", CODE_MAX, e) != 0)
 			return -1;
 		entries[i].changeset = s->changeset;
 		entries[i].state = s->state;
@@ -362,7 +355,7 @@ static int decode_nak(const void *pb, struct arena *a, struct msg *ret, struct e
 	(void)a;
 	const Rollcall__V1__Nak *p = pb;
 	struct msg_nak n = {.message = p->message};
-	if (pb_fixed(p->hash, "hash", n.hash, DIGEST_SIZE, e) != 0 || check_length(p->message, "message", LIMIT_LINK_TEXT, e) != 0)
+	if (pb_fixed(p->hash, "hash", n.hash, DIGEST_SIZE, e) != 0 || link_check_length(p->message, "message", LIMIT_LINK_TEXT, e) != 0)
 		return -1;
 	ret->nak = n;
 	return 0;
@@ -458,6 +451,11 @@ static const struct {
     [MSG_REPLY] = {&rollcall__v1__reply__descriptor, decode_reply},
     [MSG_UNHELD] = {&rollcall__v1__task_call__descriptor, decode_call},
     [MSG_TRUST_UPDATE] = {&rollcall__v1__trust_update__descriptor, decode_trust_update},
+    [MSG_ENROL_REQ] = {&rollcall__v1__enrol_request__descriptor, link_decode_enrol_req},
+    [MSG_ENROL_POLL] = {&rollcall__v1__enrol_poll__descriptor, link_decode_enrol_poll},
+    [MSG_ENROL_PENDING] = {&rollcall__v1__enrol_pending__descriptor, link_decode_enrol_pending},
+    [MSG_ENROL_GRANT] = {&rollcall__v1__enrol_grant__descriptor, link_decode_enrol_grant},
+    [MSG_ENROL_DENY] = {&rollcall__v1__deny__descriptor, decode_deny},
 };
 
 int msg_decode(enum msg_type type, struct bytes body, struct arena *a, struct msg *ret, struct err *e)

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "common/wire/limits.h"
-#include "common/wire/link.h"
-#include "common/wire/pb_arena.h"
+#include "common/wire/link_codec.h"
 #include "proto/link.pb-c.h"
 
 #define ENCODE_ARENA ((size_t)256 * 1024 * 1024) /* our own messages: reached only by a bug */
@@ -353,8 +352,6 @@ static void encode_nothing(const struct msg *m, struct arena *a, struct buf *ret
 	(void)m, (void)a, (void)ret;
 }
 
-typedef void encode_fn(const struct msg *m, struct arena *a, struct buf *ret);
-
 static encode_fn *const encoders[MSG_TYPE_COUNT] = {
     [MSG_HELLO] = encode_hello,
     [MSG_TARGETS] = encode_targets,
@@ -383,6 +380,11 @@ static encode_fn *const encoders[MSG_TYPE_COUNT] = {
     [MSG_REPLY] = encode_reply,
     [MSG_UNHELD] = encode_call,
     [MSG_TRUST_UPDATE] = encode_trust_update,
+    [MSG_ENROL_REQ] = link_encode_enrol_req,
+    [MSG_ENROL_POLL] = link_encode_enrol_poll,
+    [MSG_ENROL_PENDING] = link_encode_enrol_pending,
+    [MSG_ENROL_GRANT] = link_encode_enrol_grant,
+    [MSG_ENROL_DENY] = encode_deny,
 };
 
 void msg_encode(const struct msg *m, struct buf *ret)

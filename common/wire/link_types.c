@@ -37,6 +37,11 @@ static const char *const type_names[MSG_TYPE_COUNT] = {
     [MSG_REPLY] = "REPLY",
     [MSG_UNHELD] = "UNHELD",
     [MSG_TRUST_UPDATE] = "TRUST_UPDATE",
+    [MSG_ENROL_REQ] = "ENROL_REQ",
+    [MSG_ENROL_POLL] = "ENROL_POLL",
+    [MSG_ENROL_PENDING] = "ENROL_PENDING",
+    [MSG_ENROL_GRANT] = "ENROL_GRANT",
+    [MSG_ENROL_DENY] = "ENROL_DENY",
 };
 
 static const char *const verb_names[VERB_COUNT] = {
@@ -73,6 +78,7 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_AGENT_REVOKE] = "agent-revoke",
     [VERB_AGENT_APPROVE] = "agent-approve",
     [VERB_TRUST_PUSH] = "trust-push",
+    [VERB_AGENT_REQUEST] = "agent-request",
 };
 
 /* The blob socket has no HELLO: the key is the whole session, so its peers are READY from the start. An operator's session starts with its first COMMAND. */
@@ -101,6 +107,9 @@ static const bool allowed[SOCKET_COUNT][LINK_ROLE_COUNT][LINK_STATE_COUNT][MSG_T
                                                   [MSG_TRUST_UPDATE] = true},
     [SOCKET_BLOB][LINK_AGENT][LINK_READY] = {[MSG_FETCH] = true},
     [SOCKET_BLOB][LINK_OPERATOR][LINK_READY] = {[MSG_PUT] = true},
+    [SOCKET_ENROL][LINK_STRANGER][LINK_NEW] = {[MSG_ENROL_REQ] = true, [MSG_ENROL_POLL] = true},
+    [SOCKET_ENROL][LINK_CONTROLLER][LINK_NEW] =
+        {[MSG_ENROL_PENDING] = true, [MSG_ENROL_GRANT] = true, [MSG_ENROL_DENY] = true, [MSG_RETRY_AFTER] = true},
     [SOCKET_BLOB][LINK_CONTROLLER][LINK_READY] = {[MSG_CHUNK] = true, [MSG_NAK] = true, [MSG_PUT_ACK] = true},
 };
 

@@ -13,7 +13,7 @@
 struct lines {
 	const char *path;
 	struct arena *a;
-	struct request *r;
+	struct agent_request *r;
 	char seen[4]; /* agent, site, curve-key, report-key */
 	size_t cap;
 };
@@ -55,7 +55,7 @@ static const char *set_report(struct lines *l, const char *value)
 
 static const char *add_target(struct lines *l, const char *value)
 {
-	struct request *r = l->r;
+	struct agent_request *r = l->r;
 	if (!is_pattern(value))
 		return "not a pattern over target ids: write one such as eu/pg-1/*";
 	if (r->n_targets == LIMIT_TARGETS_PER_AGENT)
@@ -113,9 +113,9 @@ static int read_lines(struct lines *l, char *text, struct err *e)
 	return 0;
 }
 
-static int parse(const char *path, struct bytes text, struct arena *a, struct request *ret, struct err *e)
+int request_parse(const char *path, struct bytes text, struct arena *a, struct agent_request *ret, struct err *e)
 {
-	struct request r = {0};
+	struct agent_request r = {0};
 	struct lines l = {.path = path, .a = a, .r = &r};
 	if (!bytes_is_utf8(text) || bytes_has_nul(text))
 		return err_set(e, ERR_PARSE, "%s: not a text file: give the request that 'rollcall-agent init' wrote", path);
@@ -125,16 +125,16 @@ static int parse(const char *path, struct bytes text, struct arena *a, struct re
 	return 0;
 }
 
-int request_load(const char *path, struct arena *a, struct request *ret, struct err *e)
+int request_load(const char *path, struct arena *a, struct agent_request *ret, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT;
 	if (file_read(path, REQUEST_MAX, &b, e) != 0)
 		return -1;
-	return parse(path, buf_bytes(&b), a, ret, e);
+	return request_parse(path, buf_bytes(&b), a, ret, e);
 }
 
 /* False when a value with a line break in it read back as something else. */
-static bool same(const struct request *a, const struct request *b)
+static bool same(const struct agent_request *a, const struct agent_request *b)
 {
 	bool ok = str_eq(a->agent, b->agent) && str_eq(a->site, b->site) && str_eq(a->curve_key, b->curve_key) && a->n_targets == b->n_targets;
 	for (size_t i = 0; ok && i < a->n_targets; i++)
@@ -142,12 +142,12 @@ static bool same(const struct request *a, const struct request *b)
 	return ok;
 }
 
-int request_save(const char *path, const struct request *r, struct err *e)
+int request_format(const char *path, const struct agent_request *r, struct buf *ret, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(8 * REQUEST_MAX);
 	AUTO(buf_done) struct buf b = BUF_INIT;
 	char hex[SIGN_PUBLIC_SIZE * 2 + 1];
-	struct request again = {0};
+	struct agent_request again = {0};
 	buf_addf(&b, "# rollcall agent request v1: have the holder of an enrol key run 'rollcall trust certify' on this file\n");
 	buf_addf(&b, "agent: %s\nsite: %s\ncurve-key: %s\n", r->agent ? r->agent : "", r->site ? r->site : "", r->curve_key ? r->curve_key : "");
 	buf_addf(&b, "report-key: %s\n", bytes_to_hex(bytes_of(r->report_key, SIGN_PUBLIC_SIZE), hex));
@@ -156,9 +156,18 @@ int request_save(const char *path, const struct request *r, struct err *e)
 	/* What a reader would refuse is never written. */
 	if (b.n > REQUEST_MAX)
 		return err_set(e, ERR_LIMIT, "%s: the request is larger than %zu bytes: use fewer patterns", path, REQUEST_MAX);
-	if (parse(path, buf_bytes(&b), a, &again, e) != 0)
+	if (request_parse(path, buf_bytes(&b), a, &again, e) != 0)
 		return -1;
 	if (!same(r, &again))
 		return err_set(e, ERR_PARSE, "%s: a value of the request does not read back as it was given: it holds a line break or ends in a blank", path);
+	buf_add(ret, b.p, b.n);
+	return 0;
+}
+
+int request_save(const char *path, const struct agent_request *r, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT;
+	if (request_format(path, r, &b, e) != 0)
+		return -1;
 	return file_write_atomic(path, buf_bytes(&b), 0644, e);
 }

@@ -11,10 +11,11 @@
 #define COMMON_WIRE_REQUEST_H
 
 #include "common/base/arena.h"
+#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/model/trust.h"
 
-struct request {
+struct agent_request {
 	const char *agent, *site; /* names */
 	const char *curve_key; /* Z85, public */
 	uint8_t report_key[SIGN_PUBLIC_SIZE];
@@ -23,8 +24,12 @@ struct request {
 };
 
 /* Writes atomically, mode 0644. The caller's values are checked by the same rules as a reader's: ERR_PARSE. */
-int request_save(const char *path, const struct request *r, struct err *e) MUST_CHECK;
+int request_save(const char *path, const struct agent_request *r, struct err *e) MUST_CHECK;
 /* ERR_PARSE "FILE:LINE: what: what to do". Strings live in the arena. */
-int request_load(const char *path, struct arena *a, struct request *ret, struct err *e) MUST_CHECK;
+int request_load(const char *path, struct arena *a, struct agent_request *ret, struct err *e) MUST_CHECK;
+
+/* The same text in memory; `name` stands for the file in messages. request_format appends what request_save would write. */
+int request_parse(const char *name, struct bytes text, struct arena *a, struct agent_request *ret, struct err *e) MUST_CHECK;
+int request_format(const char *name, const struct agent_request *r, struct buf *ret, struct err *e) MUST_CHECK;
 
 #endif

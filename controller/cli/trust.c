@@ -136,7 +136,7 @@ static int run_certify(const struct cmd_args *args, struct err *e)
 	const char *out = cmd_option_value(args, "out");
 	int64_t now_us = clock_wall_us(), ends_us = now_us + 365 * DAY_US;
 	struct envelope env;
-	struct request r;
+	struct agent_request r;
 	struct trust t;
 	char at[CLOCK_TEXT_SIZE];
 	if (request_load(cmd_argument(args, 0), a, &r, e) != 0 || time_option(args, "expires", now_us, &ends_us, e) != 0 ||

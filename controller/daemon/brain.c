@@ -143,6 +143,9 @@ static int message_event(struct brain *b, const struct hub_event *ev, struct err
 		return report_event(b, ev, e);
 	case MSG_SURVEY_RESULT:
 		return survey_event(b, ev, e);
+	case MSG_ENROL_REQ:
+	case MSG_ENROL_POLL:
+		return enrol_event(b, ev, e);
 	case MSG_COMMAND:
 		return operate_command(b, ev, e);
 	default: /* HELLO, TARGETS, HEARTBEAT; the hub lets nothing else through */

@@ -175,6 +175,28 @@ int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e)
 	return 0;
 }
 
+int agents_key_is_free(const struct brain *b, const char *agent, const char *curve_key, struct err *e)
+{
+	for (size_t i = 0; i < b->config->n_operators; i++)
+		if (str_eq(b->config->operators[i].curve_key, curve_key))
+			return err_set(e, ERR_EXISTS, "the CURVE key of %s is operator %s's: make the agent a key of its own", agent,
+			               b->config->operators[i].name);
+	for (size_t i = 0; i < b->n_agents; i++)
+		if (str_eq(b->agents[i]->rec.curve_key, curve_key) && !str_eq(b->agents[i]->rec.name, agent))
+			return err_set(e, ERR_EXISTS, "the CURVE key of %s is agent %s's: make it a key of its own", agent, b->agents[i]->rec.name);
+	return 0;
+}
+
+int agents_read_certificate(struct brain *b, struct bytes data, struct envelope *ret_env, struct certificate *ret, struct err *e)
+{
+	if (envelope_decode(data, b->turn, ret_env, e) < 0 || trust_check_role(&b->trusted.valid, ROLE_ENROL, ret_env, TYPE_CERTIFICATE, e) < 0 ||
+	    certificate_decode(ret_env->payload, b->turn, ret, e) < 0)
+		return err_wrap(e, "certificate");
+	if (b->now_us >= ret->not_after_us)
+		return err_set(e, ERR_POLICY, "the certificate of %s has expired: sign a new one", ret->agent);
+	return 0;
+}
+
 bool agent_may_serve(const struct brain_agent *g, const char *target)
 {
 	for (size_t i = 0; i < g->cert.n_targets; i++)

@@ -142,6 +142,10 @@ int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e) 
 struct brain_agent *agent_by_name(const struct brain *b, const char *name);
 struct brain_agent *agent_by_session(const struct brain *b, uint64_t session);
 void agent_set_session(struct brain *b, struct brain_agent *g, uint64_t session); /* 0: not connected any more; not ready either way */
+/* The CURVE key is no operator's and no other agent's. */
+int agents_key_is_free(const struct brain *b, const char *agent, const char *curve_key, struct err *e) MUST_CHECK;
+/* A certificate that an enrol key has signed and that has not expired; in the turn's arena. */
+int agents_read_certificate(struct brain *b, struct bytes data, struct envelope *ret_env, struct certificate *ret, struct err *e) MUST_CHECK;
 bool agent_may_serve(const struct brain_agent *g, const char *target);
 int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* HELLO, TARGETS, HEARTBEAT, gone */
 void agent_stir(struct brain *b, struct brain_agent *g); /* something of it is to be saved or sent at the turn's end */
@@ -154,6 +158,13 @@ int targets_event(struct brain *b, struct brain_agent *g, const struct msg_targe
 void targets_end_turn(struct brain *b); /* after the sends */
 struct brain_target **targets_sorted(struct brain *b, size_t *ret_n); /* by id; good until the next TARGETS */
 const struct brain_target *target_by_id(const struct brain *b, const char *id); /* NULL: no agent has it */
+
+/* brain_enrol.c */
+int enrol_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* ENROL_REQ, ENROL_POLL */
+/* The one of this name that waits; NULL in *ret when none does. */
+int enrol_find(struct brain *b, const char *agent, struct store_enrolment **ret, struct err *e) MUST_CHECK;
+/* Admits it by a certificate made from exactly its request. */
+int enrol_grant(struct brain *b, const struct store_enrolment *n, struct bytes envelope, const char *actor, struct err *e) MUST_CHECK;
 
 /* brain_standing.c */
 /* Revokes for ever: its keys are not admitted any more, its session ends, its name goes to nobody else. */

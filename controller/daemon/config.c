@@ -19,10 +19,10 @@ struct yaml_operator {
 	char *name, *role, *key;
 };
 struct yaml_listen {
-	char *control, *blobs;
+	char *control, *blobs, *enrol;
 };
 struct yaml_config {
-	char *data_dir, *curve_key, *trust, *fresh_key, *fresh_interval, *fresh_lifetime;
+	char *data_dir, *curve_key, *trust, *fresh_key, *fresh_interval, *fresh_lifetime, *enrol_key;
 	struct yaml_listen listen;
 	struct yaml_operator *operators;
 	unsigned operators_count;
@@ -39,7 +39,8 @@ struct yaml_config {
 static const cyaml_schema_field_t operator_fields[] = {TEXT(name, yaml_operator), TEXT(role, yaml_operator), TEXT(key, yaml_operator),
                                                        CYAML_FIELD_END};
 static const cyaml_schema_value_t operator_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_operator, operator_fields)};
-static const cyaml_schema_field_t listen_fields[] = {TEXT(control, yaml_listen), TEXT(blobs, yaml_listen), CYAML_FIELD_END};
+static const cyaml_schema_field_t listen_fields[] = {TEXT(control, yaml_listen), TEXT(blobs, yaml_listen), OPTIONAL_TEXT(enrol, yaml_listen),
+                                                     CYAML_FIELD_END};
 static const cyaml_schema_field_t config_fields[] = {
     TEXT(data_dir, yaml_config),
     CYAML_FIELD_MAPPING("listen", CYAML_FLAG_DEFAULT, struct yaml_config, listen, listen_fields),
@@ -48,6 +49,7 @@ static const cyaml_schema_field_t config_fields[] = {
     OPTIONAL_TEXT(fresh_key, yaml_config),
     OPTIONAL_TEXT(fresh_interval, yaml_config),
     OPTIONAL_TEXT(fresh_lifetime, yaml_config),
+    OPTIONAL_TEXT(enrol_key, yaml_config),
     CYAML_FIELD_SEQUENCE("operators", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_config, operators, &operator_schema, 0, 1000),
     CYAML_FIELD_END,
 };
@@ -153,6 +155,25 @@ static int read_operator(const struct reading *x, const struct yaml_operator *y,
 	return 0;
 }
 
+/* A key that signs without asking anybody: it must be one that the trust document names, and there must be a way to ask it. */
+static int read_enrol_key(const struct reading *x, const struct yaml_config *y, struct controller_config *c, struct err *e)
+{
+	char id[KEY_ID_SIZE];
+	uint8_t public_key[SIGN_PUBLIC_SIZE];
+	const struct trust_role *role = trust_role(&c->trust, ROLE_ENROL);
+	if (!c->enrol_endpoint)
+		return err_set(e, ERR_USAGE, "enrol_key without listen.enrol: agents could not ask it: add enrol to listen, or remove the key");
+	if (sign_key_load(resolve(x, y->enrol_key), NULL, &c->enrol_key, e) < 0)
+		return -1;
+	sign_key_public(c->enrol_key, public_key);
+	sign_key_id(public_key, id);
+	for (size_t i = 0; role && role->threshold == 1 && i < role->n_key_ids; i++)
+		if (str_eq(role->key_ids[i], id))
+			return 0;
+	return err_set(e, ERR_USAGE, "enrol_key %s is not in role enrol of the trust document, or that wants more than one signature: give another key",
+	               id);
+}
+
 static int read_config(const struct reading *x, const struct yaml_config *y, struct controller_config *c, struct err *e)
 {
 	c->path = arena_strdup(x->arena, x->path);
@@ -161,6 +182,7 @@ static int read_config(const struct reading *x, const struct yaml_config *y, str
 	c->blob_dir = arena_printf(x->arena, "%s/blobs", c->data_dir);
 	c->control_endpoint = arena_strdup(x->arena, y->listen.control);
 	c->blob_endpoint = arena_strdup(x->arena, y->listen.blobs);
+	c->enrol_endpoint = arena_strdup(x->arena, y->listen.enrol);
 	c->curve_key_file = resolve(x, y->curve_key);
 	struct curve_key key = {0};
 	if (curve_key_load(c->curve_key_file, &key, e) < 0)
@@ -170,6 +192,8 @@ static int read_config(const struct reading *x, const struct yaml_config *y, str
 		return at_key(x, "trust", 0, e);
 	if (read_fresh(x, y, c, e) < 0)
 		return -1;
+	if (y->enrol_key && read_enrol_key(x, y, c, e) < 0)
+		return at_key(x, "enrol_key", 0, e);
 	c->operators = arena_alloc(x->arena, (y->operators_count + 1) * sizeof *c->operators);
 	for (; c->n_operators < y->operators_count; c->n_operators++)
 		if (read_operator(x, &y->operators[c->n_operators], c->n_operators, c, e) < 0)
@@ -198,6 +222,7 @@ int controller_config_load(const char *path, struct controller_config *ret, stru
 void controller_config_done(struct controller_config *c)
 {
 	sign_key_destroy(&c->fresh_key);
+	sign_key_destroy(&c->enrol_key);
 	arena_destroy(&c->arena);
 	*c = (struct controller_config){0};
 }

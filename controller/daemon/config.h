@@ -16,6 +16,8 @@ struct controller_config {
 	const char *path;
 	const char *data_dir, *store_path, *blob_dir; /* DATA/store.db, DATA/blobs */
 	const char *control_endpoint, *blob_endpoint;
+	const char *enrol_endpoint; /* NULL: agents enrol by files only */
+	struct sign_key *enrol_key; /* signs certificates by itself for whoever brings a token; NULL: a person approves each */
 	const char *curve_key_file;
 	struct trust trust; /* checked: its own root threshold. The store may hold a newer one, which then counts */
 	struct bytes trust_envelope;

@@ -111,6 +111,8 @@ static int loop(struct brain *b, struct sources *s, struct err *e)
 
 static void log_ready(const struct controller_config *c, const struct brain *b, zactor_t *hub)
 {
+	if (c->enrol_endpoint)
+		log_info("enrolment at %s: %s", hub_enrol_endpoint(hub), c->enrol_key ? "who brings a token is let in at once" : "a person approves each");
 	log_info("ready: control %s, blobs %s, key %s, epoch %u, trust %llu", hub_ctrl_endpoint(hub), hub_blob_endpoint(hub), hub_public_key(hub),
 	         (unsigned)brain_epoch(b), (unsigned long long)c->trust.version);
 }
@@ -127,6 +129,7 @@ static int run_with(const struct controller_config *c, int signal_fd, struct err
 	brain_principals(b, &p, &n);
 	const struct hub_config hc = {.ctrl_endpoint = c->control_endpoint,
 	                              .blob_endpoint = c->blob_endpoint,
+	                              .enrol_endpoint = c->enrol_endpoint,
 	                              .curve_key_file = c->curve_key_file,
 	                              .blob_dir = c->blob_dir,
 	                              .max_peers = MAX_PEERS};

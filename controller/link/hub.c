@@ -17,7 +17,7 @@
 
 static struct {
 	zactor_t *actor;
-	char ctrl_endpoint[256], blob_endpoint[256], public_key[41];
+	char ctrl_endpoint[256], blob_endpoint[256], enrol_endpoint[256], public_key[41];
 	atomic_ulong violations;
 } the_hub;
 
@@ -92,6 +92,7 @@ static int start(const struct hub_config *c, const struct curve_key *own, const 
 	    .n_principals = n + 1,
 	    .ctrl_endpoint = &the_hub.ctrl_endpoint,
 	    .blob_endpoint = &the_hub.blob_endpoint,
+	    .enrol_endpoint = &the_hub.enrol_endpoint,
 	    .violations = &the_hub.violations,
 	    .err = e,
 	};
@@ -115,6 +116,7 @@ int hub_new(const struct hub_config *c, const struct principal *principals, size
 	if (curve_key_load(c->curve_key_file, &own, e) != 0)
 		return -1;
 	memcpy(the_hub.public_key, own.public_text, sizeof the_hub.public_key);
+	the_hub.enrol_endpoint[0] = '\0';
 	atomic_store(&the_hub.violations, 0);
 	if (start(c, &own, principals, n, e) != 0)
 		return -1;
@@ -191,6 +193,12 @@ const char *hub_blob_endpoint(zactor_t *hub)
 {
 	(void)hub;
 	return the_hub.blob_endpoint;
+}
+
+const char *hub_enrol_endpoint(zactor_t *hub)
+{
+	(void)hub;
+	return the_hub.enrol_endpoint;
 }
 
 const char *hub_public_key(zactor_t *hub)

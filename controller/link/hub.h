@@ -1,4 +1,4 @@
-/* The hub: the thread that owns the controller's sockets (a ROUTER for control, a ROUTER for blobs) and the ZAP handler. It knows keys, sessions, frames and rates; it
+/* The hub: the thread that owns the controller's sockets (a ROUTER for control, a ROUTER for blobs, a ROUTER for enrolment) and the ZAP handler. It knows keys, sessions, frames and rates; it
  * knows nothing of releases or rollouts. It speaks to the brain in messages only, so that it can move into a process of its own.
  * Identity comes only from the CURVE key (the ZAP User-Id on every message), never from a routing id or a name in a body. */
 #ifndef CONTROLLER_LINK_HUB_H
@@ -11,6 +11,7 @@
 
 struct hub_config {
 	const char *ctrl_endpoint, *blob_endpoint; /* tcp://host:port; port * picks a free one: see hub_endpoints */
+	const char *enrol_endpoint; /* the same; NULL: nobody can enrol over the wire */
 	const char *curve_key_file; /* as `rollcall keys curve` writes it, mode 0600 */
 	const char *blob_dir; /* served to agents, filled by operators' PUT into <blob_dir>/incoming first */
 	uint32_t max_peers;
@@ -18,7 +19,7 @@ struct hub_config {
 
 /* Who may come: replaces the whole table at once. `name` of an agent is the certificate's; `role` of an operator is viewer, operator or admin. */
 struct principal {
-	enum link_role kind; /* LINK_AGENT or LINK_OPERATOR */
+	enum link_role kind; /* LINK_AGENT or LINK_OPERATOR; of an event also LINK_STRANGER, who has nothing but a curve_key */
 	char name[64];
 	char role[16];
 	char curve_key[41]; /* Z85 */
@@ -31,6 +32,7 @@ void hub_destroy(zactor_t **hub);
 /* The endpoints really bound, for tests and the demo. Borrowed from the hub, valid until it is destroyed. */
 const char *hub_ctrl_endpoint(zactor_t *hub);
 const char *hub_blob_endpoint(zactor_t *hub);
+const char *hub_enrol_endpoint(zactor_t *hub); /* "" when there is none */
 const char *hub_public_key(zactor_t *hub); /* Z85 */
 
 /* What the brain receives from the actor's pipe. */

@@ -264,6 +264,8 @@ static void on_welcome(struct hub *h, struct session *s, uint32_t heartbeat_ms)
 void hub_ctrl_send(struct hub *h, const struct hub_command *c, struct bytes body)
 {
 	struct session *s = sessions_by_id(h->sessions, c->session);
+	if (!s && hub_enrol_send(h, c, body))
+		return;
 	if (!s)
 		return; /* state is in the store, not in queues: the next session gets what still matters */
 	if (!link_allowed(SOCKET_CTRL, LINK_CONTROLLER, s->state, c->type) || (c->type == MSG_REPLY) != (s->who.kind == LINK_OPERATOR)) {

@@ -1,4 +1,5 @@
-/* The inside of the hub's thread: shared by hub.c (the other side of the pipe), hub_thread.c (loop, pipe), hub_ctrl.c (conversations) and hub_blob.c (blobs). */
+/* The inside of the hub's thread: shared by hub.c (the other side of the pipe), hub_thread.c (loop, pipe), hub_ctrl.c (conversations), hub_blob.c (blobs) and
+ * hub_enrol.c (strangers). */
 #ifndef CONTROLLER_LINK_HUB_STATE_H
 #define CONTROLLER_LINK_HUB_STATE_H
 
@@ -11,6 +12,7 @@
 
 #define UPLOADS_MAX         8
 #define HUB_STALLED_TICK_MS 10 /* between attempts at peers that did not take their messages */
+#define ENROL_SLOTS         64 /* strangers that wait for an answer */
 
 /* brain -> hub: first frame; the body, or the table of principals, is the second. */
 enum hub_op { HUB_OP_SEND, HUB_OP_PRINCIPALS };
@@ -50,16 +52,24 @@ struct upload { /* an operator's PUT under way; hash all zero: free slot */
 	bool used;
 };
 
+struct enrol_slot {
+	uint64_t id; /* what the brain answers to; 0: free */
+	uint8_t routing[ROUTING_MAX];
+	size_t routing_size;
+};
+
 struct hub {
-	zsock_t *pipe, *ctrl, *blob;
-	void *ctrl_raw, *blob_raw;
+	zsock_t *pipe, *ctrl, *blob, *enrol; /* enrol may be NULL */
+	void *ctrl_raw, *blob_raw, *enrol_raw;
 	zactor_t *zap;
 	struct principals *known;
 	struct sessions *sessions;
 	const char *blob_dir;
 	char *incoming_dir;
 	struct upload uploads[UPLOADS_MAX];
-	struct bucket admission, warnings;
+	struct bucket admission, warnings, enrol_rate;
+	struct enrol_slot enrol_slots[ENROL_SLOTS];
+	size_t enrol_next;
 	struct hub_waiting *first, *last; /* events for the brain */
 	uint64_t *stalled; /* ids of the sessions that have messages waiting, and of some that are gone */
 	size_t n_stalled, cap_stalled, pending_bytes; /* pending_bytes: of all sessions */
@@ -74,7 +84,7 @@ struct hub_start { /* handed to the actor; gone once it has signalled */
 	const struct curve_key *key;
 	const struct principal *principals;
 	size_t n_principals;
-	char (*ctrl_endpoint)[256], (*blob_endpoint)[256];
+	char (*ctrl_endpoint)[256], (*blob_endpoint)[256], (*enrol_endpoint)[256];
 	atomic_ulong *violations;
 	struct err *err;
 	bool ok;
@@ -91,6 +101,11 @@ void hub_ctrl_flush(struct hub *h); /* messages that waited for room */
 void hub_ctrl_expire(struct hub *h);
 void hub_ctrl_forgive(struct hub *h); /* we were not reading: nobody's silence counts */
 void hub_ctrl_recheck(struct hub *h); /* the principals changed */
+
+/* hub_enrol.c */
+void hub_enrol_init(struct hub *h);
+bool hub_enrol_read(struct hub *h);
+bool hub_enrol_send(struct hub *h, const struct hub_command *c, struct bytes body); /* false: not one of its own */
 
 /* hub_blob.c */
 bool hub_blob_read(struct hub *h);

@@ -1,4 +1,4 @@
-/* The hub's thread: one loop over the brain's pipe, the control ROUTER and the blob ROUTER. It never waits for a peer or for the brain: when the brain is slow,
+/* The hub's thread: one loop over the brain's pipe, the control ROUTER, the blob ROUTER and the enrolment ROUTER. It never waits for a peer or for the brain: when the brain is slow,
  * it stops reading from the peers, whose queues are small. */
 #include <string.h>
 
@@ -12,6 +12,7 @@
 #include "controller/link/zap.h"
 
 #define TICK_MS        250
+#define ENROL_BATCH    4 /* strangers come last */
 #define BATCH          64 /* messages of one socket before the others have their turn */
 #define HELLOS_PER_S   1000
 #define WARNINGS_PER_S 5
@@ -104,19 +105,22 @@ static bool obey(struct hub *h)
 	return true;
 }
 
-static bool wait_for_work(struct hub *h, bool read_peers, zmq_pollitem_t items[3])
+static bool wait_for_work(struct hub *h, bool read_peers, zmq_pollitem_t items[4])
 {
 	items[0] = (zmq_pollitem_t){.socket = zsock_resolve(h->pipe), .events = (short)(ZMQ_POLLIN | (h->first ? ZMQ_POLLOUT : 0))};
 	items[1] = (zmq_pollitem_t){.socket = h->ctrl_raw, .events = ZMQ_POLLIN};
 	items[2] = (zmq_pollitem_t){.socket = h->blob_raw, .events = ZMQ_POLLIN};
-	return zmq_poll(items, read_peers ? 3 : 1, h->n_stalled ? HUB_STALLED_TICK_MS : TICK_MS) >= 0 || zmq_errno() == EINTR;
+	items[3] = (zmq_pollitem_t){.socket = h->enrol_raw, .events = ZMQ_POLLIN};
+	return zmq_poll(items, !read_peers ? 1 : h->enrol_raw ? 4 : 3, h->n_stalled ? HUB_STALLED_TICK_MS : TICK_MS) >= 0 || zmq_errno() == EINTR;
 }
 
-static void read_peers(struct hub *h, const zmq_pollitem_t items[3])
+static void read_peers(struct hub *h, const zmq_pollitem_t items[4])
 {
 	for (int i = 0; i < BATCH && (items[1].revents & ZMQ_POLLIN) && hub_ctrl_read(h); i++)
 		;
 	for (int i = 0; i < BATCH && (items[2].revents & ZMQ_POLLIN) && hub_blob_read(h); i++)
+		;
+	for (int i = 0; i < ENROL_BATCH && (items[3].revents & ZMQ_POLLIN) && hub_enrol_read(h); i++)
 		;
 }
 
@@ -125,7 +129,7 @@ static void run(struct hub *h)
 	int64_t ticked_us = clock_mono_us(), turned_us = ticked_us;
 	bool was_reading = true;
 	for (;;) {
-		zmq_pollitem_t items[3] = {0};
+		zmq_pollitem_t items[4] = {0};
 		bool reading = pass_events(h);
 		if (!wait_for_work(h, reading, items))
 			return;
@@ -171,7 +175,13 @@ static int open_hub(struct hub *h, const struct hub_start *start, struct err *e)
 	h->blob_raw = zsock_resolve(h->blob);
 	if (bind_socket(h->ctrl, c->ctrl_endpoint, start->ctrl_endpoint, e) != 0 || bind_socket(h->blob, c->blob_endpoint, start->blob_endpoint, e) != 0)
 		return -1;
-	return 0;
+	hub_enrol_init(h);
+	if (!c->enrol_endpoint)
+		return 0;
+	if (link_socket_server(LINK_ENROL_ROUTER, start->key, &h->enrol, e) != 0)
+		return -1;
+	h->enrol_raw = zsock_resolve(h->enrol);
+	return bind_socket(h->enrol, c->enrol_endpoint, start->enrol_endpoint, e);
 }
 
 static void close_hub(struct hub *h)
@@ -179,6 +189,7 @@ static void close_hub(struct hub *h)
 	sessions_destroy(&h->sessions);
 	zsock_destroy(&h->ctrl);
 	zsock_destroy(&h->blob);
+	zsock_destroy(&h->enrol);
 	zactor_destroy(&h->zap); /* after the sockets: they may still ask it */
 	principals_destroy(&h->known);
 	while (h->first)

@@ -40,6 +40,7 @@ static const struct {
     {VERB_AGENT_LIST, ROLE_VIEWER, operate_agent_list},
     {VERB_AGENT_REVOKE, ROLE_ADMIN, operate_agent_revoke},
     {VERB_AGENT_APPROVE, ROLE_ADMIN, operate_agent_approve},
+    {VERB_AGENT_REQUEST, ROLE_VIEWER, operate_agent_request},
     {VERB_TARGET_LIST, ROLE_VIEWER, operate_target_list},
     {VERB_HISTORY, ROLE_VIEWER, operate_history},
     {VERB_TRUST_SHOW, ROLE_VIEWER, operate_trust_show},

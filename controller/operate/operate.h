@@ -46,7 +46,7 @@ void reply_error(struct request *q, const struct err *why);
 int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e) MUST_CHECK;
 
 operate_fn operate_ping, operate_trust_show, operate_trust_push, operate_target_list, operate_history; /* operate_fleet.c */
-operate_fn operate_agent_admit, operate_agent_list, operate_agent_revoke, operate_agent_approve; /* operate_agents.c */
+operate_fn operate_agent_admit, operate_agent_list, operate_agent_revoke, operate_agent_approve, operate_agent_request; /* operate_agents.c */
 operate_fn operate_release_add, operate_release_list; /* operate_release.c */
 operate_fn operate_preview, operate_start; /* operate_start.c */
 operate_fn operate_catch_up; /* operate_catch_up.c */

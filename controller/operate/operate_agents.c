@@ -4,6 +4,8 @@
 #include "common/crypto/digest.h"
 #include "common/crypto/trust.h"
 #include "common/wire/documents.h"
+#include "common/wire/enrol.h"
+#include "common/wire/request.h"
 #include "controller/operate/operate.h"
 
 #define EXPIRES_SOON_US ((int64_t)30 * 24 * 3600 * 1000000)
@@ -44,13 +46,62 @@ static void agent_row(struct request *q, const struct brain_agent *g)
 	          g->session || g->rec.seen_at_us ? seen : "", detail_of(q, g), g->rec.serial, clock_text(g->cert.not_after_us, expires));
 }
 
+/* Those who wait to be enrolled. */
+static int pending_rows(struct request *q, size_t *ret_n, struct err *e)
+{
+	struct store_enrolment *list = NULL;
+	size_t n = 0;
+	if (store_enrolments(q->b->store, q->a, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		char fingerprint[ENROL_FINGERPRINT_SIZE], at[CLOCK_TEXT_SIZE];
+		if (list[i].certificate.n)
+			continue;
+		reply_row(q,
+		          "%s\tpending\t\t0\t\t\tasked at %s, fingerprint %s: compare it with what the site sees, then: rollcall agents approve %s --key "
+		          "ENROL-KEY\t\t",
+		          list[i].agent, clock_text(list[i].asked_at_us, at), enrol_fingerprint(list[i].request, fingerprint), list[i].agent);
+		++*ret_n;
+	}
+	return 0;
+}
+
 int operate_agent_list(struct request *q, struct err *e)
 {
-	(void)e;
+	size_t n = q->b->n_agents;
 	reply_columns(q, AGENT_COLUMNS);
 	for (size_t i = 0; i < q->b->n_agents; i++)
 		agent_row(q, q->b->agents[i]);
-	reply_count(q, q->b->n_agents, "agent");
+	if (pending_rows(q, &n, e) < 0)
+		return -1;
+	reply_count(q, n, "agent");
+	return 0;
+}
+
+static int need_pending(struct request *q, const char *name, struct store_enrolment **ret, struct err *e)
+{
+	if (enrol_find(q->b, name, ret, e) < 0)
+		return -1;
+	return *ret ? 0 : err_set(e, ERR_NOT_FOUND, "no agent %s waits to be enrolled: `rollcall agents list` shows who does", name);
+}
+
+int operate_agent_request(struct request *q, struct err *e)
+{
+	struct store_enrolment *n = NULL;
+	const char *name = NULL;
+	struct agent_request r;
+	char fingerprint[ENROL_FINGERPRINT_SIZE], at[CLOCK_TEXT_SIZE];
+	if (request_need(q, "agent", &name, e) < 0 || need_pending(q, name, &n, e) < 0 || request_parse("request", n->request, q->a, &r, e) < 0)
+		return -1;
+	reply_document(q, n->request);
+	reply_columns(q, "key,value");
+	reply_row(q, "agent\t%s", r.agent);
+	reply_row(q, "site\t%s", r.site);
+	for (size_t i = 0; i < r.n_targets; i++)
+		reply_row(q, "targets\t%s", r.targets[i]);
+	reply_row(q, "asked\t%s", clock_text(n->asked_at_us, at));
+	reply_row(q, "fingerprint\t%s", enrol_fingerprint(n->request, fingerprint));
+	reply_end(q, EXIT_DONE, "compare the fingerprint with the one that 'rollcall-agent enroll' shows at the site");
 	return 0;
 }
 
@@ -63,28 +114,11 @@ static int agent_arg(struct request *q, struct brain_agent **ret, struct err *e)
 	return *ret ? 0 : err_set(e, ERR_NOT_FOUND, "no agent %s is known: `rollcall agents list` shows them", name);
 }
 
-static int check_key_is_free(const struct brain *b, const struct certificate *c, struct err *e)
-{
-	for (size_t i = 0; i < b->config->n_operators; i++)
-		if (str_eq(b->config->operators[i].curve_key, c->curve_key))
-			return err_set(e, ERR_EXISTS, "the CURVE key of %s is operator %s's: make the agent a key of its own", c->agent,
-			               b->config->operators[i].name);
-	for (size_t i = 0; i < b->n_agents; i++)
-		if (str_eq(b->agents[i]->rec.curve_key, c->curve_key) && !str_eq(b->agents[i]->rec.name, c->agent))
-			return err_set(e, ERR_EXISTS, "the CURVE key of %s is agent %s's: make it a key of its own", c->agent, b->agents[i]->rec.name);
-	return 0;
-}
-
 int operate_agent_admit(struct request *q, struct err *e)
 {
 	struct envelope env;
 	struct certificate c;
-	if (envelope_decode(q->c->document, q->a, &env, e) < 0 || trust_check_role(&q->b->trusted.valid, ROLE_ENROL, &env, TYPE_CERTIFICATE, e) < 0 ||
-	    certificate_decode(env.payload, q->a, &c, e) < 0)
-		return err_wrap(e, "certificate");
-	if (q->b->now_us >= c.not_after_us)
-		return err_set(e, ERR_POLICY, "the certificate of %s has expired: sign a new one", c.agent);
-	if (check_key_is_free(q->b, &c, e) < 0)
+	if (agents_read_certificate(q->b, q->c->document, &env, &c, e) < 0 || agents_key_is_free(q->b, c.agent, c.curve_key, e) < 0)
 		return -1;
 	const struct store_agent rec = {
 	    .name = c.agent, .site = c.site, .serial = c.serial, .curve_key = c.curve_key, .certificate = q->c->document, .admitted_at_us = q->b->now_us};
@@ -121,9 +155,25 @@ int operate_agent_revoke(struct request *q, struct err *e)
 	return 0;
 }
 
+static int approve_pending(struct request *q, struct err *e)
+{
+	struct store_enrolment *n = NULL;
+	const char *name = NULL;
+	if (request_need(q, "agent", &name, e) < 0 || need_pending(q, name, &n, e) < 0)
+		return -1;
+	if (agents_key_is_free(q->b, n->agent, n->curve_key, e) < 0 || enrol_grant(q->b, n, q->c->document, q->actor, e) < 0)
+		return -1;
+	reply_columns(q, AGENT_COLUMNS);
+	agent_row(q, agent_by_name(q->b, n->agent));
+	reply_end(q, EXIT_DONE, "agent %s is enrolled: it fetches its certificate within seconds, if it still waits", n->agent);
+	return 0;
+}
+
 int operate_agent_approve(struct request *q, struct err *e)
 {
 	struct brain_agent *g = NULL;
+	if (q->c->document.n)
+		return approve_pending(q, e);
 	if (agent_arg(q, &g, e) < 0)
 		return -1;
 	if (g->rec.revoked_at_us)

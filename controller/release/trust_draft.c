@@ -107,8 +107,8 @@ static int check_enroller(const struct trust *t, const struct sign_key *k, struc
 	return err_set(e, ERR_POLICY, "key %s is not in role 'enrol' of the trust document: no agent or controller would take its certificate", id);
 }
 
-int certificate_make(const struct request *r, const struct trust *t, const struct sign_key *k, int64_t now_us, int64_t not_after_us, struct arena *a,
-                     struct envelope *ret, struct err *e)
+int certificate_make(const struct agent_request *r, const struct trust *t, const struct sign_key *k, int64_t now_us, int64_t not_after_us,
+                     struct arena *a, struct envelope *ret, struct err *e)
 {
 	uint8_t serial[16];
 	char hex[sizeof serial * 2 + 1];

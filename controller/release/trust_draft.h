@@ -22,7 +22,7 @@ int trust_file_load(const char *path, struct arena *a, struct envelope *ret_env,
 void trust_draft_next(const struct trust *t, const struct envelope *env, struct buf *ret);
 
 /* A signed certificate from an agent's request. The key must hold role enrol in `trust` (ERR_POLICY). not_before is now. */
-int certificate_make(const struct request *r, const struct trust *t, const struct sign_key *k, int64_t now_us, int64_t not_after_us, struct arena *a,
-                     struct envelope *ret, struct err *e) MUST_CHECK;
+int certificate_make(const struct agent_request *r, const struct trust *t, const struct sign_key *k, int64_t now_us, int64_t not_after_us,
+                     struct arena *a, struct envelope *ret, struct err *e) MUST_CHECK;
 
 #endif

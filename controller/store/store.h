@@ -40,6 +40,19 @@ int store_agent_seen(struct store *s, const struct store_agent *a, struct err *e
 int store_agent_standing(struct store *s, const struct store_agent *a, struct err *e) MUST_CHECK; /* revoked, held, why */
 int store_agents(struct store *s, struct arena *a, struct store_agent **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 
+struct store_enrolment { /* somebody asked to be an agent */
+	uint8_t digest[DIGEST_SIZE]; /* of the request */
+	struct bytes nonce; /* of the token: each is taken once */
+	const char *agent, *curve_key;
+	struct bytes request, certificate; /* certificate: none while it waits */
+	int64_t asked_at_us;
+};
+int store_enrolment_put(struct store *s, const struct store_enrolment *n, struct err *e) MUST_CHECK;
+int store_enrolment_grant(struct store *s, const uint8_t digest[DIGEST_SIZE], struct bytes certificate, const char *by, int64_t now_us,
+                          struct err *e) MUST_CHECK;
+int store_enrolments(struct store *s, struct arena *a, struct store_enrolment **ret, size_t *ret_n, struct err *e) MUST_CHECK; /* oldest first */
+int store_enrolments_prune(struct store *s, int64_t before_us, struct err *e) MUST_CHECK;
+
 struct store_target {
 	struct target target;
 	const char *agent;

@@ -14,6 +14,50 @@ setup() {
 
 teardown() { fleet_down; }
 
+# listen.enrol, and with an argument the key that approves by itself
+enrolment() {
+	ENROL=tcp://127.0.0.1:$(fleet_free_port)
+	sed -i "s|^listen: {|listen: {enrol: \"$ENROL\", |" controller.yaml
+	[ $# -eq 0 ] || echo "enrol_key: $1" >>controller.yaml
+}
+
+invite() { # NAME [OPTION...]
+	local name=$1
+	shift
+	quietly rc agents invite "$name" --site us --targets 'us/*' --endpoint "$ENROL" --controller-key keys/controller.curve.pub --key keys/enrol \
+		--out "$name.token" "$@"
+}
+
+enroll() { # NAME [OPTION...]: at the site
+	local name=$1
+	shift
+	"$ROLLCALL_BIN/rollcall-agent" enroll --token "$name.token" --trust trust.env --dir "$name" "$@"
+}
+
+begin_enroll() { # NAME: in the background; $seen is the fingerprint that the site sees
+	enroll "$1" --wait 60s >"$1.out" 2>&1 3>&- &
+	echo $! >"$1-enroll.pid"
+	local i
+	for i in $(seq 100); do grep -q 'asked; waiting' "$1.out" && break; sleep 0.05; done
+	seen=$(sed -n 's/.*fingerprint \([0-9a-f-]*\)$/\1/p' "$1.out")
+}
+
+settle() { # NAME: its agent.yaml, and the agent started
+	touch "$1.db"
+	cat >"$1/agent.yaml" <<-EOF2
+		name: $1
+		site: us
+		data_dir: data
+		controller: {endpoint: "$FLEET_CONTROL", blobs: "$FLEET_BLOBS", keys: ["$(cat keys/controller.curve.pub)"]}
+		keys: {curve: curve.key, report: report.key}
+		trust: ../trust.env
+		certificate: $1.cert
+		targets:
+		  - {id: us/lite/$1, dsn: "sqlite:$F/$1.db", labels: {environment: dev}}
+	EOF2
+	fleet_start_agent "$1"
+}
+
 agent_state() { rc agents list -o json 2>/dev/null | jq -r --arg a "$1" '.agents[] | select(.agent == $a) | .state'; }
 
 await_agent() { # NAME STATE
@@ -66,4 +110,54 @@ await_agent() { # NAME STATE
 	rc agents approve eu-1 >/dev/null
 	for i in $(seq 300); do [ "$(agent_state eu-1)" = online ] && break; sleep 0.1; done
 	await_agent eu-1 online
+}
+
+@test "an agent enrols over the wire: invited, asked, compared, approved, online" {
+	enrolment
+	fleet_up
+	invite us-1
+	[ "$(stat -c %a us-1.token)" = 600 ]
+	begin_enroll us-1
+	[ "$(agent_state us-1)" = pending ]
+	run rc agents approve us-1 --key keys/enrol --fingerprint 0000-0000-0000-0000-0000-0000-0000-0000
+	[ "$status" -eq 6 ]
+	[[ "$output" == *"the fingerprints differ"* ]]
+	run rc agents approve us-1 --key keys/stranger --fingerprint "$seen"
+	[ "$status" -eq 6 ]
+	run rc agents approve us-1 --key keys/enrol --fingerprint "$seen"
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"agent us-1 is enrolled"* ]]
+	wait "$(cat us-1-enroll.pid)"
+	rm us-1-enroll.pid
+	[ -s us-1/us-1.cert ]
+	settle us-1
+	await_agent us-1 online
+}
+
+@test "a token is good once, for its name, until it expires" {
+	enrolment keys/enrol
+	fleet_up
+	invite us-1
+	run enroll us-1 --wait 20s # nobody types anything: the controller has the key
+	[ "$status" -eq 0 ]
+	settle us-1
+	await_agent us-1 online
+	cp us-1.token stolen.token
+	run enroll stolen --wait 5s
+	[ "$status" -eq 6 ]
+	[[ "$output" == *"there is an agent us-1 already"* ]]
+	run enroll us-1 --wait 5s # whose answer was lost asks again, with the same keys
+	[ "$status" -eq 0 ]
+	invite us-2 --expires 1s
+	sleep 1.1
+	run enroll us-2 --wait 5s
+	[ "$status" -eq 6 ]
+	[[ "$output" == *"it expired at"* ]]
+	run invite us-3 --expires 31m
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"a token lasts 30m at most"* ]]
+	run rc agents invite us-4 --site us --targets 'us/*' --endpoint "$ENROL" --controller-key keys/controller.curve.pub --key keys/stranger
+	run "$ROLLCALL_BIN/rollcall-agent" enroll --token us-4.token --trust trust.env --dir us-4 --wait 5s
+	[ "$status" -eq 6 ]
+	[[ "$output" == *"0 of 1 signatures (enrol)"* ]]
 }

@@ -14,7 +14,7 @@
 #include "common/wire/documents.h"
 #include "common/wire/hello.h"
 
-#define CONTROLLER_KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+#define CONTROLLER_KEY BRAIN_CONTROLLER_KEY
 #define AGENT_KEY      "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
 
 static void must(int rc, const struct err *e, const char *what)

@@ -7,6 +7,8 @@
 
 #define BRAIN_SENT_MAX 512
 
+#define BRAIN_CONTROLLER_KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
+
 struct brain_sent {
 	uint64_t session;
 	struct msg msg; /* a decoded copy in the fixture's arena */

@@ -98,6 +98,12 @@ CREATE TABLE document (kind TEXT NOT NULL, version BIGINT NOT NULL, envelope BLO
 --: store_schema_probes
 ALTER TABLE wave ADD COLUMN detail TEXT;
 
+--: store_schema_enrol
+CREATE TABLE enrolment (
+	digest BLOB PRIMARY KEY, nonce BLOB UNIQUE, agent TEXT NOT NULL, curve_key TEXT NOT NULL, request BLOB NOT NULL, certificate BLOB,
+	asked_at_us BIGINT NOT NULL, granted_at_us BIGINT NOT NULL DEFAULT 0, granted_by TEXT
+);
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -117,6 +123,18 @@ FROM agent ORDER BY name;
 
 --: sql_agent_standing
 UPDATE agent SET revoked_at_us = ?2, held_at_us = ?3, standing = ?4 WHERE name = ?1;
+
+--: sql_enrolment_put
+INSERT INTO enrolment (digest, nonce, agent, curve_key, request, asked_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
+--: sql_enrolment_grant
+UPDATE enrolment SET certificate = ?2, granted_by = ?3, granted_at_us = ?4 WHERE digest = ?1;
+
+--: sql_enrolments_prune
+DELETE FROM enrolment WHERE asked_at_us < ?1;
+
+--: sql_enrolments
+SELECT digest, nonce, agent, curve_key, request, certificate, asked_at_us FROM enrolment ORDER BY asked_at_us, agent;
 
 --: sql_target_absent
 UPDATE target SET present = 0 WHERE id = ?1;

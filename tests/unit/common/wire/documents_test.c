@@ -391,7 +391,7 @@ static void test_envelope_refusals(void **state)
 
 static char dir[64];
 
-static void load_text(struct trust_fixture *f, const char *text, struct request *r, struct err *e, int want)
+static void load_text(struct trust_fixture *f, const char *text, struct agent_request *r, struct err *e, int want)
 {
 	char path[96];
 	snprintf(path, sizeof path, "%s/r", dir);
@@ -402,7 +402,7 @@ static void load_text(struct trust_fixture *f, const char *text, struct request 
 static void assert_request_refused(struct trust_fixture *f, const char *text, const char *rest)
 {
 	char want[512];
-	struct request r;
+	struct agent_request r;
 	struct err e = ERR_INIT;
 	load_text(f, text, &r, &e, -1);
 	snprintf(want, sizeof want, "%s/r:%s", dir, rest);
@@ -417,7 +417,7 @@ static void test_requests(void **state)
 {
 	struct trust_fixture *f = *state;
 	struct err e = ERR_INIT;
-	struct request r;
+	struct agent_request r;
 	char path[96];
 	snprintf(dir, sizeof dir, "/tmp/rollcall-request-XXXXXX");
 	assert_non_null(mkdtemp(dir));
@@ -428,7 +428,7 @@ static void test_requests(void **state)
 	assert_int_equal(r.n_targets, 2);
 	assert_string_equal(r.targets[0], "eu/*");
 	assert_int_equal(request_save(path, &r, &e), 0);
-	struct request back;
+	struct agent_request back;
 	assert_int_equal(request_load(path, f->arena, &back, &e), 0);
 	assert_string_equal(back.targets[1], "us/pg-1/*");
 	assert_memory_equal(back.report_key, r.report_key, SIGN_PUBLIC_SIZE);

@@ -143,7 +143,20 @@ static struct msg sample(enum msg_type t)
 		    .session = UINT64_MAX, .resume_from = 5, .proto = 1, .epoch = 9, .heartbeat_ms = 15000, .spread_ms = 5000, .now_us = -1};
 		break;
 	case MSG_DENY:
+	case MSG_ENROL_DENY:
 		m.deny = (struct msg_deny){"identity", "no"};
+		break;
+	case MSG_ENROL_REQ:
+		m.enrol_req = (struct msg_enrol_req){.token = bytes_of_str("t"), .request = bytes_of_str("r"), .signature = bytes_of(signature, 64)};
+		break;
+	case MSG_ENROL_POLL:
+		memcpy(m.enrol_poll.request_digest, hash_a, DIGEST_SIZE);
+		break;
+	case MSG_ENROL_PENDING:
+		m.enrol_pending = (struct msg_enrol_pending){.fingerprint = "3f2a-91bc", .poll_ms = 3000};
+		break;
+	case MSG_ENROL_GRANT:
+		m.enrol_grant.certificate = bytes_of_str("c");
 		break;
 	case MSG_RETRY_AFTER:
 		m.retry_after = (struct msg_retry_after){2000, 8000};
@@ -414,6 +427,8 @@ static const struct {
      LINK_CONTROLLER,
      LINK_READY,
      {MSG_HEARTBEAT_ACK, MSG_OFFER, MSG_RECALL, MSG_STOP, MSG_REPORT_ACK, MSG_SURVEY, MSG_DENY, MSG_REPLY, MSG_TRUST_UPDATE}},
+    {SOCKET_ENROL, LINK_STRANGER, LINK_NEW, {MSG_ENROL_REQ, MSG_ENROL_POLL}},
+    {SOCKET_ENROL, LINK_CONTROLLER, LINK_NEW, {MSG_ENROL_PENDING, MSG_ENROL_GRANT, MSG_ENROL_DENY, MSG_RETRY_AFTER}},
     {SOCKET_BLOB, LINK_AGENT, LINK_READY, {MSG_FETCH}},
     {SOCKET_BLOB, LINK_OPERATOR, LINK_READY, {MSG_PUT}},
     {SOCKET_BLOB, LINK_CONTROLLER, LINK_READY, {MSG_CHUNK, MSG_NAK, MSG_PUT_ACK}},
@@ -441,7 +456,7 @@ static void test_closed_table(void **state)
 					assert_int_equal(is, expected(s, r, st, t));
 					open += is;
 				}
-	assert_int_equal(open, 30);
+	assert_int_equal(open, 36);
 }
 
 static void test_names(void **state)

@@ -1,0 +1,250 @@
+/* Strangers who ask to be agents. A token, which a person with an enrol key has signed for this one name, gives the right to ask, once; a certificate is signed by a person who
+ * has compared fingerprints, or at once when the configuration names an enrol key. What a stranger says is believed as far as its signatures go. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/crypto/digest.h"
+#include "common/crypto/trust.h"
+#include "common/wire/documents.h"
+#include "common/wire/enrol.h"
+#include "common/wire/limits.h"
+#include "controller/daemon/brain_impl.h"
+#include "controller/release/trust_draft.h"
+
+#define POLL_MS        3000
+#define KEEP_US        ((int64_t)7 * 24 * 3600 * 1000000) /* a token's nonce is remembered long after the token has ended */
+#define WAITING_MAX    1000
+#define CERTIFICATE_US ((int64_t)365 * 24 * 3600 * 1000000)
+
+struct asking { /* one ENROL_REQ, and what it is found to hold */
+	const struct msg_enrol_req *m;
+	const struct hub_event *ev;
+	struct enrol_token token;
+	struct agent_request request;
+	uint8_t digest[DIGEST_SIZE];
+};
+
+static const char *actor_of(const struct brain *b, const char *agent)
+{
+	return arena_printf(b->turn, "agent %s", agent);
+}
+
+/* ---- answers ---- */
+
+static void deny(struct brain *b, uint64_t session, const struct err *why)
+{
+	const struct msg m = {.type = MSG_ENROL_DENY, .deny = {.code = err_code_name(why->code), .message = arena_strdup(b->turn, why->msg)}};
+	brain_queue(b, session, &m);
+}
+
+static void answer_state(struct brain *b, uint64_t session, const struct store_enrolment *n)
+{
+	struct msg m = {.type = MSG_ENROL_GRANT, .enrol_grant = {.certificate = n->certificate}};
+	char fingerprint[ENROL_FINGERPRINT_SIZE];
+	if (!n->certificate.n)
+		m = (struct msg){.type = MSG_ENROL_PENDING,
+		                 .enrol_pending = {.fingerprint = arena_strdup(b->turn, enrol_fingerprint(n->request, fingerprint)), .poll_ms = POLL_MS}};
+	brain_queue(b, session, &m);
+}
+
+/* ---- what is checked ---- */
+
+static int read_token(struct brain *b, struct asking *x, struct err *e)
+{
+	struct envelope env;
+	char at[CLOCK_TEXT_SIZE];
+	if (envelope_decode(x->m->token, b->turn, &env, e) < 0 || trust_check_role(&b->trusted.valid, ROLE_ENROL, &env, TYPE_ENROL_TOKEN, e) < 0 ||
+	    enrol_token_decode(env.payload, b->turn, &x->token, e) < 0)
+		return err_wrap(e, "token");
+	if (b->now_us >= x->token.expires_at_us)
+		return err_set(e, ERR_POLICY, "the token for %s expired at %s: have a new one made (rollcall agents invite)", x->token.agent,
+		               clock_text(x->token.expires_at_us, at));
+	return 0;
+}
+
+static bool has_target(const struct enrol_token *t, const char *glob)
+{
+	for (size_t i = 0; i < t->n_targets; i++)
+		if (str_eq(t->targets[i], glob))
+			return true;
+	return false;
+}
+
+static int check_against_token(const struct asking *x, struct err *e)
+{
+	const struct enrol_token *t = &x->token;
+	const struct agent_request *r = &x->request;
+	if (!str_eq(r->agent, t->agent))
+		return err_set(e, ERR_POLICY, "the request is for agent %s, and the token was made for %s", r->agent, t->agent);
+	if (!str_eq(r->site, t->site))
+		return err_set(e, ERR_POLICY, "the request is for site %s, and the token was made for site %s", r->site, t->site);
+	for (size_t i = 0; i < r->n_targets; i++)
+		if (!has_target(t, r->targets[i]))
+			return err_set(e, ERR_POLICY, "the request asks for targets %s, which the token does not name", r->targets[i]);
+	return 0;
+}
+
+/* Both keys are proven: the CURVE key by the handshake that brought the message here, the report key by its signature. */
+static int check_keys(const struct brain *b, const struct asking *x, struct err *e)
+{
+	AUTO(buf_done) struct buf signed_bytes = BUF_INIT;
+	if (!str_eq(x->request.curve_key, x->ev->from.curve_key))
+		return err_set(e, ERR_POLICY, "the request names another CURVE key than the one that it came with");
+	enrol_signed_bytes(b->link.controller_key, x->m->token, x->m->request, &signed_bytes);
+	if (x->m->signature.n != SIGNATURE_SIZE || !sign_check(x->request.report_key, buf_bytes(&signed_bytes), x->m->signature.p))
+		return err_set(e, ERR_SIGNATURE, "the request is not signed by the report key that it names");
+	return 0;
+}
+
+static int check_name(const struct brain *b, const struct asking *x, struct err *e)
+{
+	const struct brain_agent *g = agent_by_name(b, x->request.agent);
+	if (g && g->rec.revoked_at_us)
+		return err_set(e, ERR_POLICY, "agent %s was revoked: its name stays used up", x->request.agent);
+	if (g)
+		return err_set(e, ERR_POLICY, "there is an agent %s already: take another name", x->request.agent);
+	return agents_key_is_free(b, x->request.agent, x->request.curve_key, e);
+}
+
+static int check_asking(struct brain *b, struct asking *x, struct err *e)
+{
+	if (!x->m->token.n)
+		return err_set(e, ERR_POLICY, "a request without a token: have one made (rollcall agents invite)");
+	if (read_token(b, x, e) < 0 || request_parse("request", x->m->request, b->turn, &x->request, e) < 0)
+		return -1;
+	if (check_against_token(x, e) < 0 || check_keys(b, x, e) < 0)
+		return -1;
+	return check_name(b, x, e);
+}
+
+/* ---- granting ---- */
+
+int enrol_grant(struct brain *b, const struct store_enrolment *n, struct bytes envelope, const char *actor, struct err *e)
+{
+	struct envelope env;
+	struct certificate c;
+	struct agent_request r;
+	uint8_t hash[DIGEST_SIZE];
+	if (request_parse("request", n->request, b->turn, &r, e) < 0 || agents_read_certificate(b, envelope, &env, &c, e) < 0)
+		return -1;
+	if (!str_eq(c.agent, r.agent) || !str_eq(c.site, r.site) || !str_eq(c.curve_key, r.curve_key) ||
+	    memcmp(c.report_key, r.report_key, SIGN_PUBLIC_SIZE) != 0)
+		return err_set(e, ERR_POLICY, "the certificate is not for the request of %s that waits here: show it again, and sign that", r.agent);
+	const struct store_agent rec = {
+	    .name = c.agent, .site = c.site, .serial = c.serial, .curve_key = c.curve_key, .certificate = envelope, .admitted_at_us = b->now_us};
+	digest_sha256(envelope, hash);
+	if (agents_admit(b, &rec, e) < 0 || store_enrolment_grant(b->store, n->digest, envelope, actor, b->now_us, e) < 0)
+		return -1;
+	return brain_log_evidence(b, actor, NULL, actor_of(b, c.agent), "enrol", c.serial, (struct brain_evidence){.hash = hash}, e);
+}
+
+static int grant_by_itself(struct brain *b, const struct asking *x, struct store_enrolment *n, struct err *e)
+{
+	struct envelope env;
+	AUTO(buf_done) struct buf bytes = BUF_INIT;
+	if (certificate_make(&x->request, &b->trusted.valid, b->config->enrol_key, b->now_us, b->now_us + CERTIFICATE_US, b->turn, &env, e) < 0)
+		return -1;
+	envelope_encode(&env, &bytes);
+	n->certificate = arena_bytes(b->turn, buf_bytes(&bytes));
+	return enrol_grant(b, n, n->certificate, "controller", e);
+}
+
+/* ---- events ---- */
+
+int enrol_find(struct brain *b, const char *agent, struct store_enrolment **ret, struct err *e)
+{
+	struct store_enrolment *list = NULL;
+	size_t n = 0;
+	*ret = NULL;
+	if (store_enrolments(b->store, b->turn, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(list[i].agent, agent) && !list[i].certificate.n)
+			*ret = &list[i];
+	return 0;
+}
+
+/* The one with this request, or this token; NULL for neither. */
+static const struct store_enrolment *seen_before(const struct store_enrolment *list, size_t n, const uint8_t digest[DIGEST_SIZE], struct bytes nonce)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(list[i].digest, digest, DIGEST_SIZE) == 0 || (nonce.n && bytes_equal(list[i].nonce, nonce)))
+			return &list[i];
+	return NULL;
+}
+
+static int take_new(struct brain *b, const struct asking *x, struct store_enrolment *n, struct err *e)
+{
+	char fingerprint[ENROL_FINGERPRINT_SIZE];
+	if (store_enrolment_put(b->store, n, e) < 0)
+		return -1;
+	if (b->config->enrol_key)
+		return grant_by_itself(b, x, n, e);
+	log_info("agent %s asks to be enrolled: fingerprint %s: rollcall agents approve %s", n->agent, enrol_fingerprint(n->request, fingerprint),
+	         n->agent);
+	return brain_log(b, actor_of(b, n->agent), NULL, actor_of(b, n->agent), "enrol-asked", arena_strdup(b->turn, fingerprint), e);
+}
+
+/* A request that was refused leaves nothing behind but a line in the log: strangers could fill a store. */
+static int on_request(struct brain *b, const struct hub_event *ev, struct err *e)
+{
+	struct asking x = {.m = &ev->msg.enrol_req, .ev = ev};
+	struct store_enrolment *list = NULL;
+	size_t n = 0, waiting = 0;
+	struct err why = ERR_INIT;
+	if (store_enrolments_prune(b->store, b->now_us - KEEP_US, e) < 0 || store_enrolments(b->store, b->turn, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		waiting += !list[i].certificate.n;
+	digest_sha256(x.m->request, x.digest);
+	const struct store_enrolment *same = seen_before(list, n, x.digest, bytes_of(NULL, 0));
+	if (same && str_eq(same->curve_key, ev->from.curve_key)) { /* its answer was lost */
+		answer_state(b, ev->session, same);
+		return 0;
+	}
+	int rc = check_asking(b, &x, &why);
+	if (rc == 0 && seen_before(list, n, x.digest, bytes_of(x.token.nonce, ENROL_NONCE_SIZE)))
+		rc = err_set(&why, ERR_POLICY, "the token for %s was used already: a token is good for one request; have a new one made", x.token.agent);
+	if (rc == 0 && waiting >= WAITING_MAX)
+		rc = err_set(&why, ERR_LIMIT, "%zu requests wait already: have them approved first", waiting);
+	if (rc < 0) {
+		log_warn("enrolment refused: %s", why.msg);
+		deny(b, ev->session, &why);
+		return 0;
+	}
+	struct store_enrolment fresh = {.nonce = bytes_of(x.token.nonce, ENROL_NONCE_SIZE),
+	                                .agent = x.request.agent,
+	                                .curve_key = x.request.curve_key,
+	                                .request = x.m->request,
+	                                .asked_at_us = b->now_us};
+	memcpy(fresh.digest, x.digest, DIGEST_SIZE);
+	if (take_new(b, &x, &fresh, e) < 0)
+		return -1;
+	answer_state(b, ev->session, &fresh);
+	return 0;
+}
+
+static int on_poll(struct brain *b, const struct hub_event *ev, struct err *e)
+{
+	struct store_enrolment *list = NULL;
+	size_t n = 0;
+	if (store_enrolments(b->store, b->turn, &list, &n, e) < 0)
+		return -1;
+	const struct store_enrolment *found = seen_before(list, n, ev->msg.enrol_poll.request_digest, bytes_of(NULL, 0));
+	if (found && str_eq(found->curve_key, ev->from.curve_key)) {
+		answer_state(b, ev->session, found);
+		return 0;
+	}
+	struct err why = ERR_INIT;
+	(void)err_set(&why, ERR_NOT_FOUND, "no such request waits here: ask again with a token");
+	deny(b, ev->session, &why);
+	return 0;
+}
+
+int enrol_event(struct brain *b, const struct hub_event *ev, struct err *e)
+{
+	return ev->msg.type == MSG_ENROL_REQ ? on_request(b, ev, e) : on_poll(b, ev, e);
+}

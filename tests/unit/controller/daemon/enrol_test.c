@@ -1,0 +1,302 @@
+/* Strangers who ask to be agents: what the brain takes, once, and each thing that it refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/cli/cmd.h"
+#include "common/crypto/digest.h"
+#include "common/wire/documents.h"
+#include "common/wire/enrol.h"
+#include "common/wire/request.h"
+#include "controller/release/trust_draft.h"
+#include "tests/support/brain_fixture.h"
+
+#define NONE    bytes_of(NULL, 0)
+#define KEY_ONE "=]@C5xrNo=ugjdH7>oTZJ0ZqXaVwXr[K2w1K8iFP"
+#define KEY_TWO "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
+
+static const char *const globs[] = {"eu/pg1/*", "eu/pg2/*"};
+
+struct asking { /* what a stranger brings; changed by a case before it is put together */
+	struct enrol_token token;
+	struct agent_request request;
+	struct sign_key *report, *signer; /* signer: of the request; NULL: report */
+	enum fixture_person inviter;
+	const char *user; /* the key of the handshake */
+	bool break_signature;
+};
+
+static struct brain_fixture f;
+static struct asking x;
+
+static int setup(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	brain_fixture_init(&f);
+	assert_int_equal(sign_key_generate(&x.report, &e), 0);
+	x.token = (struct enrol_token){.nonce = {1},
+	                               .agent = "eu-9",
+	                               .site = "eu",
+	                               .targets = (const char **)(uintptr_t)globs,
+	                               .n_targets = 2,
+	                               .created_at_us = f.now_us,
+	                               .expires_at_us = f.now_us + ENROL_TOKEN_MAX_US,
+	                               .endpoint = "tcp://c:7100",
+	                               .controller_key = BRAIN_CONTROLLER_KEY};
+	x.request = (struct agent_request){.agent = "eu-9", .site = "eu", .curve_key = KEY_ONE, .targets = x.token.targets, .n_targets = 1};
+	sign_key_public(x.report, x.request.report_key);
+	x.inviter = ERIN;
+	x.user = KEY_ONE;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	sign_key_destroy(&x.report);
+	x = (struct asking){.report = NULL};
+	brain_fixture_done(&f);
+	return 0;
+}
+
+static struct bytes request_bytes(void)
+{
+	struct buf text = BUF_INIT;
+	struct err e = ERR_INIT;
+	if (request_format("request", &x.request, &text, &e) != 0)
+		fail_msg("%s", e.msg);
+	struct bytes b = arena_bytes(f.arena, buf_bytes(&text));
+	buf_done(&text);
+	return b;
+}
+
+static struct bytes token_bytes(void)
+{
+	struct buf b = BUF_INIT;
+	enrol_token_encode(&x.token, &b);
+	struct bytes signed_token = trust_fixture_sign(&f.trust, TYPE_ENROL_TOKEN, arena_bytes(f.arena, buf_bytes(&b)), x.inviter);
+	buf_done(&b);
+	return signed_token;
+}
+
+static const struct msg *say(const struct msg *m)
+{
+	struct hub_event ev = {.type = HUB_MESSAGE, .from = {.kind = LINK_STRANGER}, .session = f.next_session++, .msg = *m};
+	str_copy(ev.from.curve_key, sizeof ev.from.curve_key, x.user);
+	brain_fixture_event(&f, &ev);
+	assert_int_equal(f.n_sent, 1);
+	assert_int_equal(f.sent[0].session, ev.session);
+	return &f.sent[0].msg;
+}
+
+static const struct msg *ask(void)
+{
+	static uint8_t sig[SIGNATURE_SIZE];
+	struct msg m = {.type = MSG_ENROL_REQ, .enrol_req = {.token = token_bytes(), .request = request_bytes()}};
+	struct buf b = BUF_INIT;
+	enrol_signed_bytes(BRAIN_CONTROLLER_KEY, m.enrol_req.token, m.enrol_req.request, &b);
+	sign_make(x.signer ? x.signer : x.report, buf_bytes(&b), sig);
+	buf_done(&b);
+	sig[7] ^= x.break_signature;
+	m.enrol_req.signature = bytes_of(sig, sizeof sig);
+	return say(&m);
+}
+
+static void expect_denied(const char *words)
+{
+	const struct msg *m = ask();
+	if (m->type != MSG_ENROL_DENY || !strstr(m->deny.message, words))
+		fail_msg("%s: %s", msg_type_name(m->type), m->type == MSG_ENROL_DENY ? m->deny.message : "");
+	assert_int_equal(f.principals, 0);
+	(void)brain_fixture_command(&f, "viewer", VERB_AGENT_LIST, NONE, NULL);
+	assert_string_equal(brain_fixture_cell(&f, "agent"), ""); /* and nothing waits */
+}
+
+static struct bytes certificate_of(enum fixture_person by)
+{
+	struct envelope env;
+	struct err e = ERR_INIT;
+	struct buf b = BUF_INIT;
+	if (certificate_make(&x.request, &f.trust.trust, f.trust.keys[by], f.now_us, f.now_us + FIXTURE_HOUR, f.arena, &env, &e) != 0)
+		fail_msg("%s", e.msg);
+	envelope_encode(&env, &b);
+	struct bytes data = arena_bytes(f.arena, buf_bytes(&b));
+	buf_done(&b);
+	return data;
+}
+
+static const struct msg *poll_state(void)
+{
+	struct msg m = {.type = MSG_ENROL_POLL};
+	struct bytes text = request_bytes();
+	digest_sha256(text, m.enrol_poll.request_digest);
+	return say(&m);
+}
+
+/* ---- cases ---- */
+
+static void test_a_person_approves(void **state)
+{
+	(void)state;
+	char fingerprint[ENROL_FINGERPRINT_SIZE];
+	enrol_fingerprint(request_bytes(), fingerprint);
+	const struct msg *m = ask();
+	assert_int_equal(m->type, MSG_ENROL_PENDING);
+	assert_string_equal(m->enrol_pending.fingerprint, fingerprint);
+	assert_int_equal(f.principals, 0); /* it cannot come in by asking */
+	assert_int_equal(ask()->type, MSG_ENROL_PENDING); /* the answer was lost: the same request again */
+	brain_fixture_restart(&f);
+	assert_int_equal(poll_state()->type, MSG_ENROL_PENDING);
+	(void)brain_fixture_command(&f, "viewer", VERB_AGENT_REQUEST, NONE, "agent", "eu-9", NULL);
+	assert_string_equal(brain_fixture_cell_of(&f, "key", "fingerprint", "value"), fingerprint);
+	(void)brain_fixture_command(&f, "viewer", VERB_AGENT_LIST, NONE, NULL);
+	assert_string_equal(brain_fixture_cell(&f, "state"), "pending");
+	struct bytes certificate = certificate_of(ERIN);
+	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_AGENT_APPROVE, certificate, "agent", "eu-9", NULL);
+	assert_int_equal(r->exit_code, EXIT_REFUSED); /* an admin's business */
+	r = brain_fixture_command(&f, NULL, VERB_AGENT_APPROVE, certificate, "agent", "eu-9", NULL);
+	assert_string_equal(r->error_code ? r->error_code : "", "");
+	assert_int_equal(f.principals, 1);
+	m = poll_state();
+	assert_int_equal(m->type, MSG_ENROL_GRANT);
+	assert_true(bytes_equal(m->enrol_grant.certificate, certificate));
+	x.user = KEY_TWO; /* somebody else who knows the request */
+	assert_int_equal(poll_state()->type, MSG_ENROL_DENY);
+	r = brain_fixture_command(&f, NULL, VERB_AGENT_APPROVE, certificate, "agent", "eu-9", NULL);
+	assert_string_equal(r->error_code, "not-found");
+}
+
+static void test_a_certificate_for_another_request_is_not_taken(void **state)
+{
+	(void)state;
+	assert_int_equal(ask()->type, MSG_ENROL_PENDING);
+	x.request.curve_key = KEY_TWO;
+	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_AGENT_APPROVE, certificate_of(ERIN), "agent", "eu-9", NULL);
+	assert_int_equal(r->exit_code, EXIT_REFUSED);
+	assert_non_null(strstr(r->message, "not for the request"));
+	assert_int_equal(f.principals, 0);
+}
+
+static void test_an_enrol_key_at_the_controller_approves(void **state)
+{
+	(void)state;
+	f.config.enrol_key = f.trust.keys[ERIN];
+	const struct msg *m = ask();
+	assert_int_equal(m->type, MSG_ENROL_GRANT);
+	assert_int_equal(f.principals, 1);
+	f.config.enrol_key = NULL;
+}
+
+static void test_a_token_is_good_once(void **state)
+{
+	(void)state;
+	assert_int_equal(ask()->type, MSG_ENROL_PENDING);
+	x.request.curve_key = x.user = KEY_TWO;
+	const struct msg *m = ask();
+	assert_int_equal(m->type, MSG_ENROL_DENY);
+	assert_non_null(strstr(m->deny.message, "was used already"));
+	brain_fixture_restart(&f);
+	assert_int_equal(ask()->type, MSG_ENROL_DENY);
+}
+
+static void test_expired_token(void **state)
+{
+	(void)state;
+	brain_fixture_idle(&f, ENROL_TOKEN_MAX_US + 1);
+	expect_denied("expired at");
+}
+
+static void test_token_that_nobody_of_the_role_signed(void **state)
+{
+	(void)state;
+	x.inviter = ALICE;
+	expect_denied("0 of 1 signatures (enrol)");
+}
+
+static void test_token_for_another_name_site_or_targets(void **state)
+{
+	(void)state;
+	x.request.agent = "eu-1";
+	expect_denied("the token was made for eu-9");
+	x.request.agent = "eu-9";
+	x.request.site = "us";
+	expect_denied("the token was made for site eu");
+	x.request.site = "eu";
+	const char *more[] = {"eu/pg1/*", "us/*"};
+	x.request.targets = more;
+	x.request.n_targets = 2;
+	expect_denied("us/*, which the token does not name");
+}
+
+static void test_keys_are_proven(void **state)
+{
+	(void)state;
+	struct sign_key *other = NULL;
+	struct err e = ERR_INIT;
+	x.user = KEY_TWO; /* the handshake was made with another key than the request names */
+	expect_denied("another CURVE key");
+	x.user = KEY_ONE;
+	assert_int_equal(sign_key_generate(&other, &e), 0);
+	x.signer = other;
+	expect_denied("not signed by the report key");
+	x.signer = NULL;
+	x.break_signature = true;
+	expect_denied("not signed by the report key");
+	sign_key_destroy(&other);
+}
+
+static void test_names_that_are_taken(void **state)
+{
+	(void)state;
+	brain_fixture_admit(&f); /* eu-agent */
+	x.token.agent = x.request.agent = "eu-agent";
+	const struct msg *m = ask();
+	assert_int_equal(m->type, MSG_ENROL_DENY);
+	assert_non_null(strstr(m->deny.message, "there is an agent eu-agent already"));
+	(void)brain_fixture_command(&f, NULL, VERB_AGENT_REVOKE, NONE, "agent", "eu-agent", "reason", "stolen", NULL);
+	m = ask();
+	assert_int_equal(m->type, MSG_ENROL_DENY);
+	assert_non_null(strstr(m->deny.message, "its name stays used up"));
+}
+
+static void test_bytes_that_are_no_request(void **state)
+{
+	(void)state;
+	static uint8_t sig[SIGNATURE_SIZE];
+	const struct msg cases[] = {
+	    {.type = MSG_ENROL_REQ, .enrol_req = {.token = bytes_of_str("x"), .request = request_bytes(), .signature = bytes_of(sig, sizeof sig)}},
+	    {.type = MSG_ENROL_REQ,
+	     .enrol_req = {.token = token_bytes(), .request = bytes_of_str("agent: eu-9\n"), .signature = bytes_of(sig, sizeof sig)}},
+	    {.type = MSG_ENROL_REQ,
+	     .enrol_req = {.request = request_bytes(), .signature = bytes_of(sig, sizeof sig), .former_signature = bytes_of(sig, sizeof sig)}},
+	    {.type = MSG_ENROL_POLL},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(say(&cases[i])->type, MSG_ENROL_DENY);
+	assert_int_equal(f.principals, 0);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    CASE(test_a_person_approves),
+	    CASE(test_a_certificate_for_another_request_is_not_taken),
+	    CASE(test_an_enrol_key_at_the_controller_approves),
+	    CASE(test_a_token_is_good_once),
+	    CASE(test_expired_token),
+	    CASE(test_token_that_nobody_of_the_role_signed),
+	    CASE(test_token_for_another_name_site_or_targets),
+	    CASE(test_keys_are_proven),
+	    CASE(test_names_that_are_taken),
+	    CASE(test_bytes_that_are_no_request),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
