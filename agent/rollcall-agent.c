@@ -14,17 +14,8 @@
 
 /* clang-format off: one a line */
 static const struct cmd *const groups[] = {
-	init_commands,
-	enroll_commands,
-	check_commands,
-	run_commands,
-	hold_commands,
-	policy_commands,
-	resolve_commands,
-	snapshot_commands,
-	adopt_commands,
-	trust_commands,
-	NULL,
+    init_commands,    enroll_commands, check_commands,   run_commands,      status_commands, history_commands, hold_commands,
+    consent_commands, policy_commands, resolve_commands, snapshot_commands, adopt_commands,  trust_commands,   NULL,
 };
 /* clang-format on */
 

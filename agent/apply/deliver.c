@@ -195,6 +195,16 @@ static int deliver_verified(struct delivery *d, const struct deliver_job *job, c
 	return 0;
 }
 
+int deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, const char **ret_check, struct err *e)
+{
+	AUTO(papers_done) struct papers p = {0};
+	struct report ignored = {.attempt = job->task->attempt};
+	if (read_papers(job, &p, a, &ignored, e) != 0 || verify(job, j, &p, a, ret_check, e) != 0 || check_site(job, &p, a, ret_check, e) != 0)
+		return -1;
+	*ret = p.verified;
+	return 0;
+}
+
 int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_DOCUMENT);

@@ -14,6 +14,10 @@ struct deliver_job {
 	void *progress_arg;
 };
 
+/* Everything that deliver checks before it connects, for people who want to see a delivery before it begins: reads what was pulled, verifies it, asks no database. In the arena. */
+int deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, const char **ret_check,
+                    struct err *e) MUST_CHECK;
+
 /* 0: the report is in the outbox, *ret_outcome tells how it ended, and *e, when that is no success, the report's reason. -1 with ERR_STATE: asked to terminate. -1 otherwise: the journal cannot be read or written. After -1 the
  * task stays open: the next start resumes it. */
 int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err *e) MUST_CHECK;

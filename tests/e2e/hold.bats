@@ -186,3 +186,55 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	[[ "$(detail_of eu/lite/one)" == *"is among the statements that this site denies"* ]]
 	[ "$(sqlite3 one.db .dump | grep -c 'CREATE TABLE')" -eq 0 ]
 }
+
+@test "where the site's consent is asked nothing begins before its yes, and what it says yes to is shown" {
+	policy <<<$'site: eu\nversion: 1\nconsent: ["eu/lite/one"]\n'
+	fleet_up
+	begin 1.0.0
+	await eu/lite/two applied
+	await eu/lite/one held
+	[[ "$(detail_of eu/lite/one)" == *"the site has not said yes yet"* ]]
+	local i
+	for i in $(seq 100); do # until the papers were fetched
+		run site consent eu/lite/one
+		[ "$status" -eq 3 ] && break
+		sleep 0.05
+	done
+	[ "$status" -eq 3 ]
+	site consent eu/lite/one -o json 2>/dev/null >shown.json || true
+	[ "$(jq -r '.orders[0].rollout' shown.json)" = "$id" ]
+	[ "$(jq -r '.orders[0].release' shown.json)" = "shop 1.0.0" ]
+	jq -r '.statements[].statement' shown.json | grep -q 'CREATE TABLE'
+	run site consent eu/lite/two
+	[ "$status" -eq 1 ]
+	[ "$(state_of eu/lite/one)" = held ]
+	fleet_kill eu-1 # the yes is kept while the agent is away
+	run site consent "${id:0:8}" --yes
+	[ "$status" -eq 0 ]
+	fleet_start_agent eu-1
+	for i in $(seq 900); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
+	await eu/lite/one applied
+	begin 1.0.1 # a yes is for one order
+	await eu/lite/one held
+}
+
+@test "status says what is held and why, history what was done; both without the controller" {
+	fleet_up
+	site hold eu/lite/one --reason 'year-end closing' --until 2h >/dev/null
+	begin 1.0.0
+	await eu/lite/two applied
+	await eu/lite/one held
+	fleet_kill controller
+	site status -o json >status.json 2>status.err
+	[ "$(jq -r '.holds[0].reason' status.json)" = 'year-end closing' ]
+	[ "$(jq -r '.held[0].target' status.json)" = eu/lite/one ]
+	[ "$(jq -r '.held[0].why' status.json)" = hold ]
+	[[ "$(cat status.err)" == *"0 open tasks, 1 held, 1 holds in force"*"no site policy"* ]]
+	site history eu/lite/two -o json >history.json
+	[ "$(jq -r '.reports[0].outcome' history.json)" = applied ]
+	[ "$(jq -r '[.ledger[] | select(.state == "done")] | length' history.json)" -gt 0 ]
+	[ "$(jq -r '.ledger[0].release' history.json)" = 1.0.0 ]
+	run site history eu/lite/none
+	[ "$status" -eq 1 ]
+	[ "$(site history eu/lite/one --offline -o json 2>/dev/null | jq '.reports | length')" -eq 0 ]
+}

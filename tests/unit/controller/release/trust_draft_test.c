@@ -138,7 +138,8 @@ static void test_certificate(void **state)
 	struct scene *s = *state;
 	struct trust_fixture *f = &s->f;
 	const char *targets[] = {"eu/*"};
-	struct agent_request r = {.agent = "eu-1", .site = "eu", .curve_key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", .targets = targets, .n_targets = 1};
+	struct agent_request r = {
+	    .agent = "eu-1", .site = "eu", .curve_key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", .targets = targets, .n_targets = 1};
 	struct err e = ERR_INIT;
 	struct envelope env;
 	struct certificate c;

@@ -1,0 +1,185 @@
+/* `rollcall-agent status`: what this agent is doing, what it holds back and why, what it has refused, what it still has to tell. From its journal and its files alone; it
+ * works while the agent runs, and when it does not. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "agent/cli/commands.h"
+#include "agent/cli/desk.h"
+#include "agent/cli/reports.h"
+#include "agent/daemon/site.h"
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "common/cli/table.h"
+
+#define REPORTS_LOOKED_AT 500
+#define REFUSALS_SHOWN    5
+
+static const char *or_dash(int64_t at_us, char out[CLOCK_TEXT_SIZE])
+{
+	return at_us ? clock_text(at_us, out) : NULL;
+}
+
+/* ---- tasks ---- */
+
+static const char *state_text(enum task_state s)
+{
+	switch (s) {
+	case TASK_ACCEPTED:
+		return "accepted";
+	case TASK_RUNNING:
+		return "running";
+	case TASK_FINISHED:
+		return "finished";
+	}
+	return "unknown";
+}
+
+static int add_tasks(struct desk *d, struct table *t, struct err *e)
+{
+	struct task *open = NULL;
+	size_t n = 0;
+	char id[TASK_SIZE * 2 + 1], deadline[CLOCK_TEXT_SIZE];
+	if (journal_open_tasks(d->journal, d->arena, &open, &n, e) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		table_rowf(t, "%s\t%s\t%s\t%u\t%s\t%s", open[i].target, state_text(open[i].state), direction_name(open[i].direction), open[i].attempt,
+		           clock_text(open[i].deadline_us, deadline), bytes_to_hex(bytes_of(open[i].id, TASK_SIZE), id));
+	return 0;
+}
+
+/* ---- the site's word ---- */
+
+static size_t add_holds(const struct site_view *v, struct table *t, int64_t now_us)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < v->n_holds; i++) {
+		const struct site_hold *h = &v->holds[i];
+		char until[CLOCK_TEXT_SIZE], since[CLOCK_TEXT_SIZE];
+		if (!site_hold_in_force(h, now_us))
+			continue;
+		table_row(t, (const char *const[]){str_eq(h->target, HOLD_ALL) ? "all" : h->target, h->until_us ? clock_text(h->until_us, until) : "lifted",
+		                                   h->by, clock_text(h->at_us, since), str_empty(h->reason) ? NULL : h->reason});
+		n++;
+	}
+	return n;
+}
+
+static int add_held(struct desk *d, struct table *t, size_t *ret_n, struct err *e)
+{
+	struct held *list = NULL;
+	size_t n = 0;
+	if (journal_helds(d->journal, d->arena, &list, &n, e) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		char until[CLOCK_TEXT_SIZE], since[CLOCK_TEXT_SIZE];
+		table_row(t, (const char *const[]){list[i].task.target, list[i].code, direction_name(list[i].task.direction),
+		                                   or_dash(list[i].until_us, until), clock_text(list[i].at_us, since), list[i].reason});
+	}
+	*ret_n = n;
+	return 0;
+}
+
+static void add_windows(const struct agent_config *c, const struct site_view *v, struct table *t, int64_t now_us)
+{
+	for (size_t i = 0; v->has_policy && i < c->n_targets; i++) {
+		const char *target = c->targets[i].target.id;
+		char next[CLOCK_TEXT_SIZE];
+		if (!calendar_is_open(&v->policy.calendar, target, now_us, NULL))
+			table_row(t, (const char *const[]){target, or_dash(calendar_next_open(&v->policy.calendar, target, now_us), next)});
+	}
+}
+
+/* ---- refusals ---- */
+
+struct refusals { /* a ring of the last ones */
+	struct arena *arena;
+	struct {
+		char at[CLOCK_TEXT_SIZE];
+		const char *target, *check, *detail;
+	} last[REFUSALS_SHOWN];
+	size_t n;
+};
+
+static void keep_refusal(void *arg, const struct report *r)
+{
+	struct refusals *x = arg;
+	if (r->outcome != OUTCOME_REFUSED)
+		return;
+	size_t i = x->n++ % REFUSALS_SHOWN;
+	clock_text(r->ended_at_us, x->last[i].at);
+	x->last[i].target = r->target;
+	x->last[i].check = str_empty(r->failure.check) ? NULL : r->failure.check;
+	x->last[i].detail = r->failure.message;
+}
+
+static int add_refusals(struct desk *d, struct table *t, struct err *e)
+{
+	struct refusals x = {.arena = d->arena};
+	if (reports_walk(d->journal, REPORTS_LOOKED_AT, d->arena, keep_refusal, &x, e) != 0)
+		return -1;
+	size_t first = x.n > REFUSALS_SHOWN ? x.n - REFUSALS_SHOWN : 0;
+	for (size_t i = x.n; i-- > first;) {
+		size_t k = i % REFUSALS_SHOWN;
+		table_row(t, (const char *const[]){x.last[k].at, x.last[k].target, x.last[k].check, x.last[k].detail});
+	}
+	return 0;
+}
+
+/* ---- all of it ---- */
+
+static void say(struct desk *d, const struct site_view *v, size_t holds, size_t held, size_t tasks)
+{
+	uint64_t last = journal_last_report(d->journal), unsent = last + 1 - journal_first_unacked(d->journal), epoch = 0, trust = 0;
+	struct err ignored = ERR_INIT;
+	(void)(journal_number(d->journal, "epoch", &epoch, &ignored) == 0 && journal_number(d->journal, "trust_version", &trust, &ignored) == 0);
+	fprintf(stderr,
+	        "agent %s of site %s: %zu open tasks, %zu held, %zu holds in force; %" PRIu64 " reports written, %" PRIu64
+	        " not acknowledged by the controller yet; trust document version %" PRIu64 ", controller epoch %" PRIu64 "\n",
+	        d->config.name, d->config.site, tasks, held, holds, last, unsent, trust ? trust : d->config.trust.version, epoch);
+	if (v->unreadable)
+		fprintf(stderr, "NOTHING IS BEGUN: %s\n", v->unreadable);
+	else if (v->has_policy)
+		fprintf(stderr, "site policy version %" PRIu64 ", %s\n", v->policy.version, v->policy.source);
+	else
+		fprintf(stderr, "no site policy: only holds stop a delivery\n");
+}
+
+static int run_status(const struct cmd_args *a, struct err *e)
+{
+	AUTO(desk_done) struct desk d = {.journal = NULL};
+	AUTO(table_destroy) struct table *holds = table_new("target,until,by,since,reason");
+	AUTO(table_destroy) struct table *held = table_new("target,why,direction,until,since,~detail");
+	AUTO(table_destroy) struct table *windows = table_new("target,next-opening");
+	AUTO(table_destroy) struct table *tasks = table_new("target,state,direction,#attempt,deadline,+task");
+	AUTO(table_destroy) struct table *refused = table_new("at,target,check,~detail");
+	struct site_view v;
+	size_t n_held = 0;
+	int64_t now_us = clock_wall_us();
+	if (desk_open(a, &d, e) != 0 || site_view_read(&d.config, d.journal, d.arena, &v, e) != 0)
+		return -1;
+	size_t n_holds = add_holds(&v, holds, now_us);
+	if (add_held(&d, held, &n_held, e) != 0 || add_tasks(&d, tasks, e) != 0 || add_refusals(&d, refused, e) != 0)
+		return -1;
+	add_windows(&d.config, &v, windows, now_us);
+	const struct table *const tables[] = {holds, held, windows, refused, tasks};
+	static const char *const kinds[] = {"holds", "held", "closed-windows", "refusals", "tasks"};
+	tables_print(tables, kinds, ARRAY_LEN(kinds), cmd_output(a), stdout);
+	say(&d, &v, n_holds, n_held, table_count(tasks));
+	return EXIT_DONE;
+}
+
+static const struct cmd_option status_options[] = {DESK_CONFIG, {0}};
+
+const struct cmd status_commands[] = {
+    {
+        .path = "status",
+        .summary = "Show what this agent does, holds back and has refused, and what it still has to report",
+        .details =
+            "Holds in force; deliveries that wait for the site, and why; targets whose window is closed, and when it opens; the last refusals; open "
+            "tasks; unsent reports; versions of the trust document and the site policy.",
+        .example = "rollcall-agent status --config /etc/rollcall/agent.yaml",
+        .options = status_options,
+        .run = run_status,
+    },
+    {0},
+};
