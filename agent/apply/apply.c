@@ -362,7 +362,7 @@ static enum ended connect_target(struct delivery *d)
 
 static enum ended one_connection(struct delivery *d)
 {
-	static enum ended (*const parts[])(struct delivery *) = {connect_target, lock_take,       read_ledger,        resolve_open_intent,
+	static enum ended (*const parts[])(struct delivery *) = {connect_target, lock_take,       read_ledger,        doubt_settle, resolve_open_intent,
 	                                                         make_plan,      journal_intents, fingerprint_before, do_items};
 	d->error = ERR_INIT;
 	d->place = (struct failure_place){0};

@@ -74,6 +74,7 @@ struct delivery {
 	bool whole; /* inside the one transaction of a release that asks for it (whole.c): nothing begins, commits or is tried again for itself */
 	bool reverting; /* a revert, once begun, is finished: only the agent's own end ends it */
 	bool uncertain; /* something was in flight and no ledger was read since */
+	const char *doubt; /* the COMMIT that was not answered, as doubt.c notes it; NULL: none */
 	uint32_t random_state;
 
 	struct err error;
@@ -116,6 +117,10 @@ int identity_recall(struct delivery *d, struct err *e) MUST_CHECK; /* the journa
 void identity_note(struct delivery *d); /* what this connection saw of the ledger, before it is read again */
 enum ended identity_check(struct delivery *d); /* once the ledger is read */
 enum ended identity_refuse(struct delivery *d); /* ENDED_REFUSED for the reason in d->error, with what to type */
+
+/* doubt.c: a COMMIT of `row` was not answered; and, when the ledger was read again, what the server itself says of that transaction. */
+void doubt_raise(struct delivery *d, const struct ledger_row *row);
+enum ended doubt_settle(struct delivery *d);
 
 /* resolve.c: settles the intent that an earlier run left open. */
 enum ended resolve_open_intent(struct delivery *d);

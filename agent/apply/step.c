@@ -110,6 +110,8 @@ static enum ended inside(struct delivery *d, const struct run *r, struct ledger_
 		return ledger_append(d->engine, d->conn, &d->ledger, row, e) == 0 ? ENDED_OK : delivery_judge(d, e);
 	if (ledger_append_commit(d->engine, d->conn, &d->ledger, row, e) != 0) {
 		d->uncertain = e->code == ERR_UNKNOWN;
+		if (d->uncertain)
+			doubt_raise(d, row);
 		return delivery_judge(d, e);
 	}
 	return ENDED_OK;

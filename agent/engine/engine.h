@@ -61,6 +61,15 @@ enum retry_class {
 	RETRY_HALT /* stop the target, a person must look */
 };
 
+/* What a server says by itself of a transaction that it gave a number. */
+enum engine_witness {
+	ENGINE_WITNESS_SILENT, /* too long ago */
+	ENGINE_WITNESS_RUNNING,
+	ENGINE_WITNESS_COMMITTED,
+	ENGINE_WITNESS_ABORTED,
+	ENGINE_WITNESS_UNKNOWN /* it has not come to that number yet: another server gave it */
+};
+
 struct engine_param { /* text parameters; NULL p is SQL NULL */
 	struct bytes value;
 	bool null;
@@ -149,6 +158,8 @@ struct engine {
 	int (*backend_alive)(struct conn *c, const char *backend, bool *ret_alive, struct err *e);
 	/* Who blocks this or that backend, for people: "pid 4711 app (shop) 35 s: SELECT ..."; uses its own connection. "" when nobody is seen. */
 	int (*blockers)(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e);
+	/* NULL where the server cannot say. transaction: the second column of `ledger->epoch`. */
+	int (*witness)(struct conn *c, const char *transaction, enum engine_witness *ret, struct err *e);
 	void (*cancel)(struct conn *c); /* from any thread: the running statement ends with an error */
 	enum retry_class (*retry_class)(const struct err *e);
 	bool (*unique_violation)(const struct err *e); /* on the ledger's own keys: another attempt won */

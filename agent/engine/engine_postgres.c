@@ -376,6 +376,7 @@ const struct engine engine_postgres = {
     .backend = postgres_backend,
     .backend_alive = pg_catalog_backend_alive,
     .blockers = pg_catalog_blockers,
+    .witness = pg_catalog_witness,
     .cancel = postgres_cancel,
     .retry_class = postgres_retry_class,
     .unique_violation = postgres_unique_violation,

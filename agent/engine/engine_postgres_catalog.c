@@ -210,6 +210,34 @@ int pg_catalog_unlock(struct conn *c, struct err *e)
 	return pg_query_text(c, pg_sql_unlock, k.params, 2, NULL, NULL, e);
 }
 
+/* ---- the second witness ---- */
+
+static int witness_row(void *arg, size_t n, const char *const *v, struct err *e)
+{
+	(void)n, (void)e;
+	static const struct {
+		const char *word;
+		enum engine_witness means;
+	} words[] = {{"in progress", ENGINE_WITNESS_RUNNING}, {"committed", ENGINE_WITNESS_COMMITTED}, {"aborted", ENGINE_WITNESS_ABORTED}};
+	for (size_t i = 0; v[0] && i < ARRAY_LEN(words); i++)
+		if (str_eq(v[0], words[i].word))
+			*(enum engine_witness *)arg = words[i].means;
+	return 0;
+}
+
+int pg_catalog_witness(struct conn *c, const char *transaction, enum engine_witness *ret, struct err *e)
+{
+	struct err why = ERR_INIT;
+	enum engine_witness says = ENGINE_WITNESS_SILENT;
+	if (pg_query_text(c, pg_sql_witness, &transaction, 1, witness_row, &says, &why) == 0)
+		return *ret = says, 0;
+	if (str_eq(why.sqlstate, "22023")) /* "transaction ID is in the future" */
+		return *ret = ENGINE_WITNESS_UNKNOWN, 0;
+	if (e)
+		*e = why;
+	return err_wrap(e, "ask what became of transaction %s", transaction);
+}
+
 /* ---- who is in the way ---- */
 
 static int blocker_row(void *arg, size_t n, const char *const *v, struct err *e)

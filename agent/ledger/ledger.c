@@ -273,14 +273,25 @@ int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct
 
 /* ---- fencing and appending ---- */
 
-static int epoch_row(void *arg, size_t n, const char *const *values, struct err *e)
+struct fence {
+	uint64_t epoch;
+	char witness[32];
+};
+#define FENCE_UNSEEN        \
+	{                       \
+		.epoch = UINT64_MAX \
+	}
+
+static int fence_row(void *arg, size_t n, const char *const *values, struct err *e)
 {
-	(void)n;
-	return str_to_u64(values[0], "epoch", 0, UINT32_MAX, arg, e);
+	struct fence *f = arg;
+	str_copy(f->witness, sizeof f->witness, n > 1 && values[1] ? values[1] : "");
+	return str_to_u64(values[0], "epoch", 0, UINT32_MAX, &f->epoch, e);
 }
 
-static int check_epoch(const struct engine *en, struct conn *c, struct ledger *l, uint64_t seen, uint32_t epoch, struct err *e)
+static int check_epoch(const struct engine *en, struct conn *c, struct ledger *l, const struct fence *f, uint32_t epoch, struct err *e)
 {
+	uint64_t seen = f->epoch;
 	if (seen == UINT64_MAX)
 		return err_set(e, ERR_STATE, "the ledger has lost its epoch row: nothing runs here until a person has looked at %smeta",
 		               en->ledger_prefix(c));
@@ -294,28 +305,29 @@ static int check_epoch(const struct engine *en, struct conn *c, struct ledger *l
 			return err_wrap(e, "write the ledger's epoch");
 	}
 	l->epoch = epoch;
+	str_copy(l->witness, sizeof l->witness, f->witness);
 	return 0;
 }
 
 int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e)
 {
-	uint64_t seen = UINT64_MAX;
-	if (ledger_run(en, c, en->ledger->epoch, NULL, 0, epoch_row, &seen, e) < 0)
+	struct fence f = FENCE_UNSEEN;
+	if (ledger_run(en, c, en->ledger->epoch, NULL, 0, fence_row, &f, e) < 0)
 		return err_wrap(e, "read the ledger's epoch");
-	return check_epoch(en, c, l, seen, epoch, e);
+	return check_epoch(en, c, l, &f, epoch, e);
 }
 
 int ledger_begin(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
-	uint64_t seen = UINT64_MAX;
+	struct fence f = FENCE_UNSEEN;
 	size_t ignored;
 	if (!en->batch)
 		return en->begin(c, e) == 0 ? ledger_fence(en, c, l, epoch, e) : -1;
-	struct engine_own read = {.sql = ledger_sql(en, c, en->ledger->epoch, &text), .fn = epoch_row, .arg = &seen};
+	struct engine_own read = {.sql = ledger_sql(en, c, en->ledger->epoch, &text), .fn = fence_row, .arg = &f};
 	if (en->batch(c, true, &read, 1, false, &ignored, e) < 0)
 		return err_wrap(e, "read the ledger's epoch");
-	return check_epoch(en, c, l, seen, epoch, e);
+	return check_epoch(en, c, l, &f, epoch, e);
 }
 
 /* A copy whose strings live as long as the ledger. */

@@ -17,7 +17,7 @@ struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
 	const char *insert; /* parameters in the same order, then `once` */
 	const char *meta_read; /* key, value */
 	const char *meta_write; /* $1 key, $2 value: insert or replace */
-	const char *epoch; /* the epoch row, locked for the transaction where the engine can */
+	const char *epoch; /* the epoch row, locked for the transaction where the engine can; where there is a witness, then the transaction's number */
 	const char *cursor_create; /* idempotent; see cursor.h */
 	const char *cursor_read; /* $1 step: key, bound, at, batches, passed, changed, total */
 	const char *cursor_write; /* $1 step, then the same: insert or replace */
@@ -52,6 +52,7 @@ struct ledger {
 	const char *target_id, *database_identity; /* from meta; NULL when the ledger was just made */
 	const char *uuid; /* made with the ledger; NULL: there is none yet */
 	uint32_t epoch;
+	char witness[32]; /* the server's number of the transaction that was begun last; "": it has none */
 	struct arena *arena; /* borrowed */
 };
 

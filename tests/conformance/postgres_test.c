@@ -385,6 +385,33 @@ static void test_terminated_backend(void **state)
 	assert_string_equal(ask(f, "SELECT count(*) FROM t"), "0");
 }
 
+static enum engine_witness says(struct fixture *f, const char *transaction)
+{
+	enum engine_witness w = ENGINE_WITNESS_SILENT;
+	OK(f->en->witness(f->c, transaction, &w, &f->e));
+	return w;
+}
+
+static void test_witness(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l;
+	struct conn *other = NULL;
+	AUTO(arena_destroy) struct arena *a = arena_new(16 << 20);
+	connect_to(f);
+	OK(ledger_open(f->en, f->c, f->target.id, a, &l, &f->e));
+	OK(f->en->open(&f->target, &other, &f->e));
+	OK(ledger_begin(f->en, other, &l, 1, &f->e));
+	assert_int_equal(says(f, l.witness), ENGINE_WITNESS_RUNNING);
+	OK(f->en->commit(other, &f->e));
+	assert_int_equal(says(f, l.witness), ENGINE_WITNESS_COMMITTED);
+	OK(ledger_begin(f->en, other, &l, 1, &f->e));
+	OK(f->en->rollback(other, &f->e));
+	assert_int_equal(says(f, l.witness), ENGINE_WITNESS_ABORTED);
+	assert_int_equal(says(f, "900000000000"), ENGINE_WITNESS_UNKNOWN); /* of a server that was further */
+	f->en->close(&other);
+}
+
 /* ---- class N ---- */
 
 static void classify(const char *sql, struct sql_class *s)
@@ -470,6 +497,7 @@ int main(void)
 	    TEST(test_chained_commit_is_seen),
 	    TEST(test_deferred_constraint_fails_the_commit),
 	    TEST(test_terminated_backend),
+	    TEST(test_witness),
 	    TEST(test_invalid_index_is_seen_and_removed),
 	    TEST(test_interrupted_reindex_is_removed),
 	    TEST(test_rebuilt_index_shows),

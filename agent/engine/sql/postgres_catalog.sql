@@ -79,6 +79,8 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.classid = ($1::bigint & 429496
 -- Another role's start time is hidden without pg_read_all_stats: then the pid alone has to do.
 SELECT 1 FROM pg_catalog.pg_stat_get_activity($1::int) a
 WHERE a.backend_start IS NULL OR (extract(epoch FROM a.backend_start) * 1000000)::bigint = $2::bigint;
+--: pg_sql_witness
+SELECT pg_catalog.txid_status($1::bigint);
 --: pg_sql_blockers
 SELECT a.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'), coalesce(a.datname, '?'),
 	coalesce(pg_catalog.round(extract(epoch FROM pg_catalog.now() - coalesce(a.xact_start, a.backend_start)))::bigint, 0), coalesce(a.state, '?'),

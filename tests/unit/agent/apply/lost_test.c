@@ -21,6 +21,8 @@ static struct { /* what the replaced functions do, and on which call */
 	enum wish exec_asks;
 	unsigned lock_busy, opens_fail, opens;
 	unsigned backend_alive;
+	enum engine_witness witness;
+	struct ledger_sql ledger; /* with a transaction number */
 	struct buf patience; /* what each try may wait */
 } fake;
 
@@ -99,6 +101,23 @@ static void fake_patience(struct conn *c, uint32_t lock_timeout_ms)
 	fake.real->patience(c, lock_timeout_ms);
 }
 
+static int fake_witness(struct conn *c, const char *transaction, enum engine_witness *ret, struct err *e)
+{
+	(void)c, (void)e;
+	assert_string_equal(transaction, "4711");
+	*ret = fake.witness;
+	return 0;
+}
+
+static void with_witness(struct fixture *f, enum engine_witness says)
+{
+	fake.witness = says;
+	fake.ledger = *f->engine.ledger;
+	fake.ledger.epoch = "SELECT value, 4711 FROM %smeta WHERE name = 'epoch'";
+	f->engine.ledger = &fake.ledger;
+	f->engine.witness = fake_witness;
+}
+
 static int set_up(void **state)
 {
 	struct fixture *f = mem_alloc(sizeof *f);
@@ -163,6 +182,58 @@ static void test_lost_commit_without_effect(void **state)
 	assert_int_equal(r->n_steps, 1);
 	assert_int_equal(r->steps[0].via, VIA_RUN);
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM item"), "4");
+}
+
+static void test_witness_agrees(void **state)
+{
+	struct fixture *f = *state;
+	commits_of_a_delivery(f);
+	f->task.id[0]++;
+	with_witness(f, ENGINE_WITNESS_COMMITTED);
+	fake.lose_commit_after = fake.commits + 1;
+	one_insert(f);
+	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
+	assert_string_equal(fixture_value(f, "SELECT count(*) FROM item"), "4");
+}
+
+/* The ledger lost the row, or another server answers: the statement must not run again on the ledger's word alone. */
+static void test_witness_disagrees(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = ERR_INIT;
+	struct journal_note n;
+	commits_of_a_delivery(f);
+	f->task.id[0]++;
+	with_witness(f, ENGINE_WITNESS_COMMITTED);
+	fake.lose_commit_before = fake.commits + 1;
+	one_insert(f);
+	const struct report *r = fixture_deliver(f);
+	assert_int_equal(r->outcome, OUTCOME_NEEDS_ATTENTION);
+	assert_non_null(strstr(r->failure.message,
+	                       "the server says that transaction 4711, whose COMMIT was not answered, was committed, yet the ledger has no row of "
+	                       "a:row, step 1: rows were lost"));
+	assert_string_equal(fixture_value(f, "SELECT count(*) FROM item"), "3");
+	f->task.attempt = 2; /* a new process knows it from the journal */
+	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_NEEDS_ATTENTION);
+	fake.witness = ENGINE_WITNESS_ABORTED;
+	f->task.attempt = 3;
+	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
+	assert_int_equal(journal_note_get(f->journal, f->task.target, "", 0, "witness", f->arena, &n, &e), 0);
+	assert_true(!n.name || !n.value);
+}
+
+static void test_witness_of_a_running_transaction_is_asked_again(void **state)
+{
+	struct fixture *f = *state;
+	commits_of_a_delivery(f);
+	f->task.id[0]++;
+	with_witness(f, ENGINE_WITNESS_RUNNING);
+	fake.lose_commit_after = fake.commits + 1;
+	one_insert(f);
+	f->budget_ms = 600;
+	const struct report *r = fixture_deliver(f);
+	assert_int_equal(r->outcome, OUTCOME_NEEDS_ATTENTION);
+	assert_non_null(strstr(r->failure.message, "transaction 4711 of a:row, step 1, has not ended in the server yet"));
 }
 
 static void test_lost_commit_and_database_gone(void **state)
@@ -447,16 +518,32 @@ static void test_terminate_leaves_the_intent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_lost_commit_that_took_effect),     TEST(test_lost_commit_without_effect),
-	    TEST(test_lost_commit_and_database_gone),    TEST(test_lost_statement_that_took_effect),
-	    TEST(test_lost_statement_without_effect),    TEST(test_partial_class_n_is_told),
-	    TEST(test_half_applied_is_not_rolled_back),  TEST(test_error_though_applied_needs_a_person),
-	    TEST(test_unsettled_intent_stays_unsettled), TEST(test_foreign_intent_is_not_touched),
-	    TEST(test_patience_grows_with_the_tries),    TEST(test_deadlock_ends_after_ten),
-	    TEST(test_unclassified_error_is_counted),    TEST(test_deadlock_ends_after_ten),
-	    TEST(test_deadlock_is_tried_again),          TEST(test_deadlock_ends_after_ten),
-	    TEST(test_session_lock_is_polled),           TEST(test_own_orphan_is_waited_for),
-	    TEST(test_unreachable_for_a_while),          TEST(test_stop_ends_between_steps),
+	    TEST(test_lost_commit_that_took_effect),
+	    TEST(test_lost_commit_without_effect),
+	    TEST(test_witness_agrees),
+	    TEST(test_lost_statement_that_took_effect),
+	    TEST(test_witness_disagrees),
+	    TEST(test_lost_statement_that_took_effect),
+	    TEST(test_witness_of_a_running_transaction_is_asked_again),
+	    TEST(test_lost_statement_that_took_effect),
+	    TEST(test_lost_commit_and_database_gone),
+	    TEST(test_lost_statement_that_took_effect),
+	    TEST(test_lost_statement_without_effect),
+	    TEST(test_partial_class_n_is_told),
+	    TEST(test_half_applied_is_not_rolled_back),
+	    TEST(test_error_though_applied_needs_a_person),
+	    TEST(test_unsettled_intent_stays_unsettled),
+	    TEST(test_foreign_intent_is_not_touched),
+	    TEST(test_patience_grows_with_the_tries),
+	    TEST(test_deadlock_ends_after_ten),
+	    TEST(test_unclassified_error_is_counted),
+	    TEST(test_deadlock_ends_after_ten),
+	    TEST(test_deadlock_is_tried_again),
+	    TEST(test_deadlock_ends_after_ten),
+	    TEST(test_session_lock_is_polled),
+	    TEST(test_own_orphan_is_waited_for),
+	    TEST(test_unreachable_for_a_while),
+	    TEST(test_stop_ends_between_steps),
 	    TEST(test_terminate_leaves_the_intent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
