@@ -27,7 +27,10 @@ struct row_test {
 	void (*run)(struct row_bench *b);
 };
 
-/* For main(): every row on a fresh database, its fixture made before and done with after. `prepare` is run as the user who owns the database; T=word in argv[1] filters. */
+#define ROW_BATCHES 3
+extern const struct row_test row_batches[ROW_BATCHES]; /* BF-..: the same on every engine */
+
+/* For main(): these rows, and row_batches, each on a fresh database, its fixture made before and done with after. `prepare` is run as the user who owns the database; T=word in argv[1] filters. */
 int rows_run(enum dialect d, const char *prepare, const struct row_test *rows, size_t n, int argc, char **argv);
 
 void row_sql(struct row_bench *b, const char *sql); /* as the administrator */

@@ -1,0 +1,172 @@
+/* The rows SL-.. of the list of crash points, on files in each journal mode. */
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/str.h"
+#include "common/crypto/digest.h"
+#include "common/lite/lite.h"
+#include "tests/support/row_fixture.h"
+
+#define PREPARE "CREATE TABLE tick (what TEXT)"
+#define MANY    "INSERT INTO tick WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 60000) SELECT 'tick number ' || i FROM s"
+#define TICKS   "SELECT count(*) FROM tick"
+#define SOUND   "SELECT integrity_check FROM pragma_integrity_check"
+#define NOTE    "SELECT count(*) FROM pragma_table_info('item') WHERE name = 'note'"
+
+/* A process that holds the file's write lock for a while. */
+static pid_t hold_file(struct row_bench *b, uint32_t ms)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		static const char *const none[] = {NULL};
+		struct lite *l = NULL;
+		struct err e = ERR_INIT;
+		if (lite_open(b->f.db, none, &l, &e) != 0 || lite_begin(l, &e) != 0)
+			_exit(1);
+		clock_sleep_ms(ms);
+		_exit(0);
+	}
+	clock_sleep_ms(100);
+	return pid;
+}
+
+static bool is_there(struct row_bench *b, const char *suffix)
+{
+	return file_exists(arena_printf(b->f.arena, "%s%s", b->f.db, suffix));
+}
+
+/* DDL, many rows, and the agent dies before COMMIT. */
+static void killed_before_commit(struct row_bench *b, const char *left)
+{
+	struct changeset *c = fixture_changeset(&b->f, "a:many");
+	fixture_step(&b->f, c, STEP_T, "ALTER TABLE item ADD COLUMN note TEXT");
+	fixture_step(&b->f, c, STEP_T, MANY);
+	assert_true(fixture_deliver_and_crash(&b->f, "statement-run:2"));
+	assert_true(is_there(b, left));
+	row_applied(b, 2);
+	row_is(b, TICKS, "60000");
+	row_is(b, NOTE, "1");
+	row_is(b, SOUND, "ok");
+}
+
+static void rollback_journal(struct row_bench *b)
+{
+	row_sql(b, "PRAGMA journal_mode = DELETE");
+	killed_before_commit(b, "-journal");
+}
+
+static void write_ahead_log(struct row_bench *b)
+{
+	row_sql(b, "PRAGMA journal_mode = WAL");
+	killed_before_commit(b, "-wal");
+}
+
+/* Somebody takes the hot journal for rubbish. What is left is no database: nobody is told that it is one. */
+static void journal_deleted(struct row_bench *b)
+{
+	row_sql(b, MANY "; CREATE INDEX tick_what ON tick (what); PRAGMA journal_mode = DELETE");
+	row_step(b, "a:many", STEP_T, "UPDATE tick SET what = what || ' and more'");
+	assert_true(fixture_deliver_and_crash(&b->f, "statement-run"));
+	assert_int_equal(unlink(arena_printf(b->f.arena, "%s-journal", b->f.db)), 0);
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_NEEDS_ATTENTION);
+	assert_non_null(strstr(r->failure.message, "database disk image is malformed"));
+}
+
+static void committed(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
+	assert_true(fixture_deliver_and_crash(&b->f, "committed"));
+	row_is(b, TICKS, "1");
+	row_applied(b, 1);
+	row_is(b, TICKS, "1");
+	assert_int_equal(b->f.report.report.steps[0].via, VIA_LEDGER);
+}
+
+static void file_is_locked(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
+	pid_t other = hold_file(b, 1000);
+	row_applied(b, 1);
+	row_end(other);
+	row_is(b, TICKS, "1");
+	assert_non_null(strstr(buf_str(&b->f.progress), "waiting-lock"));
+}
+
+/* Inside a transaction the pragma does nothing, so keys are off before it begins, and checked before it commits. */
+static void foreign_keys(struct row_bench *b)
+{
+	static const char *const recipe[] = {"PRAGMA foreign_keys = OFF", "CREATE TABLE parent_new (id INTEGER PRIMARY KEY, note TEXT)",
+	                                     "INSERT INTO parent_new (id) SELECT id FROM parent", "DROP TABLE parent",
+	                                     "ALTER TABLE parent_new RENAME TO parent"};
+	row_sql(b, "CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id) ON "
+	           "DELETE CASCADE);"
+	           "INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1, 1)");
+	struct statement statements[ARRAY_LEN(recipe)];
+	for (size_t i = 0; i < ARRAY_LEN(recipe); i++)
+		statements[i] = (struct statement){.sql = bytes_of_str(recipe[i]), .line = (uint32_t)i + 1};
+	row_step(b, "a:rebuild", STEP_T, recipe[0]);
+	struct step *step = b->f.changesets[0].bodies[0].steps;
+	step->statements = statements;
+	step->n_statements = ARRAY_LEN(recipe);
+	digest_step(step, step->digest);
+	row_applied(b, 1);
+	row_is(b, "SELECT count(*) FROM child JOIN parent ON parent.id = child.parent", "1");
+	row_step(b, "a:orphan", STEP_T, "INSERT INTO child VALUES (2, 99)");
+	b->f.task.id[0]++;
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_non_null(strstr(r->failure.message, "1 row of child would refer to missing rows of parent"));
+	row_is(b, "SELECT count(*) FROM child", "1");
+}
+
+static void attached(struct row_bench *b)
+{
+	row_step(b, "a:attach", STEP_T, "ATTACH 'other.db' AS other");
+	row_refused(b, "C20 class", "ATTACH");
+}
+
+static void vacuum(struct row_bench *b)
+{
+	row_step(b, "a:vacuum", STEP_N, "VACUUM");
+	assert_true(fixture_deliver_and_crash(&b->f, "n-statement-run"));
+	row_applied(b, 1);
+	row_is(b, SOUND, "ok");
+}
+
+/* A restore puts another file in the place of the one that the agent has open. */
+static void file_replaced(struct row_bench *b)
+{
+	AUTO(buf_done) struct buf whole = BUF_INIT;
+	struct err e = ERR_INIT;
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
+	assert_int_equal(file_read(b->f.db, (size_t)64 << 20, &whole, &e), 0);
+	pid_t agent = fixture_start(&b->f, "statement-run=stop");
+	fixture_wait_stopped(agent);
+	assert_int_equal(file_write_atomic(b->f.db, buf_bytes(&whole), 0600, &e), 0);
+	kill(agent, SIGCONT);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_FAILED);
+	row_is(b, TICKS, "0");
+	b->f.task.attempt++;
+	assert_int_equal(fixture_deliver(&b->f)->outcome, OUTCOME_REFUSED); /* another file than the ledger speaks of: a person's word is wanted */
+	row_is(b, TICKS, "0");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct row_test rows[] = {
+	    {"SL-01 the agent dies before COMMIT, rollback journal", rollback_journal},
+	    {"SL-02 the agent dies before COMMIT, write-ahead log", write_ahead_log},
+	    {"SL-03 the hot journal is deleted", journal_deleted},
+	    {"SL-04 the agent dies after COMMIT", committed},
+	    {"SL-05 another process holds the lock", file_is_locked},
+	    {"SL-06 PRAGMA foreign_keys inside a transaction", foreign_keys},
+	    {"SL-07 a change that spans two files", attached},
+	    {"SL-08 the agent dies after VACUUM", vacuum},
+	    {"SL-09 the file is replaced while the agent has it open", file_replaced},
+	};
+	return rows_run(DIALECT_SQLITE, PREPARE, rows, ARRAY_LEN(rows), argc, argv);
+}

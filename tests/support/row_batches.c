@@ -1,0 +1,60 @@
+/* The rows BF-.. of the list of crash points, the same on every engine: a data change in batches of 100 over 1,000 rows, which counts how often each row was changed. */
+#include <signal.h>
+
+#include "common/base/str.h"
+#include "tests/support/row_fixture.h"
+
+#define ONCE  "SELECT count(*) FROM big WHERE n = 1"
+#define TWICE "SELECT count(*) FROM big WHERE n > 1"
+
+static void batched(struct row_bench *b)
+{
+	row_sql(b, b->dialect == DIALECT_POSTGRESQL ? "SET ROLE rollcall; CREATE TABLE big (id int NOT NULL PRIMARY KEY, n int NOT NULL)"
+	                                            : "CREATE TABLE big (id int NOT NULL PRIMARY KEY, n int NOT NULL)");
+	row_sql(b, b->dialect == DIALECT_POSTGRESQL ? "INSERT INTO big SELECT i, 0 FROM generate_series(1, 1000) AS i"
+	           : b->dialect == DIALECT_MARIADB
+	               ? "INSERT INTO big SELECT seq, 0 FROM seq_1_to_1000"
+	               : "INSERT INTO big WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 1000) SELECT i, 0 FROM s");
+	struct changeset *c = fixture_changeset(&b->f, "a:batched");
+	c->batching = (struct batching){.size = 100, .rollback_size = 100};
+	fixture_step(&b->f, c, STEP_B, "UPDATE big SET n = n + 1");
+}
+
+static void killed_inside(struct row_bench *b)
+{
+	batched(b);
+	assert_true(fixture_deliver_and_crash(&b->f, "batch-statement-run:4"));
+	row_becomes(b, ONCE, "300");
+	row_applied(b, 1);
+	row_is(b, ONCE, "1000");
+}
+
+static void killed_after_commit(struct row_bench *b)
+{
+	batched(b);
+	assert_true(fixture_deliver_and_crash(&b->f, "batch-committed:4"));
+	row_is(b, ONCE, "400");
+	row_applied(b, 1);
+	row_is(b, ONCE, "1000");
+}
+
+/* Rows that come behind the cursor are new: no batch changes them, and none is changed twice for their sake. */
+static void rows_behind(struct row_bench *b)
+{
+	batched(b);
+	pid_t agent = fixture_start(&b->f, "batch-committed:4=stop");
+	fixture_wait_stopped(agent);
+	row_sql(b, "INSERT INTO big VALUES (-1, 0), (0, 0)");
+	kill(agent, SIGCONT);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_applied(b, 1);
+	row_is(b, "SELECT count(*) FROM big WHERE id > 0 AND n = 1", "1000");
+	row_is(b, "SELECT count(*) FROM big WHERE id <= 0 AND n = 0", "2");
+	row_is(b, TWICE, "0");
+}
+
+const struct row_test row_batches[ROW_BATCHES] = {
+    {"BF-01 the agent dies inside a batch", killed_inside},
+    {"BF-02 the agent dies after a batch's COMMIT", killed_after_commit},
+    {"BF-03 rows are inserted behind the cursor", rows_behind},
+};
