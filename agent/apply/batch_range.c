@@ -91,27 +91,21 @@ static void add_side(const struct engine_key *k, bool row_ranges, const struct s
 	buf_addc(ret, ')');
 }
 
-static void add_range(const struct engine_key *k, bool row_ranges, const struct sql_batch *qualified, const char *from, const char *to,
-                      struct buf *ret)
-{
-	if (from) {
-		add_side(k, row_ranges, qualified, ">", from, ret);
-		buf_adds(ret, " AND ");
-	}
-	add_side(k, row_ranges, qualified, "<=", to, ret);
-}
-
 void range_condition(const struct sql_batch *b, const struct engine_key *k, bool row_ranges, const char *from, const char *to, struct buf *ret)
 {
-	add_range(k, row_ranges, b, from, to, ret);
+	if (from) {
+		add_side(k, row_ranges, b, ">", from, ret);
+		buf_adds(ret, " AND ");
+	}
+	add_side(k, row_ranges, b, "<=", to, ret);
 }
 
-static void add_select(const struct sql_batch *b, const struct engine_key *k, struct buf *ret)
+static void add_select(const struct sql_batch *b, const struct engine_key *k, const char *more, struct buf *ret)
 {
 	buf_adds(ret, "SELECT ");
 	for (size_t i = 0; i < k->n_columns; i++)
 		buf_addf(ret, "%s%s", i ? ", " : "", k->columns[i].literal);
-	buf_adds(ret, " FROM ");
+	buf_addf(ret, "%s FROM ", more);
 	buf_add(ret, b->table.p, b->table.n);
 }
 
@@ -124,17 +118,24 @@ static void add_order(const struct engine_key *k, const char *way, struct buf *r
 
 void range_last_sql(const struct sql_batch *b, const struct engine_key *k, struct buf *ret)
 {
-	add_select(b, k, ret);
+	add_select(b, k, "", ret);
 	add_order(k, " DESC", ret);
 	buf_adds(ret, " LIMIT 1");
 }
 
+/* The bound is looked at in the row that was found, not in the condition: from two ends and without statistics PostgreSQL expects few rows, and would sort all that are left. */
 void range_end_sql(const struct sql_batch *b, const struct engine_key *k, bool row_ranges, const char *from, const char *bound, uint32_t size,
                    struct buf *ret)
 {
-	add_select(b, k, ret);
-	buf_adds(ret, " WHERE ");
-	add_range(k, row_ranges, NULL, from, bound, ret);
+	AUTO(buf_done) struct buf inside = BUF_INIT;
+	buf_adds(&inside, ", CASE WHEN ");
+	add_side(k, row_ranges, NULL, "<=", bound, &inside);
+	buf_adds(&inside, " THEN 1 ELSE 0 END");
+	add_select(b, k, buf_str(&inside), ret);
+	if (from) {
+		buf_adds(ret, " WHERE ");
+		add_side(k, row_ranges, NULL, ">", from, ret);
+	}
 	add_order(k, "", ret);
 	buf_addf(ret, " LIMIT 1 OFFSET %" PRIu32, size - 1);
 }
@@ -148,8 +149,8 @@ struct key_reading {
 static int key_row(void *arg, size_t n, const char *const *values, struct err *e)
 {
 	struct key_reading *r = arg;
-	r->found = true;
-	for (size_t i = 0; i < n; i++) {
+	r->found = n == r->key->n_columns || str_eq(values[n - 1], "1");
+	for (size_t i = 0; i < r->key->n_columns; i++) {
 		if (!values[i])
 			return err_set(e, ERR_STATE, "column %s of the key holds NULL", r->key->columns[i].name);
 		buf_addf(r->text, "%s%zu:%s", i ? "," : "", strlen(values[i]), values[i]);
@@ -164,6 +165,8 @@ int range_read_key(const struct engine *en, struct conn *c, struct bytes sql, co
 	buf_clear(ret);
 	if (en->query(c, sql, NULL, 0, key_row, &r, e) != 0)
 		return -1;
+	if (!r.found)
+		buf_clear(ret);
 	*ret_found = r.found;
 	return 0;
 }

@@ -106,12 +106,12 @@ static void test_speed(void **state)
 	assert_true(whole_us < each_us * 3 + 100000); /* beside others' work it may come out slower, but not by much */
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct delivery_bench_test suite[] = {
 	    {"all or nothing", test_all_or_nothing},
 	    {"a failure takes all back", test_a_failure_takes_all_back},
 	    {"speed", test_speed},
 	};
-	return delivery_bench_main(suite, ARRAY_LEN(suite));
+	return delivery_bench_main(suite, ARRAY_LEN(suite), argc, argv);
 }

@@ -79,7 +79,7 @@ static int start(void **state)
 	return 0;
 }
 
-int delivery_bench_main(const struct delivery_bench_test *suite, size_t n_suite)
+int delivery_bench_main(const struct delivery_bench_test *suite, size_t n_suite, int argc, char **argv)
 {
 	size_t n = 0, all = ARRAY_LEN(benches) * n_suite;
 	AUTO(mem_free_ptr) struct CMUnitTest *tests = mem_alloc(all * sizeof *tests);
@@ -92,6 +92,8 @@ int delivery_bench_main(const struct delivery_bench_test *suite, size_t n_suite)
 			snprintf(names[n], sizeof names[n], "%s: %s", dialect_name(benches[i].dialect), suite[k].name);
 			tests[n] = (struct CMUnitTest){names[n], suite[k].function, start, NULL, &benches[i]};
 		}
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	int failed = _cmocka_run_group_tests("tests", tests, all, NULL, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(benches); i++) {
 		server_stop(&benches[i].server);

@@ -35,7 +35,7 @@ struct delivery_bench_test {
 	const char *name;
 	CMUnitTestFunction function; /* its state is a struct delivery_bench */
 };
-/* Runs every test on every engine. For main(). */
-int delivery_bench_main(const struct delivery_bench_test *suite, size_t n_suite);
+/* Runs every test on every engine; a pattern as argv[1] chooses some ("mariadb: *"). For main(). */
+int delivery_bench_main(const struct delivery_bench_test *suite, size_t n_suite, int argc, char **argv);
 
 #endif

@@ -231,6 +231,43 @@ static void test_throttled_by_a_query(void **state)
 	assert_ended(f, OUTCOME_FAILED, "changes/shop.sql:7: the throttle query gave 'much' instead of a number");
 }
 
+static uint64_t lags[] = {0, 90000, 90000, 0};
+static unsigned lag_looks;
+
+static int lag_told(struct conn *c, uint64_t *ret_ms, struct err *e)
+{
+	(void)c, (void)e;
+	*ret_ms = lag_looks < ARRAY_LEN(lags) ? lags[lag_looks] : 0;
+	lag_looks++;
+	return 0;
+}
+
+static int lag_hidden(struct conn *c, uint64_t *ret_ms, struct err *e)
+{
+	(void)c, (void)ret_ms;
+	return err_set(e, ERR_DB, "this role may not see how far the replicas are behind");
+}
+
+static void test_throttled_by_lag(void **state)
+{
+	struct fixture *f = *state;
+	struct changeset *c = counting(f, 400, NULL);
+	c->batching.max_lag_ms = 10000;
+	f->engine.replica_lag = lag_told;
+	f->engine.exec = exec_counted;
+	assert_ended(f, OUTCOME_APPLIED, NULL);
+	assert_int_equal(batches, 3);
+	assert_int_equal(lag_looks, 5); /* twice it waited */
+	if (!strstr(buf_str(&f->progress), "left: a replica is 90.0 s behind, maxLag is 10.0 s"))
+		fail_msg("%s", buf_str(&f->progress));
+	c = fixture_changeset(f, "a:again");
+	c->batching = (struct batching){.size = 10, .max_lag_ms = 1};
+	fixture_step(f, c, STEP_B, "UPDATE big SET n = n + 1");
+	f->engine.replica_lag = lag_hidden;
+	f->task.id[0]++;
+	assert_ended(f, OUTCOME_FAILED, "this role may not see how far the replicas are behind");
+}
+
 static void progress_lets_go(void *arg, const struct delivery_progress *p)
 {
 	const char *flag = arg;
@@ -269,6 +306,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_an_empty_table, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_throttled_by_a_query, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_throttled_by_lag, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_held_and_tightened_by_the_site, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

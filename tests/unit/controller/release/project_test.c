@@ -91,6 +91,7 @@ static const struct {
     {BASE "changes: /etc\n", "4: changes '/etc' is outside of the project: name a folder in it"},
     {BASE "changes: a/..\n", "4: changes 'a/..' is outside of the project: name a folder in it"},
     {BASE "reader: liquibase\n", "4: reader 'liquibase' is unknown: use liquibase-sql"},
+    {BASE "transaction: all\n", "4: transaction 'all' is unknown: use changeset (each step is one, the default) or release (all of it is one)"},
     {BASE "reader: flyway\n", "4: reader 'flyway' is unknown: use liquibase-sql, updown or diesel"},
     {BASE "valid: 30\n", "4: valid: '30' is not a duration: write a number and a unit, such as 250ms, 5s, 15m, 2h or 7d"},
     {BASE "gates:\n  - {rule: PF24, level: warn}\n", "5: gate 'PF24' is unknown: did you mean PF23"},
