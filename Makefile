@@ -57,7 +57,7 @@ TEST_BINS := $(TESTS:%.c=$(O)/%)
 TEST_SUPPORT := $(call find,tests/support,*.c)
 OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 # What runs under TSan too: the tests of both sides, and whatever else starts a thread. conformance/apply_test.c takes a minute there; apply/runner_test.c runs the same threads.
-THREAD_TESTS := $(sort $(filter tests/unit/both/%,$(TESTS)) $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new' $(TESTS))))
+THREAD_TESTS := $(sort $(filter tests/unit/both/%,$(TESTS)) $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new|checkers_new' $(TESTS))))
 
 .PHONY: all build check check-unit check-faults test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply bench-locks bench-batches soak FORCE
 # Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
@@ -217,6 +217,11 @@ bench-apply: build $(O)/bin/raw_apply
 # What a delivery that waits for a table does to those who read it, beside a transaction that stays open for HOLD seconds: one line for each engine, and red when it is too much.
 bench-locks: $(O)/tests/conformance/locks_test
 	@LOCKS_HOLD_S=$(or $(HOLD),60) LOCKS_LIMIT_MS=$(or $(LIMIT_MS),5000) LOCKS_READERS=$(or $(READERS),8) $< >/dev/null
+
+# AGENTS=n: the controller with a whole fleet, beside the raw limit, in one run of some minutes; a line for each of what is wanted.
+.PHONY: bench-fanout
+bench-fanout: build $(O)/bin/fleet_farm
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/bench/bench-fanout $(AGENTS)
 
 # The farm of `make bench-fanout` and tests/e2e/fleet.bats: many agents in a few processes.
 $(O)/bin/fleet_farm: $(patsubst %.c,$(O)/%.o,$(wildcard tests/bench/fleet/*.c)) $(O)/libcontroller.a $(O)/libcommon.a

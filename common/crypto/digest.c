@@ -1,6 +1,7 @@
 /* SHA-256 through EVP, and what each digest of ours runs over. Lengths go in before the parts, so that two different documents never feed the same octets. */
 #include "common/crypto/digest.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "common/base/buf.h"
@@ -18,9 +19,24 @@ static void must(int ok)
 		abort();
 }
 
+/* Fetched once: EVP_sha256() looks it up again for each digest, under a lock. */
+static const EVP_MD *sha256(void)
+{
+	static _Atomic(EVP_MD *) fetched;
+	EVP_MD *md = atomic_load(&fetched), *none = NULL;
+	if (md)
+		return md;
+	md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	must(md != NULL);
+	if (atomic_compare_exchange_strong(&fetched, &none, md))
+		return md; /* for the process's life */
+	EVP_MD_free(md);
+	return none;
+}
+
 void digest_sha256(struct bytes data, uint8_t out[DIGEST_SIZE])
 {
-	must(EVP_Digest(data.p ? (const void *)data.p : "", data.n, out, NULL, EVP_sha256(), NULL));
+	must(EVP_Digest(data.p ? (const void *)data.p : "", data.n, out, NULL, sha256(), NULL));
 }
 
 struct digest *digest_new(void)
@@ -28,7 +44,7 @@ struct digest *digest_new(void)
 	struct digest *d = mem_alloc(sizeof *d);
 	d->ctx = EVP_MD_CTX_new();
 	must(d->ctx != NULL);
-	must(EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL));
+	must(EVP_DigestInit_ex(d->ctx, sha256(), NULL));
 	return d;
 }
 

@@ -28,6 +28,8 @@ void brain_attach(struct brain *b, const struct brain_link *link);
 /* One turn: begin, any number of events (decoded into brain_turn_arena), end. An error means that memory and store may differ: exit. */
 int brain_begin(struct brain *b, int64_t now_us, struct err *e) MUST_CHECK;
 struct arena *brain_turn_arena(struct brain *b);
+/* Of the turn's events, those whose signatures can be checked ahead (checkers.h): into ret, which has room for n; how many. */
+size_t brain_to_check(struct brain *b, struct hub_event *events, size_t n, struct hub_event **ret);
 int brain_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK;
 int brain_end(struct brain *b, struct err *e) MUST_CHECK; /* decides, commits, sends */
 /* Within a turn: what a URL gave, or, not ok, why it gave nothing. */

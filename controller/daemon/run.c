@@ -11,9 +11,10 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "controller/daemon/brain.h"
+#include "controller/daemon/checkers.h"
 #include "controller/probe/http_get.h"
 
-#define BATCH_EVENTS 256 /* so that a commit is shared, and a decision never waits long */
+#define BATCH_EVENTS 1024 /* so that a commit is shared, and a decision never waits long */
 #define BATCH_BYTES  ((size_t)8 * 1024 * 1024)
 #define WAIT_MAX_MS  60000
 #define MAX_PEERS    20000
@@ -44,9 +45,19 @@ static long wait_ms(const struct brain *b)
 struct sources {
 	zactor_t *hub;
 	struct http_gets *urls;
+	struct checkers *checkers;
 	int signal_fd;
 	bool hub_readable, urls_readable, stop;
+	struct hub_event events[BATCH_EVENTS], *to_check[BATCH_EVENTS];
 };
+
+static void sources_free(struct sources **s)
+{
+	checkers_destroy(&(*s)->checkers);
+	hub_destroy(&(*s)->hub);
+	http_gets_destroy(&(*s)->urls);
+	mem_free_ptr(s);
+}
 
 static int send_by_hub(void *arg, uint64_t session, uint32_t epoch, const struct msg *m, struct err *e)
 {
@@ -83,18 +94,28 @@ static void take_url_answer(struct brain *b, struct http_gets *urls)
 	brain_fetched(b, id, ok, text);
 }
 
+/* What has come, within the batch's bounds. */
+static int collect(struct brain *b, struct sources *s, size_t *ret_n, struct err *e)
+{
+	size_t n = 0;
+	for (; n < BATCH_EVENTS && arena_used(brain_turn_arena(b)) < BATCH_BYTES && (zsock_events(s->hub) & ZMQ_POLLIN); n++)
+		if (hub_recv(s->hub, brain_turn_arena(b), &s->events[n], e) < 0)
+			return -1;
+	*ret_n = n;
+	return 0;
+}
+
 static int turn(struct brain *b, struct sources *s, struct err *e)
 {
-	if (brain_begin(b, clock_wall_us(), e) < 0)
+	size_t n = 0;
+	if (brain_begin(b, clock_wall_us(), e) < 0 || (s->hub_readable && collect(b, s, &n, e) < 0))
 		return -1;
-	for (int n = 0; (s->hub_readable || s->urls_readable) && n < BATCH_EVENTS && arena_used(brain_turn_arena(b)) < BATCH_BYTES; n++) {
-		struct hub_event ev;
-		if (s->hub_readable && (hub_recv(s->hub, brain_turn_arena(b), &ev, e) < 0 || brain_event(b, &ev, e) < 0))
+	checkers_run(s->checkers, s->to_check, brain_to_check(b, s->events, n, s->to_check));
+	for (size_t i = 0; i < n; i++)
+		if (brain_event(b, &s->events[i], e) < 0)
 			return -1;
-		if (s->urls_readable)
-			take_url_answer(b, s->urls);
-		wait_for(s, 0);
-	}
+	if (s->urls_readable)
+		take_url_answer(b, s->urls);
 	return brain_end(b, e);
 }
 
@@ -120,10 +141,10 @@ static void log_ready(const struct controller_config *c, const struct brain *b, 
 static int run_with(const struct controller_config *c, int signal_fd, struct err *e)
 {
 	AUTO(brain_destroy) struct brain *b = NULL;
-	AUTO(hub_destroy) zactor_t *hub = NULL;
-	AUTO(http_gets_destroy) struct http_gets *urls = NULL;
+	AUTO(sources_free) struct sources *s = mem_alloc(sizeof *s);
 	const struct principal *p = NULL;
 	size_t n = 0;
+	s->signal_fd = signal_fd;
 	if (brain_new(c, &b, e) < 0)
 		return -1;
 	brain_principals(b, &p, &n);
@@ -133,14 +154,14 @@ static int run_with(const struct controller_config *c, int signal_fd, struct err
 	                              .curve_key_file = c->curve_key_file,
 	                              .blob_dir = c->blob_dir,
 	                              .max_peers = MAX_PEERS};
-	if (http_gets_new(&urls, e) < 0 || hub_new(&hc, p, n, &hub, e) < 0)
+	if (http_gets_new(&s->urls, e) < 0 || hub_new(&hc, p, n, &s->hub, e) < 0)
 		return -1;
-	struct sources sources = {.hub = hub, .urls = urls, .signal_fd = signal_fd};
+	s->checkers = checkers_new(checkers_wanted());
 	const struct brain_link link = {
-	    .send = send_by_hub, .set_principals = set_principals_of_hub, .fetch = fetch_url, .arg = &sources, .controller_key = hub_public_key(hub)};
+	    .send = send_by_hub, .set_principals = set_principals_of_hub, .fetch = fetch_url, .arg = s, .controller_key = hub_public_key(s->hub)};
 	brain_attach(b, &link);
-	log_ready(c, b, hub);
-	return loop(b, &sources, e);
+	log_ready(c, b, s->hub);
+	return loop(b, s, e);
 }
 
 int controller_run(const char *config_path, struct err *e)

@@ -7,6 +7,7 @@
 #include <czmq.h>
 
 #include "common/base/err.h"
+#include "common/model/trust.h"
 #include "common/wire/link.h"
 
 struct hub_config {
@@ -48,6 +49,8 @@ struct hub_event {
 	uint64_t session; /* changes with each connection; reply to exactly this one */
 	struct msg msg; /* decoded into the arena that was passed */
 	uint8_t blob[DIGEST_SIZE];
+	uint8_t checked_key[SIGN_PUBLIC_SIZE]; /* the brain's own, see brain_to_check: the key of the sender of a report */
+	bool checked; /* the report was found signed under it */
 };
 /* Reads one event from the pipe (call it when the pipe is readable). Blocks otherwise. */
 int hub_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, struct err *e) MUST_CHECK;

@@ -16,7 +16,7 @@
 #define BATCH          64 /* messages of one socket before the others have their turn */
 #define HELLOS_PER_S   1000
 #define WARNINGS_PER_S 5
-#define GAP_US         ((int64_t)2 * 1000 * 1000) /* a turn that took longer: we were asleep, not the peers */
+#define GAP_US         ((int64_t)2 * 1000 * 1000) /* without reading for longer: we were asleep, or the brain was; not the peers */
 
 bool bucket_take(struct bucket *b, int64_t now_us)
 {
@@ -126,18 +126,16 @@ static void read_peers(struct hub *h, const zmq_pollitem_t items[4])
 
 static void run(struct hub *h)
 {
-	int64_t ticked_us = clock_mono_us(), turned_us = ticked_us;
-	bool was_reading = true;
+	int64_t ticked_us = clock_mono_us(), read_us = ticked_us;
 	for (;;) {
 		zmq_pollitem_t items[4] = {0};
 		bool reading = pass_events(h);
 		if (!wait_for_work(h, reading, items))
 			return;
 		h->now_us = clock_mono_us();
-		if (!was_reading || h->now_us - turned_us > GAP_US)
+		if (reading && h->now_us - read_us > GAP_US)
 			hub_ctrl_forgive(h);
-		was_reading = reading;
-		turned_us = h->now_us;
+		read_us = reading ? h->now_us : read_us;
 		for (int i = 0; i < BATCH && (items[0].revents & ZMQ_POLLIN) && (zsock_events(h->pipe) & ZMQ_POLLIN); i++)
 			if (!obey(h))
 				return;

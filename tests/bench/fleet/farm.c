@@ -8,7 +8,7 @@
  *   stats               "up=... handshake_timeouts=... retries_after=... losses=... offers=... applied=... ..."
  *   steps N | fail N | mute N        see struct farm_shared
  *   record              each process writes DIR/record.K                        "recorded"
- *   raw                 "raw exchange_s=... store_s=...": what the bare exchange and the store's own rows cost for as many peers (the agents stay connected)
+ *   raw                 "raw exchange_s=... store_s=... signatures_s=...": what the bare exchange and the store's own rows cost for as many peers (the agents stay connected)
  *   quit */
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +96,7 @@ static void raw(struct parent *p, unsigned n)
 	double exchange_s = 0, store_s = 0;
 	if (raw_exchange(&p->config, p->ids, n, p->shared, &exchange_s, &e) != 0 || raw_store(&p->config, n, p->shared, &store_s, &e) != 0)
 		die(&e);
-	printf("raw exchange_s=%.3f store_s=%.3f\n", exchange_s, store_s);
+	printf("raw exchange_s=%.3f store_s=%.3f signatures_s=%.3f\n", exchange_s, store_s, raw_signatures(n, (size_t)sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
 static bool obey(struct parent *p, const char *line)

@@ -71,5 +71,6 @@ void farm_play(const struct farm_config *c, struct farm_shared *s, const struct 
 int raw_exchange(const struct farm_config *c, const struct identity *ids, size_t n, const struct farm_shared *sizes, double *ret_s,
                  struct err *e) MUST_CHECK;
 int raw_store(const struct farm_config *c, size_t n, const struct farm_shared *sizes, double *ret_s, struct err *e) MUST_CHECK;
+double raw_signatures(size_t n, size_t n_processes); /* as many reports' signatures made and checked, by processes at a time */
 
 #endif

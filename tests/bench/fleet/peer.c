@@ -177,7 +177,7 @@ static const char *target_id(const struct peer *p, size_t k, char out[TARGET_SIZ
 	return out;
 }
 
-/* Labels by the target's number in the fleet: group g0 has the first thousand; ring canary the first 200. */
+/* Labels by the target's number in the fleet: groups g0 to g9 have a tenth each; ring canary the first 200. */
 static bool send_targets(struct peer *p)
 {
 	size_t n = p->farm->config->targets_each;
@@ -187,7 +187,7 @@ static bool send_targets(struct peer *p)
 		size_t number = p->number * n + k;
 		struct label *labels = arena_alloc(a, 3 * sizeof *labels);
 		labels[0] = (struct label){"environment", "dev"};
-		labels[1] = (struct label){"group", arena_printf(a, "g%zu", number / 1000)};
+		labels[1] = (struct label){"group", arena_printf(a, "g%zu", number * 10 / (p->farm->config->n_agents * n))};
 		labels[2] = (struct label){"ring", number < 200 ? "canary" : "rest"};
 		list[k] = (struct target){.id = target_id(p, k, arena_alloc(a, TARGET_SIZE)), .engine = "sqlite", .labels = labels, .n_labels = 3};
 	}

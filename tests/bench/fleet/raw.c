@@ -242,3 +242,33 @@ int raw_store(const struct farm_config *c, size_t n, const struct farm_shared *s
 	remove(path);
 	return rc;
 }
+
+/* ---- signatures ----------------------------------------------------------------------------------------------------------------------------------------- */
+
+static void sign_and_check(size_t n)
+{
+	struct sign_key *k = NULL;
+	uint8_t key[SIGN_PUBLIC_SIZE], signature[SIGNATURE_SIZE], message[512] = {0};
+	if (sign_key_generate(&k, NULL) != 0)
+		abort();
+	sign_key_public(k, key);
+	for (size_t i = 0; i < n; i++) {
+		sign_make(k, bytes_of(message, sizeof message), signature);
+		if (!sign_check(key, bytes_of(message, sizeof message), signature))
+			abort();
+	}
+	sign_key_destroy(&k);
+}
+
+double raw_signatures(size_t n, size_t n_processes)
+{
+	int64_t start_us = clock_mono_us();
+	for (size_t i = 0; i < n_processes; i++)
+		if (fork() == 0) {
+			sign_and_check(n / n_processes);
+			_exit(0);
+		}
+	for (size_t i = 0; i < n_processes; i++)
+		wait(NULL);
+	return (double)(clock_mono_us() - start_us) / 1e6;
+}

@@ -1,0 +1,102 @@
+/* Workers for signatures. */
+#include "controller/daemon/checkers.h"
+
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/crypto/dsse.h"
+#include "common/link/handover.h"
+#include "common/wire/documents.h"
+#include "common/wire/limits.h"
+
+#define WORKERS_MAX 4
+#define SHARE_MIN   4 /* fewer are not worth the message */
+
+struct share {
+	struct hub_event **events;
+	size_t n;
+};
+
+struct checkers {
+	zactor_t *workers[WORKERS_MAX];
+	struct share shares[WORKERS_MAX];
+	size_t n;
+};
+
+static void check(struct hub_event *ev)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_MESSAGE);
+	struct envelope env;
+	ev->checked = envelope_decode(ev->msg.report.envelope, a, &env, NULL) == 0 && dsse_signed_by(&env, TYPE_REPORT, ev->checked_key);
+}
+
+static void check_share(const struct share *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		check(s->events[i]);
+}
+
+/* A message holds the address of a share; "$TERM" has another size. */
+static void worker(zsock_t *pipe, void *unused)
+{
+	(void)unused;
+	zsock_signal(pipe, 0);
+	for (;;) {
+		AUTO(zframe_destroy) zframe_t *message = zframe_recv(pipe);
+		struct share *s = NULL;
+		if (!message || zframe_size(message) != sizeof s || zframe_streq(message, "$TERM"))
+			return;
+		memcpy(&s, zframe_data(message), sizeof s);
+		handover_take(s);
+		check_share(s);
+		handover_give(s);
+		zsock_signal(pipe, 0);
+	}
+}
+
+size_t checkers_wanted(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	return cores < 2 ? 0 : cores - 1 > WORKERS_MAX ? WORKERS_MAX : (size_t)cores - 1;
+}
+
+struct checkers *checkers_new(size_t workers)
+{
+	struct checkers *c = mem_alloc(sizeof *c);
+	while (c->n < workers && c->n < WORKERS_MAX && (c->workers[c->n] = zactor_new(worker, NULL)))
+		c->n++;
+	return c;
+}
+
+void checkers_destroy(struct checkers **c)
+{
+	if (!*c)
+		return;
+	for (size_t i = 0; i < (*c)->n; i++)
+		zactor_destroy(&(*c)->workers[i]);
+	free(*c);
+	*c = NULL;
+}
+
+static void give(struct checkers *c, size_t worker_no, struct hub_event **events, size_t n)
+{
+	struct share *s = &c->shares[worker_no];
+	*s = (struct share){events, n};
+	handover_give(s);
+	zframe_t *message = zframe_new(&s, sizeof s);
+	if (zframe_send(&message, c->workers[worker_no], 0) != 0)
+		abort();
+}
+
+void checkers_run(struct checkers *c, struct hub_event **events, size_t n)
+{
+	size_t each = n / (c->n + 1), given = 0;
+	if (each >= SHARE_MIN)
+		for (; given < c->n; given++)
+			give(c, given, events + given * each, each);
+	check_share(&(struct share){events + given * each, n - given * each});
+	for (size_t i = 0; i < given; i++) {
+		zsock_wait(c->workers[i]);
+		handover_take(&c->shares[i]);
+	}
+}

@@ -1,0 +1,17 @@
+/* Threads that check the signatures of a turn's reports before the brain looks at them: an Ed25519 check is a good part of what a report costs, and nothing of it depends on
+ * another report. Each worker gets a share of the turn's events in a message, gives it back in a signal, and touches nothing else; meanwhile the brain's own thread does a
+ * share of its own. What is found good is marked so; anything else the brain checks again by itself. */
+#ifndef CONTROLLER_DAEMON_CHECKERS_H
+#define CONTROLLER_DAEMON_CHECKERS_H
+
+#include "controller/link/hub.h"
+
+struct checkers;
+
+struct checkers *checkers_new(size_t workers); /* 0: the caller's thread does it all */
+void checkers_destroy(struct checkers **c);
+size_t checkers_wanted(void); /* workers for this machine */
+/* Sets `checked` of each event whose report is signed under its checked_key. Returns when all are done. */
+void checkers_run(struct checkers *c, struct hub_event **events, size_t n);
+
+#endif
