@@ -222,6 +222,7 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	                      .journal = j,
 	                      .agent = job->config->name,
 	                      .limits = &job->config->limits,
+	                      .orphan_cancel_ms = job->config->orphan_cancel_ms,
 	                      .fingerprint_before = job->config->fingerprint == FINGERPRINT_ALWAYS,
 	                      .fingerprint_after = job->config->fingerprint != FINGERPRINT_OFF,
 	                      .fingerprint_idle = job->config->fingerprint == FINGERPRINT_ALWAYS,

@@ -45,6 +45,7 @@ struct delivery {
 	const char *agent;
 	uint32_t wave; /* of the target in the order */
 	const struct agent_limits *limits; /* of the site; NULL: none */
+	uint32_t orphan_cancel_ms; /* how long an earlier run's statement may go on in the server; 0: as long as its time-out lets it */
 	/* Taken before, or after, a delivery that runs something; also after one that does not. */
 	bool fingerprint_before, fingerprint_after, fingerprint_idle;
 	int64_t budget_end_us; /* monotonic: no retry starts after it */

@@ -27,9 +27,29 @@ static bool runs(struct delivery *d, const char *backend)
 	return backend && d->engine->backend_alive(d->conn, backend, &alive, &ignored) == 0 && alive;
 }
 
-static int64_t orphan_end(const struct delivery *d)
+/* A statement of a dead run that the server still works on: waited for, then cancelled when the site's rule says so. */
+struct orphan {
+	const char *backend; /* NULL: there is none */
+	int64_t end_us, cancel_at_us; /* monotonic; cancel_at_us 0: never */
+};
+
+static struct orphan orphan_begin(const struct delivery *d, const char *backend)
 {
-	return clock_mono_us() + ((int64_t)d->target->statement_timeout_ms + ORPHAN_GRACE) * 1000;
+	int64_t now_us = clock_mono_us();
+	return (struct orphan){.backend = backend,
+	                       .end_us = now_us + ((int64_t)d->target->statement_timeout_ms + ORPHAN_GRACE) * 1000,
+	                       .cancel_at_us = d->orphan_cancel_ms ? now_us + (int64_t)d->orphan_cancel_ms * 1000 : 0};
+}
+
+/* For people: what is done about it. Asked again with each poll: a cancel may come while the server cannot hear it. */
+static const char *orphan_poll(struct delivery *d, const struct orphan *o)
+{
+	struct err why = ERR_INIT;
+	if (!o->cancel_at_us || clock_mono_us() < o->cancel_at_us)
+		return "";
+	if (d->engine->cancel_backend(d->conn, o->backend, &why) != 0)
+		return arena_printf(d->arena, "; the site's rule is to cancel it now, and that failed: %s", why.msg);
+	return "; it is being cancelled, as the site's rule for orphans says";
 }
 
 static enum ended poll_again(struct delivery *d, uint32_t *poll_ms)
@@ -42,12 +62,17 @@ static enum ended poll_again(struct delivery *d, uint32_t *poll_ms)
 	return ENDED_STOPPED;
 }
 
+static enum ended locked_by(struct delivery *d, const char *who)
+{
+	err_set(&d->error, ERR_TIMEOUT, "the target is locked by %s", who);
+	return ENDED_FAILED;
+}
+
 enum ended lock_take(struct delivery *d)
 {
 	if (!d->engine->caps.session_lock)
 		return ENDED_OK;
-	const char *mine = NULL;
-	int64_t end_us = d->budget_end_us;
+	struct orphan mine = {.end_us = d->budget_end_us};
 	for (uint32_t poll_ms = POLL_FIRST_MS;;) {
 		char holder[256] = "";
 		bool got = false;
@@ -57,15 +82,15 @@ enum ended lock_take(struct delivery *d)
 			FAILPOINT("locked");
 			return ENDED_OK;
 		}
-		if (!mine && (mine = earlier_backend(d)) && runs(d, mine))
-			end_us = orphan_end(d);
-		const char *who = holder[0] ? holder : "another session";
-		if (clock_mono_us() >= end_us) {
-			err_set(&d->error, ERR_TIMEOUT, "the target is locked by %s", who);
-			return ENDED_FAILED;
-		}
+		const char *earlier = mine.backend ? mine.backend : earlier_backend(d), *who = holder[0] ? holder : "another session";
+		bool orphaned = runs(d, earlier);
+		if (orphaned && !mine.backend)
+			mine = orphan_begin(d, earlier);
+		if (clock_mono_us() >= mine.end_us)
+			return locked_by(d, who);
 		delivery_say(d, "waiting-lock", NULL,
-		             arena_printf(d->arena, runs(d, mine) ? "a statement of an earlier run still works in the server: %s" : "locked by %s", who));
+		             orphaned ? arena_printf(d->arena, "a statement of an earlier run still works in the server: %s%s", who, orphan_poll(d, &mine))
+		                      : arena_printf(d->arena, "locked by %s", who));
 		enum ended end = poll_again(d, &poll_ms);
 		if (end != ENDED_OK)
 			return end;
@@ -74,13 +99,14 @@ enum ended lock_take(struct delivery *d)
 
 enum ended lock_wait_for(struct delivery *d, const char *backend, const char *what)
 {
-	int64_t end_us = orphan_end(d);
+	struct orphan o = orphan_begin(d, backend);
 	for (uint32_t poll_ms = POLL_FIRST_MS; runs(d, backend);) {
-		if (clock_mono_us() >= end_us) {
+		if (clock_mono_us() >= o.end_us) {
 			err_set(&d->error, ERR_TIMEOUT, "%s still runs in the server (backend %s)", what, backend);
 			return ENDED_ATTENTION;
 		}
-		delivery_say(d, "waiting-lock", NULL, arena_printf(d->arena, "%s still runs in the server (backend %s)", what, backend));
+		delivery_say(d, "waiting-lock", NULL,
+		             arena_printf(d->arena, "%s still runs in the server (backend %s)%s", what, backend, orphan_poll(d, &o)));
 		enum ended end = poll_again(d, &poll_ms);
 		if (end != ENDED_OK)
 			return end;

@@ -87,7 +87,26 @@ static enum ended attention(struct delivery *d, const struct ledger_row *intent,
 	        "%s, step %u (%s) was interrupted (ledger row %llu, attempt %u, backend %s), and it cannot be told whether it took effect: %s",
 	        intent->changeset, intent->step + 1, verb, (unsigned long long)intent->seq, intent->attempt, intent->backend ? intent->backend : "?",
 	        why);
+	d->advice = arena_printf(
+	    d->arena,
+	    "look at the database; at the site type one of: rollcall-agent resolve %s --config agent.yaml --applied --reason '...' (its effect "
+	    "is there, whole), or the same with --not-applied (nothing of it is there, or you have undone it: it runs again)",
+	    d->task->target);
 	return ENDED_ATTENTION;
+}
+
+/* "table orders was 1f2e3d4c5b6a before and is absent now": what the question to the catalog said. */
+static const char *evidence(struct delivery *d, const struct sql_class *s, const uint8_t before[DIGEST_SIZE], const uint8_t now[DIGEST_SIZE])
+{
+	char hex[2][DIGEST_HEX_SIZE];
+	const char *states[2];
+	for (int i = 0; i < 2; i++) {
+		const uint8_t *state = i ? now : before;
+		bytes_to_hex(bytes_of(state, DIGEST_SIZE), hex[i]);
+		states[i] = is_absent(state) ? "absent" : arena_printf(d->arena, "in state %.12s", hex[i]);
+	}
+	return arena_printf(d->arena, "%s %s was %s before and is %s now", s->object_kind[0] ? s->object_kind : "the",
+	                    s->object[0] ? s->object : "schema", states[0], states[1]);
 }
 
 /* The statement in hand must be the one that was begun. NULL with d->error set otherwise. */
@@ -120,7 +139,7 @@ static enum ended settle(struct delivery *d, const struct plan_item *it, const s
 		break;
 	case VERDICT_UNSURE:
 		delivery_place(d, it, intent->direction, intent->step + 1, 1, plan_step(it->body, intent->direction, intent->step)->statements[0].line);
-		return attention(d, intent, s->verb, why);
+		return attention(d, intent, s->verb, arena_printf(d->arena, "%s; %s", why, evidence(d, s, intent->state_before, row->state_before)));
 	}
 	row->started_at_us = intent->started_at_us;
 	delivery_say(d, "applying", it->changeset->id, arena_printf(d->arena, "step %u was interrupted: %s", intent->step + 1, why));

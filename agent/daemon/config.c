@@ -278,6 +278,22 @@ static int take_fingerprint(struct loading *l, struct err *e)
 	return text ? wrong(l, raw_line(&l->raw, NULL, "fingerprint"), e, "fingerprint '%.40s': use always, changed or off", text) : 0;
 }
 
+/* "wait", or "cancel-after 10m". */
+static int take_orphan(struct loading *l, struct err *e)
+{
+	static const char cancel[] = "cancel-after ";
+	const char *text = l->raw.config->orphan;
+	uint64_t ms = 0;
+	if (!text || str_eq(text, "wait"))
+		return 0;
+	if (!str_starts(text, cancel) || str_to_duration_ms(text + strlen(cancel), "orphan", &ms, NULL) != 0 || ms == 0 ||
+	    ms > (uint64_t)24 * 3600 * 1000)
+		return wrong(l, raw_line(&l->raw, NULL, "orphan"), e,
+		             "orphan '%.40s': write wait, or cancel-after and a time up to 24h, such as 'cancel-after 10m'", text);
+	l->c->orphan_cancel_ms = (uint32_t)ms;
+	return 0;
+}
+
 /* ---- targets ---- */
 
 /* postgresql://user:secret@host, ?password=, password= : wherever a library would read one. */
@@ -407,8 +423,9 @@ static int take_targets(struct loading *l, const struct engine_target *timeouts,
 static int take_all(struct loading *l, struct err *e)
 {
 	struct engine_target timeouts = {0};
-	if (take_names(l, e) != 0 || take_limits(l, &timeouts, e) != 0 || take_fingerprint(l, e) != 0 || take_targets(l, &timeouts, e) != 0 ||
-	    take_keys(l, e) != 0 || take_trust(l, e) != 0 || take_controller(l, e) != 0 || take_certificate(l, e) != 0)
+	if (take_names(l, e) != 0 || take_limits(l, &timeouts, e) != 0 || take_fingerprint(l, e) != 0 || take_orphan(l, e) != 0 ||
+	    take_targets(l, &timeouts, e) != 0 || take_keys(l, e) != 0 || take_trust(l, e) != 0 || take_controller(l, e) != 0 ||
+	    take_certificate(l, e) != 0)
 		return -1;
 	return 0;
 }

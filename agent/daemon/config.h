@@ -47,6 +47,7 @@ struct agent_config {
 	int64_t fresh_max_age_us; /* 0: only the trust document's limit and each document's own expiry */
 	uint64_t max_step; /* 0: only the trust document's */
 	enum fingerprint_when fingerprint;
+	uint32_t orphan_cancel_ms; /* a dead agent's statement that the server still runs is cancelled after this time; 0: it is waited for */
 	bool allow_class_x; /* statements that can neither be undone nor be resumed: refused unless the site says otherwise */
 	struct agent_target *targets;
 	size_t n_targets;

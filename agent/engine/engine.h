@@ -156,6 +156,8 @@ struct engine {
 	const char *(*backend)(struct conn *c);
 	/* *ret_alive: does a backend recorded earlier (from `backend`) still run on the server? */
 	int (*backend_alive)(struct conn *c, const char *backend, bool *ret_alive, struct err *e);
+	/* Asks the server to end what a backend recorded earlier is running; nothing happens when it no longer runs, or works inside a process of its own. Does not wait. */
+	int (*cancel_backend)(struct conn *c, const char *backend, struct err *e);
 	/* Who blocks this or that backend, for people: "pid 4711 app (shop) 35 s: SELECT ..."; uses its own connection. "" when nobody is seen. */
 	int (*blockers)(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e);
 	/* NULL where the server cannot say. transaction: the second column of `ledger->epoch`. */

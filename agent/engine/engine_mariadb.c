@@ -353,6 +353,7 @@ const struct engine engine_mariadb = {
     .backend_alive = maria_catalog_backend_alive,
     .blockers = maria_catalog_blockers,
     .cancel = mariadb_kill,
+    .cancel_backend = maria_catalog_cancel_backend,
     .retry_class = mariadb_retry_class,
     .unique_violation = mariadb_unique_violation,
 };

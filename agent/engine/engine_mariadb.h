@@ -57,6 +57,7 @@ int maria_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_
 int maria_catalog_without_transactions(struct conn *c, const char *schema, const char *table, char *ret_engine, struct err *e) MUST_CHECK;
 int maria_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e) MUST_CHECK;
 int maria_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e) MUST_CHECK;
+int maria_catalog_cancel_backend(struct conn *c, const char *backend, struct err *e) MUST_CHECK;
 int maria_catalog_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e) MUST_CHECK;
 int maria_catalog_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *e) MUST_CHECK;
 int maria_catalog_unlock(struct conn *c, struct err *e) MUST_CHECK;

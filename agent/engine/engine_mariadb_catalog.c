@@ -185,6 +185,22 @@ int maria_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_a
 	return 0;
 }
 
+/* 1094: it ended meanwhile. */
+int maria_catalog_cancel_backend(struct conn *c, const char *backend, struct err *e)
+{
+	char sql[64];
+	bool alive = false;
+	struct err why = ERR_INIT;
+	if (maria_catalog_backend_alive(c, backend, &alive, e) < 0)
+		return -1;
+	snprintf(sql, sizeof sql, "KILL QUERY %lu", strtoul(backend, NULL, 10));
+	if (!alive || maria_run_text(c, sql, NULL, NULL, &why) == 0 || why.db_errno == 1094)
+		return 0;
+	if (e)
+		*e = why;
+	return -1;
+}
+
 /* ---- the lock of a delivery: GET_LOCK under a name made of the target's id; the server drops it with the session ---- */
 
 static int holder_row(void *arg, size_t n, const char *const *v, struct err *e)

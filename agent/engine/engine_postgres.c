@@ -378,6 +378,7 @@ const struct engine engine_postgres = {
     .blockers = pg_catalog_blockers,
     .witness = pg_catalog_witness,
     .cancel = postgres_cancel,
+    .cancel_backend = pg_catalog_cancel_backend,
     .retry_class = postgres_retry_class,
     .unique_violation = postgres_unique_violation,
 };

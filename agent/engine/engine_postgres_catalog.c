@@ -145,14 +145,25 @@ int pg_catalog_table_exists(struct conn *c, const char *schema, const char *tabl
 	return 0;
 }
 
-int pg_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e)
+/* A question about a recorded backend: $1 its process id, $2 its start. */
+static int ask_backend(struct conn *c, const char *backend, const char *question, engine_row_fn *fn, void *arg, struct err *e)
 {
 	char pid[24], start[32];
 	if (sscanf(backend, "%23[0-9]/%31[0-9]", pid, start) != 2)
 		return err_set(e, ERR_STATE, "'%s' is not a backend that Rollcall records for PostgreSQL", backend);
 	const char *params[] = {pid, start};
+	return pg_query_text(c, question, params, 2, fn, arg, e);
+}
+
+int pg_catalog_cancel_backend(struct conn *c, const char *backend, struct err *e)
+{
+	return ask_backend(c, backend, pg_sql_cancel_backend, NULL, NULL, e);
+}
+
+int pg_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e)
+{
 	bool found = false;
-	if (pg_query_text(c, pg_sql_backend_alive, params, 2, found_row, &found, e) < 0)
+	if (ask_backend(c, backend, pg_sql_backend_alive, found_row, &found, e) < 0)
 		return -1;
 	*ret_alive = found;
 	return 0;

@@ -277,6 +277,13 @@ static void sqlite_cancel(struct conn *c)
 	pthread_mutex_unlock(&c->db_mutex);
 }
 
+/* A backend is a process here: its statement ends with it, and a live one is not ours to disturb. */
+static int sqlite_cancel_backend(struct conn *c, const char *backend, struct err *e)
+{
+	(void)c, (void)backend, (void)e;
+	return 0;
+}
+
 static const struct retry_rule retry_rules[] = {
     {NULL, SQLITE_BUSY, RETRY_LOCK},      {NULL, SQLITE_LOCKED, RETRY_LOCK},     {NULL, SQLITE_SCHEMA, RETRY_TXN},
     {NULL, SQLITE_CANTOPEN, RETRY_CONN},  {NULL, SQLITE_PROTOCOL, RETRY_LOCK},   {NULL, SQLITE_READONLY, RETRY_PRIMARY},
@@ -343,6 +350,7 @@ const struct engine engine_sqlite = {
     .backend_alive = lite_file_backend_alive,
     .blockers = lite_file_blockers,
     .cancel = sqlite_cancel,
+    .cancel_backend = sqlite_cancel_backend,
     .retry_class = sqlite_retry_class,
     .unique_violation = sqlite_unique_violation,
 };

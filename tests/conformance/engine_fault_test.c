@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/str.h"
 
 /* ---- timeouts, cancel, retry classes ---- */
 
@@ -51,6 +52,38 @@ static void test_cancel_from_another_thread(void **state)
 	assert_int_equal(f->e.code, ERR_DB);
 	assert_true(clock_mono_us() - start < 5000000);
 	OK(f->en->rollback(f->c, &f->e));
+	assert_string_equal(bench_ask(f, f->c, "SELECT 1").text, "1");
+}
+
+static void *cancel_by_backend(void *arg)
+{
+	struct cancel_job *j = arg;
+	struct err e = ERR_INIT;
+	struct conn *own = NULL;
+	char backend[64];
+	str_copy(backend, sizeof backend, j->f->en->backend(j->c));
+	clock_sleep_ms(300);
+	if (j->f->en->open(&j->f->target, &own, &e) != 0 || j->f->en->cancel_backend(own, backend, &e) != 0)
+		fprintf(stderr, "cancel_backend: %s\n", e.msg);
+	j->f->en->close(&own);
+	engines_thread_end();
+	return NULL;
+}
+
+/* What a later agent does to a dead one's statement: by the id that was recorded, on a connection of its own. Another backend's id ends nothing. */
+static void test_cancel_by_recorded_backend(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t thread;
+	struct cancel_job job = {f, f->c};
+	OK(f->en->cancel_backend(f->c, "1/1", &f->e));
+	if (!f->b->server) /* there a dead agent leaves nothing that runs */
+		return;
+	assert_int_equal(pthread_create(&thread, NULL, cancel_by_backend, &job), 0);
+	int64_t start = clock_mono_us();
+	FAILS(bench_exec_on(f, f->c, f->b->slow));
+	pthread_join(thread, NULL);
+	assert_true(clock_mono_us() - start < 5000000);
 	assert_string_equal(bench_ask(f, f->c, "SELECT 1").text, "1");
 }
 
@@ -233,10 +266,15 @@ static void test_commit_reply_lost(void **state)
 }
 
 static const struct bench_test suite[] = {
-    BENCH_TEST(test_statement_timeout), BENCH_TEST(test_cancel_from_another_thread),
-    BENCH_TEST(test_lock_timeout),      BENCH_TEST(test_patience),
-    BENCH_TEST(test_deadlock),          BENCH_TEST(test_blockers_are_named),
-    BENCH_TEST(test_server_killed),     BENCH_TEST(test_commit_reply_lost),
+    BENCH_TEST(test_statement_timeout),
+    BENCH_TEST(test_cancel_from_another_thread),
+    BENCH_TEST(test_cancel_by_recorded_backend),
+    BENCH_TEST(test_lock_timeout),
+    BENCH_TEST(test_patience),
+    BENCH_TEST(test_deadlock),
+    BENCH_TEST(test_blockers_are_named),
+    BENCH_TEST(test_server_killed),
+    BENCH_TEST(test_commit_reply_lost),
 };
 
 int main(int argc, char **argv)

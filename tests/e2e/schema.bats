@@ -1,10 +1,12 @@
 #!/usr/bin/env bats
 # What a site's people type about their own databases' schemas: snapshots, drift, moved and restored databases, steps that only a person can judge.
+# shellcheck disable=SC2154 # stderr is bats' own
 
 setup() {
 	# shellcheck source=tests/support/fleet.bash
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	agent=$ROLLCALL_BIN/rollcall-agent
+	crashing=${ROLLCALL_DEBUG_BIN:-$BATS_TEST_DIRNAME/../../build/debug/bin}/rollcall-agent # has the failpoints
 	fleet_new "$BATS_TEST_TMPDIR/fleet"
 	mkdir "$F/db"
 	sqlite3 "$F/db/shop" 'CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT)'
@@ -17,7 +19,10 @@ setup() {
 	bats_require_minimum_version 1.5.0
 }
 
-teardown() { fleet_down; }
+teardown() {
+	fleet_down
+	[ -z "${my:-}" ] || server_stop "$my"
+}
 
 @test "snapshot: text that people can read, its SHA-256 is the fingerprint, and what differs from an earlier one" {
 	"$agent" snapshot eu/lite/shop --config "$config" >before 2>err || { cat err; return 1; }
@@ -28,8 +33,8 @@ teardown() { fleet_down; }
 		table orders (id, note)
 	EOF
 	[ "$(cat err)" = "eu/lite/shop: 3 objects, fingerprint $(sha256sum <before | cut -d' ' -f1)" ]
-	"$agent" snapshot eu/lite/shop --config "$config" --diff before >diff 2>err
-	[ ! -s diff ]
+	"$agent" snapshot eu/lite/shop --config "$config" --diff before >only 2>err
+	[ ! -s only ]
 	[ "$(cat err)" = "eu/lite/shop: the schema is the one of before" ]
 	sqlite3 db/shop 'ALTER TABLE orders ADD COLUMN paid INT; CREATE INDEX by_note ON orders (note)'
 	run --separate-stderr "$agent" snapshot eu/lite/shop --config "$config" --diff before
@@ -121,4 +126,43 @@ settle() { quietly rc rollout watch "$1" --timeout 30s || true; rc rollout statu
 	[ "$stderr" = "eu/lite/shop: this is the database that its ledger names; there is nothing to adopt" ]
 	rc rollout retry "$id" eu/lite/shop >/dev/null 2>&1
 	[ "$(settle "$id")" = applied ]
+}
+
+@test "a step that nobody else can judge: what was seen is told, a person decides, and the next report says so" {
+	# shellcheck source=tests/support/servers.bash
+	. "$BATS_TEST_DIRNAME/../support/servers.bash"
+	export SERVER_OWNER=$$
+	my=$(server_start mariadb trust)
+	server_create "$my" shop
+	rm -r "$F/eu-1"
+	fleet_agent eu-1 eu 'eu/*' <<<"  - {id: eu/my/shop, dsn: \"$(server_dsn "$my" shop)\", labels: {environment: dev}}"
+	shop_project
+	sed -i 's/sqlite/mariadb/' shop/rollcall.yaml
+	fleet_up
+	delivered 1
+	printf 'ALTER TABLE first ADD COLUMN more int;\n' >shop/changes/2_more.up.sql
+	printf 'ALTER TABLE first DROP COLUMN more;\n' >shop/changes/2_more.down.sql
+	fleet_release shop 2
+	fleet_kill eu-1 TERM
+	ROLLCALL_AGENT=$crashing ROLLCALL_CRASH_AT=intent-written fleet_start_agent eu-1
+	fleet_wait_connected 1
+	id=$(fleet_start shop/plans/all.yaml dev 2)
+	wait "$(cat eu-1.pid)" 2>/dev/null || true # it died in the middle of the step
+	server_sql "$my" shop 'DROP TABLE first'
+	fleet_start_agent eu-1
+	quietly rc rollout watch "$id" --timeout 30s || true
+	detail=$(rc rollout status "$id" -o json 2>/dev/null | tr -s ' ')
+	[[ "$detail" == *"needs-attention"* ]]
+	[[ "$detail" == *"migrate:2_more, step 1 (ALTER TABLE) was interrupted (ledger row 3, attempt 1, backend "*"it cannot be told whether it took effect: the object is neither as it was before nor as the statement leaves it; table first was in state "*" before and is absent now."* ]]
+	run --separate-stderr "$agent" resolve eu/my/shop --config "$config"
+	[ "$status" -eq 5 ]
+	server_sql "$my" shop 'CREATE TABLE first (id int)'
+	run --separate-stderr "$agent" resolve eu/my/shop --config "$config" --not-applied --reason 'somebody dropped the table; made again'
+	[ "$status" -eq 0 ]
+	rc rollout retry "$id" eu/my/shop >/dev/null 2>&1
+	[ "$(settle "$id")" = applied ]
+	[ "$(server_sql "$my" shop "SELECT group_concat(state, ' ', via ORDER BY seq) FROM rollcall_ledger WHERE changeset = 'migrate:2_more'")" = "intent run,failed operator,intent run,done run" ]
+	[[ "$(server_sql "$my" shop "SELECT agent FROM rollcall_ledger WHERE via = 'operator'")" == "operator "* ]]
+	[[ "$(server_sql "$my" shop "SELECT value FROM rollcall_meta WHERE name = 'row 4'")" == *": somebody dropped the table; made again" ]]
+	server_stop "$my"
 }

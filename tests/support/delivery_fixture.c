@@ -178,6 +178,7 @@ const struct report *fixture_deliver(struct fixture *f)
 	                     .journal = f->journal,
 	                     .agent = "eu-1",
 	                     .limits = &f->limits,
+	                     .orphan_cancel_ms = f->orphan_cancel_ms,
 	                     .budget_end_us = clock_mono_us() + (int64_t)f->budget_ms * 1000,
 	                     .watch = &f->watch,
 	                     .progress = note_progress,

@@ -21,7 +21,7 @@ struct fixture {
 	void (*progress_hook)(void *arg, const struct delivery_progress *p); /* NULL: none; called after the line was added */
 	void *progress_hook_arg;
 	struct agent_limits limits;
-	uint32_t budget_ms;
+	uint32_t budget_ms, orphan_cancel_ms;
 	enum ended ended; /* of the last fixture_deliver */
 };
 

@@ -81,6 +81,9 @@ SELECT 1 FROM pg_catalog.pg_stat_get_activity($1::int) a
 WHERE a.backend_start IS NULL OR (extract(epoch FROM a.backend_start) * 1000000)::bigint = $2::bigint;
 --: pg_sql_witness
 SELECT pg_catalog.txid_status($1::bigint);
+--: pg_sql_cancel_backend
+-- Only when the start says that it is the one.
+SELECT pg_catalog.pg_cancel_backend(a.pid) FROM pg_catalog.pg_stat_get_activity($1::int) a WHERE (extract(epoch FROM a.backend_start) * 1000000)::bigint = $2::bigint;
 --: pg_sql_blockers
 SELECT a.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'), coalesce(a.datname, '?'),
 	coalesce(pg_catalog.round(extract(epoch FROM pg_catalog.now() - coalesce(a.xact_start, a.backend_start)))::bigint, 0), coalesce(a.state, '?'),

@@ -150,6 +150,10 @@ static void test_each_mistake_has_its_line(void **state)
 	     "agent.yaml:13: min_batch_pause: '2' is not a duration: write a number and a unit, such as 250ms, "
 	     "5s, 15m, 2h or 7d"},
 	    {"trust: trust.env\n", "fingerprint: maybe\ntrust: trust.env\n", "agent.yaml:9: fingerprint 'maybe': use always, changed or off"},
+	    {"trust: trust.env\n", "orphan: kill\ntrust: trust.env\n",
+	     "agent.yaml:9: orphan 'kill': write wait, or cancel-after and a time up to 24h, such as 'cancel-after 10m'"},
+	    {"trust: trust.env\n", "orphan: cancel-after 0s\ntrust: trust.env\n",
+	     "agent.yaml:9: orphan 'cancel-after 0s': write wait, or cancel-after and a time up to 24h, such as 'cancel-after 10m'"},
 	    {"max_parallel: 8", "max_parallel: 8000", "agent.yaml:12: max_parallel 8000: outside 1 to 1000"},
 	    {"id: eu/files/one", "id: eu/one",
 	     "agent.yaml:15: id 'eu/one': not a target id: write SITE/INSTANCE/DATABASE, or one more part for a schema"},
