@@ -64,7 +64,7 @@ static int say_next(const struct cmd_args *args, const struct order *o, struct a
 	struct trust t;
 	const char *path = cmd_option_value(args, "trust");
 	if (!path) {
-		fprintf(stderr, "Next: the other approvers of %s do the same; then give the approvals to the controller.\n", o->environment);
+		fprintf(stderr, "Next: the other approvers of %s do the same; then: rollcall rollout hand-in %.8s APPROVAL...\n", o->environment, o->id);
 		return 0;
 	}
 	if (trust_file_load(path, a, &env, &t, e) != 0)
@@ -72,8 +72,8 @@ static int say_next(const struct cmd_args *args, const struct order *o, struct a
 	int needed = approvals_needed(&t, o->environment);
 	if (needed < 0)
 		return err_set(e, ERR_POLICY, "%s: no role approver/%s: nobody can approve there", path, o->environment);
-	fprintf(stderr, "Environment %s needs %d approval(s) by different keys of role approver/%s. Next: give them to the controller.\n", o->environment,
-	        needed, o->environment);
+	fprintf(stderr, "Environment %s needs %d approval(s) by different keys of role approver/%s. Next: rollcall rollout hand-in %.8s APPROVAL...\n",
+	        o->environment, needed, o->environment, o->id);
 	return 0;
 }
 

@@ -176,6 +176,12 @@ static const struct cmd_option approve_options[] = {
     CONTEXT_OPTIONS,
     {0},
 };
+static const struct cmd_option order_options[] = {
+    {"out", 0, "FILE", "where to write it (default: ROLLOUT.order)", false, false},
+    CONTEXT_OPTIONS,
+    {0},
+};
+static const struct cmd_option hand_in_options[] = {WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option list_options[] = {CONTEXT_OPTIONS, {0}};
 static const struct cmd_option status_options[] = {{"target", 0, "TARGET", "only this target", true, false}, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option watch_options[] = {
@@ -217,6 +223,12 @@ const struct cmd rollout_commands[] = {
      "The approval is for "
      "exactly this order: other targets or another release need another one.",
      "rollcall rollout approve 3f2a91bc --key ann.key --targets 12 --reason 'CHG-4711'", approve_options, run_rollout_approve, 1, 1},
+    {"rollout order", "ROLLOUT", "Write a rollout's order into a file, for approvers whose keys see no network",
+     "Recomputes the target list's Merkle root and shows what the order says. 'rollcall approve' signs the file, 'rollcall rollout hand-in' brings "
+     "the approvals back.",
+     "rollcall rollout order 3f2a91bc --out stick/shop.order", order_options, run_rollout_order, 1, 1},
+    {"rollout hand-in", "ROLLOUT APPROVAL...", "Give the controller approvals that were signed away from the network", NULL,
+     "rollcall rollout hand-in 3f2a91bc stick/ann.approval stick/bob.approval --wait", hand_in_options, run_rollout_hand_in, 2, 17},
     {"rollout list", NULL, "List the rollouts, the newest first", NULL, "rollcall rollout list", list_options, run_list, 0, 0},
     {"rollout status", "ROLLOUT", "Show a rollout, its waves and each target, with what to type next",
      "The exit code tells the state: 0 done or under way, 3 waits for approval, 4 targets failed, 5 something needs attention.",

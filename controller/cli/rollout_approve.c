@@ -1,4 +1,4 @@
-/* `rollcall rollout approve`: what is signed is recomputed here from the order's own bytes and the full target list, so that a lying controller cannot
+/* `rollcall rollout approve | order | hand-in`: what is signed is recomputed here from the order's own bytes and the full target list, so that a lying controller cannot
  * have one thing approved and another one run. The private key is used here and goes nowhere. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/file.h"
 #include "common/base/str.h"
 #include "common/crypto/merkle.h"
 #include "common/crypto/sign.h"
 #include "common/wire/documents.h"
+#include "common/wire/limits.h"
 #include "controller/cli/key_option.h"
 #include "controller/cli/rollout_cli.h"
 #include "controller/release/approve.h"
@@ -219,4 +221,56 @@ int run_rollout_approve(const struct cmd_args *a, struct err *e)
 	if (live_ask(&l, &q, &r, e) != 0)
 		return -1;
 	return rollout_answer_and_wait(a, &l, &r, e);
+}
+
+/* ---- with keys that see no network: the order goes out as a file, the approvals come back as files -------------------------------------------------- */
+
+int run_rollout_order(const struct cmd_args *a, struct err *e)
+{
+	AUTO(live_close) struct live l = {0};
+	AUTO(answer_done) struct answer fetched = {0};
+	const char *path = cmd_option_value(a, "out");
+	struct order o = {0};
+	if (live_open(a, &l, e) != 0 || fetch_order(&l, cmd_argument(a, 0), &fetched, &o, e) != 0)
+		return -1;
+	if (!path)
+		path = arena_printf(fetched.arena, "%.8s.order", o.id);
+	show_order(stderr, &o, answer_find(&fetched, "salt"), cmd_output(a) == OUTPUT_WIDE);
+	if (file_write_atomic(path, fetched.document, 0644, e) != 0)
+		return -1;
+	printf("%s\n", path);
+	fprintf(stderr,
+	        "Next: each approver runs 'rollcall approve %s --release FILE --targets %u --key KEY --reason TEXT', and the approvals come back to "
+	        "'rollcall rollout "
+	        "hand-in %.8s APPROVAL...'\n",
+	        path, o.target_count, o.id);
+	return EXIT_DONE;
+}
+
+static int hand_in(struct live *l, const char *rollout, const char *path, struct answer *ret, struct err *e)
+{
+	AUTO(buf_done) struct buf approval = BUF_INIT;
+	struct question q = {.verb = VERB_ROLLOUT_APPROVE};
+	if (file_read(path, LIMIT_DOCUMENT, &approval, e) != 0)
+		return -1;
+	question_add(&q, "rollout", rollout);
+	q.document = buf_bytes(&approval);
+	return live_ask(l, &q, ret, e) == 0 ? 0 : err_wrap(e, "%s", path);
+}
+
+int run_rollout_hand_in(const struct cmd_args *a, struct err *e)
+{
+	AUTO(live_close) struct live l = {0};
+	size_t n = cmd_argument_count(a);
+	if (live_open(a, &l, e) != 0)
+		return -1;
+	for (size_t i = 1; i + 1 < n; i++) {
+		AUTO(answer_done) struct answer r = {0};
+		if (hand_in(&l, cmd_argument(a, 0), cmd_argument(a, i), &r, e) != 0)
+			return -1;
+	}
+	AUTO(answer_done) struct answer last = {0};
+	if (hand_in(&l, cmd_argument(a, 0), cmd_argument(a, n - 1), &last, e) != 0)
+		return -1;
+	return rollout_answer_and_wait(a, &l, &last, e);
 }

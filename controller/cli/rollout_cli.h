@@ -20,6 +20,8 @@ void chosen_release_done(struct chosen_release *c); /* for AUTO */
 
 int run_rollout_preview(const struct cmd_args *a, struct err *e);
 int run_rollout_approve(const struct cmd_args *a, struct err *e);
+int run_rollout_order(const struct cmd_args *a, struct err *e);
+int run_rollout_hand_in(const struct cmd_args *a, struct err *e);
 int run_rollout_watch(const struct cmd_args *a, struct err *e);
 
 /* Follows a rollout until nothing more happens to it by itself: lines for what changed, or a live tree. Returns the exit code of its state; EXIT_INTERRUPTED after

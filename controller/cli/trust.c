@@ -53,7 +53,7 @@ static int run_show(const struct cmd_args *args, struct err *e)
 	}
 	show_head(&t);
 	table_print(rows, cmd_output(args), "roles", stdout);
-	trust_cli_next(cmd_argument(args, 0), &t, &env);
+	trust_cli_next(cmd_argument(args, 0), &t, &env, NULL);
 	return EXIT_DONE;
 }
 
@@ -76,15 +76,17 @@ static int run_sign(const struct cmd_args *args, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(TRUST_CLI_ARENA);
 	AUTO(sign_key_destroy) struct sign_key *k = NULL;
-	const char *path = cmd_argument(args, 0);
-	struct envelope env;
-	struct trust t;
+	const char *path = cmd_argument(args, 0), *old_path = cmd_option_value(args, "after");
+	struct envelope env, old_env;
+	struct trust t, old;
 	if (trust_file_load(path, a, &env, &t, e) != 0 || trust_check_shape(&t, e) != 0)
+		return -1;
+	if (old_path && trust_file_load(old_path, a, &old_env, &old, e) != 0)
 		return -1;
 	if (key_option_load(args, a, &k, e) != 0)
 		return -1;
 	/* The root keys of version 1 are all in it; later versions are signed by the keys of the one before, too. */
-	if (!is_root_key(&t, k) && t.version == 1)
+	if (!is_root_key(&t, k) && (t.version == 1 || (old_path && !is_root_key(&old, k))))
 		return err_set(e, ERR_POLICY, "%s: this key is not in role root of the document, so its signature would not count: nothing was signed", path);
 	if (dsse_sign(&env, k, a, e) != 0)
 		return err_wrap(e, "%s", path);
@@ -92,7 +94,7 @@ static int run_sign(const struct cmd_args *args, struct err *e)
 		return -1;
 	fprintf(stderr, "%s: signed%s.\n", path,
 	        is_root_key(&t, k) ? "" : " by a key that is not a root key of this version: it counts only for the version before");
-	trust_cli_next(path, &t, &env);
+	trust_cli_next(path, &t, &env, old_path ? &old : NULL);
 	return EXIT_DONE;
 }
 
@@ -155,7 +157,11 @@ static int run_certify(const struct cmd_args *args, struct err *e)
 	return EXIT_DONE;
 }
 
-static const struct cmd_option sign_options[] = {KEY_OPTIONS, {0}};
+static const struct cmd_option sign_options[] = {
+    KEY_OPTIONS,
+    {"after", 0, "FILE", "the version before: then it is told, too, who of its root keys has yet to sign", false, false},
+    {0},
+};
 
 static const struct cmd_option verify_options[] = {
     {"after", 0, "FILE", "the version before: FILE must follow it by one, signed by the root keys of both", false, false},
@@ -182,7 +188,18 @@ const struct cmd trust_commands[] = {
      "An unsigned document is changed in place. Of a signed one the next version is written to --out, unsigned: it needs the root signatures of both "
      "versions.",
      "rollcall trust add-key trust.env carol.pub --role approver/production --threshold 2 --out trust-2.env", trust_add_options, run_trust_add, 2, 2},
-    {"trust sign", "FILE", "Add a root signature to a trust document", NULL, "rollcall trust sign trust.env --key ann", sign_options, run_sign, 1, 1},
+    {"trust remove-key", "FILE KEY.pub|ID|OWNER", "Take a key out of a role, or out of all",
+     "As add-key: of a signed document the next version is written to --out, unsigned.",
+     "rollcall trust remove-key trust.env carol --role approver/production --out trust-2.env", trust_remove_options, run_trust_remove, 2, 2},
+    {"trust rotate", "FILE [OLD NEW.pub]", "Put one key in another's place in every role, or only give the next version a later expiry",
+     "OLD is a .pub file, an id or the owner's name. With a root key both the old and the new one sign: the next version needs the root signatures "
+     "of the version before and of "
+     "its own. With the fresh key every freshness document that the old one signed is dropped: that is the way out after it was stolen.",
+     "rollcall trust rotate trust.env bob bob-2027.pub --expires 365d --out trust-2.env\nrollcall trust rotate trust.env --expires 365d --out "
+     "trust-2.env",
+     trust_rotate_options, run_trust_rotate, 1, 3},
+    {"trust sign", "FILE", "Add a root signature to a trust document", "Says who must sign next. Needs no network: carry the file from key to key.",
+     "rollcall trust sign trust.env --key ann\nrollcall trust sign trust-2.env --key ann --after trust.env", sign_options, run_sign, 1, 1},
     {"trust show", "FILE", "Show roles, keys and who has signed", "Nothing is believed here: 'rollcall trust verify' is what checks.",
      "rollcall trust show trust.env", NULL, run_show, 1, 1},
     {"trust verify", "FILE", "Check a trust document's shape, signatures and expiry", NULL,

@@ -1,4 +1,4 @@
-/* `rollcall trust init | add-key`: making and changing trust documents. */
+/* `rollcall trust init | add-key | remove-key | rotate`: making and changing trust documents. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,17 +14,30 @@
 #include "controller/cli/key_option.h"
 #include "controller/cli/trust_cli.h"
 
-void trust_cli_next(const char *path, const struct trust *t, const struct envelope *env)
+static void say_missing(const char *path, const char *of, const struct trust *by, const struct envelope *env, bool *missing)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT;
-	trust_draft_next(t, env, &b);
+	trust_draft_next(by, env, &b);
 	if (b.n)
-		fprintf(stderr, "%s: %s run 'rollcall trust sign %s --key KEY'.\n", path, buf_str(&b), path);
-	else if (t->version > 1)
+		fprintf(stderr, "%s:%s %s run 'rollcall trust sign %s --key KEY'.\n", path, of, buf_str(&b), path);
+	*missing |= b.n > 0;
+}
+
+void trust_cli_next(const char *path, const struct trust *t, const struct envelope *env, const struct trust *before)
+{
+	bool missing = false;
+	say_missing(path, before ? " by its own root keys:" : "", t, env, &missing);
+	if (before)
+		say_missing(path, " by the root keys of the version before:", before, env, &missing);
+	if (missing)
+		return;
+	if (t->version > 1 && !before)
 		fprintf(stderr,
 		        "%s: the root signatures of this version are enough. Next: 'rollcall trust verify %s --after OLD' tells whether those of the version "
 		        "before are, too.\n",
 		        path, path);
+	else if (t->version > 1)
+		fprintf(stderr, "%s: the root signatures are enough, of this version and of the one before. Next: 'rollcall trust push %s'.\n", path, path);
 	else
 		fprintf(stderr, "%s: the root signatures are enough. Next: give it to the controller and to every agent.\n", path);
 }
@@ -125,7 +138,7 @@ int run_trust_init(const struct cmd_args *args, struct err *e)
 	if (trust_draft_close(&t, a, &env, e) != 0 || envelope_save(out, &env, e) != 0)
 		return -1;
 	printf("%s\n", out);
-	trust_cli_next(out, &t, &env);
+	trust_cli_next(out, &t, &env, NULL);
 	return EXIT_DONE;
 }
 
@@ -147,43 +160,103 @@ const struct cmd_option trust_init_options[] = {
     {0},
 };
 
-/* ---- add-key ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- add-key, remove-key, rotate ----------------------------------------------------------------------------------------------------------------- */
+
+struct edit { /* an unsigned document is changed in place; of a signed one the next version is made */
+	const char *path, *out;
+	struct envelope env;
+	struct trust before, t;
+	int64_t now_us;
+};
+
+static int begin_edit(const struct cmd_args *args, struct arena *a, struct edit *ret, struct err *e)
+{
+	struct edit d = {.path = cmd_argument(args, 0), .out = cmd_option_value(args, "out"), .now_us = clock_wall_us()};
+	if (trust_file_load(d.path, a, &d.env, &d.before, e) != 0 || trust_file_load(d.path, a, &d.env, &d.t, e) != 0)
+		return -1;
+	if (d.env.n_signatures && !d.out)
+		return err_set(e, ERR_USAGE, "%s: it is signed, so it stays as it is: say with --out FILE where the next version goes", d.path);
+	if (d.out && file_exists(d.out))
+		return err_set(e, ERR_EXISTS, "%s: exists already and is left as it is: give another --out", d.out);
+	if (d.env.n_signatures) {
+		d.t.version++;
+		d.t.created_at_us = d.now_us;
+	}
+	if (!d.out)
+		d.out = d.path;
+	*ret = d;
+	return time_option(args, "expires", d.now_us, &ret->t.expires_at_us, e);
+}
+
+static int finish_edit(struct edit *d, struct arena *a, struct err *e)
+{
+	struct envelope env;
+	bool next = d->env.n_signatures > 0;
+	if (trust_draft_close(&d->t, a, &env, e) != 0 || envelope_save(d->out, &env, e) != 0)
+		return -1;
+	printf("%s\n", d->out);
+	if (next)
+		fprintf(stderr, "%s: version %" PRIu64 ", unsigned. The root keys of the version before must sign it, too.\n", d->out, d->t.version);
+	trust_cli_next(d->out, &d->t, &env, next ? &d->before : NULL);
+	return EXIT_DONE;
+}
 
 int run_trust_add(const struct cmd_args *args, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(TRUST_CLI_ARENA);
-	const char *path = cmd_argument(args, 0), *out = cmd_option_value(args, "out"), *role = cmd_option_value(args, "role");
-	int64_t now_us = clock_wall_us();
-	struct envelope env;
-	struct trust t;
-	if (trust_file_load(path, a, &env, &t, e) != 0)
+	const char *role = cmd_option_value(args, "role");
+	struct edit d;
+	if (begin_edit(args, a, &d, e) != 0 || trust_draft_add(&d.t, role, cmd_argument(args, 1), a, e) != 0 ||
+	    set_threshold("threshold", cmd_option_value(args, "threshold"), role, &d.t, a, e) != 0)
 		return -1;
-	if (env.n_signatures && !out)
-		return err_set(e, ERR_USAGE, "%s: it is signed, so it stays as it is: say with --out FILE where the next version goes", path);
-	if (out && file_exists(out))
-		return err_set(e, ERR_EXISTS, "%s: exists already and is left as it is: give another --out", out);
-	if (env.n_signatures) {
-		t.version++;
-		t.created_at_us = now_us;
-	}
-	if (time_option(args, "expires", now_us, &t.expires_at_us, e) != 0 || trust_draft_add(&t, role, cmd_argument(args, 1), a, e) != 0 ||
-	    set_threshold("threshold", cmd_option_value(args, "threshold"), role, &t, a, e) != 0)
-		return -1;
-	if (!out)
-		out = path;
-	if (trust_draft_close(&t, a, &env, e) != 0 || envelope_save(out, &env, e) != 0)
-		return -1;
-	printf("%s\n", out);
-	if (t.version > 1)
-		fprintf(stderr, "%s: version %" PRIu64 ", unsigned. The root keys of the version before must sign it, too.\n", out, t.version);
-	trust_cli_next(out, &t, &env);
-	return EXIT_DONE;
+	return finish_edit(&d, a, e);
 }
+
+int run_trust_remove(const struct cmd_args *args, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(TRUST_CLI_ARENA);
+	const char *role = cmd_option_value(args, "role"), *threshold = cmd_option_value(args, "threshold");
+	char id[KEY_ID_SIZE];
+	struct edit d;
+	if (threshold && !role)
+		return err_set(e, ERR_USAGE, "--threshold without --role: say whose");
+	if (begin_edit(args, a, &d, e) != 0 || trust_draft_find(&d.t, cmd_argument(args, 1), id, e) != 0 || trust_draft_remove(&d.t, role, id, e) != 0 ||
+	    set_threshold("threshold", threshold, role, &d.t, a, e) != 0)
+		return -1;
+	return finish_edit(&d, a, e);
+}
+
+int run_trust_rotate(const struct cmd_args *args, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(TRUST_CLI_ARENA);
+	char id[KEY_ID_SIZE];
+	struct edit d;
+	if (cmd_argument_count(args) == 2)
+		return err_set(e, ERR_USAGE, "%s: by which key? Give its .pub file, too", cmd_argument(args, 1));
+	if (begin_edit(args, a, &d, e) != 0)
+		return -1;
+	if (cmd_argument_count(args) == 3 &&
+	    (trust_draft_find(&d.t, cmd_argument(args, 1), id, e) != 0 || trust_draft_replace(&d.t, id, cmd_argument(args, 2), a, e) != 0))
+		return -1;
+	return finish_edit(&d, a, e);
+}
+
+#define EDIT_OPTIONS                                                                                        \
+	{"expires", 0, "WHEN", "a date, or a time from now (default: as it was)", false, false},                \
+	{                                                                                                       \
+		"out", 0, "FILE", "where to write it (default: in place, when nobody has signed yet)", false, false \
+	}
 
 const struct cmd_option trust_add_options[] = {
     {"role", 0, "ROLE", "root, release, enrol, fresh, site, break-glass or approver/ENVIRONMENT", false, true},
     {"threshold", 0, "N", "the role's new threshold (default: as it was; 1 for a new role)", false, false},
-    {"expires", 0, "WHEN", "a date, or a time from now (default: as it was)", false, false},
-    {"out", 0, "FILE", "where to write it (default: in place, when nobody has signed yet)", false, false},
+    EDIT_OPTIONS,
     {0},
 };
+const struct cmd_option trust_remove_options[] = {
+    {"role", 0, "ROLE", "only out of this role (default: out of all)", false, false},
+    {"threshold", 0, "N", "the role's new threshold (default: as it was)", false, false},
+    EDIT_OPTIONS,
+    {0},
+};
+const struct cmd_option trust_rotate_options[] = {EDIT_OPTIONS, {0}};

@@ -172,6 +172,11 @@ static int add_revocations(struct brain *b, struct freshness *f, struct err *e)
 			return err_wrap(e, "revocation %" PRIu64 " of the store", list[i].version);
 		(void)freshness_add(f, &r, b->turn);
 	}
+	for (size_t i = 0; i < b->n_agents; i++) {
+		const struct revocation r = {.kind = REVOKE_AGENT, .subject = b->agents[i]->rec.serial};
+		if (b->agents[i]->rec.revoked_at_us)
+			(void)freshness_add(f, &r, b->turn);
+	}
 	return 0;
 }
 

@@ -51,6 +51,87 @@ int trust_draft_add(struct trust *t, const char *role, const char *pub_path, str
 	return 0;
 }
 
+static bool take_out(struct trust_role *r, const char *key_id)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->n_key_ids; i++)
+		if (!str_eq(r->key_ids[i], key_id))
+			r->key_ids[n++] = r->key_ids[i];
+	bool found = n < r->n_key_ids;
+	r->n_key_ids = n;
+	return found;
+}
+
+static bool is_in_a_role(const struct trust *t, const char *key_id)
+{
+	for (size_t i = 0; i < t->n_roles; i++)
+		for (size_t k = 0; k < t->roles[i].n_key_ids; k++)
+			if (str_eq(t->roles[i].key_ids[k], key_id))
+				return true;
+	return false;
+}
+
+static void drop_unused_key(struct trust *t, const char *key_id)
+{
+	size_t n = 0;
+	if (is_in_a_role(t, key_id))
+		return;
+	for (size_t i = 0; i < t->n_keys; i++)
+		if (!str_eq(t->keys[i].id, key_id))
+			t->keys[n++] = t->keys[i];
+	t->n_keys = n;
+}
+
+int trust_draft_remove(struct trust *t, const char *role, const char *key_id, struct err *e)
+{
+	bool found = false;
+	for (size_t i = 0; i < t->n_roles; i++)
+		if (!role || str_eq(t->roles[i].name, role))
+			found |= take_out(&t->roles[i], key_id);
+	if (!found)
+		return err_set(e, ERR_NOT_FOUND, "key %s is not in %s%s", key_id, role ? "role " : "any role", role ? role : "");
+	drop_unused_key(t, key_id);
+	return 0;
+}
+
+int trust_draft_replace(struct trust *t, const char *old_id, const char *pub_path, struct arena *a, struct err *e)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->n_roles; i++) {
+		if (!take_out(&t->roles[i], old_id))
+			continue;
+		n++;
+		if (trust_draft_add(t, t->roles[i].name, pub_path, a, e) != 0)
+			return -1;
+	}
+	if (n == 0)
+		return err_set(e, ERR_NOT_FOUND, "key %s is in no role of the document", old_id);
+	drop_unused_key(t, old_id);
+	return 0;
+}
+
+int trust_draft_find(const struct trust *t, const char *name, char ret_id[KEY_ID_SIZE], struct err *e)
+{
+	const struct trust_key *found = trust_key(t, name);
+	uint8_t public_key[SIGN_PUBLIC_SIZE];
+	size_t n = found ? 1 : 0;
+	if (!found && str_ends(name, ".pub")) {
+		if (sign_public_load(name, public_key, e) != 0)
+			return -1;
+		sign_key_id(public_key, ret_id);
+		return 0;
+	}
+	for (size_t i = 0; !trust_key(t, name) && i < t->n_keys; i++)
+		if (str_eq(t->keys[i].owner, name))
+			found = &t->keys[i], n++;
+	if (n == 0)
+		return err_set(e, ERR_NOT_FOUND, "%s: no key of the document has this id or owner: 'rollcall trust show' lists them", name);
+	if (n > 1)
+		return err_set(e, ERR_USAGE, "%s: %zu keys of the document have this owner: give the id of the one you mean", name, n);
+	memcpy(ret_id, found->id, KEY_ID_SIZE);
+	return 0;
+}
+
 void trust_draft_threshold(struct trust *t, const char *role, uint32_t threshold, struct arena *a)
 {
 	draft_role(t, role, a)->threshold = threshold;
@@ -80,13 +161,13 @@ int trust_file_load(const char *path, struct arena *a, struct envelope *ret_env,
 	return 0;
 }
 
-void trust_draft_next(const struct trust *t, const struct envelope *env, struct buf *ret)
+void trust_draft_next(const struct trust *by, const struct envelope *env, struct buf *ret)
 {
-	const struct trust_role *root = trust_role(t, ROLE_ROOT);
+	const struct trust_role *root = trust_role(by, ROLE_ROOT);
 	const struct trust_key *signers[ENVELOPE_SIGNATURES_MAX];
-	size_t n = trust_count_signers(t, ROLE_ROOT, env, TYPE_TRUST, signers, ENVELOPE_SIGNATURES_MAX);
+	size_t n = trust_count_signers(by, ROLE_ROOT, env, TYPE_TRUST, signers, ENVELOPE_SIGNATURES_MAX);
 	if (root && n < root->threshold)
-		trust_missing_text(t, root, signers, n, ret);
+		trust_missing_text(by, root, signers, n, ret);
 }
 
 static int check_enroller(const struct trust *t, const struct sign_key *k, struct err *e)

@@ -3,7 +3,8 @@
 
 setup() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}
-	export FLEET_FRESH=${FLEET_FRESH:-"1s 60s"}
+	export FLEET_FRESH="1s 60s"
+	[[ "$BATS_TEST_DESCRIPTION" != frozen* ]] || FLEET_FRESH="500ms 2s"
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	fleet_new "$BATS_TEST_TMPDIR/fleet" || return 1
 	touch "$F/one.db" "$F/two.db"
@@ -64,4 +65,115 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	run rc rollout rollback "$dev" --reason withdrawn --wait --timeout 60s
 	[ "$status" -eq 0 ]
 	[ "$(lite one "select count(*) from sqlite_master where name like 'customers'")" = 0 ]
+}
+
+@test "root and approver keys are rotated live: both generations sign, the agent follows step by step, the old keys are out" {
+	for k in root-b approver-b; do quietly rc keys new "keys/$k" --no-passphrase --owner "$k"; done
+	run rc trust rotate trust.env root keys/root-b.pub --out trust-2.env
+	[ "$status" -eq 0 ]
+	has "trust-2.env: by its own root keys: 0 of 1 signatures (root): signed by nobody of that role; have one of root-b run 'rollcall trust sign trust-2.env --key KEY'."
+	has "trust-2.env: by the root keys of the version before: 0 of 1 signatures (root): signed by nobody of that role; have one of root run"
+	run rc trust sign trust-2.env --key keys/root-b --after trust.env
+	[ "$status" -eq 0 ]
+	has "by the root keys of the version before: 0 of 1 signatures (root)"
+	run rc trust push trust-2.env
+	[ "$status" -eq 6 ]
+	has "by the root keys of version 1: trust: 0 of 1 signatures (root)"
+	run rc trust sign trust-2.env --key keys/stranger --after trust.env
+	[ "$status" -eq 6 ]
+	has "nothing was signed"
+	run rc trust sign trust-2.env --key keys/root --after trust.env
+	has "the root signatures are enough, of this version and of the one before. Next: 'rollcall trust push trust-2.env'."
+	quietly rc trust rotate trust-2.env approver keys/approver-b.pub --out trust-3.env
+	quietly rc trust sign trust-3.env --key keys/root-b
+	run rc trust push trust-3.env
+	[ "$status" -eq 6 ]
+	has "version 3 cannot follow version 1: versions are taken one by one, so version 2 comes next"
+	fleet_kill eu-1 # away while both come
+	quietly rc trust push trust-2.env
+	quietly rc trust push trust-3.env
+	fleet_start_agent eu-1
+	fleet_wait_connected 1
+	wait_believed trust 3
+	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 60s
+	id=$(fleet_start plan.yaml production 1.0.0)
+	run fleet_approve "$id" 1
+	[ "$status" -eq 6 ]
+	has "no key of role approver/production signed this approval"
+	quietly rc rollout approve "$id" --key keys/approver-b --targets 1 --reason test --wait
+	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
+	# An older file put in place of what the agent has brings nothing back, and the controller's own old file neither.
+	fleet_kill controller && fleet_kill eu-1 && fleet_start_controller && fleet_start_agent eu-1
+	fleet_wait_connected 1
+	[ "$(believed trust)" = 3 ]
+	[ "$(rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == "trust") | .value')" = 3 ]
+}
+
+@test "an approver's key is revoked by its own holder: approvals by it count nowhere, not even one that is given already" {
+	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 60s
+	fleet_kill eu-1
+	id=$(fleet_start plan.yaml production 1.0.0)
+	quietly fleet_approve "$id" 1
+	run rc keys revoke keys/approver.pub --key keys/release
+	[ "$status" -eq 6 ]
+	run rc keys revoke keys/approver.pub --key keys/approver --reason 'laptop stolen'
+	[ "$status" -eq 0 ]
+	fleet_start_agent eu-1
+	wait_believed fresh "$(fresh_version)"
+	run rc rollout status "$id" --wait --timeout 30s
+	run rc rollout status "$id"
+	[ "$status" -eq 4 ]
+	has "C9 approvals"
+	has "0 of 1 signatures (approver/production): signed by nobody of that role"
+	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 0 ]
+}
+
+@test "frozen: without a fresh document nothing new is begun; with the next one it goes on" {
+	fleet_kill controller
+	sed -i '/^fresh_/d' controller.yaml
+	fleet_start_controller
+	fleet_wait_connected 1
+	sleep 2.2 # the last one that the controller made runs out
+	id=$(fleet_start plan.yaml dev 1.0.0)
+	run rc rollout status "$id" --wait --timeout 30s
+	run rc rollout status "$id"
+	[ "$status" -eq 4 ]
+	has "C4 freshness"
+	[ "$(lite one "select count(*) from sqlite_master where name = 'customers'")" = 0 ]
+	quietly rc trust fresh --trust trust.env --key keys/fresh --expires 1h --out next.env
+	quietly rc trust push next.env
+	wait_believed fresh "$(fresh_version)"
+	quietly rc rollout retry "$id" --wait --timeout 30s
+	[ "$(lite one "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
+}
+
+@test "a newcomer's approval, two of three, with keys that never see the network" {
+	mkdir stick
+	for k in ann ben carol; do quietly rc keys new "stick/$k" --no-passphrase --owner "$k"; done
+	quietly rc trust add-key trust.env stick/ann.pub --role approver/production --threshold 2 --out trust-2.env
+	for k in ben carol; do quietly rc trust add-key trust-2.env "stick/$k.pub" --role approver/production; done
+	for k in approver approver2; do quietly rc trust remove-key trust-2.env "$k" --role approver/production; done
+	quietly rc trust sign trust-2.env --key keys/root
+	quietly rc trust push trust-2.env
+	wait_believed trust 2
+	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 60s
+	id=$(fleet_start plan.yaml production 1.0.0)
+	run rc rollout order "$id" --out stick/shop.order
+	[ "$status" -eq 0 ]
+	has "targets      1, Merkle root"
+	has "Next: each approver runs 'rollcall approve stick/shop.order --release FILE --targets 1"
+	cp 1.0.0.release trust-2.env stick
+	sign() { (cd stick && ROLLCALL_CONFIG=/nowhere rc approve shop.order --release 1.0.0.release --targets 1 --key "./$1" --reason reviewed --trust trust-2.env); }
+	run sign ann
+	[ "$status" -eq 0 ]
+	has "Environment production needs 2 approval(s) by different keys of role approver/production. Next: rollcall rollout hand-in ${id:0:8} APPROVAL..."
+	run rc rollout hand-in "$id" "stick/${id:0:8}-ann.approval" "stick/${id:0:8}-ann.approval"
+	[ "$status" -eq 3 ]
+	has "1 of 2 approvals"
+	run rc rollout hand-in "$id" stick/shop.order
+	[ "$status" -ne 0 ]
+	quietly sign carol
+	run rc rollout hand-in "$id" "stick/${id:0:8}-carol.approval" --wait --timeout 60s
+	[ "$status" -eq 0 ]
+	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
 }

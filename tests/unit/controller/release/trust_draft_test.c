@@ -159,6 +159,60 @@ static void test_certificate(void **state)
 	assert_non_null(strstr(e.msg, "weak Ed25519 key"));
 }
 
+/* ---- keys out and in place of others --------------------------------------------------------------------------------------------------------------- */
+
+static const struct trust_role *role_of(struct trust_fixture *f, const char *name)
+{
+	return trust_fixture_role(f, name);
+}
+
+static void test_remove(void **state)
+{
+	struct trust_fixture *f = &((struct scene *)*state)->f;
+	struct err e = ERR_INIT;
+	size_t n_keys = f->trust.n_keys;
+	assert_int_equal(trust_draft_remove(&f->trust, "approver/production", f->key_ids[ALICE], &e), 0);
+	assert_int_equal(role_of(f, "approver/production")->n_key_ids, 2);
+	assert_int_equal(role_of(f, ROLE_RELEASE)->n_key_ids, 3);
+	assert_int_equal(f->trust.n_keys, n_keys); /* still of use in role release */
+	assert_int_equal(trust_draft_remove(&f->trust, "approver/production", f->key_ids[ALICE], &e), -1);
+	assert_int_equal(e.code, ERR_NOT_FOUND);
+	assert_int_equal(trust_draft_remove(&f->trust, NULL, f->key_ids[ALICE], &e), 0);
+	assert_int_equal(f->trust.n_keys, n_keys - 1);
+	assert_null(trust_key(&f->trust, f->key_ids[ALICE]));
+	assert_int_equal(trust_draft_remove(&f->trust, NULL, f->key_ids[MALLORY], &e), -1);
+	assert_int_equal(trust_check_shape(&f->trust, &e), 0);
+}
+
+static void test_replace(void **state)
+{
+	struct scene *s = *state;
+	struct trust_fixture *f = &s->f;
+	struct err e = ERR_INIT;
+	char id[KEY_ID_SIZE], path[256];
+	snprintf(path, sizeof path, "%s/new", s->dir);
+	assert_int_equal(sign_key_save_owned(f->keys[MALLORY], path, "alice-2", NULL, &e), 0);
+	snprintf(path, sizeof path, "%s/new.pub", s->dir);
+	assert_int_equal(trust_draft_find(&f->trust, "alice", id, &e), 0);
+	assert_string_equal(id, f->key_ids[ALICE]);
+	assert_int_equal(trust_draft_replace(&f->trust, id, path, f->arena, &e), 0);
+	assert_null(trust_key(&f->trust, f->key_ids[ALICE]));
+	assert_string_equal(trust_key(&f->trust, f->key_ids[MALLORY])->owner, "alice-2");
+	assert_int_equal(role_of(f, ROLE_RELEASE)->n_key_ids, 3);
+	assert_int_equal(role_of(f, "approver/production")->n_key_ids, 3);
+	assert_int_equal(trust_check_shape(&f->trust, &e), 0);
+	assert_int_equal(trust_draft_replace(&f->trust, f->key_ids[ALICE], path, f->arena, &e), -1);
+	assert_int_equal(e.code, ERR_NOT_FOUND);
+	assert_int_equal(trust_draft_replace(&f->trust, f->key_ids[BOB], path, f->arena, &e), -1); /* it is in role release already */
+	assert_int_equal(e.code, ERR_EXISTS);
+	assert_int_equal(trust_draft_find(&f->trust, path, id, &e), 0);
+	assert_string_equal(id, f->key_ids[MALLORY]);
+	assert_int_equal(trust_draft_find(&f->trust, "nobody", id, &e), -1);
+	f->trust.keys[1].owner = f->trust.keys[0].owner;
+	assert_int_equal(trust_draft_find(&f->trust, f->trust.keys[0].owner, id, &e), -1);
+	assert_int_equal(e.code, ERR_USAGE);
+}
+
 /* ---- approvals ----------------------------------------------------------------------------------------------------------------------------------- */
 
 static struct approval_terms terms(struct trust_fixture *f)
@@ -229,6 +283,8 @@ int main(void)
 	    T(test_unreachable_draft_is_not_closed),
 	    T(test_other_document_as_trust),
 	    T(test_certificate),
+	    T(test_remove),
+	    T(test_replace),
 	    T(test_approval),
 	    T(test_approvals_that_are_refused),
 	};
