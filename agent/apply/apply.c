@@ -279,7 +279,7 @@ static enum ended read_ledger(struct delivery *d)
 	d->ledger_read = d->reached = true;
 	d->uncertain = false;
 	end = identity_check(d);
-	if (end == ENDED_OK && verify_against_ledger(d->verified, &d->ledger, d->engine->name, &d->place.check, &d->error) != 0)
+	if (end == ENDED_OK && verify_against_ledger(d->verified, &d->ledger, &d->known, d->engine->name, &d->place.check, &d->error) != 0)
 		end = ENDED_REFUSED;
 	if (end == ENDED_OK)
 		report_ledger_rows(d);
@@ -328,6 +328,10 @@ static size_t add_intents(struct delivery *d, const struct plan_item *it, enum d
  * was ours. The outcomes follow with the report, in one commit at the end: until then the ledger is the truth. The same commit says that the task has begun. */
 static enum ended journal_intents(struct delivery *d)
 {
+	bool begun = d->begun || d->task->state != TASK_ACCEPTED;
+	if (!begun && d->may_begin && d->may_begin(d->may_begin_arg, &d->place.check, &d->error) != 0)
+		return ENDED_REFUSED;
+	d->begun = true;
 	struct journal_step *steps = arena_alloc(d->arena, ((size_t)d->plan.n_steps + 1) * sizeof *steps);
 	size_t n = 0;
 	for (size_t i = 0; i < d->plan.n_items; i++) {
@@ -413,6 +417,12 @@ void delivery_done(struct delivery *d)
 	d->ledger = (struct ledger){0};
 }
 
+static uint64_t highest_sequence(const struct ledger *l)
+{
+	const struct ledger_row *newest = ledger_newest(l);
+	return newest ? newest->release_sequence : 0;
+}
+
 int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct err *e)
 {
 	const struct report *all = &d->report->report;
@@ -431,9 +441,11 @@ int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct
 		memcpy(steps[i].digest, o->digest, DIGEST_SIZE);
 	}
 	FAILPOINT("before-journal-done");
+	uint64_t sequence = highest_sequence(&d->ledger);
+	bool ended_well = d->ledger_read && (all->outcome == OUTCOME_APPLIED || all->outcome == OUTCOME_ROLLED_BACK);
 	d->report->report.ended_at_us = clock_wall_us();
 	struct report trimmed = collect_trimmed(d->report);
-	if (journal_finish(d->journal, steps, all->n_steps, &trimmed, seal, arg, e) != 0)
+	if (journal_finish(d->journal, steps, all->n_steps, ended_well ? &sequence : NULL, &trimmed, seal, arg, e) != 0)
 		return -1;
 	d->report->report.report_seq = trimmed.report_seq;
 	memcpy(d->report->report.prev_report_hash, trimmed.prev_report_hash, DIGEST_SIZE);

@@ -9,7 +9,10 @@
 #include "common/base/file.h"
 #include "common/crypto/blobs.h"
 #include "common/crypto/digest.h"
+#include "common/crypto/fresh.h"
 #include "common/wire/limits.h"
+
+#define RECHECK_AFTER_US ((int64_t)2 * 1000000)
 
 struct papers { /* what was pulled, and what it says once verified */
 	struct buf release, dossier;
@@ -87,6 +90,45 @@ static int verify(const struct deliver_job *job, struct journal *j, struct paper
 	if (verify_believed(job, &p->trusted, p, a, ret_check, e) != 0)
 		return -1;
 	return trusted_attest(j, p->verified.signed_us, e);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a == 0 ? b : b == 0 ? a : a < b ? a : b;
+}
+
+static int know_sequences(const struct deliver_job *job, struct journal *j, const struct papers *p, struct sequence_known *ret, struct err *e)
+{
+	ret->floor = freshness_floor(p->trusted.fresh, p->verified.release.project);
+	ret->max_step = least(p->trusted.doc.max_step, job->config->max_step);
+	return journal_sequence(j, job->task->target, &ret->in_journal, e);
+}
+
+struct recheck { /* for C22 */
+	const struct deliver_job *job;
+	struct journal *journal;
+	const struct papers *papers;
+	int64_t verified_at_us; /* monotonic */
+};
+
+/* While it waited for the database or a lock a revocation may have come, or the freshness document may have run out. */
+static int may_begin(void *arg, const char **ret_check, struct err *e)
+{
+	const struct recheck *r = arg;
+	AUTO(arena_destroy) struct arena *a = NULL;
+	struct trusted t;
+	if (clock_mono_us() - r->verified_at_us < RECHECK_AFTER_US)
+		return 0;
+	a = arena_new(TRUSTED_ARENA);
+	if (trusted_load(r->journal, r->job->config->trust_pin, a, &t, e) != 0 ||
+	    freshness_check_current(&t.doc, t.fresh, r->job->config->fresh_max_age_us, clock_wall_us(), e) != 0)
+		return check_refuse(C4_FRESHNESS, ret_check, e);
+	if (r->job->task->direction == DIRECTION_APPLY && freshness_revokes_release(t.fresh, &r->papers->verified.release)) {
+		err_set(e, ERR_POLICY, "release %s %s was withdrawn while this delivery waited", r->papers->verified.release.project,
+		        r->papers->verified.release.version);
+		return check_refuse(C7_RELEASE, ret_check, e);
+	}
+	return 0;
 }
 
 /* The half of C2 that needs the release. The loop has asked the other half just before; this thread reads the document for itself. */
@@ -231,8 +273,11 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	                      .progress_arg = job->progress_arg,
 	                      .arena = a,
 	                      .report = &c};
+	struct recheck again = {.job = job, .journal = j, .papers = &p, .verified_at_us = clock_mono_us()};
+	d.may_begin = may_begin;
+	d.may_begin_arg = &again;
 	bool ok = read_papers(job, &p, a, &c.report, e) == 0 && verify(job, j, &p, a, &check, e) == 0 && check_site(job, &p, a, &check, e) == 0 &&
-	          check_deadline(job->task, &check, e) == 0;
+	          check_deadline(job->task, &check, e) == 0 && know_sequences(job, j, &p, &d.known, e) == 0;
 	d.wave = p.proof.wave;
 	if (!ok)
 		refuse(&c, job, check, e);

@@ -41,6 +41,10 @@ struct delivery {
 	const struct engine_target *target;
 	const struct task *task;
 	const struct verified *verified;
+	struct sequence_known known; /* C8 */
+	/* C22: asked once more just before the first intent, when much time may have gone by with waiting. NULL: nothing to ask. */
+	int (*may_begin)(void *arg, const char **ret_check, struct err *e);
+	void *may_begin_arg;
 	struct journal *journal;
 	const char *agent;
 	uint32_t wave; /* of the target in the order */
@@ -74,6 +78,7 @@ struct delivery {
 	size_t n_kept, cap_kept;
 	bool whole; /* inside the one transaction of a release that asks for it (whole.c): nothing begins, commits or is tried again for itself */
 	bool reverting; /* a revert, once begun, is finished: only the agent's own end ends it */
+	bool begun; /* the intents of this run are in the journal */
 	bool uncertain; /* something was in flight and no ledger was read since */
 	const char *doubt; /* the COMMIT that was not answered, as doubt.c notes it; NULL: none */
 	uint32_t random_state;

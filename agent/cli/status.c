@@ -5,14 +5,12 @@
 
 #include "agent/cli/commands.h"
 #include "agent/cli/desk.h"
-#include "agent/cli/reports.h"
 #include "agent/daemon/site.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
 #include "common/cli/table.h"
 
-#define REPORTS_LOOKED_AT 500
-#define REFUSALS_SHOWN    5
+#define REFUSALS_SHOWN 5
 
 static const char *or_dash(int64_t at_us, char out[CLOCK_TEXT_SIZE])
 {
@@ -91,37 +89,15 @@ static void add_windows(const struct agent_config *c, const struct site_view *v,
 
 /* ---- refusals ---- */
 
-struct refusals { /* a ring of the last ones */
-	struct arena *arena;
-	struct {
-		char at[CLOCK_TEXT_SIZE];
-		const char *target, *check, *detail;
-	} last[REFUSALS_SHOWN];
-	size_t n;
-};
-
-static void keep_refusal(void *arg, const struct report *r)
-{
-	struct refusals *x = arg;
-	if (r->outcome != OUTCOME_REFUSED)
-		return;
-	size_t i = x->n++ % REFUSALS_SHOWN;
-	clock_text(r->ended_at_us, x->last[i].at);
-	x->last[i].target = r->target;
-	x->last[i].check = str_empty(r->failure.check) ? NULL : r->failure.check;
-	x->last[i].detail = r->failure.message;
-}
-
 static int add_refusals(struct desk *d, struct table *t, struct err *e)
 {
-	struct refusals x = {.arena = d->arena};
-	if (reports_walk(d->journal, REPORTS_LOOKED_AT, d->arena, keep_refusal, &x, e) != 0)
+	struct journal_refusal *list = NULL;
+	size_t n = 0;
+	char at[CLOCK_TEXT_SIZE];
+	if (journal_refusals(d->journal, REFUSALS_SHOWN, d->arena, &list, &n, e) != 0)
 		return -1;
-	size_t first = x.n > REFUSALS_SHOWN ? x.n - REFUSALS_SHOWN : 0;
-	for (size_t i = x.n; i-- > first;) {
-		size_t k = i % REFUSALS_SHOWN;
-		table_row(t, (const char *const[]){x.last[k].at, x.last[k].target, x.last[k].check, x.last[k].detail});
-	}
+	for (size_t i = 0; i < n; i++)
+		table_row(t, (const char *const[]){clock_text(list[i].at_us, at), list[i].target, list[i].code, list[i].message});
 	return 0;
 }
 

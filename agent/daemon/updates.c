@@ -65,6 +65,16 @@ static int take(struct updates *u, const struct document_ref *r, struct err *e)
 	return 0;
 }
 
+/* Somebody tries to have this site believe what it must not: its people should see it even when nobody reads the log. */
+static void refuse(struct updates *u, const struct document_ref *r, const struct err *why)
+{
+	struct err e = ERR_INIT;
+	const struct journal_refusal f = {.at_us = clock_wall_us(), .target = "-", .code = "trust", .message = why->msg};
+	log_error("trust: document version %llu that the controller sent is not taken: %s", (unsigned long long)r->version, why->msg);
+	if (journal_refuse(u->journal, &f, &e) != 0)
+		log_error("journal: %s", e.msg);
+}
+
 static void tell_version(struct updates *u)
 {
 	uint64_t version = 0;
@@ -78,7 +88,7 @@ static void take_what_is_here(struct updates *u)
 	while (u->n && blobs_has(u->blob_dir, u->refs[0].hash, NULL)) {
 		struct err e = ERR_INIT;
 		if (take(u, &u->refs[0], &e) != 0)
-			log_error("trust: document version %llu that the controller sent is not taken: %s", (unsigned long long)u->refs[0].version, e.msg);
+			refuse(u, &u->refs[0], &e);
 		drop_first(u);
 	}
 	if (u->n)

@@ -10,12 +10,13 @@
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
 
-static const char *const migrations[] = {journal_migration_1, holds_migration, journal_migration_audit, documents_migration, heads_migration, NULL};
+static const char *const migrations[] = {
+    journal_migration_1, holds_migration, journal_migration_audit, documents_migration, heads_migration, verdicts_migration, NULL};
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 
 static int prune(struct journal *j, struct err *e)
 {
-	static const char *const sql[] = {journal_prune_reports, journal_prune_tasks, journal_prune_steps, heads_prune};
+	static const char *const sql[] = {journal_prune_reports, journal_prune_tasks, journal_prune_steps, heads_prune, journal_prune_refusals};
 	for (size_t i = 0; i < ARRAY_LEN(sql); i++) {
 		struct lite_stmt *s = NULL;
 		if (lite_prepare(j->lite, sql[i], &s, e) != 0)

@@ -74,9 +74,20 @@ int journal_note_get(struct journal *j, const char *target, const char *changese
 /* Ends a task and queues its report, with the outcomes of its steps, in one transaction: assigns report_seq and prev_report_hash (in *r), calls `seal` to encode and sign, stores the envelope, marks the
  * task and its earlier attempts finished. seal returns the envelope's bytes in `ret`. prev_report_hash is SHA-256 of the previous report's envelope bytes, zero for the
  * first. */
+/* sequence: the highest release sequence in effect on the target now; NULL: as it was. A report that names a check is also kept as a refusal. */
 typedef int journal_seal_fn(void *arg, const struct report *r, struct buf *ret, struct err *e);
-int journal_finish(struct journal *j, const struct journal_step *steps, size_t n, struct report *r, journal_seal_fn *seal, void *arg,
-                   struct err *e) MUST_CHECK;
+int journal_finish(struct journal *j, const struct journal_step *steps, size_t n, const uint64_t *sequence, struct report *r, journal_seal_fn *seal,
+                   void *arg, struct err *e) MUST_CHECK;
+int journal_sequence(struct journal *j, const char *target, uint64_t *ret, struct err *e) MUST_CHECK; /* 0: none known */
+
+/* What was refused here, kept for 30 days. `code` is a check's title, or "trust" for a document that was not taken. */
+struct journal_refusal {
+	int64_t at_us;
+	const char *target, *code, *message;
+};
+int journal_refuse(struct journal *j, const struct journal_refusal *r, struct err *e) MUST_CHECK;
+/* The newest `max`, newest first. */
+int journal_refusals(struct journal *j, size_t max, struct arena *a, struct journal_refusal **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 /* Reports from `from_seq` on, in order, at most `max`. Acked ones are kept 30 days, because a restored controller may ask again. */
 struct outbox_entry {
 	uint64_t seq;

@@ -3,6 +3,7 @@
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
+#include "common/base/str.h"
 #include "common/crypto/digest.h"
 
 /* The newest report is never deleted (journal_prune_reports), so its row is the whole memory of the chain's end. */
@@ -115,11 +116,24 @@ static int finish(struct journal *j, struct report *r, journal_seal_fn *seal, vo
 	return task_finish(j, r, e);
 }
 
-int journal_finish(struct journal *j, const struct journal_step *steps, size_t n, struct report *r, journal_seal_fn *seal, void *arg, struct err *e)
+/* The site's own people see it, too, whatever the controller makes of the report. */
+static int keep_refusal(struct journal *j, const struct report *r, struct err *e)
+{
+	const struct journal_refusal f = {
+	    .at_us = clock_wall_us(), .target = r->target, .code = r->failure.check, .message = r->failure.message ? r->failure.message : ""};
+	return str_empty(r->failure.check) ? 0 : journal_refuse_in(j, &f, e);
+}
+
+int journal_finish(struct journal *j, const struct journal_step *steps, size_t n, const uint64_t *sequence, struct report *r, journal_seal_fn *seal,
+                   void *arg, struct err *e)
 {
 	if (journal_begin(j, e) != 0)
 		return -1;
 	int rc = journal_steps_insert(j, steps, n, e);
+	if (rc == 0 && sequence)
+		rc = journal_sequence_put_in(j, r->target, *sequence, e);
+	if (rc == 0)
+		rc = keep_refusal(j, r, e);
 	if (journal_end(j, rc == 0 ? finish(j, r, seal, arg, e) : rc, e) != 0)
 		return err_wrap(e, "report");
 	j->last_report = r->report_seq;

@@ -96,6 +96,8 @@ struct changeset_status {
 };
 /* n_steps / n_rollback: of the body at hand; they tell PARTIAL from APPLIED and ROLLING_BACK from ROLLED_BACK. 0: unknown, any done row with no later rollback row counts as applied. */
 void ledger_status(const struct ledger *l, const char *changeset, size_t n_steps, size_t n_rollback, struct changeset_status *ret);
+/* A row of the newest release of which anything is in effect; NULL when nothing is. */
+const struct ledger_row *ledger_newest(const struct ledger *l);
 const char *changeset_state_name(enum changeset_state s); /* "pending", "partial", "applied", "skipped", "rolling-back", "rolled-back" */
 
 #endif

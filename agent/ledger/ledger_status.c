@@ -105,3 +105,23 @@ void ledger_status(const struct ledger *l, const char *changeset, size_t n_steps
 	ret->release_version = from->release_version;
 	ret->release_sequence = from->release_sequence;
 }
+
+static bool is_in_effect(const struct changeset_status *s)
+{
+	return s->state == CHANGESET_APPLIED || s->state == CHANGESET_PARTIAL || s->state == CHANGESET_ROLLING_BACK;
+}
+
+const struct ledger_row *ledger_newest(const struct ledger *l)
+{
+	const struct ledger_row *newest = NULL;
+	for (size_t i = 0; i < l->n_rows; i++) {
+		const struct ledger_row *row = &l->rows[i];
+		struct changeset_status s;
+		if (row->direction != DIRECTION_APPLY || row->state != STEP_DONE || (newest && row->release_sequence <= newest->release_sequence))
+			continue;
+		ledger_status(l, row->changeset, 0, 0, &s);
+		if (is_in_effect(&s) && s.release_sequence >= row->release_sequence)
+			newest = row;
+	}
+	return newest;
+}

@@ -14,23 +14,30 @@ static bool is_in_effect(enum changeset_state s)
 	return s == CHANGESET_APPLIED || s == CHANGESET_PARTIAL || s == CHANGESET_ROLLING_BACK;
 }
 
-/* An older release must not come after a newer one, as long as anything of the newer one is still there. */
-static int check_sequence(const struct verified *v, const struct ledger *l, struct err *e)
+/* An older release must not come after a newer one, as long as anything of the newer one is still there, or was there when this agent last looked: a ledger can be set back
+ * with its database. Nor may one come that is so far ahead that no later one could follow it. */
+static int check_sequence(const struct verified *v, const struct ledger *l, const struct sequence_known *known, struct err *e)
 {
+	const struct release *r = &v->release;
+	const struct ledger_row *newest = ledger_newest(l);
+	uint64_t highest = newest ? newest->release_sequence : 0;
 	if (v->direction == DIRECTION_ROLLBACK)
 		return 0;
-	for (size_t i = 0; i < l->n_rows; i++) {
-		const struct ledger_row *row = &l->rows[i];
-		if (row->release_sequence <= v->release.sequence || row->direction != DIRECTION_APPLY || row->state != STEP_DONE)
-			continue;
-		struct changeset_status s;
-		ledger_status(l, row->changeset, 0, 0, &s);
-		if (is_in_effect(s.state) && s.release_sequence > v->release.sequence)
-			return err_set(e, ERR_POLICY,
-			               "release %s %s has sequence %" PRIu64 ", and this target has changeset %s of release %s, sequence %" PRIu64
-			               ": it is older",
-			               v->release.project, v->release.version, v->release.sequence, row->changeset, s.release_version, s.release_sequence);
-	}
+	if (r->sequence < highest)
+		return err_set(e, ERR_POLICY,
+		               "release %s %s has sequence %" PRIu64 ", and this target has changeset %s of release %s, sequence %" PRIu64 ": it is older",
+		               r->project, r->version, r->sequence, newest->changeset, newest->release_version, highest);
+	if (r->sequence < known->in_journal)
+		return err_set(e, ERR_POLICY,
+		               "release %s %s has sequence %" PRIu64 ", and this agent has seen sequence %" PRIu64
+		               " in effect on this target, of which the ledger knows nothing any more: the database was set back",
+		               r->project, r->version, r->sequence, known->in_journal);
+	highest = highest > known->in_journal ? highest : known->in_journal;
+	highest = highest > known->floor ? highest : known->floor;
+	if (known->max_step && highest && r->sequence > highest && r->sequence - highest > known->max_step)
+		return err_set(e, ERR_POLICY,
+		               "release %s %s has sequence %" PRIu64 ", %" PRIu64 " above the highest one known here, and %" PRIu64 " are allowed (max_step)",
+		               r->project, r->version, r->sequence, r->sequence - highest, known->max_step);
 	return 0;
 }
 
@@ -65,18 +72,19 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-int verify_against_ledger(const struct verified *v, const struct ledger *l, const char *engine, const char **ret_check, struct err *e)
+int verify_against_ledger(const struct verified *v, const struct ledger *l, const struct sequence_known *known, const char *engine,
+                          const char **ret_check, struct err *e)
 {
-	if (check_sequence(v, l, e) != 0)
+	if (check_sequence(v, l, known, e) != 0)
 		return check_refuse(C8_SEQUENCE, ret_check, e);
 	/* ledger_status walks all rows, so only the changesets that the ledger knows are asked for. */
-	AUTO(mem_free_ptr) const char **known = mem_alloc((l->n_rows + 1) * sizeof *known);
+	AUTO(mem_free_ptr) const char **names = mem_alloc((l->n_rows + 1) * sizeof *names);
 	for (size_t i = 0; i < l->n_rows; i++)
-		known[i] = l->rows[i].changeset;
-	qsort(known, l->n_rows, sizeof *known, compare_names);
+		names[i] = l->rows[i].changeset;
+	qsort(names, l->n_rows, sizeof *names, compare_names);
 	for (size_t i = 0; i < v->release.n_changesets; i++) {
 		const struct changeset *c = &v->release.changesets[i];
-		if (bsearch(&c->id, known, l->n_rows, sizeof *known, compare_names) && check_unchanged(c, l, engine, e) != 0)
+		if (bsearch(&c->id, names, l->n_rows, sizeof *names, compare_names) && check_unchanged(c, l, engine, e) != 0)
 			return check_refuse(C16_LEDGER, ret_check, e);
 	}
 	return 0;

@@ -76,6 +76,12 @@ CREATE TABLE audit (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NUL
 -- Signed documents that are believed: kind 'trust' and 'fresh', the newest of each.
 CREATE TABLE document (kind TEXT PRIMARY KEY, envelope BLOB NOT NULL, at_us INTEGER NOT NULL);
 
+--: verdicts_migration
+-- The highest release sequence in effect on a target, as its ledger said when a delivery last ended well there: a database that is set back is noticed.
+CREATE TABLE sequence (target TEXT PRIMARY KEY, sequence INTEGER NOT NULL);
+-- What this site refused: for its own people, whatever the controller makes of it.
+CREATE TABLE refusal (n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, target TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL);
+
 --: journal_task_insert
 INSERT INTO task (id, attempt, epoch, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, state, accepted_at_us)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
@@ -161,3 +167,18 @@ INSERT OR REPLACE INTO document (kind, envelope, at_us) VALUES (?1, ?2, ?3)
 
 --: journal_document_drop
 DELETE FROM document WHERE kind = ?1
+
+--: journal_sequence_get
+SELECT sequence FROM sequence WHERE target = ?1
+
+--: journal_sequence_put
+INSERT OR REPLACE INTO sequence (target, sequence) VALUES (?1, ?2)
+
+--: journal_refusal_insert
+INSERT INTO refusal (at_us, target, code, message) VALUES (?1, ?2, ?3, ?4)
+
+--: journal_refusals_newest
+SELECT at_us, target, code, message FROM refusal ORDER BY n DESC LIMIT ?1
+
+--: journal_prune_refusals
+DELETE FROM refusal WHERE at_us < ?1 OR n <= (SELECT max(n) FROM refusal) - 1000

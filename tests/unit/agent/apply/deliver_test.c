@@ -4,10 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "agent/apply/deliver.h"
+#include "agent/verify/trusted.h"
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/str.h"
 #include "common/crypto/dsse.h"
@@ -226,6 +229,82 @@ static void test_a_begun_task_whose_order_ended(void **state)
 	                    "this run changed nothing; an earlier run of this delivery had begun, and what it did stands in the target's ledger");
 }
 
+/* ---- what the agent believes ------------------------------------------------------------------------------------------------------------------------- */
+
+/* The next attempt of the same task. */
+static struct report deliver_once_more(void)
+{
+	struct err e = ERR_INIT;
+	struct report r = {0};
+	enum outcome outcome = OUTCOME_COUNT;
+	f.task.attempt++;
+	papers_fixture_accept(&f);
+	if (papers_fixture_deliver(&f, &outcome, &e) != 0)
+		fail_msg("%s", e.msg);
+	papers_fixture_report(&f, &r);
+	return r;
+}
+
+static void test_frozen_until_a_fresh_document_comes(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	struct trust_fixture *t = &f.agent.signed_by;
+	const struct freshness d = {.version = 1, .issued_at_us = clock_wall_us(), .expires_at_us = clock_wall_us() + FIXTURE_HOUR};
+	bool is_new = false;
+	trust_fixture_set_role(t, ROLE_FRESH, 1, (const enum fixture_person[]){CI}, 1);
+	struct report r = deliver_all();
+	assert_refused(&r, "C4 freshness", "no freshness document has come here");
+	assert_int_equal(trusted_take(f.journal, f.config.trust_pin, trust_fixture_fresh(t, &d, CI), clock_wall_us(), &is_new, &e), 0);
+	r = deliver_once_more();
+	assert_string_equal(outcome_name(r.outcome), "applied");
+}
+
+static void test_a_refusal_is_on_the_sites_own_screen(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	struct journal_refusal *list = NULL;
+	size_t n = 0;
+	f.agent.signed_by.n_approvals = 1;
+	(void)deliver_all();
+	assert_int_equal(journal_refusals(f.journal, 10, f.arena, &list, &n, &e), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0].code, "C9 approvals");
+	assert_string_equal(list[0].target, f.task.target);
+	assert_non_null(strstr(list[0].message, "1 of 2 signatures"));
+}
+
+/* ATK-37, ATK-38: the database is an empty one again, and its people say that this is right; what was in effect there is known all the same, and an older release does not
+ * take its place. */
+static void test_a_database_that_was_set_back(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	uint64_t sequence = 0;
+	struct report r = deliver_all();
+	assert_string_equal(outcome_name(r.outcome), "applied");
+	assert_int_equal(journal_sequence(f.journal, f.task.target, &sequence, &e), 0);
+	assert_int_equal(sequence, 7);
+	assert_int_equal(unlink(f.db), 0);
+	papers_fixture_sql(&f, "CREATE TABLE unrelated (id integer)");
+	assert_int_equal(journal_head_reset(f.journal, f.task.target, &(struct journal_head){0}, &e),
+	                 0); /* the site's people have said that this is the database */
+	f.agent.signed_by.release.sequence = 6;
+	trust_fixture_build(&f.agent.signed_by);
+	memset(f.task.id, 8, TASK_SIZE);
+	r = deliver_all();
+	assert_string_equal(outcome_name(r.outcome), "refused");
+	assert_string_equal(r.failure.check, "C8 sequence");
+	assert_non_null(strstr(r.failure.message, "the database was set back"));
+	assert_string_equal(papers_fixture_value(&f, "SELECT count(*) FROM sqlite_master WHERE name = 'orders'"), "0");
+	f.agent.signed_by.release.sequence = 7; /* the release that was there may come again */
+	trust_fixture_build(&f.agent.signed_by);
+	memset(f.task.id, 9, TASK_SIZE);
+	r = deliver_all();
+	assert_string_equal(outcome_name(r.outcome), "applied");
+}
+
 static void test_failed_statement(void **state)
 {
 	(void)state;
@@ -326,6 +405,9 @@ int main(void)
 	    CASE(test_a_begun_task_is_finished_late),
 	    CASE(test_an_accepted_task_outlives_its_epoch),
 	    CASE(test_a_begun_task_whose_order_ended),
+	    CASE(test_frozen_until_a_fresh_document_comes),
+	    CASE(test_a_refusal_is_on_the_sites_own_screen),
+	    CASE(test_a_database_that_was_set_back),
 	    CASE(test_failed_statement),
 	    CASE(test_giant_value),
 	    CASE(test_unreachable_database),

@@ -194,7 +194,7 @@ static void finish(struct world *w, uint8_t id, uint32_t attempt, struct report 
 	struct err e = ERR_INIT;
 	*r = (struct report){.attempt = attempt};
 	memset(r->task, id, TASK_SIZE);
-	assert_int_equal(journal_finish(w->j, NULL, 0, r, seal_plain, NULL, &e), 0);
+	assert_int_equal(journal_finish(w->j, NULL, 0, NULL, r, seal_plain, NULL, &e), 0);
 }
 
 static void test_reports_are_gapless_and_chained(void **state)
@@ -218,7 +218,7 @@ static void test_reports_are_gapless_and_chained(void **state)
 	assert_int_equal(n, 0);
 	assert_int_equal(journal_accept(w->j, &t, &known, &ts, &e), 0);
 	assert_int_equal(ts, TASK_FINISHED);
-	assert_int_equal(journal_finish(w->j, NULL, 0, &failed, seal_plain, w, &e), -1); /* a seal that fails burns no number */
+	assert_int_equal(journal_finish(w->j, NULL, 0, NULL, &failed, seal_plain, w, &e), -1); /* a seal that fails burns no number */
 	assert_string_equal(e.msg, "report: journal: no key");
 	finish(w, 8, 1, &two);
 	assert_int_equal(two.report_seq, 2);
@@ -230,6 +230,39 @@ static void test_reports_are_gapless_and_chained(void **state)
 	assert_int_equal(journal_acked(w->j, 1, &(struct audit_head){0}, &e), 0);
 	assert_int_equal(journal_first_unacked(w->j), 2);
 	assert_int_equal(journal_last_report(w->j), 2);
+}
+
+static void test_verdicts(void **state)
+{
+	struct world *w = *state;
+	struct err e = ERR_INIT;
+	struct report r = {.target = "eu/pg1/a", .attempt = 1, .failure = {.check = "C9 approvals", .message = "1 of 2"}}, fine = {.target = "eu/pg1/a"};
+	const struct journal_refusal document = {.at_us = clock_wall_us(), .target = "-", .code = "trust", .message = "forged"};
+	struct journal_refusal *list = NULL;
+	uint64_t sequence = 7, got = 99;
+	size_t n = 0;
+	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", &got, &e), 0);
+	assert_int_equal(got, 0);
+	assert_int_equal(journal_finish(w->j, NULL, 0, &sequence, &fine, seal_plain, NULL, &e), 0);
+	assert_int_equal(journal_finish(w->j, NULL, 0, NULL, &r, seal_plain, NULL, &e), 0);
+	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", &got, &e), 0);
+	assert_int_equal(got, 7);
+	sequence = 5; /* after a rollback it is lower, and that is so */
+	assert_int_equal(journal_finish(w->j, NULL, 0, &sequence, &fine, seal_plain, NULL, &e), 0);
+	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", &got, &e), 0);
+	assert_int_equal(got, 5);
+	assert_int_equal(journal_refuse(w->j, &document, &e), 0);
+	assert_int_equal(journal_refusals(w->j, 10, w->a, &list, &n, &e), 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(list[0].code, "trust");
+	assert_string_equal(list[1].code, "C9 approvals");
+	assert_string_equal(list[1].target, "eu/pg1/a");
+	assert_string_equal(list[1].message, "1 of 2");
+	assert_int_equal(journal_refusals(w->j, 1, w->a, &list, &n, &e), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(journal_prune(w->j, &e), 0); /* not yet */
+	assert_int_equal(journal_refusals(w->j, 10, w->a, &list, &n, &e), 0);
+	assert_int_equal(n, 2);
 }
 
 static void age(struct world *w, int64_t days)
@@ -304,7 +337,7 @@ static void test_killed_before_the_commit(void **state)
 		struct report r = {.attempt = 1};
 		memset(r.task, 9, TASK_SIZE);
 		setenv("ROLLCALL_CRASH_AT", "finish-uncommitted", 1);
-		if (journal_open(w->path, &w->j, &e) == 0 && journal_finish(w->j, NULL, 0, &r, seal_plain, NULL, &e) == 0)
+		if (journal_open(w->path, &w->j, &e) == 0 && journal_finish(w->j, NULL, 0, NULL, &r, seal_plain, NULL, &e) == 0)
 			_exit(0);
 		_exit(1);
 	}
@@ -359,6 +392,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_notes, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_numbers, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_reports_are_gapless_and_chained, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_verdicts, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_acked_reports_stay_thirty_days, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_killed_before_the_commit, set_up, tear_down),
 	};

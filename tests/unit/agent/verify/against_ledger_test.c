@@ -18,6 +18,7 @@ struct scene {
 	struct verified v;
 	struct ledger l;
 	struct ledger_row rows[8];
+	struct sequence_known known;
 };
 
 static int setup(void **state)
@@ -60,7 +61,7 @@ static void assert_accepted(struct scene *s)
 {
 	const char *got = NULL;
 	struct err e = ERR_INIT;
-	int rc = verify_against_ledger(&s->v, &s->l, "postgresql", &got, &e);
+	int rc = verify_against_ledger(&s->v, &s->l, &s->known, "postgresql", &got, &e);
 	assert_string_equal(e.msg, "");
 	assert_int_equal(rc, 0);
 }
@@ -69,7 +70,7 @@ static void assert_refused(struct scene *s, const char *check, const char *messa
 {
 	const char *got = NULL;
 	struct err e = ERR_INIT;
-	assert_int_equal(verify_against_ledger(&s->v, &s->l, "postgresql", &got, &e), -1);
+	assert_int_equal(verify_against_ledger(&s->v, &s->l, &s->known, "postgresql", &got, &e), -1);
 	assert_string_equal(got, check);
 	if (!strstr(e.msg, message))
 		print_message("%s\n", e.msg);
@@ -148,14 +149,66 @@ static void test_rolled_back_may_change(void **state)
 	add(s, 1, DIRECTION_ROLLBACK, 6)->changeset_digest[0] ^= 1;
 	assert_accepted(s);
 }
+/* ---- C8: the journal, the floor, the step ------------------------------------------------------------------------------------------------------------ */
+
+/* ATK-37, ATK-38: the database was set back to last week; what this agent saw in effect there still counts. */
+static void test_journal_knows_more_than_the_ledger(void **state)
+{
+	struct scene *s = *state;
+	s->known.in_journal = 8;
+	assert_refused(
+	    s, "C8 sequence",
+	    "release shop 1.2.0 has sequence 7, and this agent has seen sequence 8 in effect on this target, of which the ledger knows nothing any "
+	    "more: the database was set back");
+	add(s, 0, DIRECTION_APPLY, 5);
+	s->known.in_journal = 7; /* the same release again, or a newer one, may come */
+	assert_accepted(s);
+	s->known.in_journal = 8;
+	s->v.direction = DIRECTION_ROLLBACK;
+	assert_accepted(s);
+}
+
+/* ATK-11: a release whose sequence no later one could follow. */
+static void test_fast_forward(void **state)
+{
+	struct scene *s = *state;
+	s->known.max_step = 3;
+	assert_accepted(s); /* nothing is known yet: the first one may have any sequence */
+	s->known.in_journal = 4;
+	assert_accepted(s);
+	s->known.in_journal = 3;
+	assert_refused(s, "C8 sequence", "release shop 1.2.0 has sequence 7, 4 above the highest one known here, and 3 are allowed (max_step)");
+	add(s, 0, DIRECTION_APPLY, 4);
+	assert_accepted(s);
+	s->l.n_rows = 0;
+	s->known.floor = 5;
+	assert_accepted(s);
+	s->known.floor = 0;
+	s->v.release.sequence = INT64_MAX;
+	assert_refused(s, "C8 sequence", "above the highest one known here");
+	s->known.max_step = 0;
+	assert_accepted(s);
+}
+
+static void test_newest_in_effect(void **state)
+{
+	struct scene *s = *state;
+	assert_null(ledger_newest(&s->l));
+	add(s, 0, DIRECTION_APPLY, 5);
+	add(s, 1, DIRECTION_APPLY, 6);
+	assert_int_equal(ledger_newest(&s->l)->release_sequence, 6);
+	add(s, 1, DIRECTION_ROLLBACK, 6);
+	assert_int_equal(ledger_newest(&s->l)->release_sequence, 5);
+}
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_empty_and_equal),  T(test_older_release), T(test_newer_release_was_rolled_back), T(test_changed_content),
-	    T(test_accepted_digests), T(test_run_on_change), T(test_rolled_back_may_change),
+	    T(test_empty_and_equal),  T(test_older_release),    T(test_newer_release_was_rolled_back), T(test_changed_content),
+	    T(test_accepted_digests), T(test_run_on_change),    T(test_rolled_back_may_change),        T(test_journal_knows_more_than_the_ledger),
+	    T(test_fast_forward),     T(test_newest_in_effect),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,70 @@
+/* The journal's verdicts: what was refused, and the release sequence that is in effect on each target. */
+#include "agent/journal/journal_file.h"
+#include "agent/journal/sql/journal.sql.h"
+
+int journal_sequence(struct journal *j, const char *target, uint64_t *ret, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	bool row = false;
+	if (lite_prepare(j->lite, journal_sequence_get, &s, e) != 0)
+		return err_wrap(e, "journal");
+	lite_bind_text(s, 1, target);
+	if (lite_step(s, &row, e) != 0)
+		return err_wrap(e, "journal");
+	*ret = row ? (uint64_t)lite_int(s, 0) : 0;
+	lite_reset(s);
+	return 0;
+}
+
+int journal_sequence_put_in(struct journal *j, const char *target, uint64_t sequence, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, journal_sequence_put, &s, e) != 0)
+		return -1;
+	lite_bind_text(s, 1, target);
+	lite_bind_int(s, 2, (int64_t)sequence);
+	return lite_run(s, e);
+}
+
+int journal_refuse_in(struct journal *j, const struct journal_refusal *r, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (lite_prepare(j->lite, journal_refusal_insert, &s, e) != 0)
+		return -1;
+	lite_bind_int(s, 1, r->at_us);
+	lite_bind_text(s, 2, r->target);
+	lite_bind_text(s, 3, r->code);
+	lite_bind_text(s, 4, r->message);
+	return lite_run(s, e);
+}
+
+int journal_refuse(struct journal *j, const struct journal_refusal *r, struct err *e)
+{
+	if (journal_begin(j, e) != 0)
+		return -1;
+	return journal_end(j, journal_refuse_in(j, r, e), e);
+}
+
+int journal_refusals(struct journal *j, size_t max, struct arena *a, struct journal_refusal **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	struct journal_refusal *list = NULL;
+	size_t n = 0, cap = 0;
+	if (lite_prepare(j->lite, journal_refusals_newest, &s, e) != 0)
+		return err_wrap(e, "journal");
+	lite_bind_int(s, 1, (int64_t)max);
+	for (bool row = false;;) {
+		if (lite_step(s, &row, e) != 0)
+			return err_wrap(e, "journal");
+		if (!row)
+			break;
+		arena_vec_grow(a, list, n, cap);
+		list[n++] = (struct journal_refusal){.at_us = lite_int(s, 0),
+		                                     .target = arena_strdup(a, lite_text(s, 1)),
+		                                     .code = arena_strdup(a, lite_text(s, 2)),
+		                                     .message = arena_strdup(a, lite_text(s, 3))};
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
