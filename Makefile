@@ -59,7 +59,7 @@ OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 # What runs under TSan too: the tests of both sides, and whatever else starts a thread. conformance/apply_test.c takes a minute there; apply/runner_test.c runs the same threads.
 THREAD_TESTS := $(sort $(filter tests/unit/both/%,$(TESTS)) $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new|checkers_new' $(TESTS))))
 
-.PHONY: all build check check-unit check-faults test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply bench-locks bench-batches soak FORCE
+.PHONY: all build check check-unit check-faults check-attacks test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply bench-locks bench-batches soak FORCE
 # Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
 .PRECIOUS: $(O)/%.o
 .DELETE_ON_ERROR:
@@ -159,6 +159,11 @@ $(O)/tests/fault/shim/%.so: tests/fault/shim/%.c
 	@mkdir -p $(@D)
 	@echo "LINK  $@"
 	@$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O1 -g -fPIC -shared -o $@ $<
+# Tools of the attack tests: tests/attack/NAME.c, with the controller's own code at the attacker's hands.
+ATTACK_BINS := $(patsubst %.c,$(O)/%,$(wildcard tests/attack/*.c))
+$(O)/tests/attack/%: $(O)/tests/attack/%.o $(O)/libcontroller.a $(O)/libcommon.a
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_controller)
 $(O)/tests/fault/%: $(O)/tests/fault/%.o $(O)/libcommon.a
 	@echo "LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_common)
@@ -173,7 +178,7 @@ else
 check-unit: $(UNIT_BINS)
 	@tests/run-tap $^
 endif
-test-bins: $(TEST_BINS) $(FUZZ_BINS) $(O)/bin/fleet_farm $(FAULT_BINS)
+test-bins: $(TEST_BINS) $(FUZZ_BINS) $(O)/bin/fleet_farm $(FAULT_BINS) $(ATTACK_BINS)
 thread-test-bins: $(THREAD_TESTS:%.c=$(O)/%)
 # What tests/e2e/sanitizers.bats builds its little wrong programs with.
 flags:
@@ -187,7 +192,12 @@ check: check-layers build $(O)/bin/fleet_farm
 	@$(MAKE) --no-print-directory MODE=debug build test-bins
 	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(patsubst %.c,build/asan/%,$(filter tests/unit/% tests/sim/%,$(TESTS)) $(FUZZ)) \
 		$(patsubst %.c,build/tsan/%,$(THREAD_TESTS)) $(patsubst %.c,build/debug/%,$(filter tests/conformance/%,$(TESTS))) \
-		$(sort $(wildcard tests/fault/*.bats tests/e2e/*.bats))
+		$(sort $(wildcard tests/fault/*.bats tests/attack/*.bats tests/e2e/*.bats))
+
+# What a thief of the controller, of keys or of the network tries, and what every site answers.
+check-attacks: build
+	@$(MAKE) --no-print-directory MODE=debug build $(ATTACK_BINS:$(O)/%=build/debug/%)
+	@SAY=1 ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(sort $(wildcard tests/attack/*.bats))
 
 # The proof of exactly-once alone; SEED=n repeats a run's kills.
 check-faults: build

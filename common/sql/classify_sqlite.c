@@ -1,4 +1,6 @@
 /* SQLite: DDL is transactional, so nearly all is class T. Source: sqlite.org, lang.html and pragma.html. */
+#include <string.h>
+
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/sql/rule.h"
@@ -54,12 +56,40 @@ static const struct mark outside[] = {
     {"writefile", NULL, true, "writes a file on the site: take it out"},
 };
 
+/* Those that belong to the transaction, to the session of the step, or only ask. The rest changes how SQLite keeps or guards the file, in the middle of our transaction:
+ * writable_schema lets a later statement break it, synchronous and locking_mode outlive the step. */
+static const char *const harmless_pragmas[] = {
+    "foreign_keys",  "defer_foreign_keys", "legacy_alter_table", "recursive_triggers", "user_version", "application_id",
+    "optimize",      "table_info",         "table_xinfo",        "table_list",         "index_list",   "index_info",
+    "index_xinfo",   "foreign_key_list",   "foreign_key_check",  "integrity_check",    "quick_check",  "database_list",
+    "function_list", "collation_list",     "compile_options",    "case_sensitive_like"};
+
+/* `object` may carry the schema: main.user_version */
+static bool is_pragma(const struct sql_class *c, const char *name)
+{
+	const char *dot = strrchr(c->object, '.');
+	return str_eq(c->object_kind, "pragma") && str_ieq(dot ? dot + 1 : c->object, name);
+}
+
+static void classify_pragma(struct sql_class *c)
+{
+	if (!str_eq(c->object_kind, "pragma"))
+		return;
+	if (is_pragma(c, "journal_mode")) {
+		class_set(c, STEP_N, "the journal mode cannot change inside a transaction; safe to repeat");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(harmless_pragmas); i++)
+		if (is_pragma(c, harmless_pragmas[i]))
+			return;
+	class_set(c, STEP_X, "changes how SQLite keeps or guards the file, outside of the transaction: have the site set it, not a changeset");
+}
+
 void classify_sqlite(const struct window *w, struct bytes statement, struct sql_class *ret)
 {
 	if (!rules_apply(rules, ARRAY_LEN(rules), w, ret))
 		return;
-	if (str_eq(ret->object_kind, "pragma") && str_ieq(ret->object, "journal_mode"))
-		class_set(ret, STEP_N, "the journal mode cannot change inside a transaction; safe to repeat");
+	classify_pragma(ret);
 	if (str_eq(ret->verb, "WITH") && marks_find(writes, ARRAY_LEN(writes), w->dialect, statement))
 		ret->kind = SQL_DML;
 	const struct mark *m = ret->kind == SQL_DDL ? NULL : marks_find(outside, ARRAY_LEN(outside), w->dialect, statement);

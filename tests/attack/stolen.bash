@@ -1,0 +1,99 @@
+# A site and the loot of a theft: everything that the controller's machine had (its CURVE key, its store, every document that went through it). Source it after fleet.bash.
+# The site has one agent, eu-1, with eu/lite/one and eu/lite/two; releases need two signatures, production two approvals. Releases 1.0.0 and 1.1.0 went over eu/lite/one with
+# everybody's consent; 1.2.0 is signed and was never approved.
+# shellcheck shell=bash
+
+: "${ATTACK_BIN:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/debug/tests/attack}"
+
+forge() { "$ATTACK_BIN/forge" "$@"; }
+
+stolen_site() { # FOLDER
+	export FLEET_RELEASE_SIGNATURES=2 FLEET_APPROVALS=2
+	fleet_new "$1" || return 1
+	touch "$F/one.db" "$F/two.db"
+	fleet_agent eu-1 eu 'eu/*' <<-EOF || return 1
+		  - {id: eu/lite/one, dsn: "sqlite:$F/one.db", labels: {environment: production, ring: first}}
+		  - {id: eu/lite/two, dsn: "sqlite:$F/two.db", labels: {environment: production}}
+	EOF
+	fleet_up || return 1
+	mkdir -p "$F/shop/changes" "$F/loot"
+	printf 'project: shop\nengines: [sqlite]\npipeline: [production]\nchanges: changes\n' >"$F/shop/rollcall.yaml"
+	printf 'name: shop\nenvironments:\n  - name: production\n    waves: [{name: all, selector: "ring=first", max_parallel: 4}]\n' >"$F/plan.yaml"
+	local n
+	for n in 0 1 2; do
+		printf -- '--liquibase formatted sql\n--changeset a:c%s\nCREATE TABLE c%s (id integer);\n--rollback DROP TABLE c%s;\n' "$n" "$n" "$n" >"$F/shop/changes/$n.sql"
+		stolen_release "1.$n.0" || return 1
+		[ "$n" = 2 ] || stolen_rollout "1.$n.0" || return 1
+	done
+	fleet_kill eu-1
+	fleet_kill controller
+}
+
+stolen_release() { # VERSION
+	local sequence
+	sequence=$(($(cat "$F/sequence" 2>/dev/null || echo 0) + 1))
+	echo "$sequence" >"$F/sequence"
+	quietly rc release build "$F/shop" --version "$1" --sequence "$sequence" --out "$F/$1.release" &&
+		quietly rc release sign "$F/$1.release" --key "$F/keys/release" && quietly rc release sign "$F/$1.release" --key "$F/keys/release2" &&
+		quietly rc release push "$F/$1.release"
+}
+
+# What a thief finds of it: order, approvals, target list, and with them what the agent was sent: $F/loot/VERSION.{order,approver,approver2,leaves,dossier,proof,task}
+stolen_rollout() { # VERSION
+	local id k
+	id=$(fleet_start "$F/plan.yaml" production "$1") || return 1
+	for k in approver approver2; do fleet_approve "$id" 1 "$k" >/dev/null 2>&1 || true; done
+	quietly rc rollout watch "$id" --timeout 60s || return 1
+	local s=$F/controller/store.db l=$F/loot/$1
+	sqlite3 "$s" "SELECT writefile('$l.order', order_bytes) FROM rollout WHERE id = '$id'; SELECT writefile('$l.' || approver, envelope) FROM approval WHERE rollout = '$id'" >/dev/null
+	sqlite3 -separator ' ' "$s" "SELECT no, wave, target, lower(hex(salt)) FROM delivery WHERE rollout = '$id' ORDER BY no" >"$l.leaves"
+	forge dossier "$l.order" "$l.approver" "$l.approver2" >"$l.dossier"
+	forge proof "$l.leaves" eu/lite/one >"$l.proof"
+	forge task "$l.order" eu/lite/one apply >"$l.task"
+}
+
+# The databases and what the site's ledgers say, as one digest.
+stolen_state() { for d in "$F/one.db" "$F/two.db"; do sqlite3 "$d" .dump; done | sha256sum; }
+
+puppet() { # ACTION... : the thief takes the controller's place, with its key, at its address
+	"$ATTACK_BIN/puppet" --key "$F/keys/controller.curve" --control "$FLEET_CONTROL" --blobs "$FLEET_BLOBS" --dir "$F/puppet" --epoch "${EPOCH:-1000}" \
+		--agent "eu-1=$(cat "$F/eu-1/curve.key.pub")" "$@"
+}
+
+# attack ID NAME PATTERN ACTION...: the answer must match PATTERN (a regular expression), and nothing in any database may have changed. "ATTEMPT" in an action becomes a number
+# that was not used before.
+attack() {
+	local id=$1 name=$2 pattern=$3 before answer
+	shift 3
+	before=$(stolen_state)
+	ATTEMPT=$(($(cat "$F/attempt" 2>/dev/null || echo 10) + 1))
+	echo "$ATTEMPT" >"$F/attempt"
+	puppet "${@//ATTEMPT/$ATTEMPT}" >"$F/answer" 2>&1 3>&- &
+	local thief=$! port=${FLEET_CONTROL##*:}
+	until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || ! fleet_alive "$thief"; do sleep 0.02; done
+	fleet_start_agent eu-1
+	wait "$thief" || { cat "$F/answer" && tail "$F/eu-1.log" && return 1; }
+	fleet_kill eu-1
+	answer=$(tr '\n' ' ' <"$F/answer")
+	if ! grep -qE "$pattern" <<<"$answer"; then echo "$id $name: wanted $pattern, got: $answer" && return 1; fi
+	if [ "$(stolen_state)" != "$before" ]; then echo "$id $name: a database was changed; the answer was: $answer" && return 1; fi
+	SAID=$(grep -oE 'C[0-9]+ [a-z-]+' <<<"$answer" | head -n 1)
+	told "$id" "$name" "refused${SAID:+ ($SAID)}, 0 statements"
+}
+
+told() { echo "# $1 $2 ... $3" >&3; }
+
+# An order that nobody approved: edited from a genuine one, with approvals over it by the keys that are named. What comes back in OFFER is ready to be offered.
+forged_offer() { # NAME RELEASE-FILE "order edits" KEY...
+	local name=$1 release=$2 edits=$3 k approvals=()
+	shift 3
+	# shellcheck disable=SC2086 # words
+	forge order "$F/loot/1.1.0.order" id="$(head -c 16 /dev/urandom | od -An -v -tx1 | tr -d ' \n')" release-of="$release" $edits >"$F/$name.order" || return 1
+	for k in "$@"; do
+		forge approval "$F/$name.order" approver="$k" >"$F/$name.approval" && forge wrap approval "$F/$name.approval" "$F/keys/$k" >"$F/$name.$k" || return 1
+		approvals+=("$F/$name.$k")
+	done
+	forge dossier "$F/$name.order" "${approvals[@]}" >"$F/$name.dossier"
+	# shellcheck disable=SC2034 # for the caller
+	OFFER="target=eu/lite/one,release=$release,dossier=$F/$name.dossier,proof=$F/loot/1.1.0.proof,task=$(forge task "$F/$name.order" eu/lite/one apply),attempt=ATTEMPT"
+}
