@@ -294,7 +294,8 @@ static enum ended make_plan(struct delivery *d)
 	                        .ledger = &d->ledger,
 	                        .engine = d->engine->name,
 	                        .task = d->task_hex,
-	                        .attempt = d->task->attempt};
+	                        .attempt = d->task->attempt,
+	                        .statement_max = d->engine->statement_max(d->conn)};
 	d->step_number = 0;
 	if (plan_make(&in, d->arena, &d->plan, &d->error) == 0)
 		return ENDED_OK;

@@ -301,6 +301,35 @@ static int check_open(const struct plan_input *in, const struct plan *p, struct 
 	               last->step + 1, last->changeset, last->release_version, p->items[i].changeset->id);
 }
 
+static int check_sizes(const struct plan_input *in, const struct plan_item *it, enum direction dir, struct err *e)
+{
+	for (size_t k = 0; k < plan_steps(it->body, dir); k++) {
+		const struct step *s = plan_step(it->body, dir, k);
+		for (size_t i = 0; i < s->n_statements; i++)
+			if (s->statements[i].sql.n > in->statement_max)
+				return err_set(e, ERR_LIMIT,
+				               "%s, %sstep %zu (line %u): a statement of %zu bytes, and this server takes %llu at most (MariaDB: "
+				               "max_allowed_packet): cut it into "
+				               "smaller ones, or have the limit raised; nothing was begun",
+				               it->changeset->id, dir == DIRECTION_ROLLBACK ? "rollback " : "", k + 1, s->statements[i].line, s->statements[i].sql.n,
+				               (unsigned long long)in->statement_max);
+	}
+	return 0;
+}
+
+/* Before anything begins: what would be refused in the middle of the release is refused here. */
+static int check_plan_sizes(const struct plan_input *in, const struct plan *p, struct err *e)
+{
+	for (size_t i = 0; i < p->n_items && in->statement_max; i++) {
+		const struct plan_item *it = &p->items[i];
+		bool forth = it->action == PLAN_RUN || it->action == PLAN_RESUME || it->action == PLAN_REVERT;
+		bool back = it->action == PLAN_REVERT || it->action == PLAN_REVERTED || it->action == PLAN_ROLLBACK;
+		if ((forth && check_sizes(in, it, DIRECTION_APPLY, e) != 0) || (back && check_sizes(in, it, DIRECTION_ROLLBACK, e) != 0))
+			return -1;
+	}
+	return 0;
+}
+
 int plan_make(const struct plan_input *in, struct arena *a, struct plan *ret, struct err *e)
 {
 	struct plan p = {.items = arena_alloc(a, (in->release->n_changesets + 1) * sizeof *p.items)};
@@ -308,7 +337,7 @@ int plan_make(const struct plan_input *in, struct arena *a, struct plan *ret, st
 		return -1;
 	for (size_t i = 0; i < p.n_items; i++)
 		p.n_steps += steps_to_run(&p.items[i]);
-	if (check_open(in, &p, e) != 0)
+	if (check_open(in, &p, e) != 0 || check_plan_sizes(in, &p, e) != 0)
 		return -1;
 	*ret = p;
 	return 0;

@@ -40,9 +40,10 @@ struct plan_input {
 	const char *engine;
 	const char *task; /* hex, as in the ledger */
 	uint32_t attempt;
+	uint64_t statement_max; /* bytes that the server takes in one statement; 0: any number */
 };
 
-/* ERR_POLICY: the release may not go here (changed content). ERR_STATE: it cannot as things stand (no rollback, half-applied). Nothing was touched then. */
+/* ERR_POLICY: the release may not go here (changed content). ERR_LIMIT: a statement is too large for the server. ERR_STATE: it cannot as things stand (no rollback, half-applied). Nothing was touched then. */
 int plan_make(const struct plan_input *in, struct arena *a, struct plan *ret, struct err *e) MUST_CHECK;
 
 /* A body without statements still has one step, so that the ledger can say that it is done. */

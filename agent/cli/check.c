@@ -1,5 +1,6 @@
 /* `rollcall-agent check`: reads everything that `run` would read; with --connect it also tries each target. Changes nothing anywhere. */
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/cli/commands.h"
 #include "agent/daemon/config.h"
@@ -9,6 +10,7 @@
 struct trial {
 	const char *result;
 	struct engine_identity identity;
+	struct buf cautions; /* a sentence a line */
 	struct err e;
 	bool ok;
 };
@@ -24,7 +26,7 @@ static int connect_target(const struct agent_target *t, struct trial *r)
 	connect.password = password;
 	if (en->open(&connect, &c, &r->e) != 0)
 		return -1;
-	int rc = en->identity(c, &r->identity, &r->e);
+	int rc = en->identity(c, &r->identity, &r->e) == 0 ? en->cautions(c, &r->cautions, &r->e) : -1;
 	en->close(&c);
 	return rc;
 }
@@ -38,10 +40,24 @@ static void try_target(const struct agent_target *t, bool connect, struct trial 
 	ret->result = ret->ok ? "connected" : "failed";
 }
 
+/* Each on a line of its own for people; joined in a column for programs. */
+static void tell_cautions(const struct agent_target *t, struct buf *cautions)
+{
+	char *save = NULL;
+	AUTO(mem_free_ptr) char *lines = mem_strdup(buf_str(cautions));
+	for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		fprintf(stderr, "caution: %s: %s\n", t->target.id, line);
+	while (cautions->n && cautions->p[cautions->n - 1] == '\n')
+		cautions->p[--cautions->n] = '\0';
+	for (char *p = cautions->p; p && *p; p++)
+		if (*p == '\n')
+			*p = ';';
+}
+
 static int run_check(const struct cmd_args *a, struct err *e)
 {
 	AUTO(agent_config_done) struct agent_config c = {0};
-	AUTO(table_destroy) struct table *t = table_new("target,engine,environment,result,version,detail,+database");
+	AUTO(table_destroy) struct table *t = table_new("target,engine,environment,result,version,detail,+database,+cautions");
 	size_t failed = 0;
 	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0)
 		return -1;
@@ -50,6 +66,7 @@ static int run_check(const struct cmd_args *a, struct err *e)
 		const struct agent_target *target = &c.targets[i];
 		struct trial r;
 		try_target(target, connect, &r);
+		tell_cautions(target, &r.cautions);
 		failed += !r.ok;
 		const char *cells[] = {target->target.id,
 		                       target->target.engine,
@@ -57,8 +74,10 @@ static int run_check(const struct cmd_args *a, struct err *e)
 		                       r.result,
 		                       str_empty(r.identity.version) ? NULL : r.identity.version,
 		                       r.ok ? NULL : r.e.msg,
-		                       str_empty(r.identity.database) ? NULL : r.identity.database};
+		                       str_empty(r.identity.database) ? NULL : r.identity.database,
+		                       r.cautions.n ? buf_str(&r.cautions) : NULL};
 		table_row(t, cells);
+		buf_done(&r.cautions);
 	}
 	table_print(t, cmd_output(a), "targets", stdout);
 	fprintf(stderr, "agent %s of site %s: keys, trust document (version %llu) and certificate are good\n", c.name, c.site,
@@ -78,6 +97,8 @@ const struct cmd check_commands[] = {
     {
         .path = "check",
         .summary = "Check agent.yaml, keys, trust and certificate, and with --connect the databases",
+        .details = "With --connect it also says what is set up less safely than it could be: durability settings, rights that are not needed, "
+                   "network file systems.",
         .example = "rollcall-agent check --config /etc/rollcall/agent.yaml --connect",
         .options = check_options,
         .run = run_check,

@@ -17,6 +17,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/mount.h"
 #include "common/link/curve.h"
 
 #define RETRY_MIN_MS      1000
@@ -147,6 +148,8 @@ static int lock_data_dir(struct agent *g, struct err *e)
 	AUTO(mem_free_ptr) char *path = file_join(g->config->data_dir, "lock");
 	if (file_make_dirs(g->config->data_dir, 0700, e) != 0)
 		return err_wrap(e, "data_dir");
+	if (mount_refuse_network(MOUNT_TABLE, g->config->data_dir, "data_dir", e) != 0)
+		return -1;
 	g->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (g->lock_fd < 0)
 		return err_set_errno(e, "%s", path);

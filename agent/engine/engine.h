@@ -113,6 +113,11 @@ struct engine {
 	/* The text that `ledger` statements take for %s: "\"rollcall\"." and the like. Owned by the connection. */
 	const char *(*ledger_prefix)(struct conn *c);
 
+	/* Bytes of the largest statement that this server takes. */
+	uint64_t (*statement_max)(struct conn *c);
+	/* What is set up here, though not against the promise, less safe than it could be: a sentence a line, nothing when all is well. For people. */
+	int (*cautions)(struct conn *c, struct buf *ret, struct err *e);
+
 	/* Session lock: tries once, never waits. *ret_got false: held by another; `holder` (may be NULL, 256 bytes) then tells pid, user, age. */
 	int (*try_lock)(struct conn *c, bool *ret_got, char *holder, struct err *e);
 	int (*unlock)(struct conn *c, struct err *e);

@@ -19,6 +19,9 @@ struct retry_rule {
 /* What every engine answers alike (unknown outcome, connection, timeout), then the table; what no rule names is RETRY_UNCLASSIFIED. */
 enum retry_class engine_retry_class(const struct err *e, const struct retry_rule *rules, size_t n_rules);
 
+/* For rows of sentences; arg: struct buf. An engine_row_fn. */
+int engine_caution_row(void *arg, size_t n, const char *const *values, struct err *e);
+
 /* "5 s", "250 ms": limits in messages. `out` holds 32 bytes; returns it. */
 const char *engine_duration(uint32_t ms, char out[32]);
 

@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/engine/sql/mariadb_catalog.sql.h"
 #include "agent/engine/sql/mariadb_ledger.sql.h"
 #include "agent/ledger/ledger.h"
 #include "common/base/str.h"
 
+#define PACKET_RESERVE \
+	1024 /* of max_allowed_packet: what the protocol puts around a statement. One that is too large costs the connection (2006), with no word why */
 #define STATUS_STATE_CHANGED 0x4000 /* SERVER_SESSION_STATE_CHANGED, by session_track_state_change */
 
 int engine_mariadb_library_init(struct err *e)
@@ -166,6 +169,16 @@ static int mariadb_identity(struct conn *c, struct engine_identity *ret, struct 
 	(void)e;
 	*ret = c->identity;
 	return 0;
+}
+
+static uint64_t mariadb_statement_max(struct conn *c)
+{
+	return c->packet_max > PACKET_RESERVE ? c->packet_max - PACKET_RESERVE : 0;
+}
+
+static int mariadb_cautions(struct conn *c, struct buf *ret, struct err *e)
+{
+	return settle(c, e) < 0 ? -1 : maria_run_text(c, maria_sql_cautions, engine_caution_row, ret, e);
 }
 
 static const char *mariadb_ledger_prefix(struct conn *c)
@@ -333,6 +346,8 @@ const struct engine engine_mariadb = {
     .close = maria_connect_close,
     .identity = mariadb_identity,
     .ledger_prefix = mariadb_ledger_prefix,
+    .statement_max = mariadb_statement_max,
+    .cautions = mariadb_cautions,
     .try_lock = maria_catalog_try_lock,
     .unlock = maria_catalog_unlock,
     .patience = mariadb_patience,

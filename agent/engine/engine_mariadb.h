@@ -23,6 +23,7 @@ struct conn {
 	char *pins; /* SET SESSION ...: what a step may rely on */
 	char lock_name[64];
 	uint32_t lock_ms, session_lock_ms; /* what statements are to wait for locks; what the session has */
+	uint64_t packet_max; /* the server's, in bytes */
 	bool in_tx; /* ours: error packets do not carry the server's flag */
 	bool dirty; /* the server said that a release's statement changed session state */
 	bool lock_held;

@@ -241,6 +241,7 @@ static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
 	(void)n, (void)e;
 	struct conn *c = arg;
 	str_copy(c->backend, sizeof c->backend, v[0] ? v[0] : "");
+	c->packet_max = strtoull(v[5] ? v[5] : "0", NULL, 10);
 	c->identity.primary = str_eq(v[2], "0");
 	snprintf(c->identity.database, sizeof c->identity.database, "%.80s:%s/%.40s", v[3] ? v[3] : "?", v[4] ? v[4] : "?", c->address.database);
 	return 0;

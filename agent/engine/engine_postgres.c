@@ -235,6 +235,12 @@ static int postgres_identity(struct conn *c, struct engine_identity *ret, struct
 	return 0;
 }
 
+static uint64_t postgres_statement_max(struct conn *c)
+{
+	(void)c;
+	return 0x3fffffff; /* MaxAllocSize: a message is read into one piece of memory */
+}
+
 static const char *postgres_ledger_prefix(struct conn *c)
 {
 	return c->prefix;
@@ -356,6 +362,8 @@ const struct engine engine_postgres = {
     .close = pg_connect_close,
     .identity = postgres_identity,
     .ledger_prefix = postgres_ledger_prefix,
+    .statement_max = postgres_statement_max,
+    .cautions = pg_catalog_cautions,
     .try_lock = pg_catalog_try_lock,
     .unlock = pg_catalog_unlock,
     .patience = postgres_patience,

@@ -221,6 +221,11 @@ int pg_catalog_unlock(struct conn *c, struct err *e)
 	return pg_query_text(c, pg_sql_unlock, k.params, 2, NULL, NULL, e);
 }
 
+int pg_catalog_cautions(struct conn *c, struct buf *ret, struct err *e)
+{
+	return pg_query_text(c, pg_sql_cautions, NULL, 0, engine_caution_row, ret, e);
+}
+
 /* ---- the second witness ---- */
 
 static int witness_row(void *arg, size_t n, const char *const *v, struct err *e)

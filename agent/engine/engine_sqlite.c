@@ -10,6 +10,7 @@
 
 #include "agent/engine/sql/sqlite_ledger.sql.h"
 #include "agent/ledger/ledger.h"
+#include "common/base/mount.h"
 #include "common/base/str.h"
 
 /* ---- opening ---- */
@@ -112,6 +113,21 @@ static int sqlite_identity(struct conn *c, struct engine_identity *ret, struct e
 	*ret = (struct engine_identity){.primary = true};
 	snprintf(ret->database, sizeof ret->database, "%llu:%llu", (unsigned long long)c->device, (unsigned long long)c->inode);
 	str_copy(ret->version, sizeof ret->version, sqlite3_libversion());
+	return 0;
+}
+
+static uint64_t sqlite_statement_max(struct conn *c)
+{
+	return (uint64_t)sqlite3_limit(c->db, SQLITE_LIMIT_SQL_LENGTH, -1);
+}
+
+static int sqlite_cautions(struct conn *c, struct buf *ret, struct err *e)
+{
+	char kind[MOUNT_KIND_SIZE];
+	if (mount_network_kind(MOUNT_TABLE, c->path, kind, e) != 0)
+		return -1;
+	if (kind[0])
+		buf_addf(ret, "%s lies on %s, a file system of the network: locks may not keep writers on other machines apart\n", c->path, kind);
 	return 0;
 }
 
@@ -331,6 +347,8 @@ const struct engine engine_sqlite = {
     .close = sqlite_close_conn,
     .identity = sqlite_identity,
     .ledger_prefix = sqlite_ledger_prefix,
+    .statement_max = sqlite_statement_max,
+    .cautions = sqlite_cautions,
     .try_lock = lite_file_try_lock,
     .unlock = lite_file_unlock,
     .patience = sqlite_patience,

@@ -34,7 +34,8 @@ static void assert_complete(const struct engine *en)
 {
 	assert(en->name && en->schemes && en->ledger);
 	assert(en->open && en->close && en->identity && en->ledger_prefix && en->try_lock && en->unlock);
-	assert(en->patience && en->begin && en->begin_read && en->commit && en->rollback && en->in_transaction && en->exec && en->query);
+	assert(en->statement_max && en->cautions && en->patience && en->begin && en->begin_read && en->commit && en->rollback && en->in_transaction &&
+	       en->exec && en->query);
 	assert(en->object_state && en->cleanup && en->table_exists && en->table_key && en->snapshot && en->backend && en->backend_alive);
 	assert(en->blockers && en->cancel && en->cancel_backend && en->retry_class && en->unique_violation);
 }
@@ -89,4 +90,11 @@ const char *engine_duration(uint32_t ms, char out[32])
 	else
 		snprintf(out, 32, "%u s", ms / 1000);
 	return out;
+}
+
+int engine_caution_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)e;
+	buf_addf(arg, "%s\n", values[0] ? values[0] : "");
+	return 0;
 }

@@ -267,6 +267,44 @@ static void test_states_of_all_kinds(void **state)
 	assert_memory_not_equal(before, after, DIGEST_SIZE);
 }
 
+static void test_cautions(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	connect_to(f);
+	free(server_sql(server, NULL, "SET GLOBAL innodb_flush_log_at_trx_commit = 1"));
+	OK(f->en->cautions(f->c, &text, &f->e));
+	assert_string_equal(buf_str(&text), "");
+	free(server_sql(server, NULL, "SET GLOBAL innodb_flush_log_at_trx_commit = 2; GRANT READ_ONLY ADMIN ON *.* TO rollcall@'%'"));
+	OK(f->en->cautions(f->c, &text, &f->e));
+	free(server_sql(server, NULL, "REVOKE READ_ONLY ADMIN ON *.* FROM rollcall@'%'"));
+	assert_string_equal(buf_str(&text), "innodb_flush_log_at_trx_commit is not 1: after a power failure the ledger may lack what was committed last\n"
+	                                    "rollcall@% has READ_ONLY ADMIN: read_only does not stop it, Rollcall alone looks at it\n");
+}
+
+static int do_length(struct fixture *f, size_t size)
+{
+	AUTO(buf_done) struct buf sql = BUF_INIT;
+	buf_adds(&sql, "DO LENGTH('");
+	while (sql.n < size - 2)
+		buf_addc(&sql, 'x');
+	buf_adds(&sql, "')");
+	assert_int_equal(sql.n, size);
+	return f->en->exec(f->c, buf_bytes(&sql), NULL, &f->e);
+}
+
+/* What the limit allows goes through; what is larger than the packet costs the connection. */
+static void test_statement_max(void **state)
+{
+	struct fixture *f = *state;
+	free(server_sql(server, NULL, "SET GLOBAL max_allowed_packet = 65536"));
+	connect_to(f);
+	free(server_sql(server, NULL, "SET GLOBAL max_allowed_packet = DEFAULT"));
+	assert_int_equal(f->en->statement_max(f->c), 65536 - 1024);
+	OK(do_length(f, f->en->statement_max(f->c)));
+	FAILS(do_length(f, 65536 + 1));
+}
+
 /* ---- locks and kills ---- */
 
 struct job {
@@ -386,6 +424,8 @@ int main(void)
 	    TEST(test_ledger_of_another_storage_engine_is_refused),
 	    TEST(test_implicit_commit_is_seen),
 	    TEST(test_states_of_all_kinds),
+	    TEST(test_cautions),
+	    TEST(test_statement_max),
 	    TEST(test_metadata_lock_times_out_and_names_the_blocker),
 	    TEST(test_killed_ddl_is_unknown),
 	    TEST(test_backend_of_a_dead_server_is_gone),

@@ -412,6 +412,17 @@ static void test_witness(void **state)
 	f->en->close(&other);
 }
 
+static void test_cautions(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	connect_to(f);
+	OK(f->en->cautions(f->c, &text, &f->e));
+	assert_string_equal(buf_str(&text), "fsync is off: a power failure can lose or damage the database, ledger and all\n"
+	                                    "full_page_writes is off: a power failure can damage the database\n");
+	assert_true(f->en->statement_max(f->c) > 1000000000);
+}
+
 /* ---- class N ---- */
 
 static void classify(const char *sql, struct sql_class *s)
@@ -498,6 +509,7 @@ int main(void)
 	    TEST(test_deferred_constraint_fails_the_commit),
 	    TEST(test_terminated_backend),
 	    TEST(test_witness),
+	    TEST(test_cautions),
 	    TEST(test_invalid_index_is_seen_and_removed),
 	    TEST(test_interrupted_reindex_is_removed),
 	    TEST(test_rebuilt_index_shows),

@@ -1,8 +1,17 @@
 -- Questions that the MariaDB engine asks of the server. For people: SET @s = 'database' and put the names in.
 --: maria_sql_identity
 -- The session takes a lock in its own name, which the server drops with it: connection ids start again with the server, and nothing else tells two of them apart.
-SELECT CONCAT(CONNECTION_ID(), '/', t.us), GET_LOCK(CONCAT('rollcall/', CONNECTION_ID(), '/', t.us), 0), @@GLOBAL.read_only, @@hostname, @@port
+SELECT CONCAT(CONNECTION_ID(), '/', t.us), GET_LOCK(CONCAT('rollcall/', CONNECTION_ID(), '/', t.us), 0), @@GLOBAL.read_only, @@hostname, @@port, @@max_allowed_packet
 FROM (SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED) AS us) AS t;
+--: maria_sql_cautions
+SELECT 'innodb_flush_log_at_trx_commit is not 1: after a power failure the ledger may lack what was committed last' FROM DUAL
+	WHERE @@GLOBAL.innodb_flush_log_at_trx_commit <> 1
+UNION ALL SELECT 'sync_binlog is not 1: after a power failure replicas may lack, or have alone, what was committed last' FROM DUAL
+	WHERE @@GLOBAL.log_bin = 1 AND @@GLOBAL.sync_binlog <> 1
+UNION ALL SELECT CONCAT(CURRENT_USER(), ' has ', GROUP_CONCAT(PRIVILEGE_TYPE SEPARATOR ', '), ': read_only does not stop it, Rollcall alone looks at it')
+	FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE IN ('SUPER', 'READ_ONLY ADMIN', 'READ ONLY ADMIN')
+	AND GRANTEE = CONCAT('''', REVERSE(SUBSTRING(REVERSE(CURRENT_USER()), LOCATE('@', REVERSE(CURRENT_USER())) + 1)), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''')
+	HAVING COUNT(*) > 0;
 --: maria_sql_differing_variables
 -- Session variables that a release's SET moved away from the server's values. Session-only ones have no global value and are not here.
 SELECT VARIABLE_NAME FROM information_schema.SYSTEM_VARIABLES

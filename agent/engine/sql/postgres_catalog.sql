@@ -79,6 +79,13 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.classid = ($1::bigint & 429496
 -- Another role's start time is hidden without pg_read_all_stats: then the pid alone has to do.
 SELECT 1 FROM pg_catalog.pg_stat_get_activity($1::int) a
 WHERE a.backend_start IS NULL OR (extract(epoch FROM a.backend_start) * 1000000)::bigint = $2::bigint;
+--: pg_sql_cautions
+SELECT 'fsync is off: a power failure can lose or damage the database, ledger and all' WHERE pg_catalog.current_setting('fsync') = 'off'
+UNION ALL SELECT 'full_page_writes is off: a power failure can damage the database' WHERE pg_catalog.current_setting('full_page_writes') = 'off'
+UNION ALL SELECT pg_catalog.format('%s prepared transactions are open (the oldest since %s): CREATE INDEX CONCURRENTLY waits for them without end', pg_catalog.count(*),
+	pg_catalog.min(p.prepared)) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = pg_catalog.current_database() HAVING pg_catalog.count(*) > 0
+UNION ALL SELECT pg_catalog.format('role %s is a superuser: a role that owns the schema is enough', r.rolname) FROM pg_catalog.pg_roles r
+	WHERE r.rolname = session_user AND r.rolsuper;
 --: pg_sql_witness
 SELECT pg_catalog.txid_status($1::bigint);
 --: pg_sql_cancel_backend

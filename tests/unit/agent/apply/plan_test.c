@@ -264,6 +264,26 @@ static void test_rollback_missing(void **state)
 	                    "with --except a:two");
 }
 
+static void test_too_large_a_statement_begins_nothing(void **state)
+{
+	struct world *w = *state;
+	struct plan p;
+	struct err e = ERR_INIT;
+	struct statement large = {.sql = bytes_of("SELECT 1234567", 14), .line = 9};
+	w->steps[1][2].statements = w->back[2][0].statements = &large;
+	w->steps[1][2].n_statements = 1;
+	w->in.statement_max = 14;
+	assert_int_equal(plan_make(&w->in, w->a, &p, &e), 0);
+	w->in.statement_max = 13;
+	assert_int_equal(plan_make(&w->in, w->a, &p, &e), -1);
+	assert_int_equal(e.code, ERR_LIMIT);
+	assert_string_equal(
+	    e.msg, "a:two, step 3 (line 9): a statement of 14 bytes, and this server takes 13 at most (MariaDB: max_allowed_packet): cut it into smaller "
+	           "ones, or have the limit raised; nothing was begun");
+	w->in.statement_max = 0;
+	assert_int_equal(plan_make(&w->in, w->a, &p, &e), 0);
+}
+
 static void test_empty_bodies_have_one_step(void **state)
 {
 	struct world *w = *state;
@@ -294,6 +314,7 @@ int main(void)
 	    TEST(test_rollback_leaves_what_is_not_its_own),
 	    TEST(test_on_failure_undoes_only_its_own_order),
 	    TEST(test_rollback_missing),
+	    TEST(test_too_large_a_statement_begins_nothing),
 	    TEST(test_empty_bodies_have_one_step),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
