@@ -261,7 +261,7 @@ static enum ended open_ledger(struct delivery *d)
 			return identity_refuse(d);
 		enum ended end = delivery_judge(d, &d->error);
 		if (end == ENDED_FAILED && d->error.code == ERR_STATE)
-			return ENDED_ATTENTION;
+			return identity_broken(d);
 		if (end == ENDED_FAILED)
 			end = delivery_wait(d, &d->error, n, NULL, false);
 		if (end != ENDED_OK)

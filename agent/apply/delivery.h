@@ -122,6 +122,7 @@ enum ended lock_wait_for(struct delivery *d, const char *backend, const char *wh
 int identity_recall(struct delivery *d, struct err *e) MUST_CHECK; /* the journal's heads; before the first connection */
 void identity_note(struct delivery *d); /* what this connection saw of the ledger, before it is read again */
 enum ended identity_check(struct delivery *d); /* once the ledger is read */
+enum ended identity_broken(struct delivery *d); /* ENDED_ATTENTION: the ledger cannot be read as ours, for the reason in d->error */
 enum ended identity_refuse(struct delivery *d); /* ENDED_REFUSED for the reason in d->error, with what to type */
 
 /* doubt.c: a COMMIT of `row` was not answered; and, when the ledger was read again, what the server itself says of that transaction. */

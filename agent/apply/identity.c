@@ -45,6 +45,17 @@ enum ended identity_refuse(struct delivery *d)
 	return ENDED_REFUSED;
 }
 
+enum ended identity_broken(struct delivery *d)
+{
+	d->place.check = "C16 ledger";
+	d->advice =
+	    arena_printf(d->arena,
+	                 "compare the ledger with the signed reports ('rollcall history --target %s') and put back what was changed there by hand, or "
+	                 "restore the database",
+	                 d->task->target);
+	return ENDED_ATTENTION;
+}
+
 static enum ended diverged(struct delivery *d, uint64_t common)
 {
 	const struct journal_head *known = &d->heads[0];

@@ -40,7 +40,10 @@ static const struct cmd_option quarantine_options[] = {{"reason", 0, "TEXT", "wh
 static const struct cmd_option unquarantine_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, CONTEXT_OPTIONS, {0}};
 
 const struct cmd fleet_commands[] = {
-    {"targets list", NULL, "List the targets that the agents have announced", NULL,
+    {"targets list", NULL, "List the targets that the agents have announced",
+     "-o wide also tells whether a target's schema is as its last delivery left it (as-left, drift), the beginning of its fingerprint and how many "
+     "rows its "
+     "ledger has. Fingerprints come with reports and previews of sites whose agent.yaml says 'fingerprint: changed' or 'always'.",
      "rollcall targets list\nrollcall targets list -l environment=production -o name", targets_options, run_targets_list, 0, 0},
     {"targets quarantine", "TARGET", "Keep a target out of every new rollout",
      "A rollout that has it already goes on; 'rollcall rollout skip' takes it out there.",

@@ -128,6 +128,16 @@ static void test_database_made_anew_gets_no_ledger_by_itself(void **state)
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'rollcall%'"), "0");
 }
 
+static void test_changed_row_stops_with_its_number(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_done) struct buf backup = BUF_INIT;
+	three_deliveries(f, &backup);
+	fixture_sql(f, "UPDATE rollcall_ledger SET changeset = 'mallory:x' WHERE seq = 2");
+	expect(deliver_again(f), OUTCOME_NEEDS_ATTENTION, "C16 ledger", "ledger row 2 was changed: its hash is not that of its values",
+	       "rollcall history --target");
+}
+
 static void test_copied_file_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -224,6 +234,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_restored_backup_stops_until_it_is_accepted, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_another_history_is_told_from_a_shorter_one, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_database_made_anew_gets_no_ledger_by_itself, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_changed_row_stops_with_its_number, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_copied_file_is_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_ledger_of_another_target_is_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_replaced_ledger_is_refused, set_up, tear_down),
