@@ -17,6 +17,7 @@ struct scan { /* tokens of code, with one ahead */
 static const char several[] = "it names several tables: pick the rows in a subquery (WHERE EXISTS (SELECT ...)), so that one table is left to walk";
 static const char modifier[] = "it has a modifier between its verb and its table: take that out";
 static const char unread[] = "its first table cannot be read: name one table there, not a function, a view's text or a subquery";
+static const char unmatched[] = "its parentheses do not match: correct it";
 static const char no_rows[] = "it walks no table: only UPDATE, DELETE and INSERT ... SELECT ... FROM can be batched; write one of them, or take "
                               "batch: out of the changeset's line";
 
@@ -87,7 +88,7 @@ static bool is_one_of(const struct token *t, const char *const *words)
 /* a, s.a, d.s.a. False when no name stands here. */
 static bool take_name(struct scan *s, struct bytes *ret_text, char name[SQL_NAME_MAX], char schema[SQL_NAME_MAX])
 {
-	size_t from = offset(s), to = from;
+	size_t from = offset(s), to;
 	if (!is_name(&s->t))
 		return false;
 	schema[0] = '\0';
@@ -95,8 +96,10 @@ static bool take_name(struct scan *s, struct bytes *ret_text, char name[SQL_NAME
 		token_name(s->b->dialect, &s->t, name, SQL_NAME_MAX);
 		to = end_of(s, &s->t);
 		advance(s);
-		if (!token_is_symbol(&s->t, '.') || !is_name(&s->next))
+		if (!token_is_symbol(&s->t, '.'))
 			break;
+		if (!is_name(&s->next))
+			return false;
 		str_copy(schema, SQL_NAME_MAX, name);
 		advance(s);
 	}
@@ -197,6 +200,8 @@ static const char *read_clauses(struct scan *s)
 			return why;
 		if (s->depth)
 			continue;
+		if (token_is_symbol(&s->t, ')'))
+			return unmatched;
 		if (token_is_word(&s->t, "FROM") && !distinct)
 			return several;
 		if (token_is_symbol(&s->t, ',') && b->kind == SQL_BATCH_INSERT && !condition)
@@ -213,6 +218,8 @@ static const char *read_clauses(struct scan *s)
 		b->where = offset(s);
 		b->condition = b->where + s->t.text.n;
 	}
+	if (s->depth)
+		return unmatched;
 	b->end = offset(s);
 	if (!condition)
 		b->where = b->condition = b->end;

@@ -90,8 +90,8 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 @test "an unknown key: rollcall.yaml" {
 	cp -r shop "$BATS_TEST_TMPDIR/x" && cd "$BATS_TEST_TMPDIR"
 	echo 'gate: []' >>x/rollcall.yaml
-	says 1 "rollcall: x/rollcall.yaml:10: unknown key 'gate': did you mean 'gates'?" rc lint x
-	says 1 "rollcall: x/rollcall.yaml:10: unknown key 'gate': did you mean 'gates'?" rc release build x --version 9
+	says 1 "rollcall: x/rollcall.yaml:11: unknown key 'gate': did you mean 'gates'?" rc lint x
+	says 1 "rollcall: x/rollcall.yaml:11: unknown key 'gate': did you mean 'gates'?" rc release build x --version 9
 	[ ! -e x/releases ]
 }
 

@@ -1,5 +1,8 @@
 /* Fuzz target for common/sql. First byte: dialect and options; the rest: a script. Pieces must lie inside the script (unless comments are stripped), in order,
- * without white space around them, each one statement; classification must not fail; the lexer must cover every byte once. */
+ * without white space around them, each one statement; classification must not fail; what can be batched stays so with a range; the lexer must cover every byte once. */
+#include <string.h>
+
+#include "common/sql/batch.h"
 #include "common/sql/classify.h"
 #include "common/sql/lex.h"
 #include "common/sql/split.h"
@@ -11,6 +14,24 @@ struct run {
 	const uint8_t *last; /* behind the piece before */
 	bool inside, single;
 };
+
+/* With a range put in, a statement that can be batched is still one statement, and can be batched by the same table. */
+static void check_batch(enum dialect d, struct bytes sql)
+{
+	struct sql_batch b, again;
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	const char *why = sql_batch_read(d, sql, &b);
+	if (why) {
+		fuzz_require(strstr(why, ": ") != NULL, "a refusal says what to do");
+		return;
+	}
+	fuzz_require(b.where <= b.condition && b.condition <= b.end && b.end <= sql.n, "places in order");
+	sql_batch_render(&b, "(k > 1 AND k <= 2)", &text);
+	fuzz_require(sql_batch_read(d, buf_bytes(&text), &again) == NULL && again.kind == b.kind && strcmp(again.name, b.name) == 0,
+	             "a batch can be batched");
+	fuzz_require(sql_is_single(d, buf_bytes(&text)), "a batch is one statement");
+	(void)sql_batch_names_unfinished(&b);
+}
 
 static int check_piece(void *arg, const struct piece *p, struct err *e)
 {
@@ -24,6 +45,8 @@ static int check_piece(void *arg, const struct piece *p, struct err *e)
 	}
 	if (c->single)
 		fuzz_require(sql_is_single(c->d, p->sql), "piece is one statement");
+	if (sql_is_single(c->d, p->sql))
+		check_batch(c->d, p->sql);
 	sql_classify(c->d, p->sql, &class);
 	fuzz_require(class.class == STEP_T || class.why != NULL, "class N and X say why");
 	return 0;

@@ -84,6 +84,9 @@ static void test_refused(void **state)
 	    {MA, "DELETE t FROM t JOIN u ON true", "modifier"},
 	    {MA, "DELETE FROM t LIMIT 5", "LIMIT"},
 	    {LI, "UPDATE OR IGNORE t SET a = 1", "modifier"},
+	    {MA, "INSERT INTO u SELECT a FROM d.", "cannot be read"},
+	    {LI, "DELETE FROM t WHERE a) OR (b", "parentheses do not match"},
+	    {LI, "DELETE FROM t WHERE (a OR b", "parentheses do not match"},
 	    {LI, "", "walks no table"},
 	};
 	(void)state;
