@@ -33,6 +33,7 @@ struct batch { /* one step under way */
 	struct sql_batch sql;
 	struct engine_key key;
 	struct arena *arena; /* key and first cursor of the present connection */
+	bool cursor_known; /* it was read or made by this run: before that, batches of an earlier run may stand */
 	struct cursor cursor; /* as committed; `at` is in at_text */
 	struct buf at_text;
 	uint32_t size;
@@ -154,6 +155,7 @@ static int resume(struct delivery *d, struct batch *b, struct err *e)
 		return err_set(e, ERR_STATE, "%s step %u went by the key (%s) of %s, which is (%s) now: give the table its key back, then retry",
 		               b->row.changeset, b->index + 1, cur.key, b->sql.name, now);
 	b->cursor = cur;
+	b->cursor_known = true;
 	return d->engine->rollback(d->conn, &ignored) == 0 ? 0 : err_set(e, ERR_UNKNOWN, "%s", ignored.msg);
 }
 
@@ -165,6 +167,7 @@ static int begin_anew(struct delivery *d, struct batch *b, struct err *e)
 	    ledger_append_commit(d->engine, d->conn, &d->ledger, &intent, e) != 0)
 		return -1;
 	b->cursor = cur;
+	b->cursor_known = true;
 	return 0;
 }
 
@@ -336,7 +339,7 @@ static void fail(struct delivery *d, const struct batch *b, struct err *e)
 	progress_text(b, text, sizeof text);
 	if (b->cursor.batches)
 		err_wrap(e, "after %s, which stand (a retry goes on behind them)", text);
-	else if (is_begun(d, b))
+	else if (b->cursor_known && is_begun(d, b))
 		close_intent(d, b, e);
 	step_report_failed(d, b->item, b->direction, b->index, b->started_at_us);
 }

@@ -155,6 +155,31 @@ static void test_failed_at_once_leaves_nothing_open(void **state)
 	assert_string_equal(sums(f), "1000 1");
 }
 
+static int no_key(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret, struct err *e)
+{
+	(void)c, (void)schema, (void)table, (void)a;
+	*ret = (struct engine_key){0};
+	return e->code == ERR_NONE ? 0 : -1;
+}
+
+/* A run that fails before it has read the cursor must not count as one that did nothing. */
+static void test_a_failed_resume_keeps_the_cursor(void **state)
+{
+	struct fixture *f = *state;
+	counting(f, 100, NULL);
+	f->engine.exec = exec_counted;
+	stop_at = 3;
+	assert_ended(f, OUTCOME_FAILED, "after 300 of about 1,000 rows");
+	f->engine.table_key = no_key;
+	f->task.attempt++;
+	assert_ended(f, OUTCOME_FAILED, "cannot be walked in batches");
+	assert_string_equal(states(f), "intent");
+	f->engine.table_key = engine_by_name("sqlite")->table_key;
+	f->task.attempt++;
+	assert_ended(f, OUTCOME_APPLIED, NULL);
+	assert_string_equal(sums(f), "1000 1");
+}
+
 static void test_nothing_comes_between(void **state)
 {
 	struct fixture *f = *state;
@@ -302,6 +327,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_a_revert_is_finished, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_a_failed_batch_keeps_the_others, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_failed_at_once_leaves_nothing_open, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_failed_resume_keeps_the_cursor, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_nothing_comes_between, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_an_empty_table, set_up, tear_down),
