@@ -34,7 +34,7 @@ static void collect_principals(struct brain *b)
 		add_principal(b, &cap, LINK_OPERATOR, o->name, o->role, o->curve_key);
 	}
 	for (size_t i = 0; i < b->n_agents; i++)
-		if (!b->agents[i]->rec.revoked_at_us)
+		if (!agent_is_revoked(b, b->agents[i]))
 			add_principal(b, &cap, LINK_AGENT, b->agents[i]->rec.name, "", b->agents[i]->rec.curve_key);
 }
 
@@ -199,7 +199,7 @@ static void send_all(struct brain *b)
 int brain_end(struct brain *b, struct err *e)
 {
 	if (catch_up_end_turn(b, e) < 0 || probes_end_turn(b, e) < 0 || runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 ||
-	    trusted_end_turn(b, e) < 0 || agents_end_turn(b, e) < 0)
+	    trusted_end_turn(b, e) < 0 || agents_revoke_listed(b, e) < 0 || agents_end_turn(b, e) < 0)
 		return -1;
 	FAILPOINT("turn-uncommitted");
 	if (store_commit(b->store, e) < 0)

@@ -87,6 +87,7 @@ struct brain {
 	struct brain_agent **agents;
 	size_t n_agents, cap_agents;
 	struct map *agent_by_name, *agent_by_session;
+	uint64_t revoked_as_of; /* version of the freshness document that the agents were last compared with */
 	struct brain_agent **stirred; /* what the turn's end has to look at */
 	size_t n_stirred, cap_stirred;
 	struct map *target_by_id;
@@ -169,6 +170,10 @@ int enrol_grant(struct brain *b, const struct store_enrolment *n, struct bytes e
 /* brain_standing.c */
 /* Revokes for ever: its keys are not admitted any more, its session ends, its name goes to nobody else. */
 int agent_revoke(struct brain *b, struct brain_agent *g, const char *actor, const char *reason, struct err *e) MUST_CHECK;
+/* Its own revocation, or its certificate in the freshness document. */
+bool agent_is_revoked(const struct brain *b, const struct brain_agent *g);
+/* Those whose certificates a new freshness document revokes are revoked here, too. */
+int agents_revoke_listed(struct brain *b, struct err *e) MUST_CHECK;
 /* Not believed until a person has looked: two machines run with its keys. */
 int agent_hold(struct brain *b, struct brain_agent *g, const char *why, struct err *e) MUST_CHECK;
 int agent_unhold(struct brain *b, struct brain_agent *g, const char *actor, struct err *e) MUST_CHECK;

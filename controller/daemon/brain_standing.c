@@ -1,10 +1,12 @@
 /* What an agent's name is worth here: revoked for ever, or held until a person has looked. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/crypto/digest.h"
+#include "common/crypto/fresh.h"
 #include "controller/daemon/brain_impl.h"
 
 static void set_standing(struct brain_agent *g, const char *why)
@@ -31,6 +33,26 @@ int agent_revoke(struct brain *b, struct brain_agent *g, const char *actor, cons
 	b->principals_changed = true;
 	log_warn("agent %s is revoked by %s: %s", g->rec.name, actor, reason);
 	return save(b, g, actor, "revoke", reason, e);
+}
+
+bool agent_is_revoked(const struct brain *b, const struct brain_agent *g)
+{
+	return g->rec.revoked_at_us || (b->trusted.fresh && freshness_revokes_agent(b->trusted.fresh, g->rec.serial));
+}
+
+int agents_revoke_listed(struct brain *b, struct err *e)
+{
+	const struct freshness *f = b->trusted.fresh;
+	if (!f || f->version == b->revoked_as_of)
+		return 0;
+	b->revoked_as_of = f->version;
+	for (size_t i = 0; f->n_revoked_agents && i < b->n_agents; i++) {
+		struct brain_agent *g = b->agents[i];
+		if (!g->rec.revoked_at_us && freshness_revokes_agent(f, g->rec.serial) &&
+		    agent_revoke(b, g, "freshness document", arena_printf(b->turn, "version %" PRIu64 " names its certificate", f->version), e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int agent_hold(struct brain *b, struct brain_agent *g, const char *why, struct err *e)
@@ -71,9 +93,9 @@ bool agent_is_cloned(struct brain_agent *g, struct bytes boot_id)
 
 const char *agent_objection(const struct brain *b, const struct brain_agent *g, const char **ret_code)
 {
-	if (g->rec.revoked_at_us) {
+	if (agent_is_revoked(b, g)) {
 		*ret_code = "revoked";
-		return arena_printf(b->turn, "this agent was revoked: %s", g->rec.standing);
+		return arena_printf(b->turn, "this agent was revoked: %s", g->rec.standing ? g->rec.standing : "by the freshness document");
 	}
 	if (g->rec.held_at_us) {
 		*ret_code = "cloned";

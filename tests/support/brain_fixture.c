@@ -224,7 +224,7 @@ void brain_fixture_admit(struct brain_fixture *f)
 	must(sign_key_generate(&f->agent.report_key, &e), &e, "report key");
 	struct certificate c = {.agent = f->agent.name,
 	                        .site = "eu",
-	                        .serial = "1",
+	                        .serial = BRAIN_AGENT_SERIAL,
 	                        .curve_key = f->agent.curve_key,
 	                        .targets = globs,
 	                        .n_targets = 1,

@@ -9,6 +9,8 @@
 
 #define BRAIN_CONTROLLER_KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 
+#define BRAIN_AGENT_SERIAL "00112233445566778899aabbccddeeff"
+
 struct brain_sent {
 	uint64_t session;
 	struct msg msg; /* a decoded copy in the fixture's arena */

@@ -121,6 +121,24 @@ static void test_another_key_makes_none(void **state)
 	brain_fixture_done(&f);
 }
 
+static void test_a_revoked_certificate_shuts_its_agent_out(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, CI);
+	assert_int_equal(f.principals, 1);
+	push(&f, trust_fixture_revocation(&f.trust, REVOKE_AGENT, "ffeeddccbbaa99887766554433221100", ERIN), TAKEN); /* somebody else's */
+	assert_int_equal(f.principals, 1);
+	push(&f, trust_fixture_revocation(&f.trust, REVOKE_AGENT, BRAIN_AGENT_SERIAL, ERIN), TAKEN);
+	assert_int_equal(f.principals, 0);
+	(void)brain_fixture_command(&f, "viewer", VERB_AGENT_LIST, NONE, NULL);
+	assert_string_equal(brain_fixture_cell(&f, "state"), "revoked");
+	brain_fixture_connect(&f, targets, 1); /* were the hub wrong */
+	assert_int_equal(f.sent[0].msg.type, MSG_DENY);
+	assert_string_equal(f.sent[0].msg.deny.code, "revoked");
+	brain_fixture_done(&f);
+}
+
 static void test_a_revocation_is_told_at_once(void **state)
 {
 	(void)state;
@@ -233,6 +251,7 @@ int main(void)
 	    cmocka_unit_test(test_a_fresh_one_every_interval),
 	    cmocka_unit_test(test_another_key_makes_none),
 	    cmocka_unit_test(test_a_revocation_is_told_at_once),
+	    cmocka_unit_test(test_a_revoked_certificate_shuts_its_agent_out),
 	    cmocka_unit_test(test_a_controller_without_a_fresh_key_cannot_tell),
 	    cmocka_unit_test(test_the_next_trust_document),
 	    cmocka_unit_test(test_out_of_a_fast_forward),
