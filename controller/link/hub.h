@@ -16,6 +16,7 @@ struct hub_config {
 	const char *curve_key_file; /* as `rollcall keys curve` writes it, mode 0600 */
 	const char *blob_dir; /* served to agents, filled by operators' PUT into <blob_dir>/incoming first */
 	uint32_t max_peers;
+	uint64_t memory_limit; /* bytes of this process, above which sockets are opened anew; 0: half of the machine's, or of its cgroup's */
 };
 
 /* Who may come: replaces the whole table at once. `name` of an agent is the certificate's; `role` of an operator is viewer, operator or admin. */

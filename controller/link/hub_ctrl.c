@@ -332,6 +332,13 @@ void hub_ctrl_expire(struct hub *h)
 			end_session(h, s, NULL, NULL, true);
 }
 
+void hub_ctrl_end_all(struct hub *h)
+{
+	size_t cursor = SESSIONS_WALK;
+	for (struct session *s; (s = sessions_next(h->sessions, &cursor));)
+		end_session(h, s, NULL, NULL, true);
+}
+
 void hub_ctrl_forgive(struct hub *h)
 {
 	size_t cursor = SESSIONS_WALK;

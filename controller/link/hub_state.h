@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "common/link/curve.h"
 #include "common/link/frame.h"
 #include "controller/link/hub.h"
 #include "controller/link/principals.h"
@@ -70,6 +71,10 @@ struct hub {
 	struct bucket admission, warnings, enrol_rate;
 	struct enrol_slot enrol_slots[ENROL_SLOTS];
 	size_t enrol_next;
+	struct curve_key key; /* a copy: sockets may have to be made again */
+	const char *ctrl_endpoint, *blob_endpoint, *enrol_endpoint; /* as bound */
+	uint64_t memory_limit; /* bytes: see hub_guard.c */
+	int64_t guarded_us, guard_rests_until_us, enrol_open_at_us; /* enrol_open_at_us 0: it is open, or there is none */
 	struct hub_waiting *first, *last; /* events for the brain */
 	uint64_t *stalled; /* ids of the sessions that have messages waiting, and of some that are gone */
 	size_t n_stalled, cap_stalled, pending_bytes; /* pending_bytes: of all sessions */
@@ -99,6 +104,7 @@ bool hub_ctrl_read(struct hub *h); /* one message; false when there is none */
 void hub_ctrl_send(struct hub *h, const struct hub_command *c, struct bytes body);
 void hub_ctrl_flush(struct hub *h); /* messages that waited for room */
 void hub_ctrl_expire(struct hub *h);
+void hub_ctrl_end_all(struct hub *h); /* the socket is about to be closed: nobody is told but the brain */
 void hub_ctrl_forgive(struct hub *h); /* we were not reading: nobody's silence counts */
 void hub_ctrl_recheck(struct hub *h); /* the principals changed */
 
@@ -106,6 +112,10 @@ void hub_ctrl_recheck(struct hub *h); /* the principals changed */
 void hub_enrol_init(struct hub *h);
 bool hub_enrol_read(struct hub *h);
 bool hub_enrol_send(struct hub *h, const struct hub_command *c, struct bytes body); /* false: not one of its own */
+
+/* hub_guard.c: keeps the process's memory within its limit. */
+void hub_guard(struct hub *h);
+uint64_t hub_guard_default(void);
 
 /* hub_blob.c */
 bool hub_blob_read(struct hub *h);

@@ -146,6 +146,7 @@ static void run(struct hub *h)
 			ticked_us = h->now_us;
 			hub_ctrl_expire(h);
 			hub_blob_expire(h);
+			hub_guard(h);
 		}
 	}
 }
@@ -161,6 +162,12 @@ static int open_hub(struct hub *h, const struct hub_start *start, struct err *e)
 {
 	const struct hub_config *c = start->config;
 	h->violations = start->violations;
+	h->memory_limit = c->memory_limit ? c->memory_limit : hub_guard_default();
+	memcpy(h->key.public_text, start->key->public_text, sizeof h->key.public_text);
+	h->key.secret_text = secret_new(secret_reveal(start->key->secret_text), secret_size(start->key->secret_text));
+	h->ctrl_endpoint = *start->ctrl_endpoint;
+	h->blob_endpoint = *start->blob_endpoint;
+	h->enrol_endpoint = *start->enrol_endpoint;
 	h->blob_dir = mem_strdup(c->blob_dir);
 	h->admission = (struct bucket){.per_s = HELLOS_PER_S, .burst = HELLOS_PER_S};
 	h->warnings = (struct bucket){.per_s = WARNINGS_PER_S, .burst = WARNINGS_PER_S};
@@ -193,6 +200,7 @@ static void close_hub(struct hub *h)
 	while (h->first)
 		drop_first_event(h);
 	free(h->stalled);
+	curve_key_done(&h->key);
 	mem_free_ptr(&h->blob_dir);
 	mem_free_ptr(&h->incoming_dir);
 }

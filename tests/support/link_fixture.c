@@ -41,9 +41,13 @@ static void on_hello(struct link_world *w, const struct hub_event *ev)
 		return;
 	w->session = ev->session;
 	tell(w, ev->session,
-	     &(struct msg){
-	         .type = MSG_WELCOME,
-	         .welcome = {.proto = 1, .epoch = 7, .heartbeat_ms = 200, .resume_from = w->resume_from, .spread_ms = 1, .now_us = clock_wall_us()}});
+	     &(struct msg){.type = MSG_WELCOME,
+	                   .welcome = {.proto = 1,
+	                               .epoch = 7,
+	                               .heartbeat_ms = w->heartbeat_ms ? w->heartbeat_ms : 200,
+	                               .resume_from = w->resume_from,
+	                               .spread_ms = 1,
+	                               .now_us = clock_wall_us()}});
 }
 
 static void on_report(struct link_world *w, const struct hub_event *ev)
@@ -81,6 +85,11 @@ static void on_hub_message(struct link_world *w, const struct hub_event *ev)
 		break;
 	case MSG_COMMAND:
 		on_command(w, ev);
+		break;
+	case MSG_ENROL_REQ:
+	case MSG_ENROL_POLL:
+		w->strangers++;
+		tell(w, ev->session, &(struct msg){.type = MSG_ENROL_DENY, .deny = {.code = "policy", .message = "not here"}});
 		break;
 	default:
 		break;
@@ -163,7 +172,13 @@ void link_start_hub(struct link_world *w, const char *ctrl, const char *blob)
 	char key[256], blobs[256];
 	snprintf(key, sizeof key, "%s/controller.key", w->dir);
 	snprintf(blobs, sizeof blobs, "%s/served", w->dir);
-	struct hub_config c = {.ctrl_endpoint = ctrl, .blob_endpoint = blob, .curve_key_file = key, .blob_dir = blobs, .max_peers = 100};
+	struct hub_config c = {.ctrl_endpoint = ctrl,
+	                       .blob_endpoint = blob,
+	                       .curve_key_file = key,
+	                       .blob_dir = blobs,
+	                       .max_peers = 100,
+	                       .enrol_endpoint = w->no_enrolment ? NULL : "tcp://127.0.0.1:*",
+	                       .memory_limit = w->memory_limit};
 	if (hub_new(&c, w->principals, 2, &w->hub, &e) != 0)
 		fail_msg("%s", e.msg);
 	zloop_reader(w->loop, zactor_sock(w->hub), on_hub, w);

@@ -16,6 +16,9 @@
 
 struct link_world {
 	char dir[64], path[256];
+	bool no_enrolment; /* the hub that is started next has no such socket */
+	uint32_t heartbeat_ms; /* that WELCOME says; 0: 200 */
+	uint64_t memory_limit; /* of the hub that is started next; 0: its default */
 	zloop_t *loop;
 	zactor_t *hub;
 	struct principal principals[3];
@@ -28,7 +31,7 @@ struct link_world {
 	struct target target;
 	const struct target *targets[1];
 	/* what the brain saw */
-	unsigned hellos, targets_seen, heartbeats, gones, clones, stored, commands;
+	unsigned hellos, targets_seen, heartbeats, gones, clones, stored, commands, strangers;
 	uint64_t session, gone_session;
 	bool signature_ok, silent; /* silent: no WELCOME */
 	uint64_t reports[LINK_REPORTS_MAX];

@@ -1,0 +1,364 @@
+/* Peers that mean harm against a real hub, from a process of their own: messages that never end, a hundred thousand tiny parts, connections that say nothing, floods of HELLO
+ * and of strangers. What is asked: the hub's memory stays bounded, and an honest agent beside it is served. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "common/link/frame.h"
+#include "common/link/options.h"
+#include "tests/support/link_fixture.h"
+
+#define MB            ((uint64_t)1024 * 1024)
+#define ATTACK_MS     1500
+#define PART          200000
+#define MESSAGE_BYTES ((size_t)600 * 1024 * 1024)
+#define LATE_US       2000000 /* between two heartbeats, which come each half second */
+
+/* A sanitizer keeps freed memory and makes everything slower: there the attacks only show that nothing breaks. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEASURED false
+#else
+#define MEASURED true
+#endif
+
+/* ---- the attacker: a process made before this one has any thread ---- */
+
+enum attack { ATTACK_ENDLESS, ATTACK_ENDLESS_ENROL, ATTACK_TINY_PARTS, ATTACK_MUTE, ATTACK_HELLOS, ATTACK_STRANGERS };
+
+struct errand {
+	enum attack what;
+	char endpoint[256], server_key[41], public_key[41], secret_key[41];
+	uint32_t ms;
+};
+
+static int line; /* to the other process */
+static pid_t attacker;
+
+static zsock_t *dial(const struct errand *o, enum link_socket_kind kind, bool stranger)
+{
+	struct curve_key key = {0};
+	struct err e = ERR_INIT;
+	zsock_t *s = NULL;
+	char fresh_secret[41];
+	str_copy(key.public_text, sizeof key.public_text, o->public_key);
+	str_copy(fresh_secret, sizeof fresh_secret, o->secret_key);
+	if (stranger)
+		zmq_curve_keypair(key.public_text, fresh_secret);
+	key.secret_text = secret_new(fresh_secret, 40);
+	if (link_socket_client(kind, &key, o->server_key, &s, &e) != 0 || zsock_connect(s, "%s", o->endpoint) != 0)
+		_exit(3);
+	curve_key_done(&key);
+	zsock_set_sndtimeo(s, 200);
+	zmq_pollitem_t item = {.socket = zsock_resolve(s), .events = ZMQ_POLLOUT};
+	zmq_poll(&item, 1, 500); /* the handshake */
+	return s;
+}
+
+/* libzmq hands a message to its I/O thread when it is whole, so "never" is a very long message here; its parts share one buffer, so that it costs the attacker nothing. */
+static void attack_endless(const struct errand *o, bool stranger, size_t part, int64_t end_us)
+{
+	static char block[PART];
+	while (clock_mono_us() < end_us) {
+		zsock_t *s = dial(o, stranger ? LINK_ENROL_DEALER : LINK_CTRL_DEALER, stranger);
+		for (size_t sent = 0; sent < MESSAGE_BYTES; sent += part) {
+			zmq_msg_t m;
+			zmq_msg_init_data(&m, block, part, NULL, NULL);
+			if (zmq_msg_send(&m, zsock_resolve(s), sent + part < MESSAGE_BYTES ? ZMQ_SNDMORE : 0) < 0)
+				break;
+		}
+		for (int i = 0; i < 50 && clock_mono_us() < end_us; i++)
+			usleep(20000);
+		zsock_destroy(&s);
+	}
+}
+
+static void attack_tiny_parts(const struct errand *o, int64_t end_us)
+{
+	zsock_t *s = dial(o, LINK_CTRL_DEALER, false);
+	while (clock_mono_us() < end_us)
+		for (int i = 0; i <= 100000 && clock_mono_us() < end_us; i++)
+			if (zmq_send(zsock_resolve(s), "x", 1, i < 100000 ? ZMQ_SNDMORE : 0) < 0)
+				break;
+	zsock_destroy(&s);
+}
+
+static void attack_mute(const struct errand *o, int64_t end_us)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(strrchr(o->endpoint, ':') + 1, NULL, 10))};
+	int fds[300];
+	inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (connect(fds[i], (struct sockaddr *)&to, sizeof to) == 0 && i % 2 &&
+		    write(fds[i], "\xff\0\0\0\0\0\0\0\1\x7f", 10) < 0) /* half a greeting */
+			continue;
+	}
+	while (clock_mono_us() < end_us)
+		usleep(20000);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+}
+
+static void attack_messages(const struct errand *o, enum link_socket_kind kind, const struct msg *m, bool stranger, int64_t end_us)
+{
+	AUTO(buf_done) struct buf body = BUF_INIT;
+	msg_encode(m, &body);
+	zsock_t *open[16] = {NULL};
+	for (size_t i = 0; clock_mono_us() < end_us; i = (i + 1) % ARRAY_LEN(open)) {
+		zsock_destroy(&open[i]);
+		open[i] = dial(o, kind, stranger);
+		for (uint64_t seq = 1; seq <= 20; seq++)
+			frame_send(zsock_resolve(open[i]), bytes_of(NULL, 0), (struct link_header){.type = (uint8_t)m->type, .seq = seq}, buf_bytes(&body),
+			           bytes_of(NULL, 0));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(open); i++)
+		zsock_destroy(&open[i]);
+}
+
+static void attack(const struct errand *o)
+{
+	static const uint8_t signature[64];
+	const struct msg hello = {
+	    .type = MSG_HELLO,
+	    .hello = {.agent = "us-1", .proto_min = 1, .proto_max = 1, .session_counter = 1, .signature = bytes_of(signature, sizeof signature)}};
+	int64_t end_us = clock_mono_us() + (int64_t)o->ms * 1000;
+	switch (o->what) {
+	case ATTACK_ENDLESS:
+		attack_endless(o, false, PART, end_us);
+		break;
+	case ATTACK_ENDLESS_ENROL:
+		attack_endless(o, true, 8000, end_us);
+		break;
+	case ATTACK_TINY_PARTS:
+		attack_tiny_parts(o, end_us);
+		break;
+	case ATTACK_MUTE:
+		attack_mute(o, end_us);
+		break;
+	case ATTACK_HELLOS:
+		attack_messages(o, LINK_CTRL_DEALER, &hello, false, end_us);
+		break;
+	case ATTACK_STRANGERS:
+		attack_messages(o, LINK_ENROL_DEALER, &(struct msg){.type = MSG_ENROL_POLL}, true, end_us);
+		break;
+	}
+}
+
+static void be_attacker(int from)
+{
+	struct errand o;
+	signal(SIGPIPE, SIG_IGN);
+	zsys_handler_set(NULL);
+	zsys_init();
+	while (read(from, &o, sizeof o) == (ssize_t)sizeof o) {
+		attack(&o);
+		if (write(from, "d", 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+/* ---- the hub's side ---- */
+
+static uint64_t resident(void)
+{
+	unsigned long long total = 0, pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%llu %llu", &total, &pages), 2);
+	fclose(f);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool is_connected(struct link_world *w)
+{
+	return w->ups >= 1 && w->targets_seen >= 1 && w->heartbeats >= 3;
+}
+
+static struct watched {
+	uint64_t peak;
+	unsigned beats;
+	int64_t beat_us, longest_gap_us;
+	bool done;
+} seen;
+
+/* Turned every few milliseconds: looks at memory, at the honest agent's pulse, and for the attacker's end. */
+static bool is_over(struct link_world *w)
+{
+	uint64_t now = resident();
+	char d;
+	seen.peak = now > seen.peak ? now : seen.peak;
+	if (w->heartbeats != seen.beats || seen.beat_us == 0) {
+		int64_t gap_us = seen.beat_us ? clock_mono_us() - seen.beat_us : 0;
+		seen.longest_gap_us = gap_us > seen.longest_gap_us ? gap_us : seen.longest_gap_us;
+		seen.beats = w->heartbeats;
+		seen.beat_us = clock_mono_us();
+	}
+	if (recv(line, &d, 1, MSG_DONTWAIT) == 1)
+		seen.done = true;
+	return seen.done;
+}
+
+static void suffer(struct link_world *w, enum attack what, const char *endpoint, const struct curve_key *key)
+{
+	struct errand o = {.what = what, .ms = ATTACK_MS};
+	struct err e = ERR_INIT;
+	assert_int_equal(hub_set_principals(w->hub, w->principals, 3, &e), 0); /* us-1, the attacker, has a key */
+	str_copy(o.endpoint, sizeof o.endpoint, endpoint);
+	str_copy(o.server_key, sizeof o.server_key, hub_public_key(w->hub));
+	str_copy(o.public_key, sizeof o.public_key, key->public_text);
+	str_copy(o.secret_key, sizeof o.secret_key, secret_reveal(key->secret_text));
+	seen = (struct watched){.peak = 0};
+	assert_int_equal(write(line, &o, sizeof o), sizeof o);
+	assert_true(link_run_for(w, is_over, ATTACK_MS + 8000));
+}
+
+static void begin(struct link_world *w)
+{
+	w->heartbeat_ms = 500;
+	link_start_agent(w, &w->agent_key);
+	link_run(w, is_connected);
+}
+
+static void expect_served(struct link_world *w, uint64_t before)
+{
+	print_message("# memory %+lld MB at most, longest time between two heartbeats %lld ms\n", (long long)(seen.peak - before) / (long long)MB,
+	              (long long)seen.longest_gap_us / 1000);
+	if (!MEASURED)
+		return;
+	assert_int_equal(w->downs, 0);
+	assert_true(seen.longest_gap_us < LATE_US);
+	assert_true(seen.peak < before + 48 * MB);
+}
+
+static void test_hundred_thousand_tiny_parts(void **state)
+{
+	struct link_world *w = *state;
+	begin(w);
+	uint64_t before = resident();
+	suffer(w, ATTACK_TINY_PARTS, hub_ctrl_endpoint(w->hub), &w->other_key);
+	expect_served(w, before);
+	assert_true(hub_violations() > 0);
+}
+
+static void test_mute_connections(void **state)
+{
+	struct link_world *w = *state;
+	begin(w);
+	uint64_t before = resident();
+	suffer(w, ATTACK_MUTE, hub_ctrl_endpoint(w->hub), &w->other_key);
+	expect_served(w, before);
+}
+
+static void test_flood_of_hellos(void **state)
+{
+	struct link_world *w = *state;
+	begin(w);
+	uint64_t before = resident();
+	suffer(w, ATTACK_HELLOS, hub_ctrl_endpoint(w->hub), &w->other_key);
+	expect_served(w, before);
+	assert_true(hub_violations() > 0);
+}
+
+static void test_flood_of_strangers(void **state)
+{
+	struct link_world *w = *state;
+	begin(w);
+	uint64_t before = resident();
+	suffer(w, ATTACK_STRANGERS, hub_enrol_endpoint(w->hub), &w->other_key);
+	expect_served(w, before);
+	assert_true(w->strangers > 0 && w->strangers < 20 * (ATTACK_MS / 1000 + 2)); /* what the rate lets through to the brain */
+}
+
+static bool is_up_again(struct link_world *w)
+{
+	return uplink_is_up(w->uplink);
+}
+
+static bool is_small_again(struct link_world *w)
+{
+	return resident() < w->memory_limit;
+}
+
+/* The limit is what a memory-limited process would have; it is passed only by what comes in between two looks. */
+static void test_endless_message(void **state)
+{
+	struct link_world *w = *state;
+	if (!MEASURED)
+		skip();
+	link_stop_hub(w);
+	uint64_t before = resident();
+	w->memory_limit = before + 100 * MB;
+	w->no_enrolment = true;
+	link_start_hub(w, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*");
+	begin(w);
+	suffer(w, ATTACK_ENDLESS, hub_ctrl_endpoint(w->hub), &w->other_key);
+	print_message("# memory %+lld MB at most\n", (long long)(seen.peak - before) / (long long)MB);
+	assert_true(seen.peak > w->memory_limit); /* or the attack was none */
+	assert_true(seen.peak < before + 500 * MB);
+	assert_true(w->downs > 0); /* everybody had to come back, */
+	link_run(w, is_up_again); /* and does */
+	link_run(w, is_small_again);
+}
+
+static void test_endless_message_of_a_stranger(void **state)
+{
+	struct link_world *w = *state;
+	if (!MEASURED)
+		skip();
+	link_stop_hub(w);
+	uint64_t before = resident();
+	w->memory_limit = before + 30 * MB;
+	link_start_hub(w, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*");
+	begin(w);
+	suffer(w, ATTACK_ENDLESS_ENROL, hub_enrol_endpoint(w->hub), &w->other_key);
+	print_message("# memory %+lld MB at most\n", (long long)(seen.peak - before) / (long long)MB);
+	assert_int_equal(w->downs, 0); /* the fleet did not notice */
+	assert_true(seen.longest_gap_us < LATE_US);
+	assert_true(seen.peak < before + 200 * MB);
+}
+
+int main(void)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+		return 1;
+	attacker = fork();
+	if (attacker == 0) {
+		close(pair[0]);
+		be_attacker(pair[1]);
+	}
+	close(pair[1]);
+	line = pair[0];
+	signal(SIGPIPE, SIG_IGN);
+	zsys_handler_set(NULL);
+	zsys_init();
+	log_open("hostile_test", getenv("VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
+#define CASE(f) cmocka_unit_test_setup_teardown(f, link_setup, link_teardown)
+	const struct CMUnitTest tests[] = {
+	    CASE(test_hundred_thousand_tiny_parts), CASE(test_mute_connections), CASE(test_flood_of_hellos),
+	    CASE(test_flood_of_strangers),          CASE(test_endless_message),  CASE(test_endless_message_of_a_stranger),
+	};
+	int rc = cmocka_run_group_tests(tests, NULL, NULL);
+	close(line);
+	int how = 0;
+	waitpid(attacker, &how, 0);
+	if (how)
+		printf("# the attacker ended with %x\n", (unsigned)how);
+	return rc;
+}
