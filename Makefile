@@ -59,7 +59,7 @@ OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 # What runs under TSan too: the tests of both sides, and whatever else starts a thread. conformance/apply_test.c takes a minute there; apply/runner_test.c runs the same threads.
 THREAD_TESTS := $(sort $(filter tests/unit/both/%,$(TESTS)) $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new|checkers_new' $(TESTS))))
 
-.PHONY: all build check check-unit check-faults check-attacks test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply bench-locks bench-batches soak FORCE
+.PHONY: all build check check-unit check-faults check-attacks test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply bench-verify bench-locks bench-batches soak FORCE
 # Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
 .PRECIOUS: $(O)/%.o
 .DELETE_ON_ERROR:
@@ -243,6 +243,14 @@ $(O)/bin/fleet_farm: $(patsubst %.c,$(O)/%.o,$(wildcard tests/bench/fleet/*.c)) 
 bench-batches: $(O)/tests/conformance/batch_test $(O)/tests/conformance/whole_test
 	@BATCH_ROWS=$(or $(ROWS),1000000) $(O)/tests/conformance/batch_test '*throughput' 2>&1 >/dev/null | grep rows/s
 	@WHOLE_CHANGESETS=$(or $(CHANGESETS),100) $(O)/tests/conformance/whole_test '*speed' 2>&1 >/dev/null | grep times
+
+$(O)/bin/verify_bench: $(O)/tests/bench/verify_bench.o $(O)/libsupport.a $(O)/libagent.a $(O)/libcommon.a
+	@mkdir -p $(@D)
+	@echo "LINK  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS_agent)
+# Releases, approvals and proofs verified a second, and the share of a delivery that this takes.
+bench-verify: $(O)/bin/verify_bench
+	@$(O)/bin/verify_bench
 
 # Kills agents, controller and server for as long as wanted, with the oracle after each release: ENGINE=postgresql|mariadb|sqlite KILLS=n SEED=n.
 soak: build

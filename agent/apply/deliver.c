@@ -5,6 +5,7 @@
 #include "agent/report/seal.h"
 #include "agent/verify/checks.h"
 #include "agent/verify/trusted.h"
+#include "agent/verify/verdicts.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/crypto/blobs.h"
@@ -62,16 +63,21 @@ static int verify_believed(const struct deliver_job *job, const struct trusted *
                            struct err *e)
 {
 	const char *engine = job->target->target.engine;
+	uint8_t verdict[DIGEST_SIZE];
+	verdict_key(job->task->release_hash, t, engine, verdict);
 	struct verify_facts facts = {.trust = &t->doc,
 	                             .freshness = t->fresh,
 	                             .attested_us = t->attested_us,
 	                             .fresh_max_age_us = job->config->fresh_max_age_us,
 	                             .begun = job->task->state != TASK_ACCEPTED,
 	                             .release_envelope = buf_bytes(&p->release),
+	                             .release_checked = verdict_is_good(verdict),
 	                             .dossier = buf_bytes(&p->dossier),
 	                             .proof = p->proof,
 	                             .target = job->target->target.id,
 	                             .environment = job->target->environment,
+	                             .labels = job->target->target.labels,
+	                             .n_labels = job->target->target.n_labels,
 	                             .engine = engine,
 	                             .agent_version = ROLLCALL_VERSION,
 	                             .epoch = job->task->epoch,
@@ -80,7 +86,12 @@ static int verify_believed(const struct deliver_job *job, const struct trusted *
 	                             .now_us = clock_wall_us()};
 	if (verify_delivery(&facts, a, &p->verified, ret_check, e) != 0)
 		return -1;
-	return verify_statements(&p->verified.release, engine, job->config->allow_class_x, ret_check, e);
+	if (facts.release_checked)
+		return 0;
+	if (verify_statements(&p->verified.release, engine, job->config->allow_class_x, ret_check, e) != 0)
+		return -1;
+	verdict_keep(verdict);
+	return 0;
 }
 
 static int verify(const struct deliver_job *job, struct journal *j, struct papers *p, struct arena *a, const char **ret_check, struct err *e)

@@ -21,7 +21,8 @@ struct delivery {
 	struct envelope release_envelope;
 	struct dossier dossier;
 	uint8_t order_digest[DIGEST_SIZE]; /* of the bytes in the dossier, before they are decoded */
-	const struct trust_role *role; /* approver/<environment of the local target> */
+	const struct trust_role *roles[APPROVER_ROLES_MAX]; /* that decide about the local target */
+	size_t n_roles;
 	struct vote votes[VOTES_MAX];
 	size_t n_votes;
 	struct buf not_counted; /* for the message: "; not counted: ..." */

@@ -2,6 +2,7 @@
 #include "agent/verify/trusted.h"
 
 #include "common/base/str.h"
+#include "common/crypto/digest.h"
 #include "common/crypto/fresh.h"
 #include "common/crypto/trust.h"
 #include "common/wire/documents.h"
@@ -16,12 +17,14 @@ static int read_trust(struct bytes envelope, struct arena *a, struct trust *ret,
 	return trust_decode(env.payload, a, ret, e);
 }
 
-static int load_trust(struct journal *j, struct bytes pinned, struct arena *a, struct trust *ret, struct err *e)
+static int load_trust(struct journal *j, struct bytes pinned, struct arena *a, struct digest *d, struct trust *ret, struct err *e)
 {
 	struct bytes kept = {0};
 	struct trust newer;
 	if (read_trust(pinned, a, ret, e) != 0 || journal_document(j, JOURNAL_TRUST, a, &kept, e) != 0)
 		return -1;
+	digest_add_sized(d, pinned);
+	digest_add_sized(d, kept);
 	if (kept.n == 0)
 		return 0;
 	if (read_trust(kept, a, &newer, e) != 0)
@@ -36,13 +39,14 @@ static int load_trust(struct journal *j, struct bytes pinned, struct arena *a, s
 	return 0;
 }
 
-static int load_fresh(struct journal *j, struct arena *a, struct freshness **ret, struct err *e)
+static int load_fresh(struct journal *j, struct arena *a, struct digest *d, struct freshness **ret, struct err *e)
 {
 	struct bytes kept = {0};
 	struct envelope env;
 	if (journal_document(j, JOURNAL_FRESH, a, &kept, e) != 0)
 		return -1;
 	*ret = NULL;
+	digest_add_sized(d, kept);
 	if (kept.n == 0)
 		return 0;
 	struct freshness *f = arena_alloc(a, sizeof *f);
@@ -56,7 +60,10 @@ int trusted_load(struct journal *j, struct bytes pinned, struct arena *a, struct
 {
 	struct trusted t = {0};
 	uint64_t attested = 0;
-	if (load_trust(j, pinned, a, &t.doc, e) != 0 || load_fresh(j, a, &t.fresh, e) != 0 || journal_number(j, ATTESTED, &attested, e) != 0)
+	struct digest *d = digest_new();
+	int rc = load_trust(j, pinned, a, d, &t.doc, e) != 0 || load_fresh(j, a, d, &t.fresh, e) != 0 ? -1 : journal_number(j, ATTESTED, &attested, e);
+	digest_final(&d, t.digest);
+	if (rc != 0)
 		return -1;
 	t.attested_us = (int64_t)attested;
 	t.valid = trust_without_revoked(&t.doc, t.fresh, a);

@@ -13,6 +13,7 @@ struct trusted { /* in the arena it was loaded into */
 	struct trust doc; /* as signed */
 	struct freshness *fresh; /* NULL: none has come */
 	struct trust valid; /* `doc` without the keys that `fresh` revokes: whose signatures count */
+	uint8_t digest[DIGEST_SIZE]; /* of both documents: what was found under it holds as long as it is the same */
 	int64_t attested_us; /* the newest signed time seen: the clock cannot be behind it */
 };
 

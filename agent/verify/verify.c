@@ -52,7 +52,7 @@ static int check_trust(struct delivery *d, struct err *e)
 	const struct freshness *f = d->f->freshness;
 	char at[CLOCK_TEXT_SIZE];
 	d->now_us = d->f->now_us > d->f->attested_us ? d->f->now_us : d->f->attested_us;
-	if (trust_check_shape(t, e) != 0)
+	if (!d->f->release_checked && trust_check_shape(t, e) != 0)
 		return -1;
 	if (d->now_us >= t->expires_at_us)
 		return err_set(e, ERR_SIGNATURE, "the trust document (fleet %s, version %" PRIu64 ") expired at %s", t->fleet, t->version,
@@ -85,6 +85,8 @@ static int check_release_signatures(struct delivery *d, struct err *e)
 {
 	if (envelope_decode(d->f->release_envelope, d->a, &d->release_envelope, e) != 0)
 		return err_wrap(e, "release");
+	if (d->f->release_checked)
+		return 0;
 	return trust_check_role(&d->valid, ROLE_RELEASE, &d->release_envelope, TYPE_RELEASE, e);
 }
 
@@ -156,7 +158,7 @@ static int check_steps(const struct changeset *c, const struct step *steps, size
 
 static int check_content(struct delivery *d, struct err *e)
 {
-	for (size_t i = 0; i < d->v.release.n_changesets; i++) {
+	for (size_t i = 0; !d->f->release_checked && i < d->v.release.n_changesets; i++) {
 		const struct changeset *c = &d->v.release.changesets[i];
 		uint8_t digest[DIGEST_SIZE];
 		for (size_t k = 0; k < c->n_bodies; k++)

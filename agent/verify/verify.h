@@ -16,9 +16,12 @@ struct verify_facts {
 	int64_t fresh_max_age_us; /* the site's own limit; 0: none */
 	bool begun; /* an earlier run has begun it: it is finished even when no fresh document comes any more */
 	struct bytes release_envelope; /* as pulled, address already checked */
+	bool release_checked; /* this very envelope passed C3's shape, C6, C18, C19 and C20 before, under the same documents: agent/verify/verdicts.h */
 	struct bytes dossier;
 	struct merkle_proof proof;
 	const char *target, *environment, *engine; /* of the local target */
+	const struct label *labels; /* the same: from agent.yaml, never from the controller */
+	size_t n_labels;
 	const char *agent_version;
 	uint32_t epoch, max_epoch;
 	enum direction direction; /* of the offer: must be the order's, or one that order_allows_rollback says */

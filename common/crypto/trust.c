@@ -64,6 +64,38 @@ size_t trust_count_signers(const struct trust *t, const char *role, const struct
 	return n;
 }
 
+bool trust_role_has(const struct trust_role *r, const char *key_id)
+{
+	for (size_t i = 0; i < r->n_key_ids; i++)
+		if (str_eq(r->key_ids[i], key_id))
+			return true;
+	return false;
+}
+
+/* A scope that cannot be read covers nothing: trust_check_shape has refused it before. */
+static bool covers(const struct trust_role *r, const struct target *target, struct arena *a)
+{
+	for (size_t i = 0; target && i < r->n_scopes; i++) {
+		struct selector *s = NULL;
+		if (selector_parse(r->scopes[i], a, &s, NULL) == 0 && selector_matches(s, target))
+			return true;
+	}
+	return !target || r->n_scopes == 0;
+}
+
+size_t trust_approver_roles(const struct trust *t, const char *environment, const struct target *target, struct arena *a,
+                            const struct trust_role *ret[APPROVER_ROLES_MAX])
+{
+	const char *plain = arena_printf(a, ROLE_APPROVER_PREFIX "%s", environment), *named = arena_printf(a, "%s/", plain);
+	size_t n = 0;
+	for (size_t i = 0; i < t->n_roles && n < APPROVER_ROLES_MAX; i++) {
+		const struct trust_role *r = &t->roles[i];
+		if ((str_eq(r->name, plain) || str_starts(r->name, named)) && covers(r, target, a))
+			ret[n++] = r;
+	}
+	return n;
+}
+
 static bool is_among(const struct trust_key *k, const struct trust_key *const *keys, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

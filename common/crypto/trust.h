@@ -6,6 +6,7 @@
 
 #include "common/base/buf.h"
 #include "common/crypto/dsse.h"
+#include "common/model/target.h"
 #include "common/model/trust.h"
 
 const struct trust_role *trust_role(const struct trust *t, const char *name); /* NULL if there is none */
@@ -25,6 +26,13 @@ size_t trust_count_signers(const struct trust *t, const char *role, const struct
                            const struct trust_key **ret_signers, size_t max);
 /* 0 when the role's threshold is met; ERR_SIGNATURE "release: 1 of 2 signatures (release): signed by alice; have one of bob, carol sign it" otherwise. */
 int trust_check_role(const struct trust *t, const char *role, const struct envelope *env, const char *expected_type, struct err *e) MUST_CHECK;
+
+/* The roles that decide about a target of an environment: approver/ENVIRONMENT, and each approver/ENVIRONMENT/NAME, as far as their scopes cover it. Each of them must reach its
+ * own threshold. A scope is a selector; one that holds is enough; a role without scopes covers everything. target NULL: all roles of the environment. Selectors are parsed into
+ * `a`. Returns how many are in ret. */
+size_t trust_approver_roles(const struct trust *t, const char *environment, const struct target *target, struct arena *a,
+                            const struct trust_role *ret[APPROVER_ROLES_MAX]);
+bool trust_role_has(const struct trust_role *r, const char *key_id);
 
 #define TRUST_KEYS_MAX  1000
 #define TRUST_WORD_SIZE 64

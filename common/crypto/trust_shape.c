@@ -23,13 +23,46 @@ static int check_key(const struct trust *t, size_t i, struct err *e)
 	return 0;
 }
 
+#define SCOPES_ARENA   ((size_t)4 * 1024 * 1024)
+#define SCOPES_MAX     64
+#define SCOPE_SIZE_MAX 1024
+
+/* approver/ENVIRONMENT or approver/ENVIRONMENT/NAME. */
+static bool is_approver(const char *name)
+{
+	char environment[128];
+	if (!str_starts(name, ROLE_APPROVER_PREFIX) || !str_copy(environment, sizeof environment, name + strlen(ROLE_APPROVER_PREFIX)))
+		return false;
+	char *slash = strchr(environment, '/');
+	if (slash)
+		*slash = '\0';
+	return str_is_name(environment) && (!slash || str_is_name(slash + 1));
+}
+
 static bool role_name_is_known(const char *name)
 {
 	static const char *const plain[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, ROLE_FRESH, "site", "break-glass"};
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
 		if (str_eq(name, plain[i]))
 			return true;
-	return str_starts(name, ROLE_APPROVER_PREFIX) && str_is_name(name + strlen(ROLE_APPROVER_PREFIX));
+	return is_approver(name);
+}
+
+/* What a site's own labels decide, so only who approves can be limited so. */
+static int check_scopes(const struct trust_role *r, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(SCOPES_ARENA);
+	if (r->n_scopes && !str_starts(r->name, ROLE_APPROVER_PREFIX))
+		return err_set(e, ERR_PARSE, "trust document: role '%s' is limited by scopes, which only approver roles can be: leave them out", r->name);
+	if (r->n_scopes > SCOPES_MAX)
+		return err_set(e, ERR_PARSE, "trust document: role '%s' has %zu scopes, and %d are the most", r->name, r->n_scopes, SCOPES_MAX);
+	for (size_t i = 0; i < r->n_scopes; i++) {
+		struct selector *s = NULL;
+		if (strlen(r->scopes[i]) > SCOPE_SIZE_MAX || selector_parse(r->scopes[i], a, &s, NULL) != 0)
+			return err_set(e, ERR_PARSE, "trust document: role '%s': scope '%.80s' is no selector: write it as region=eu,tier in (gold,silver)",
+			               r->name, r->scopes[i]);
+	}
+	return 0;
 }
 
 static int check_role_keys(const struct trust *t, const struct trust_role *r, struct err *e)
@@ -50,14 +83,13 @@ static int check_role(const struct trust *t, size_t i, struct err *e)
 	const struct trust_role *r = &t->roles[i];
 	if (!role_name_is_known(r->name))
 		return err_set(e, ERR_PARSE,
-		               "trust document: role '%s' is unknown: use root, release, enrol, fresh, site, break-glass or approver/<environment>", r->name);
+		               "trust document: role '%s' is unknown: use root, release, enrol, fresh, site, break-glass, approver/<environment> or "
+		               "approver/<environment>/<name>",
+		               r->name);
 	for (size_t j = 0; j < i; j++)
 		if (str_eq(t->roles[j].name, r->name))
 			return err_set(e, ERR_PARSE, "trust document: role '%s' is there twice: join the two", r->name);
-	/* Reading a scope as "everywhere" would give its keys more than the document says. */
-	if (r->n_scopes)
-		return err_set(e, ERR_PARSE, "trust document: role '%s' is limited by scopes, which this version cannot check: leave them out", r->name);
-	if (check_role_keys(t, r, e) != 0)
+	if (check_scopes(r, e) != 0 || check_role_keys(t, r, e) != 0)
 		return -1;
 	if (r->threshold == 0 && !str_starts(r->name, ROLE_APPROVER_PREFIX))
 		return err_set(e, ERR_PARSE, "trust document: role '%s' has threshold 0, so that anyone could act for it: 1 is the least", r->name);

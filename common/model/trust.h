@@ -12,6 +12,7 @@
 #define KEY_ID_SIZE             17 /* 16 hex digits of SHA-256(public key), and a NUL */
 #define CURVE_KEY_TEXT_SIZE     41 /* Z85, and a NUL */
 #define ENVELOPE_SIGNATURES_MAX 16
+#define APPROVER_ROLES_MAX      32 /* of one environment */
 
 #define TYPE_TRUST       "application/vnd.rollcall.trust.v1+protobuf"
 #define TYPE_RELEASE     "application/vnd.rollcall.release.v1+protobuf"

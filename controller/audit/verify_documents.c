@@ -160,8 +160,22 @@ static bool is_approval_of(const struct bundle_document *d, const char *rollout)
 	return str_eq(d->kind, "approval") && strncmp(d->name, rollout, n) == 0 && d->name[n] == '/';
 }
 
+/* The approver roles of the order's environment. */
+struct deciders {
+	const struct trust_role *roles[APPROVER_ROLES_MAX];
+	size_t n;
+};
+
+static bool signed_by_one(const struct verify *v, const struct deciders *who, const struct envelope *env, const struct trust_key **ret_key)
+{
+	for (size_t i = 0; i < who->n; i++)
+		if (trust_count_signers(v->trust, who->roles[i]->name, env, TYPE_APPROVAL, ret_key, 1))
+			return true;
+	return false;
+}
+
 /* Good, over this order, and logged before row `before`. */
-static bool counts(struct verify *v, const struct bundle_document *d, const struct order *o, const char *role, uint64_t before,
+static bool counts(struct verify *v, const struct bundle_document *d, const struct order *o, const struct deciders *who, uint64_t before,
                    const struct trust_key **ret_key)
 {
 	struct envelope env;
@@ -175,7 +189,7 @@ static bool counts(struct verify *v, const struct bundle_document *d, const stru
 		verify_wrong(v, place, "%s", e.msg);
 		return false;
 	}
-	if (trust_count_signers(v->trust, role, &env, TYPE_APPROVAL, ret_key, 1) == 0 || memcmp(p.order_digest, o->digest, DIGEST_SIZE) != 0) {
+	if (!signed_by_one(v, who, &env, ret_key) || memcmp(p.order_digest, o->digest, DIGEST_SIZE) != 0) {
 		verify_wrong(v, place, "it is not signed by an approver of %s, or it is of another order", o->environment);
 		return false;
 	}
@@ -200,24 +214,40 @@ static bool is_new(const struct trust_key *k, const struct trust_key **keys, siz
 	return true;
 }
 
+/* Has every role that covers all targets, or else any at all, its threshold? Which targets a scope covers only their sites know. */
+static bool enough(const struct deciders *who, const struct trust_key *const *keys, size_t n)
+{
+	bool any = false;
+	for (size_t r = 0; r < who->n; r++) {
+		size_t in_role = 0;
+		for (size_t i = 0; i < n; i++)
+			in_role += trust_role_has(who->roles[r], keys[i]->id);
+		bool reached = in_role >= who->roles[r]->threshold;
+		any = any || reached;
+		if (!reached && who->roles[r]->n_scopes == 0)
+			return false;
+	}
+	return any;
+}
+
 static void check_approvals_of(struct verify *v, const struct bundle_document *d)
 {
 	const struct trust_key *keys[ENVELOPE_SIGNATURES_MAX], *key = NULL;
+	struct deciders who;
 	struct order o;
 	size_t n = 0;
 	uint64_t sent = first_offer(v, d->name);
 	if (order_decode(d->data, v->a, &o, NULL) != 0)
 		return; /* told already */
-	const char *role = arena_printf(v->a, "%s%s", ROLE_APPROVER_PREFIX, o.environment);
-	const struct trust_role *r = trust_role(v->trust, role);
+	who.n = trust_approver_roles(v->trust, o.environment, NULL, v->a, who.roles);
 	for (size_t i = 0; i < v->b->n_documents && n < ENVELOPE_SIGNATURES_MAX; i++)
-		if (is_approval_of(&v->b->documents[i], d->name) && counts(v, &v->b->documents[i], &o, role, sent ? sent : UINT64_MAX, &key) &&
+		if (is_approval_of(&v->b->documents[i], d->name) && counts(v, &v->b->documents[i], &o, &who, sent ? sent : UINT64_MAX, &key) &&
 		    is_new(key, keys, n))
 			keys[n++] = key;
 	v->check->looked_at++;
-	if (sent && (!r || n < r->threshold))
+	if (sent && !enough(&who, keys, n))
 		verify_wrong(v, arena_printf(v->a, "order %s", d->name), "row %" PRIu64 " sent it out with %zu of %" PRIu32 " approvals", sent, n,
-		             r ? r->threshold : 0);
+		             who.n ? who.roles[0]->threshold : 0);
 }
 
 void verify_approvals(struct verify *v)

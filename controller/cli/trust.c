@@ -33,10 +33,19 @@ static void show_head(const struct trust *t)
 		fprintf(stderr, "controller key %s\n", t->controller_keys[i]);
 }
 
+/* "region=eu; tier=gold": one that holds is enough. NULL: everywhere. */
+static const char *scope_text(const struct trust_role *r, struct arena *a)
+{
+	const char *text = NULL;
+	for (size_t i = 0; i < r->n_scopes; i++)
+		text = text ? arena_printf(a, "%s; %s", text, r->scopes[i]) : r->scopes[i];
+	return text;
+}
+
 static int run_show(const struct cmd_args *args, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(TRUST_CLI_ARENA);
-	AUTO(table_destroy) struct table *rows = table_new("role,#threshold,owner,key,signed");
+	AUTO(table_destroy) struct table *rows = table_new("role,#threshold,owner,key,signed,+scope");
 	struct envelope env;
 	struct trust t;
 	if (trust_file_load(cmd_argument(args, 0), a, &env, &t, e) != 0)
@@ -44,11 +53,13 @@ static int run_show(const struct cmd_args *args, struct err *e)
 	for (size_t i = 0; i < t.n_roles; i++) {
 		const struct trust_role *r = &t.roles[i];
 		const char *threshold = arena_printf(a, "%" PRIu32, r->threshold);
+		const char *scope = scope_text(r, a);
 		if (r->n_key_ids == 0)
-			table_row(rows, (const char *const[]){r->name, threshold, NULL, NULL, NULL});
+			table_row(rows, (const char *const[]){r->name, threshold, NULL, NULL, NULL, scope});
 		for (size_t k = 0; k < r->n_key_ids; k++) {
 			const struct trust_key *key = trust_key(&t, r->key_ids[k]);
-			table_row(rows, (const char *const[]){r->name, threshold, key ? key->owner : NULL, r->key_ids[k], key ? signed_text(key, &env) : NULL});
+			table_row(rows,
+			          (const char *const[]){r->name, threshold, key ? key->owner : NULL, r->key_ids[k], key ? signed_text(key, &env) : NULL, scope});
 		}
 	}
 	show_head(&t);

@@ -73,9 +73,14 @@ static int split_environment(const char *option, const char *text, struct arena 
 {
 	const char *eq = strchr(text, '=');
 	const char *environment = eq ? arena_strndup(a, text, (size_t)(eq - text)) : NULL;
-	if (!eq || !str_is_name(environment) || !eq[1])
+	if (!eq || str_empty(environment) || !eq[1])
 		return err_set(e, ERR_USAGE, "--%s %s: write it as ENVIRONMENT=%s, such as production=%s", option, text,
-		               str_eq(option, "approver") ? "KEY.pub" : "N", str_eq(option, "approver") ? "bob.pub" : "2");
+		               str_eq(option, "approver")         ? "KEY.pub"
+		               : str_eq(option, "approver-scope") ? "SELECTOR"
+		                                                  : "N",
+		               str_eq(option, "approver")         ? "bob.pub"
+		               : str_eq(option, "approver-scope") ? "region=eu"
+		                                                  : "2");
 	*ret_role = arena_printf(a, ROLE_APPROVER_PREFIX "%s", environment);
 	*ret_value = eq + 1;
 	return 0;
@@ -93,6 +98,12 @@ static int add_approvers(const struct cmd_args *args, struct trust *t, struct ar
 		if (split_environment("approver-threshold", values[i], a, &role, &value, e) != 0 ||
 		    set_threshold("approver-threshold", value, role, t, a, e) != 0)
 			return -1;
+	n = cmd_option_values(args, "approver-scope", &values);
+	for (size_t i = 0; i < n; i++) {
+		if (split_environment("approver-scope", values[i], a, &role, &value, e) != 0)
+			return -1;
+		trust_draft_scope(t, role, value, a);
+	}
 	return 0;
 }
 
@@ -150,6 +161,11 @@ const struct cmd_option trust_init_options[] = {
     {"release-threshold", 0, "N", "how many of them must sign each release (default: 1)", false, false},
     {"approver", 0, "ENV=KEY.pub", "who may approve rollouts in an environment; repeat for more", true, false},
     {"approver-threshold", 0, "ENV=N", "how many of them must approve (default: 1); 0: none need to", true, false},
+    {"approver-scope", 0, "ENV=SELECTOR",
+     "only targets with these labels, as their own agents give them, are decided by this role; with ENV/NAME in place of ENV an environment has "
+     "several such roles, and each "
+     "that covers a target must approve",
+     true, false},
     {"enrol", 0, "KEY.pub", "who may sign agents' certificates; repeat for more", true, false},
     {"fresh", 0, "KEY.pub",
      "who may sign freshness documents, the controller's own key as a rule; with one, agents begin nothing without a current document", true, false},
@@ -201,6 +217,14 @@ static int finish_edit(struct edit *d, struct arena *a, struct err *e)
 	return EXIT_DONE;
 }
 
+static void add_scopes(const struct cmd_args *args, const char *role, struct trust *t, struct arena *a)
+{
+	const char *const *values;
+	size_t n = cmd_option_values(args, "scope", &values);
+	for (size_t i = 0; i < n; i++)
+		trust_draft_scope(t, role, values[i], a);
+}
+
 int run_trust_add(const struct cmd_args *args, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(TRUST_CLI_ARENA);
@@ -209,6 +233,7 @@ int run_trust_add(const struct cmd_args *args, struct err *e)
 	if (begin_edit(args, a, &d, e) != 0 || trust_draft_add(&d.t, role, cmd_argument(args, 1), a, e) != 0 ||
 	    set_threshold("threshold", cmd_option_value(args, "threshold"), role, &d.t, a, e) != 0)
 		return -1;
+	add_scopes(args, role, &d.t, a);
 	return finish_edit(&d, a, e);
 }
 
@@ -248,7 +273,8 @@ int run_trust_rotate(const struct cmd_args *args, struct err *e)
 	}
 
 const struct cmd_option trust_add_options[] = {
-    {"role", 0, "ROLE", "root, release, enrol, fresh, site, break-glass or approver/ENVIRONMENT", false, true},
+    {"role", 0, "ROLE", "root, release, enrol, fresh, site, break-glass, approver/ENVIRONMENT or approver/ENVIRONMENT/NAME", false, true},
+    {"scope", 0, "SELECTOR", "for approver roles: only targets with these labels; repeat for more", true, false},
     {"threshold", 0, "N", "the role's new threshold (default: as it was; 1 for a new role)", false, false},
     EDIT_OPTIONS,
     {0},

@@ -122,9 +122,56 @@ static void draft_record(struct brain *b, const struct order_request *q, struct 
 	buf_done(&encoded);
 }
 
-static const struct trust_role *approver_role(const struct brain *b, const char *environment)
+/* The approver roles that some target of the order needs, by the labels that the agents have told: only to know when to begin. The sites go by their own. */
+struct deciders {
+	const struct trust_role *roles[APPROVER_ROLES_MAX];
+	size_t n;
+};
+
+static void add_deciders(struct deciders *d, const struct trust_role *const *found, size_t n)
 {
-	return trust_role(&b->trusted.valid, arena_printf(b->turn, "%s%s", ROLE_APPROVER_PREFIX, environment));
+	for (size_t i = 0; i < n; i++) {
+		bool known = false;
+		for (size_t k = 0; k < d->n; k++)
+			known = known || d->roles[k] == found[i];
+		if (!known)
+			d->roles[d->n++] = found[i];
+	}
+}
+
+static bool has_scopes(const struct trust_role *const *roles, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (roles[i]->n_scopes)
+			return true;
+	return false;
+}
+
+static struct deciders find_deciders(struct brain *b, const char *environment, const struct delivery *deliveries, size_t n)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(RELEASE_ARENA);
+	struct deciders d = {.n = 0};
+	const struct trust_role *found[APPROVER_ROLES_MAX];
+	size_t n_found = trust_approver_roles(&b->trusted.valid, environment, NULL, a, found);
+	if (!has_scopes(found, n_found)) {
+		add_deciders(&d, found, n_found);
+		return d;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct brain_target *t = target_by_id(b, deliveries[i].target);
+		struct target unknown = {.id = deliveries[i].target, .engine = ""};
+		n_found = trust_approver_roles(&b->trusted.valid, environment, t ? &t->target : &unknown, a, found);
+		add_deciders(&d, found, n_found);
+	}
+	return d;
+}
+
+static uint32_t approvals_wanted(const struct deciders *d)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < d->n; i++)
+		n += d->roles[i]->threshold;
+	return n;
 }
 
 /* The order's bytes with the approvals' envelopes become one blob; from here on the rollout runs. */
@@ -148,14 +195,14 @@ static int release_dossier(struct brain *b, struct run *u, const char *actor, st
 int order_start(struct brain *b, const struct order_request *q, struct run **ret, struct err *e)
 {
 	struct draft d = {0};
-	const struct trust_role *role = approver_role(b, q->environment);
-	if (!role)
-		return err_set(e, ERR_POLICY,
-		               "the trust document names no role %s%s, so nobody could approve this: add the role, with threshold 0 if none is wanted",
-		               ROLE_APPROVER_PREFIX, q->environment);
 	const char *id = new_id(b->turn, e);
 	if (!id || draft_targets(b, q, &d, e) < 0)
 		return -1;
+	struct deciders who = find_deciders(b, q->environment, d.r.deliveries, d.r.n_deliveries);
+	if (who.n == 0)
+		return err_set(e, ERR_POLICY,
+		               "the trust document names no role %s%s%s, so nobody could approve this: add the role, with threshold 0 if none is wanted",
+		               ROLE_APPROVER_PREFIX, q->environment, d.r.n_deliveries ? " that covers these targets" : "");
 	draft_waves(b, q, &d);
 	draft_order(b, q, &d, id);
 	draft_record(b, q, &d);
@@ -163,7 +210,7 @@ int order_start(struct brain *b, const struct order_request *q, struct run **ret
 		return -1;
 	if (brain_log_evidence(b, q->actor, id, "rollout", "start", q->reason, (struct brain_evidence){.hash = d.rec.order_digest}, e) < 0)
 		return -1;
-	return role->threshold == 0 ? release_dossier(b, *ret, q->actor, e) : run_rollout_event(b, *ret, ROLLOUT_EV_ASK, q->actor, NULL, e);
+	return approvals_wanted(&who) == 0 ? release_dossier(b, *ret, q->actor, e) : run_rollout_event(b, *ret, ROLLOUT_EV_ASK, q->actor, NULL, e);
 }
 
 /* ---- approvals ------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -198,12 +245,48 @@ static int check_no_author(struct brain *b, const struct run *u, const struct tr
 	return 0;
 }
 
+static bool role_has_key(const struct brain *b, const struct trust_role *r, const uint8_t public_key[SIGN_PUBLIC_SIZE])
+{
+	char id[KEY_ID_SIZE];
+	sign_key_id(public_key, id);
+	return trust_key(&b->trusted.valid, id) && trust_role_has(r, id);
+}
+
+/* Each key once, whatever roles it has. */
+static size_t signers_of(struct brain *b, const struct run *u, const struct envelope *env, const struct trust_key *ret[ENVELOPE_SIGNATURES_MAX])
+{
+	struct deciders who = find_deciders(b, u->rec.environment, u->r.deliveries, u->r.n_deliveries);
+	size_t n = 0;
+	for (size_t r = 0; r < who.n; r++) {
+		const struct trust_key *keys[ENVELOPE_SIGNATURES_MAX];
+		size_t found = trust_count_signers(&b->trusted.valid, who.roles[r]->name, env, TYPE_APPROVAL, keys, ENVELOPE_SIGNATURES_MAX);
+		for (size_t i = 0; i < found && i < ENVELOPE_SIGNATURES_MAX; i++) {
+			bool known = false;
+			for (size_t k = 0; k < n; k++)
+				known = known || ret[k] == keys[i];
+			if (!known && n < ENVELOPE_SIGNATURES_MAX)
+				ret[n++] = keys[i];
+		}
+	}
+	return n;
+}
+
 int order_approvals(struct brain *b, const struct run *u, size_t *ret_have, uint32_t *ret_need, struct err *e)
 {
 	struct store_approval *list = NULL;
-	const struct trust_role *role = approver_role(b, u->rec.environment);
-	*ret_need = role ? role->threshold : UINT32_MAX;
-	return store_approvals(b->store, u->rec.id, b->turn, &list, ret_have, e);
+	struct deciders who = find_deciders(b, u->rec.environment, u->r.deliveries, u->r.n_deliveries);
+	size_t n = 0, have = 0;
+	if (store_approvals(b->store, u->rec.id, b->turn, &list, &n, e) < 0)
+		return -1;
+	for (size_t r = 0; r < who.n; r++) {
+		size_t in_role = 0;
+		for (size_t i = 0; i < n; i++)
+			in_role += role_has_key(b, who.roles[r], list[i].public_key);
+		have += in_role < who.roles[r]->threshold ? in_role : who.roles[r]->threshold;
+	}
+	*ret_have = have;
+	*ret_need = who.n ? approvals_wanted(&who) : UINT32_MAX;
+	return 0;
 }
 
 static const char *hex_of(struct brain *b, const uint8_t key[SIGN_PUBLIC_SIZE])
@@ -231,14 +314,13 @@ int order_approve(struct brain *b, struct run *u, struct bytes data, const char 
 	struct envelope env;
 	struct approval p;
 	const struct trust_key *keys[ENVELOPE_SIGNATURES_MAX];
-	const struct trust_role *role = approver_role(b, u->rec.environment);
 	size_t have = 0;
 	uint32_t need = 0;
 	if (u->r.state != ROLLOUT_AWAITING_APPROVAL)
 		return err_set(e, ERR_STATE, "rollout %s is %s and awaits no approval", u->rec.id, rollout_state_name(u->r.state));
 	if (data.n > LIMIT_DOCUMENT || envelope_decode(data, b->turn, &env, e) < 0)
 		return data.n > LIMIT_DOCUMENT ? err_set(e, ERR_LIMIT, "an approval is never that large: give the file that `rollcall approve` wrote") : -1;
-	size_t n = role ? trust_count_signers(&b->trusted.valid, role->name, &env, TYPE_APPROVAL, keys, ARRAY_LEN(keys)) : 0;
+	size_t n = signers_of(b, u, &env, keys);
 	if (n == 0)
 		return err_set(e, ERR_SIGNATURE, "no key of role %s%s signed this approval: the trust document lists who may", ROLE_APPROVER_PREFIX,
 		               u->rec.environment);

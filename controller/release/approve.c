@@ -14,6 +14,8 @@
 #include "common/crypto/trust.h"
 #include "common/wire/documents.h"
 
+#define ROLES_ARENA ((size_t)256 * 1024)
+
 static int check_release(const struct approval_terms *t, const struct sign_key *k, struct err *e)
 {
 	uint8_t digest[DIGEST_SIZE], public_key[SIGN_PUBLIC_SIZE];
@@ -64,8 +66,11 @@ int approval_make(const struct approval_terms *t, const struct sign_key *k, stru
 
 int approvals_needed(const struct trust *t, const char *environment)
 {
-	char name[128];
-	snprintf(name, sizeof name, ROLE_APPROVER_PREFIX "%s", environment);
-	const struct trust_role *r = trust_role(t, name);
-	return r ? (int)r->threshold : -1;
+	AUTO(arena_destroy) struct arena *a = arena_new(ROLES_ARENA);
+	const struct trust_role *roles[APPROVER_ROLES_MAX];
+	size_t n = trust_approver_roles(t, environment, NULL, a, roles);
+	int needed = 0;
+	for (size_t i = 0; i < n; i++)
+		needed += (int)roles[i]->threshold;
+	return n ? needed : -1;
 }

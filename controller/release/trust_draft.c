@@ -137,6 +137,13 @@ void trust_draft_threshold(struct trust *t, const char *role, uint32_t threshold
 	draft_role(t, role, a)->threshold = threshold;
 }
 
+void trust_draft_scope(struct trust *t, const char *role, const char *selector, struct arena *a)
+{
+	struct trust_role *r = draft_role(t, role, a);
+	r->scopes = arena_regrow(a, r->scopes, r->n_scopes * sizeof *r->scopes, (r->n_scopes + 1) * sizeof *r->scopes);
+	r->scopes[r->n_scopes++] = arena_strdup(a, selector);
+}
+
 int trust_draft_close(const struct trust *t, struct arena *a, struct envelope *ret, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT;

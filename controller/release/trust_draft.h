@@ -19,6 +19,8 @@ int trust_draft_replace(struct trust *t, const char *old_id, const char *pub_pat
 int trust_draft_find(const struct trust *t, const char *name, char ret_id[KEY_ID_SIZE], struct err *e) MUST_CHECK;
 /* Sets a role's threshold; makes the role when it is new. */
 void trust_draft_threshold(struct trust *t, const char *role, uint32_t threshold, struct arena *a);
+/* Limits a role to targets with these labels, beside those that it covers already; makes the role when it is new. trust_draft_close reads the selector. */
+void trust_draft_scope(struct trust *t, const char *role, const char *selector, struct arena *a);
 /* Checks the shape and puts the document into an unsigned envelope. */
 int trust_draft_close(const struct trust *t, struct arena *a, struct envelope *ret, struct err *e) MUST_CHECK;
 

@@ -89,7 +89,8 @@ static void test_unknown_role(void **state)
 {
 	trust_fixture_role(*state, "approver/dev")->name = "approver/../etc";
 	assert_shape_refused(
-	    *state, "trust document: role 'approver/../etc' is unknown: use root, release, enrol, fresh, site, break-glass or approver/<environment>");
+	    *state, "trust document: role 'approver/../etc' is unknown: use root, release, enrol, fresh, site, break-glass, approver/<environment> or "
+	            "approver/<environment>/<name>");
 }
 
 static void test_scopes_are_not_ignored(void **state)
@@ -98,7 +99,7 @@ static void test_scopes_are_not_ignored(void **state)
 	struct trust_role *r = trust_fixture_role(*state, ROLE_RELEASE);
 	r->scopes = scopes;
 	r->n_scopes = 1;
-	assert_shape_refused(*state, "trust document: role 'release' is limited by scopes, which this version cannot check: leave them out");
+	assert_shape_refused(*state, "trust document: role 'release' is limited by scopes, which only approver roles can be: leave them out");
 }
 
 static void test_missing_role(void **state)

@@ -233,6 +233,40 @@ static void test_out_of_a_fast_forward(void **state)
 	brain_fixture_done(&f);
 }
 
+/* The canary ring asks for an approver of its own: the rollout begins when each role that one of its targets needs has approved, and one person is not two. */
+static void test_roles_with_scopes(void **state)
+{
+	(void)state;
+	static const char plan[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_parallel: 2}\n";
+	static const char *scope[] = {"ring=canary"}, *nowhere[] = {"ring=moon"}, *pipeline[] = {"production"};
+	struct brain_fixture f;
+	begin(&f, CI);
+	trust_fixture_set_role(&f.trust, "approver/production/canary", 1, (const enum fixture_person[]){ERIN}, 1);
+	struct trust_role *r = trust_fixture_role(&f.trust, "approver/production/canary");
+	r->scopes = scope, r->n_scopes = 1;
+	trust_fixture_set_role(&f.trust, "approver/production/moon", 1, (const enum fixture_person[]){ROOT_1}, 1);
+	r = trust_fixture_role(&f.trust, "approver/production/moon");
+	r->scopes = nowhere, r->n_scopes = 1;
+	f.trust.release.pipeline = pipeline, f.trust.release.n_pipeline = 1;
+	push(&f, next_trust(&f), TAKEN);
+	brain_fixture_release(&f);
+	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment", "production", NULL);
+	const char *id = arena_strdup(f.arena, brain_fixture_cell(&f, "rollout"));
+	static const struct {
+		enum fixture_person by;
+		const char *part;
+	} rows[] = {{CAROL, "1 of 3 approvals"}, {ROOT_1, "no key of role approver/production signed"}, {DAVE, "2 of 3 approvals"}, {ERIN, ""}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct bytes approval = brain_fixture_approval(&f, id, rows[i].by);
+		const struct msg_reply *reply = brain_fixture_command(&f, NULL, VERB_ROLLOUT_APPROVE, approval, "rollout", id, NULL);
+		if (!strstr(reply->message, rows[i].part))
+			print_message("%zu: %s\n", i, reply->message);
+		assert_non_null(strstr(reply->message, rows[i].part));
+	}
+	assert_string_equal(brain_fixture_cell(&f, "state"), "running");
+	brain_fixture_done(&f);
+}
+
 static void test_other_documents(void **state)
 {
 	(void)state;
@@ -255,6 +289,7 @@ int main(void)
 	    cmocka_unit_test(test_a_controller_without_a_fresh_key_cannot_tell),
 	    cmocka_unit_test(test_the_next_trust_document),
 	    cmocka_unit_test(test_out_of_a_fast_forward),
+	    cmocka_unit_test(test_roles_with_scopes),
 	    cmocka_unit_test(test_other_documents),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
