@@ -37,22 +37,24 @@ static char *quoted_name(const char *p)
 	return buf_take(&b);
 }
 
+static char *part_name(const char *line)
+{
+	const char *quote = str_starts(line, "CONSTRAINT ") ? line : strstr(line, "KEY `");
+	if (*line == '`')
+		return quoted_name(line);
+	if (str_starts(line, "PRIMARY "))
+		return mem_strdup("PRIMARY");
+	quote = quote ? strchr(quote, '`') : NULL;
+	return quote ? quoted_name(quote) : mem_strdup("PERIOD");
+}
+
 static int give_part(const struct giving *g, const char *line, struct buf *columns, struct err *e)
 {
 	AUTO(buf_done) struct buf name = BUF_INIT;
-	AUTO(mem_free_ptr) char *own = NULL;
-	const char *quote = strchr(line, '`'), *kind = "index";
-	bool is_column = *line == '`', is_constraint = str_starts(line, "CONSTRAINT ");
-	if (is_column || is_constraint || strstr(line, "KEY `"))
-		own = quote ? quoted_name(quote) : NULL;
-	if (str_starts(line, "PRIMARY ") || !own)
-		(void)(mem_free_ptr(&own), own = mem_strdup(str_starts(line, "PRIMARY ") ? "PRIMARY" : "PERIOD"));
-	if (is_column) {
-		kind = "column";
+	AUTO(mem_free_ptr) char *own = part_name(line);
+	const char *kind = *line == '`' ? "column" : str_starts(line, "CONSTRAINT ") ? "constraint" : "index";
+	if (str_eq(kind, "column"))
 		buf_addf(columns, "%s%s", columns->n ? ", " : "", own);
-	} else if (is_constraint) {
-		kind = "constraint";
-	}
 	buf_addf(&name, "%s.%s", g->name, own);
 	return give(g, kind, buf_str(&name), line, e);
 }
@@ -74,25 +76,29 @@ static int give_table(const struct giving *g, const char *options, const struct 
 	return give(g, "table", g->name, buf_str(&text), e);
 }
 
+/* The line break that ends the part at p: a text in it may hold line breaks too, hardly ever with these characters behind. */
+static char *part_end(char *p)
+{
+	char *next = strstr(p, "\n  "), *last = strstr(p, "\n)");
+	return next && (!last || next < last) ? next : last;
+}
+
 static int give_create_table(const struct giving *g, const char *create, struct err *e)
 {
 	AUTO(buf_done) struct buf columns = BUF_INIT;
 	AUTO(mem_free_ptr) char *text = mem_strdup(create);
-	char *line = strchr(text, '\n');
-	while (line && str_starts(line, "\n  ")) {
-		char *next = strchr(line + 1, '\n');
-		if (next)
-			*next = '\0';
-		size_t n = strlen(line);
-		if (line[n - 1] == ',')
-			line[n - 1] = '\0';
+	char *line = part_end(text);
+	while (line && line[1] != ')') {
+		char *next = part_end(line + 1);
+		if (!next)
+			break;
+		next[next[-1] == ',' ? -1 : 0] = '\0';
 		if (give_part(g, line + 3, &columns, e) < 0)
 			return -1;
-		if (next)
-			*next = '\n';
+		*next = '\n';
 		line = next;
 	}
-	if (!line || !str_starts(line, "\n)"))
+	if (!line || line[1] != ')')
 		return err_set(e, ERR_STATE, "the definition of table %s is not one that this version can read", g->name);
 	return give_table(g, line + 2, &columns, e);
 }
