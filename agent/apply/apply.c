@@ -406,7 +406,7 @@ enum ended delivery_run(struct delivery *d)
 		if (wait != ENDED_OK)
 			break;
 	}
-	if (end != ENDED_STOPPED || watch_wish(d->watch) != WISH_TERMINATE)
+	if (end != ENDED_STOPPED || watch_wish(d->watch) < WISH_PARK)
 		conclude(d, end);
 	return end;
 }

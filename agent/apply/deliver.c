@@ -218,7 +218,7 @@ static int run(struct delivery *d, const struct deliver_job *job, const struct p
 	enum ended end = delivery_run(d);
 	watch_connection(job->watch, d->engine, NULL, NULL);
 	d->target = NULL;
-	if (end == ENDED_STOPPED && watch_wish(job->watch) == WISH_TERMINATE)
+	if (end == ENDED_STOPPED && watch_wish(job->watch) >= WISH_PARK)
 		return err_set(e, ERR_STATE, "asked to end; the next start resumes it");
 	return 0;
 }
@@ -242,7 +242,7 @@ static int deliver_verified(struct delivery *d, const struct deliver_job *job, c
 	}
 	if (run(d, job, p, e) == 0)
 		return 0;
-	if (watch_wish(job->watch) == WISH_TERMINATE)
+	if (watch_wish(job->watch) >= WISH_PARK)
 		return -1;
 	unreachable(d, e);
 	return 0;

@@ -91,6 +91,8 @@ static void worker(zsock_t *pipe, void *arg)
 	    .config = w->job->config, .target = w->job->target, .task = &w->job->task, .watch = w->watch, .progress = on_progress, .progress_arg = w};
 	if (deliver(&job, &outcome, &e) == 0)
 		log_end(w->job, outcome, &e);
+	else if (watch_wish(w->watch) >= WISH_PARK)
+		log_info("%s: %s", w->job->task.target, e.msg);
 	else
 		log_error("%s: %s; the task stays open and is resumed at the next start", w->job->task.target, e.msg);
 	engines_thread_end();
@@ -105,6 +107,8 @@ static void hear_loop(zsock_t *pipe, struct watch *watch, bool *terminating)
 		*terminating = true;
 	else if (str_eq(word, "STOP"))
 		watch_ask(watch, WISH_STOP);
+	else if (str_eq(word, "PARK"))
+		watch_ask(watch, WISH_PARK);
 	else if (str_eq(word, "HOLD"))
 		watch_ask(watch, WISH_HOLD);
 	else if (str_eq(word, "PAUSE"))

@@ -18,8 +18,8 @@ struct runner_job { /* all borrowed until the runner ended */
  *   "PROGRESS" state changeset step of_steps detail    lossy, for people
  *   "DONE"                                              the report is in the journal's outbox; the actor may be destroyed. When the journal cannot be
  *                                                       written, that is logged and the task stays open: the outbox then has no report of it
- * To the runner: "STOP" and "HOLD" (it ends between steps; the report says stopped, or held by the site). "PAUSE"
- * (a batched step ends between two batches, held). "$TERM" cancels the running statement, then ends. */
+ * To the runner: "STOP" and "HOLD" (it ends between steps; the report says stopped, or held by the site). "PARK" (it ends
+ * between steps without a report: the task stays open). "PAUSE" (a batched step ends between two batches, held). "$TERM" cancels the running statement, then ends. */
 void runner_actor(zsock_t *pipe, void *job /* struct runner_job * */);
 
 /* Survey: what the ledger says, or what a probe of an order finds, read-only. Same pipe form: "SURVEY" then an encoded MSG_SURVEY_RESULT body for each part, then "DONE". */

@@ -12,6 +12,7 @@ enum wish {
 	WISH_PAUSE, /* a batched step ends between two batches, with a report that says held; anything else goes on */
 	WISH_HOLD, /* end between two steps, with a report that says held: the site wants it to wait */
 	WISH_STOP, /* end between two steps, with a report */
+	WISH_PARK, /* end between two steps without a report: this agent is about to end, and its next start goes on */
 	WISH_TERMINATE /* cancel what runs and end without a report: the next start resumes */
 };
 

@@ -441,5 +441,5 @@ void tasks_drain(struct tasks *t)
 	t->draining = true;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->jobs[i]->state == JOB_RUNNING)
-			zstr_send(t->jobs[i]->actor, "STOP");
+			zstr_send(t->jobs[i]->actor, "PARK");
 }

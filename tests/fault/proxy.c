@@ -11,6 +11,7 @@
  *   limit LEAST MOST          each connection dies after so many bytes, both directions together, evenly spread
  *   delay MS                  each chunk waits so long
  *   freeze                    nothing passes, nothing is closed: a half-open connection
+ *   strand                    the connections that are open now are frozen for good, later ones pass: the other end is gone, and nobody has said so
  *   twice                     new connections are doubled: a second connection gets all that the client says, and its answers are thrown away
  *
  * DIR/cuts is the number of connections that it cut so far. One thread; a direction holds one chunk at a time. */
@@ -39,7 +40,7 @@
 #define CUT_MAX_US 2500
 #define TICK_MS    20
 
-enum rule { RULE_PASS, RULE_CUT, RULE_LOSE, RULE_LIMIT, RULE_DELAY, RULE_FREEZE, RULE_TWICE };
+enum rule { RULE_PASS, RULE_CUT, RULE_LOSE, RULE_LIMIT, RULE_DELAY, RULE_FREEZE, RULE_STRAND, RULE_TWICE };
 
 enum side { CLIENT, SERVER, COPY, SIDES };
 
@@ -55,7 +56,7 @@ struct pair {
 	struct flow flows[2]; /* by the side that it comes from */
 	uint64_t bytes, limit; /* limit 0: none */
 	int64_t cut_at_us; /* 0: not set */
-	bool cut_on_answer;
+	bool cut_on_answer, stranded;
 };
 
 static struct {
@@ -240,6 +241,8 @@ static void give(struct pair *p, enum side from)
 static void serve(size_t i, const struct pollfd polled[SIDES])
 {
 	struct pair *p = proxy.pairs[i];
+	if (p->stranded)
+		return;
 	char waste[CHUNK];
 	if (p->cut_at_us && clock_mono_us() >= p->cut_at_us) {
 		cut(i);
@@ -272,8 +275,8 @@ static const struct {
 	enum rule rule;
 	unsigned words, numbers;
 } rules[] = {
-    {"pass", RULE_PASS, 0, 0},   {"cut", RULE_CUT, 1, 1},       {"lose", RULE_LOSE, 1, 1},   {"limit", RULE_LIMIT, 0, 2},
-    {"delay", RULE_DELAY, 0, 1}, {"freeze", RULE_FREEZE, 0, 0}, {"twice", RULE_TWICE, 0, 0},
+    {"pass", RULE_PASS, 0, 0},   {"cut", RULE_CUT, 1, 1},       {"lose", RULE_LOSE, 1, 1},     {"limit", RULE_LIMIT, 0, 2},
+    {"delay", RULE_DELAY, 0, 1}, {"freeze", RULE_FREEZE, 0, 0}, {"strand", RULE_STRAND, 0, 0}, {"twice", RULE_TWICE, 0, 0},
 };
 
 static void set_rule(char *line)
@@ -290,8 +293,10 @@ static void set_rule(char *line)
 		for (unsigned k = 0; k < rules[i].numbers; k++)
 			if (str_to_u64(strsep(&rest, " "), name, 0, UINT32_MAX, numbers[k], &e) != 0)
 				die(name, e.msg);
-		for (size_t k = 0; k < proxy.n; k++)
+		for (size_t k = 0; k < proxy.n; k++) {
 			draw_limit(proxy.pairs[k]);
+			proxy.pairs[k]->stranded |= proxy.rule == RULE_STRAND;
+		}
 		return;
 	}
 	die(name, "no such rule");
@@ -329,7 +334,7 @@ static void fill(struct pollfd *polled)
 	polled[1] = (struct pollfd){.fd = proxy.rule == RULE_FREEZE ? -1 : proxy.listener, .events = POLLIN};
 	for (size_t i = 0; i < proxy.n; i++)
 		for (size_t s = 0; s < SIDES; s++) {
-			bool full = s < COPY && proxy.pairs[i]->flows[s].n;
+			bool full = proxy.pairs[i]->stranded || (s < COPY && proxy.pairs[i]->flows[s].n);
 			polled[2 + i * SIDES + s] = (struct pollfd){.fd = full || proxy.rule == RULE_FREEZE ? -1 : proxy.pairs[i]->fd[s], .events = POLLIN};
 		}
 }

@@ -178,9 +178,15 @@ faults_up() { # ENGINE DIR
 	echo "CREATE TABLE witness (changeset varchar(40) NOT NULL, step int NOT NULL, nonce varchar(80) NOT NULL); CREATE TABLE counter (n int NOT NULL); INSERT INTO counter VALUES (0);" >"$F/witness.sql"
 	faults_database golden || return 1
 	local site
+	local control=$FLEET_CONTROL
+	if [ "${FAULTS_LINK:-0}" != 0 ]; then
+		faults_proxy link "${control##*:}" || return 1
+		FLEET_CONTROL=tcp://127.0.0.1:$(cat "$F/link/port")
+	fi
 	for site in eu us; do
 		faults_targets_of "$site" >"$F/$site.targets" && fleet_agent "$site-1" "$site" "$site/*" <"$F/$site.targets" || return 1
 	done
+	FLEET_CONTROL=$control
 	faults_project
 	faults_watch
 	fleet_up || return 1
@@ -216,6 +222,38 @@ faults_roll() { # K: starts and approves; what the approver was shown is kept
 	fleet_approve "$ROLLOUT" $((FAULTS_TENANTS * 2)) >"$F/shown.$ROLLOUT" 2>"$F/approve.log" || { cat "$F/approve.log" >&2; return 1; }
 }
 
+# ---- a death at a chosen instant (test builds only) --------------------------------------------------------------------------------------------------------
+
+faults_again() { if [ "$1" = controller ]; then fleet_start_controller; else fleet_start_agent "$1"; fi; }
+
+faults_state() { rc rollout status "$ROLLOUT" -o json 2>/dev/null | jq -r '.rollouts[0].state'; }
+
+faults_approve() { fleet_approve "$ROLLOUT" $((FAULTS_TENANTS * 2)) >"$F/shown.$ROLLOUT" 2>"$F/approve.log"; }
+
+faults_start() { # one more release, and its rollout, which waits for approval
+	ROUND=$((${ROUND:-0} + 1))
+	faults_release "$ROUND" && ROLLOUT=$(fleet_start "$F/project/plans/production.yaml" production "$ROUND")
+}
+
+# A rollout is approved while NAME runs as one that dies at the failpoint; it comes back when it has. Fails when it never passes there. An approval that dies with its controller
+# is given again, if it did not get through.
+faults_die_at() { # NAME FAILPOINT
+	local pid
+	faults_start || return 1
+	fleet_kill "$1"
+	ROLLCALL_CRASH_AT=$2 faults_again "$1"
+	pid=$(cat "$F/$1.pid")
+	until faults_approve || ! fleet_alive "$pid"; do sleep 0.02; done
+	for _ in $(seq 400); do
+		if ! fleet_alive "$pid"; then break; fi
+		sleep 0.02
+	done
+	if fleet_alive "$pid"; then echo "$1 did not pass $2" && return 1; fi
+	faults_again "$1"
+	until [ -n "$(faults_state)" ]; do sleep 0.02; done
+	[ "$(faults_state)" != awaiting-approval ] || faults_approve
+}
+
 # ---- what people see -----------------------------------------------------------------------------------------------------------------------------------
 
 # What the client was told, for the history: an operation's number, the target, the round, and what its words promise.
@@ -248,10 +286,11 @@ faults_nap() { sleep "$(printf '0.%03d' $((RANDOM % $1)))"; } # up to so many mi
 # ---- the oracle ----------------------------------------------------------------------------------------------------------------------------------------
 
 # v11, v13, v23 speak of liveness, v06 and v07 of a finished catalog: they hold when everything has come to rest.
+# FAULTS_BLIND: views that a test has put out on purpose, by destroying what they compare ("v11|v16").
 oracle_views() { # rest|sample
 	local at_rest='|v06|v07|v11|v13|v22|v23'
 	[ "$1" = rest ] && at_rest=''
-	sqlite3 "$ORACLE" "SELECT name FROM sqlite_schema WHERE type = 'view' AND name GLOB 'v[0-9][0-9]_*' ORDER BY 1" | grep -Ev "^(none$at_rest)_"
+	sqlite3 "$ORACLE" "SELECT name FROM sqlite_schema WHERE type = 'view' AND name GLOB 'v[0-9][0-9]_*' ORDER BY 1" | grep -Ev "^(${FAULTS_BLIND:-none}$at_rest)_"
 }
 
 # Fills a new oracle and prints one line for each row that a view finds; fails when there is one.

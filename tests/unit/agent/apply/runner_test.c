@@ -108,6 +108,28 @@ static void test_stopped_while_it_waits(void **state)
 	assert_int_equal(papers_fixture_open_tasks(&w.f), 0);
 }
 
+/* The agent goes down in good order: that is nobody's failure, and the next start goes on. */
+static void test_parked_while_it_waits(void **state)
+{
+	(void)state;
+	struct report r;
+	hold();
+	start();
+	clock_sleep_ms(400);
+	zstr_send(w.actor, "PARK");
+	clock_sleep_ms(100);
+	lite_close(&w.holder);
+	await_done();
+	end();
+	assert_int_equal(papers_fixture_open_tasks(&w.f), 1);
+	assert_int_equal(journal_last_report(w.f.journal), 0);
+	start();
+	await_done();
+	end();
+	papers_fixture_report(&w.f, &r);
+	assert_int_equal(r.outcome, OUTCOME_APPLIED);
+}
+
 static void test_told_to_end_while_it_waits(void **state)
 {
 	(void)state;
@@ -141,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_to_the_report),
 	    CASE(test_stopped_while_it_waits),
+	    CASE(test_parked_while_it_waits),
 	    CASE(test_told_to_end_while_it_waits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# The rows CO-.., NW-.. and AG-.. of the list of crash points, on a whole fleet: what happens to controller, link and agent's host, and that everything converges with no view of
+# the oracle lit. The rows of the engines are in tests/conformance/rows_*_test.c. Test builds only.
+#
+# Left out, because one machine cannot produce them: CO-07 and CO-08, which need a second controller over a shared store; OC-.., because there is no online copy tool here.
+
+setup() {
+	export ROLLCALL_BIN=${ROLLCALL_DEBUG_BIN:-$BATS_TEST_DIRNAME/../../build/debug/bin}
+	# shellcheck source=tests/support/fleet.bash
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	# shellcheck source=tests/support/servers.bash
+	. "$BATS_TEST_DIRNAME/../support/servers.bash"
+	# shellcheck source=tests/fault/workload.bash
+	. "$BATS_TEST_DIRNAME/workload.bash"
+	FAULTS_TENANTS=2
+}
+
+teardown() { faults_down; }
+
+up() { faults_up sqlite "$BATS_TEST_TMPDIR/fleet"; }
+
+settled() { faults_settle "$(faults_ms)"; }
+
+dies() { # NAME FAILPOINT
+	up
+	faults_die_at "$1" "$2"
+	settled
+}
+
+until_true() { # COMMAND...: within twenty seconds
+	local i
+	for i in $(seq 400); do
+		if "$@"; then return 0; fi
+		sleep 0.05
+	done
+	echo "never came true: $*"
+	return 1
+}
+
+journal() { sqlite3 "$F/eu-1/data/journal.db" '.timeout 5000' "$1"; }
+
+ended() { # STATE WORD: a target of eu stands so, for a reason that holds the word
+	[ "$(sqlite3 "$F/controller/store.db" '.timeout 5000' "SELECT count(*) FROM delivery WHERE state = '$1' AND target LIKE 'eu/%' AND detail LIKE '%$2%'")" -ge 1 ]
+}
+
+applied_on() { [ "$(sqlite3 "$F/db/$1" "SELECT count(*) FROM witness WHERE changeset LIKE 'w:$ROUND-%'" 2>/dev/null)" = 6 ]; }
+
+# ---- controller ------------------------------------------------------------------------------------------------------------------------------------------------
+
+@test "CO-01 the controller dies after deciding, before it is stored" { dies controller turn-uncommitted:6; }
+@test "CO-02 an offer is stored and never sent" { dies controller offer-stored; }
+@test "CO-03 an ACCEPT is lost" { dies controller accept-received; }
+@test "CO-04 a report arrives, and the controller dies before it is stored" { dies controller report-received; }
+@test "CO-05 a report is stored, and its acknowledgement is lost" { dies controller report-stored; }
+
+@test "CO-06 the controller's store is set back to an earlier time" {
+	up
+	faults_start && faults_approve
+	settled
+	fleet_kill controller TERM
+	mkdir "$F/kept" && cp "$F"/controller/store.db* "$F/kept/"
+	fleet_start_controller
+	faults_start && faults_approve
+	settled
+	fleet_kill controller TERM
+	rm "$F"/controller/store.db* && cp "$F"/kept/store.db* "$F/controller/"
+	fleet_start_controller
+	# The agents send their reports of what this store has never heard of; the next rollout goes above the epoch that they have seen.
+	fleet_wait_connected 2
+	reports() { [ "$(sqlite3 "$F/controller/store.db" '.timeout 5000' "SELECT count(DISTINCT target) FROM step WHERE changeset GLOB 'w:$ROUND-*'")" = 4 ]; }
+	until_true reports
+	faults_start && faults_approve
+	# Of the lost rollout offers, approval and audit rows are gone with the store: those views compare them.
+	FAULTS_BLIND='v16|v19|v22' settled
+}
+
+# ---- network ---------------------------------------------------------------------------------------------------------------------------------------------------
+
+@test "NW-01 a partition after the offers: the agents work on, and tell afterwards" {
+	FAULTS_LINK=1 up
+	faults_start && faults_approve
+	taken() { [ "$(journal 'SELECT count(*) FROM task')" = 1 ]; }
+	until_true taken
+	faults_rule link freeze
+	until_true applied_on eu1
+	[ "$(faults_state)" = running ]
+	faults_rule link pass
+	settled
+}
+
+@test "NW-02 a half-open connection is given up for a new one" {
+	FAULTS_LINK=1 up
+	faults_rule link strand
+	faults_start && faults_approve
+	FAULTS_PATIENCE=120 settled
+	grep -q 'silent for 3 heartbeats' "$F/eu-1.log"
+}
+
+@test "NW-03 connections are cut anywhere, doubled, slow" {
+	FAULTS_LINK=1 up
+	faults_rule link limit 500 12000
+	fleet_kill eu-1 && fleet_start_agent eu-1
+	faults_start && faults_approve
+	cuts() { [ "$(cat "$F/link/cuts")" -ge 3 ]; }
+	until_true cuts
+	faults_rule link pass
+	settled
+	faults_rule link twice
+	fleet_kill eu-1 && fleet_start_agent eu-1
+	faults_start && faults_approve
+	settled
+	faults_rule link delay 100
+	faults_start && faults_approve
+	settled
+}
+
+# ---- agent -----------------------------------------------------------------------------------------------------------------------------------------------------
+
+@test "AG-01 the agent dies with an intent in its journal alone" { dies eu-1 after-journal-intent; }
+@test "AG-02 the agent dies after the ledger's row, before its journal's" { dies eu-1 before-journal-done; }
+@test "AG-03 the agent dies before it sends its report" { dies eu-1 report-unsent; }
+
+@test "AG-01 the agent dies with an intent, and comes back after the order has expired" {
+	up
+	head -c 8 /dev/zero >"$F/clock"
+	faults_start
+	fleet_kill eu-1
+	ROLLCALL_CRASH_AT=after-journal-intent fleet_start_agent eu-1
+	faults_approve
+	gone() { ! fleet_alive "$(cat "$F/eu-1.pid")"; }
+	until_true gone
+	ahead 100 days
+	LD_PRELOAD=$FAULTS_BIN/shim/moved_clock.so ROLLCALL_CLOCK=$F/clock fleet_start_agent eu-1
+	until_true ended needs-attention expired
+	[ "$(sqlite3 "$F/db/eu1" 'SELECT count(*) FROM witness')" = 0 ]
+}
+
+ahead() { # N days|hours: the moved clock
+	local us=$(($1 * 3600 * 1000000))
+	[ "$2" = hours ] || us=$((us * 24))
+	perl -e 'print pack("q<", $ARGV[0])' -- "$us" | dd of="$F/clock" conv=notrunc status=none
+}
+
+@test "AG-04 the journal is lost" {
+	up
+	faults_start && faults_approve
+	settled
+	fleet_kill eu-1
+	rm "$F"/eu-1/data/journal.db*
+	fleet_start_agent eu-1
+	# Its count of sessions began anew, as that of a copy would: a person says that it is no copy.
+	suspected() { grep -q 'it refused this agent: cloned' "$F/eu-1.log"; }
+	until_true suspected
+	quietly rc agents approve eu-1
+	faults_start && faults_approve
+	FAULTS_BLIND='v11|v16|v22' settled # they read what the lost journal said of the first round, and the new one's reports have the numbers of the old one's
+}
+
+@test "AG-06 the agent's program is replaced in the midst of its tasks" {
+	up
+	cp "$ROLLCALL_BIN/rollcall-agent" "$F/new-agent"
+	faults_start && faults_approve
+	busy() { [ "$(journal 'SELECT count(*) FROM task')" -ge 1 ]; }
+	until_true busy
+	fleet_kill eu-1 TERM
+	ROLLCALL_AGENT=$F/new-agent fleet_start_agent eu-1
+	settled
+	grep -q 'stopping: nothing new is begun' "$F/eu-1.log"
+}
+
+@test "AG-08 the host's clock jumps, forward and back" {
+	up
+	head -c 8 /dev/zero >"$F/clock"
+	fleet_kill eu-1
+	LD_PRELOAD=$FAULTS_BIN/shim/moved_clock.so ROLLCALL_CLOCK=$F/clock fleet_start_agent eu-1
+	faults_start && faults_approve
+	begun() { [ "$(journal 'SELECT count(*) FROM step')" -ge 1 ]; }
+	until_true begun
+	ahead 2 hours
+	FAULTS_BLIND='v16|v19|v20' settled # they compare this clock with the controller's
+	ahead -2 hours
+	faults_start && faults_approve
+	until_true ended refused 'the clock was set back'
+	run applied_on eu1
+	[ "$status" -ne 0 ]
+	ahead 0 hours
+	quietly rc rollout retry "$ROLLOUT"
+	FAULTS_BLIND='v16|v18|v19|v20|v22' settled
+}
