@@ -87,6 +87,7 @@ void papers_fixture_write(struct papers_fixture *f)
 	merkle_proof_encode(&s->proof, &proof);
 	f->task.proof = arena_bytes(f->arena, buf_bytes(&proof));
 	buf_done(&proof);
+	agent_config_done(&f->config); /* of an earlier delivery */
 	must(agent_config_load(in(f, "agent.yaml"), &f->config, &e), &e);
 	papers_fixture_accept(f);
 }
