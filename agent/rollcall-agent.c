@@ -2,12 +2,11 @@
 #include <locale.h>
 #include <malloc.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "agent/cli/commands.h"
 #include "agent/engine/engine.h"
 #include "common/base/log.h"
+#include "common/base/secret.h"
 
 #define MALLOC_ARENAS     2 /* each runner thread with an arena of its own would keep megabytes */
 #define MALLOC_TRIM_BYTES (128 * 1024)
@@ -26,19 +25,11 @@ static const struct cmd_program program = {
     .groups = groups,
 };
 
-/* The process holds keys and passwords: no core file, no debugger of the same user. */
-static void harden(void)
-{
-	struct rlimit none = {0, 0};
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0);
-}
-
 int main(int argc, char **argv)
 {
 	struct err e = ERR_INIT;
 	setlocale(LC_CTYPE, "C.UTF-8");
-	harden();
+	secret_harden_process();
 	mallopt(M_ARENA_MAX, MALLOC_ARENAS);
 	mallopt(M_TRIM_THRESHOLD, MALLOC_TRIM_BYTES);
 	mallopt(M_MMAP_THRESHOLD, MALLOC_TRIM_BYTES);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/log.h"
+#include "common/base/secret.h"
 #include "common/cli/cmd.h"
 #include "controller/daemon/config.h"
 #include "controller/daemon/run.h"
@@ -74,6 +75,7 @@ static const struct cmd_program program = {
 int main(int argc, char **argv)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
+	secret_harden_process();
 	log_open("rollcall-controller", LOG_LEVEL_INFO);
 	return cmd_main(&program, argc, argv);
 }

@@ -2,6 +2,7 @@
 #include <locale.h>
 
 #include "common/base/log.h"
+#include "common/base/secret.h"
 #include "controller/cli/commands.h"
 
 static const struct cmd *const groups[] = {
@@ -20,6 +21,7 @@ static const struct cmd_program program = {
 int main(int argc, char **argv)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
+	secret_harden_process();
 	log_open("rollcall", LOG_LEVEL_WARN);
 	return cmd_main(&program, argc, argv);
 }

@@ -3,6 +3,7 @@
 #include "agent/apply/resolve.h"
 #include "agent/apply/retry.h"
 #include "common/base/clock.h"
+#include "common/sql/redact.h"
 #include "common/base/failpoint.h"
 #include "common/base/str.h"
 
@@ -87,6 +88,8 @@ static int exec_statement(struct delivery *d, const struct run *r, size_t i, str
 	watch_statement(d->watch, true);
 	int rc = d->engine->exec(d->conn, s->sql, NULL, e);
 	watch_statement(d->watch, false);
+	if (rc != 0 && e && sql_holds_secret(d->engine->dialect, s->sql))
+		sql_hide_quoted(e->msg); /* servers quote what they did not understand, passwords too */
 	return rc;
 }
 

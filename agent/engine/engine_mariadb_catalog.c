@@ -7,6 +7,7 @@
 #include "agent/engine/sql/mariadb_catalog.sql.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
+#include "common/sql/redact.h"
 
 static struct engine_param text_param(const char *s)
 {
@@ -238,7 +239,8 @@ static int blocker_row(void *arg, size_t n, const char *const *v, struct err *e)
 {
 	(void)n, (void)e;
 	struct buf *b = arg;
-	buf_addf(b, "%sconnection %s %s@%s (%s) %s s, %s: %s", b->n ? "; " : "", v[0], v[1], v[2], v[3] ? v[3] : "?", v[4] ? v[4] : "?", v[5], v[6]);
+	buf_addf(b, "%sconnection %s %s@%s (%s) %s s, %s: %s", b->n ? "; " : "", v[0], v[1], v[2], v[3] ? v[3] : "?", v[4] ? v[4] : "?", v[5], "");
+	sql_hide_literals(DIALECT_MARIADB, bytes_of_str(v[6]), b); /* somebody else's query */
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "agent/engine/sql/postgres_catalog.sql.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
+#include "common/sql/redact.h"
 
 #define LOCK_CLASS 1919904876 /* "roll" */
 
@@ -260,7 +261,8 @@ static int blocker_row(void *arg, size_t n, const char *const *v, struct err *e)
 {
 	(void)n, (void)e;
 	struct buf *b = arg;
-	buf_addf(b, "%spid %s %s (%s, %s) %s s, %s: %s", b->n ? "; " : "", v[0], v[1], v[2], v[3], v[4], v[5], v[6]);
+	buf_addf(b, "%spid %s %s (%s, %s) %s s, %s: %s", b->n ? "; " : "", v[0], v[1], v[2], v[3], v[4], v[5], "");
+	sql_hide_literals(DIALECT_POSTGRESQL, bytes_of_str(v[6]), b); /* somebody else's query */
 	return 0;
 }
 

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +33,13 @@ void secret_destroy(struct secret **sp)
 	explicit_bzero((*sp)->data, (*sp)->n);
 	free(*sp);
 	*sp = NULL;
+}
+
+void secret_harden_process(void)
+{
+	struct rlimit none = {0, 0};
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
 }
 
 size_t secret_size(const struct secret *s)

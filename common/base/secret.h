@@ -15,6 +15,9 @@ size_t secret_size(const struct secret *s);
 /* The octets, NUL-terminated; borrowed. Call it only where the value is handed to the library that needs it. */
 const char *secret_reveal(const struct secret *s);
 
+/* For main() of a program that holds keys or passwords: no core file, and no debugger or /proc/PID/mem for others of the same user. */
+void secret_harden_process(void);
+
 /* First line of a file that only its owner may read (mode & 077 must be 0): ERR_KEY otherwise. Caps at 64 KiB. */
 int secret_read_line(const char *path, struct secret **ret, struct err *e) MUST_CHECK;
 /* The whole file under the same rule. */
