@@ -186,28 +186,43 @@ static bool made_before(const struct sql_class *s, const uint8_t before[DIGEST_S
 	return str_starts(s->verb, "CREATE") && memcmp(before, absent, DIGEST_SIZE) != 0;
 }
 
+static enum ended n_write(struct delivery *d, struct ledger_row *row, enum ended end, struct err *e)
+{
+	struct err second = ERR_INIT;
+	if (step_write_row(d, row, &second) != 0) {
+		*e = second;
+		return ENDED_LOST;
+	}
+	d->uncertain = false;
+	if (row->state == STEP_DONE)
+		step_report(d, row);
+	return end;
+}
+
 /* The server answered with an error. It says "not applied"; an object that it names is looked at all the same (an INVALID index is left behind, MariaDB 1317). */
 static enum ended n_refused(struct delivery *d, const struct run *r, const struct sql_class *s, const uint8_t before[DIGEST_SIZE], struct err *e)
 {
 	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_FAILED, VIA_RUN);
 	struct err second = ERR_INIT;
+	const char *why = "";
 	bool cleaned = false;
 	if (d->engine->cleanup(d->conn, s, &cleaned, &second) != 0 || d->engine->object_state(d->conn, s, row.state_before, &second) != 0) {
 		*e = second;
 		return ENDED_LOST; /* the intent stays open: a new connection looks again */
 	}
 	bool removed = made_before(s, before) && memcmp(row.state_before, absent, DIGEST_SIZE) == 0; /* half made by somebody, and so cleaned up */
+	row.started_at_us = r->started_at_us;
+	/* What stopped half-way may have no way back: then cleaning up has ended it (DETACH ... CONCURRENTLY, DROP INDEX CONCURRENTLY). */
+	if (cleaned && !removed && resolve_judge(s, before, row.state_before, &why) == VERDICT_APPLIED) {
+		row.state = STEP_DONE;
+		row.via = VIA_PROBE;
+		return n_write(d, &row, ENDED_OK, e);
+	}
 	if (s->object[0] && !removed && memcmp(row.state_before, before, DIGEST_SIZE) != 0) {
 		err_wrap(e, "%s failed, yet %s %s is not as it was before", s->verb, s->object_kind[0] ? s->object_kind : "object", s->object);
 		return ENDED_ATTENTION;
 	}
-	row.started_at_us = r->started_at_us;
-	if (step_write_row(d, &row, &second) != 0) {
-		*e = second;
-		return ENDED_LOST;
-	}
-	d->uncertain = false;
-	return ENDED_FAILED;
+	return n_write(d, &row, ENDED_FAILED, e);
 }
 
 /* A half-made object of that name, an INVALID index, makes IF NOT EXISTS a lie and anything else an error: it goes before the intent is written. */

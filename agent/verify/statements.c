@@ -4,6 +4,7 @@
 #include "agent/verify/checks.h"
 #include "agent/verify/verify.h"
 #include "common/sql/batch.h"
+#include "common/sql/instead.h"
 
 /* What holds for this target. */
 struct rules {
@@ -54,8 +55,10 @@ static int check_statement(const struct rules *r, enum step_class class, struct 
 		return check_refuse(C19_STATEMENT, ret_check, e);
 	}
 	if (c.class == STEP_X && !r->allow_class_x) {
-		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s: %s", p->file, (unsigned)p->line, p->changeset->id, p->what, c.verb,
-		        c.why ? c.why : "it can neither be undone nor be resumed");
+		AUTO(buf_done) struct buf instead = BUF_INIT;
+		bool known = sql_instead(r->d, sql, &instead);
+		err_set(e, ERR_POLICY, "%s:%u: changeset %s, %s: %s: %s%s%s", p->file, (unsigned)p->line, p->changeset->id, p->what, c.verb,
+		        c.why ? c.why : "it can neither be undone nor be resumed", known ? "; accepted is: " : "", known ? buf_str(&instead) : "");
 		return check_refuse(C20_CLASS, ret_check, e);
 	}
 	if (r->whole && (class != STEP_T || c.kind == SQL_SESSION)) {

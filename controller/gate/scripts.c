@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/sql/instead.h"
 #include "controller/gate/gates.h"
 
 static bool parts_from_all(unsigned some, unsigned all)
@@ -83,6 +84,14 @@ void gate_transaction_control(const struct gate_input *in, struct gate_output *o
 	}
 }
 
+static const char *todo_text(struct gate_output *out, enum dialect d, const struct parsed_statement *st, const char *advice)
+{
+	AUTO(buf_done) struct buf instead = BUF_INIT;
+	if (!sql_instead(d, st->s.sql, &instead))
+		return advice;
+	return arena_printf(out->findings->arena, "%s; accepted is: %s", advice ? advice : "split it", buf_str(&instead));
+}
+
 /* The classifier's reason is "why: what to do". */
 static void report_class_x(struct gate_output *out, const struct parsed_change *p, const struct parsed_script *s, enum dialect d)
 {
@@ -91,7 +100,7 @@ static void report_class_x(struct gate_output *out, const struct parsed_change *
 		const char *why = st->c.why ? st->c.why : "it can neither be undone nor be resumed", *todo = strstr(why, ": ");
 		if (st->c.class != STEP_X || st->c.kind == SQL_TRANSACTION)
 			continue;
-		out->todo = todo ? todo + 2 : NULL;
+		out->todo = todo_text(out, d, st, todo ? todo + 2 : NULL);
 		gate_found(out, p->change, s->file, st->s.line, "%s on %s: %.*s", *st->c.verb ? st->c.verb : "this statement", dialect_name(d),
 		           (int)(todo ? (size_t)(todo - why) : strlen(why)), why);
 	}

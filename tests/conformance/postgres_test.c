@@ -475,6 +475,36 @@ static void test_interrupted_reindex_is_removed(void **state)
 	assert_string_equal(ask(f, "SELECT string_agg(relname, ',') FROM pg_class WHERE relkind = 'i' AND relname LIKE 'i%'"), "i");
 }
 
+/* A DETACH that gave up in its second half: the partition is neither in nor out until it is finalized. */
+static void test_interrupted_detach_is_finalized(void **state)
+{
+	struct fixture *f = *state;
+	static const char sql[] = "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY";
+	struct sql_class s;
+	struct conn *reader = NULL;
+	uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
+	bool cleaned = false;
+	connect_to(f);
+	OK(run(f, "CREATE TABLE p (a int) PARTITION BY LIST (a)"));
+	OK(run(f, "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)"));
+	classify(sql, &s);
+	assert_int_equal(s.class, STEP_N);
+	OK(f->en->object_state(f->c, &s, before, &f->e));
+	OK(f->en->open(&f->target, &reader, &f->e));
+	OK(f->en->begin(reader, &f->e));
+	OK(f->en->query(reader, bytes_of_str("SELECT * FROM p"), NULL, 0, NULL, NULL, &f->e));
+	FAILS(run(f, sql));
+	assert_int_equal(f->en->retry_class(&f->e), RETRY_LOCK);
+	assert_string_equal(ask(f, "SELECT inhdetachpending FROM pg_inherits WHERE inhparent = 'p'::regclass"), "t");
+	OK(f->en->rollback(reader, &f->e));
+	f->en->close(&reader);
+	OK(f->en->cleanup(f->c, &s, &cleaned, &f->e));
+	assert_true(cleaned);
+	assert_string_equal(ask(f, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'p'::regclass"), "0");
+	OK(f->en->object_state(f->c, &s, after, &f->e));
+	assert_memory_not_equal(before, after, DIGEST_SIZE); /* so that the step counts as applied */
+}
+
 static void test_rebuilt_index_shows(void **state)
 {
 	struct fixture *f = *state;
@@ -512,6 +542,7 @@ int main(void)
 	    TEST(test_cautions),
 	    TEST(test_invalid_index_is_seen_and_removed),
 	    TEST(test_interrupted_reindex_is_removed),
+	    TEST(test_interrupted_detach_is_finalized),
 	    TEST(test_rebuilt_index_shows),
 	};
 	return cmocka_run_group_tests(tests, start, stop);

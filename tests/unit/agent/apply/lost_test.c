@@ -277,6 +277,29 @@ static void alone(struct fixture *f)
 	fixture_step(f, c, STEP_N, "CREATE TABLE three (a)");
 }
 
+static int fake_finish(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e)
+{
+	*ret_cleaned = str_eq(s->object, "two");
+	return *ret_cleaned ? fake.real->exec(c, bytes_of_str("CREATE TABLE two (a)"), NULL, e) : 0;
+}
+
+/* It gave up half-way where there is no way back (DETACH ... CONCURRENTLY): cleaning up is to end it, and then it is done. */
+static void test_failed_statement_that_cleaning_up_finishes(void **state)
+{
+	struct fixture *f = *state;
+	alone(f);
+	f->engine.cleanup = fake_finish;
+	fake.exec_match = "CREATE TABLE two";
+	fake.exec_fail_first = 1;
+	fake.exec_error = (struct err){.code = ERR_DB, .db_errno = 1, .msg = "canceling statement"};
+	const struct report *r = fixture_deliver(f);
+	assert_int_equal(r->outcome, OUTCOME_APPLIED);
+	assert_int_equal(r->n_steps, 3);
+	assert_int_equal(r->steps[1].via, VIA_PROBE);
+	assert_string_equal(fixture_value(f, "SELECT group_concat(state || ' ' || via, ', ') FROM rollcall_ledger WHERE step = 1"),
+	                    "intent run, done probe");
+}
+
 static void test_lost_statement_that_took_effect(void **state)
 {
 	struct fixture *f = *state;
@@ -550,6 +573,7 @@ int main(void)
 	    TEST(test_lost_commit_that_took_effect),
 	    TEST(test_lost_commit_without_effect),
 	    TEST(test_witness_agrees),
+	    TEST(test_failed_statement_that_cleaning_up_finishes),
 	    TEST(test_lost_statement_that_took_effect),
 	    TEST(test_witness_disagrees),
 	    TEST(test_witness_of_a_running_transaction_is_asked_again),
