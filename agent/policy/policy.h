@@ -23,7 +23,6 @@
 #include "common/model/trust.h"
 
 #define TYPE_SITE_POLICY "application/vnd.rollcall.site-policy.v1+yaml"
-#define ROLE_SITE        "site"
 
 struct policy {
 	const char *site, *source; /* source: who vouches for it, for people: "signed by dave", "owned by root" */

@@ -21,15 +21,17 @@ static bool is_envelope(struct bytes data)
 	return data.n > sizeof mark + 2 && data.p[0] == 0x0a && memcmp(data.p + 2, mark, sizeof mark - 1) == 0;
 }
 
-static int open_envelope(const char *path, struct bytes data, const struct trust *t, struct arena *a, struct bytes *ret_text, const char **ret_source,
-                         struct err *e)
+static int open_envelope(const char *path, struct bytes data, const struct trust *t, const char *site, struct arena *a, struct bytes *ret_text,
+                         const char **ret_source, struct err *e)
 {
 	struct envelope env;
 	const struct trust_key *signers[SIGNERS_MAX];
+	const struct trust_role *role = trust_site_role(t, site);
+	const char *name = role ? role->name : ROLE_SITE;
 	AUTO(buf_done) struct buf names = BUF_INIT;
-	if (envelope_decode(data, a, &env, e) != 0 || trust_check_role(t, ROLE_SITE, &env, TYPE_SITE_POLICY, e) != 0)
+	if (envelope_decode(data, a, &env, e) != 0 || trust_check_role(t, name, &env, TYPE_SITE_POLICY, e) != 0)
 		return err_wrap(e, "%s", path);
-	size_t n = trust_count_signers(t, ROLE_SITE, &env, TYPE_SITE_POLICY, signers, SIGNERS_MAX);
+	size_t n = trust_count_signers(t, name, &env, TYPE_SITE_POLICY, signers, SIGNERS_MAX);
 	for (size_t i = 0; i < n && i < SIGNERS_MAX; i++)
 		buf_addf(&names, "%s%s", i ? ", " : "signed by ", signers[i]->owner);
 	*ret_text = env.payload;
@@ -67,7 +69,7 @@ int policy_load(const char *path, const struct trust *t, const char *site, struc
 		return -1;
 	text = buf_bytes(&data);
 	if (is_envelope(text)) {
-		if (open_envelope(path, text, t, a, &text, &source, e) != 0)
+		if (open_envelope(path, text, t, site, a, &text, &source, e) != 0)
 			return -1;
 	} else if (check_owner(path, e) != 0) {
 		return -1;

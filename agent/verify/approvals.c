@@ -16,7 +16,7 @@ static void not_counted(struct delivery *d, const char *who, const char *why)
 }
 
 /* NULL when the approval is for exactly this; its target count is compared once the order is decoded. */
-static const char *misfit(const struct delivery *d, const struct approval *p)
+const char *approval_misfit(const struct delivery *d, const struct approval *p)
 {
 	if (memcmp(p->order_digest, d->order_digest, DIGEST_SIZE) != 0)
 		return "approves another order";
@@ -26,10 +26,12 @@ static const char *misfit(const struct delivery *d, const struct approval *p)
 		return "approves another environment";
 	if (d->now_us >= p->expires_at_us)
 		return "expired";
+	if (p->n_break_glass && !d->break_glass)
+		return "is for an emergency";
 	return NULL;
 }
 
-static bool has_voted(const struct delivery *d, const struct trust_key *k)
+bool approvals_has_voted(const struct delivery *d, const struct trust_key *k)
 {
 	for (size_t i = 0; i < d->n_votes; i++)
 		if (memcmp(d->votes[i].key->public_key, k->public_key, SIGN_PUBLIC_SIZE) == 0)
@@ -39,12 +41,12 @@ static bool has_voted(const struct delivery *d, const struct trust_key *k)
 
 static void add_vote(struct delivery *d, const struct trust_key *k, const struct approval *p)
 {
-	const char *why = misfit(d, p);
+	const char *why = approval_misfit(d, p);
 	if (why)
 		not_counted(d, k->owner, why);
 	else if (verdict_signed_by(&d->release_envelope, TYPE_RELEASE, k->public_key))
 		not_counted(d, k->owner, "the key signed the release itself");
-	else if (!has_voted(d, k) && d->n_votes < VOTES_MAX)
+	else if (!approvals_has_voted(d, k) && d->n_votes < VOTES_MAX)
 		d->votes[d->n_votes++] = (struct vote){.key = k, .approval = *p};
 }
 
@@ -126,7 +128,11 @@ int approvals_collect(struct delivery *d, struct err *e)
 	for (size_t i = 0; i < d->dossier.n_approvals; i++)
 		if (read_approval(d, d->dossier.approvals[i], e) != 0)
 			return -1;
-	return check_threshold(d, e);
+	struct err why = ERR_INIT;
+	if (check_threshold(d, &why) == 0 || break_glass_collect(d))
+		return 0;
+	*e = why;
+	return -1;
 }
 
 int approvals_check_counts(struct delivery *d, struct err *e)
@@ -142,8 +148,12 @@ int approvals_check_counts(struct delivery *d, struct err *e)
 		not_counted(d, d->votes[i].key->owner, why);
 	}
 	d->n_votes = kept;
-	if (check_threshold(d, e) != 0)
+	if (!d->break_glass && check_threshold(d, e) != 0)
 		return -1;
+	if (d->break_glass && !break_glass_is_enough(d))
+		return err_set(e, ERR_SIGNATURE, "approvals: the emergency was declared over another number of targets than the order has%s",
+		               buf_str(&d->not_counted));
+	d->v.break_glass = d->break_glass;
 	d->v.approvers = arena_alloc(d->a, kept * sizeof *d->v.approvers);
 	for (size_t i = 0; i < kept; i++)
 		d->v.approvers[d->v.n_approvers++] = d->votes[i].key->owner;

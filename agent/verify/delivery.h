@@ -11,6 +11,8 @@ struct vote {
 	struct approval approval;
 };
 
+#define CLOCK_SKEW_US ((int64_t)10 * 60 * 1000000) /* between the people who sign and this machine */
+
 #define VOTES_MAX (LIMIT_APPROVALS * ENVELOPE_SIGNATURES_MAX)
 
 struct delivery {
@@ -25,6 +27,7 @@ struct delivery {
 	size_t n_roles;
 	struct vote votes[VOTES_MAX];
 	size_t n_votes;
+	bool break_glass; /* the environment's approvers did not decide, but an emergency was declared: see break_glass.c */
 	struct buf not_counted; /* for the message: "; not counted: ..." */
 	struct verified v;
 };
@@ -32,6 +35,12 @@ struct delivery {
 /* Two halves, with the decoding of the order between them: who approved exactly these order bytes, and did they name its exact number of targets? */
 int approvals_collect(struct delivery *d, struct err *e) MUST_CHECK;
 int approvals_check_counts(struct delivery *d, struct err *e) MUST_CHECK;
+
+/* An emergency: 2 or more keys of role break-glass, and besides them one of the site's, over exactly this order, whose targets each of them names. Fills votes. False: no. */
+bool break_glass_collect(struct delivery *d);
+bool break_glass_is_enough(const struct delivery *d); /* by the votes as they stand */
+const char *approval_misfit(const struct delivery *d, const struct approval *p); /* why it does not count; NULL: it does */
+bool approvals_has_voted(const struct delivery *d, const struct trust_key *k);
 
 /* May the changeset's dbms attribute leave the engine out? "postgresql, !mariadb", "all", "none"; NULL: no. */
 bool dbms_allows(const char *dbms, const char *engine);

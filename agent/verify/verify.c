@@ -18,8 +18,6 @@
 #include "common/crypto/trust.h"
 #include "common/sql/dialect.h"
 
-#define CLOCK_SKEW_US ((int64_t)10 * 60 * 1000000) /* between the people who sign and this machine */
-
 /* Features of documents that this version knows and honours. */
 static const char *const known_features[] = {FEATURE_RELEASE_TRANSACTION, NULL};
 

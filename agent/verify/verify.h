@@ -34,6 +34,7 @@ struct verified { /* decoded from exactly the bytes that were verified; in the a
 	enum direction direction; /* of the offer, allowed by the order */
 	const char **approvers; /* owners of the keys that count */
 	size_t n_approvers;
+	bool break_glass; /* they declared an emergency, in place of the environment's approvers */
 	int64_t signed_us; /* the newest time in what was signed */
 };
 

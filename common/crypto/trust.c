@@ -64,6 +64,14 @@ size_t trust_count_signers(const struct trust *t, const char *role, const struct
 	return n;
 }
 
+const struct trust_role *trust_site_role(const struct trust *t, const char *site)
+{
+	for (size_t i = 0; i < t->n_roles; i++)
+		if (str_starts(t->roles[i].name, ROLE_SITE "/") && str_eq(t->roles[i].name + strlen(ROLE_SITE "/"), site))
+			return &t->roles[i];
+	return trust_role(t, ROLE_SITE);
+}
+
 bool trust_role_has(const struct trust_role *r, const char *key_id)
 {
 	for (size_t i = 0; i < r->n_key_ids; i++)

@@ -32,6 +32,8 @@ int trust_check_role(const struct trust *t, const char *role, const struct envel
  * `a`. Returns how many are in ret. */
 size_t trust_approver_roles(const struct trust *t, const char *environment, const struct target *target, struct arena *a,
                             const struct trust_role *ret[APPROVER_ROLES_MAX]);
+/* site/SITE when the document has it, otherwise site; NULL when it has neither. */
+const struct trust_role *trust_site_role(const struct trust *t, const char *site);
 bool trust_role_has(const struct trust_role *r, const char *key_id);
 
 #define TRUST_KEYS_MAX  1000

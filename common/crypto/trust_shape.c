@@ -41,10 +41,12 @@ static bool is_approver(const char *name)
 
 static bool role_name_is_known(const char *name)
 {
-	static const char *const plain[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, ROLE_FRESH, "site", "break-glass"};
+	static const char *const plain[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, ROLE_FRESH, ROLE_SITE, ROLE_BREAK_GLASS};
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
 		if (str_eq(name, plain[i]))
 			return true;
+	if (str_starts(name, ROLE_SITE "/"))
+		return str_is_name(name + strlen(ROLE_SITE "/"));
 	return is_approver(name);
 }
 
@@ -82,10 +84,11 @@ static int check_role(const struct trust *t, size_t i, struct err *e)
 {
 	const struct trust_role *r = &t->roles[i];
 	if (!role_name_is_known(r->name))
-		return err_set(e, ERR_PARSE,
-		               "trust document: role '%s' is unknown: use root, release, enrol, fresh, site, break-glass, approver/<environment> or "
-		               "approver/<environment>/<name>",
-		               r->name);
+		return err_set(
+		    e, ERR_PARSE,
+		    "trust document: role '%s' is unknown: use root, release, enrol, fresh, site, site/<site>, break-glass, approver/<environment> or "
+		    "approver/<environment>/<name>",
+		    r->name);
 	for (size_t j = 0; j < i; j++)
 		if (str_eq(t->roles[j].name, r->name))
 			return err_set(e, ERR_PARSE, "trust document: role '%s' is there twice: join the two", r->name);
@@ -93,6 +96,9 @@ static int check_role(const struct trust *t, size_t i, struct err *e)
 		return -1;
 	if (r->threshold == 0 && !str_starts(r->name, ROLE_APPROVER_PREFIX))
 		return err_set(e, ERR_PARSE, "trust document: role '%s' has threshold 0, so that anyone could act for it: 1 is the least", r->name);
+	if (str_eq(r->name, ROLE_BREAK_GLASS) && r->threshold < 2)
+		return err_set(e, ERR_PARSE, "trust document: role '%s' has threshold %" PRIu32 ", and in an emergency no one acts alone: 2 is the least",
+		               r->name, r->threshold);
 	if (r->threshold > r->n_key_ids)
 		return err_set(e, ERR_PARSE, "trust document: role '%s' wants %" PRIu32 " signatures and has %zu keys: lower the threshold or add keys",
 		               r->name, r->threshold, r->n_key_ids);

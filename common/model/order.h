@@ -57,7 +57,11 @@ struct approval {
 	const char *environment, *approver, *reason;
 	uint32_t target_count;
 	int64_t created_at_us, expires_at_us;
+	const char **break_glass; /* target ids, ascending; none: an ordinary approval */
+	size_t n_break_glass;
 };
+
+#define BREAK_GLASS_US_MAX ((int64_t)4 * 3600 * 1000000) /* from created to expires */
 
 #define TARGET_SALT_SIZE 16
 #define MERKLE_PATH_MAX  32

@@ -28,6 +28,8 @@
 #define ROLE_APPROVER_PREFIX "approver/"
 #define ROLE_ENROL           "enrol"
 #define ROLE_FRESH           "fresh"
+#define ROLE_SITE            "site"
+#define ROLE_BREAK_GLASS     "break-glass"
 
 struct signature {
 	const char *key_id; /* a hint, never a security decision */

@@ -188,6 +188,7 @@ int order_decode(struct bytes data, struct arena *a, struct order *ret, struct e
 
 void approval_encode(const struct approval *p, struct buf *ret)
 {
+	AUTO(arena_destroy) struct arena *a = arena_new(WRITER_ARENA);
 	Rollcall__V1__Approval m = ROLLCALL__V1__APPROVAL__INIT;
 	m.order_digest = put_fixed(p->order_digest, DIGEST_SIZE);
 	m.release_digest = put_fixed(p->release_digest, DIGEST_SIZE);
@@ -197,7 +198,24 @@ void approval_encode(const struct approval *p, struct buf *ret)
 	m.reason = put_text(p->reason);
 	m.created_at_us = p->created_at_us;
 	m.expires_at_us = p->expires_at_us;
+	m.n_break_glass = p->n_break_glass;
+	m.break_glass = put_texts(a, p->break_glass, p->n_break_glass);
 	pb_pack(&m.base, ret);
+}
+
+static void read_break_glass(struct reader *r, const Rollcall__V1__Approval *m, struct approval *ret)
+{
+	ret->n_break_glass = m->n_break_glass;
+	ret->break_glass = read_array(r, "break-glass targets", m->n_break_glass, LIMIT_BREAK_GLASS, sizeof *ret->break_glass);
+	for (size_t i = 0; i < m->n_break_glass && !r->failed; i++) {
+		ret->break_glass[i] = read_line(r, "break-glass target", m->break_glass[i], REQUIRED);
+		if (!r->failed && !str_is_target_id(ret->break_glass[i]))
+			read_fail(r, "break-glass targets: not a target id");
+		if (i && !r->failed && strcmp(ret->break_glass[i - 1], ret->break_glass[i]) >= 0)
+			read_fail(r, "break-glass targets: not in ascending order");
+	}
+	if (ret->n_break_glass && (ret->expires_at_us - ret->created_at_us > BREAK_GLASS_US_MAX || ret->n_break_glass != ret->target_count))
+		read_fail(r, "a break-glass approval names each target of the order and holds for 4 hours at most");
 }
 
 int approval_decode(struct bytes data, struct arena *a, struct approval *ret, struct err *e)
@@ -215,6 +233,7 @@ int approval_decode(struct bytes data, struct arena *a, struct approval *ret, st
 	p.reason = read_text(&r, "reason", m->reason, OPTIONAL, TEXT_MAX_SIZE);
 	if (p.expires_at_us <= p.created_at_us)
 		read_fail(&r, "it expires before it was made");
+	read_break_glass(&r, m, &p);
 	if (r.failed)
 		return -1;
 	*ret = p;

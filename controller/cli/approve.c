@@ -101,6 +101,7 @@ static int run_approve(const struct cmd_args *args, struct err *e)
 	    load_targets(args, &terms.targets, e) != 0 || time_option(args, "expires", terms.now_us, &terms.expires_at_us, e) != 0 ||
 	    key_path(cmd_option_value(args, "key"), a, &key, e) != 0)
 		return -1;
+	terms.n_break_glass = cmd_option_values(args, "break-glass", &terms.break_glass);
 	show_order(&o, &release);
 	terms.approver = approver_name(args, key, owner);
 	if (key_option_load(args, a, &k, e) != 0 || approval_make(&terms, k, a, &env, e) != 0)
@@ -120,6 +121,10 @@ static const struct cmd_option options[] = {
     {"reason", 0, "TEXT", "why, for the audit", false, true},
     {"as", 0, "NAME", "your name in the approval (default: the key's owner)", false, false},
     {"trust", 0, "FILE", "the trust document, to be told how many approvals are needed", false, false},
+    {"break-glass", 0, "TARGET",
+     "an emergency: name each target of the order. Keys of role break-glass and one of the site sign so in place of the environment's approvers; it "
+     "holds for 4 hours at most",
+     true, false},
     {"expires", 0, "WHEN", "a date, or a time from now (default: when the order ends)", false, false},
     {"out", 0, "FILE", "where to write the approval (default: ORDER-KEY.approval)", false, false},
     {0},

@@ -195,10 +195,11 @@ const struct cmd trust_commands[] = {
      "rollcall trust init --fleet shops --root ann.pub --root bob.pub --root-threshold 2 --release ann.pub --approver production=bob.pub "
      "--approver-threshold dev=0 --enrol bob.pub --expires 365d",
      trust_init_options, run_trust_init, 0, 0},
-    {"trust add-key", "FILE KEY.pub", "Give a role one more key",
+    {"trust add-key", "FILE KEY.pub...", "Give a role one more key, or several",
      "An unsigned document is changed in place. Of a signed one the next version is written to --out, unsigned: it needs the root signatures of both "
      "versions.",
-     "rollcall trust add-key trust.env carol.pub --role approver/production --threshold 2 --out trust-2.env", trust_add_options, run_trust_add, 2, 2},
+     "rollcall trust add-key trust.env carol.pub --role approver/production --threshold 2 --out trust-2.env", trust_add_options, run_trust_add, 2,
+     17},
     {"trust remove-key", "FILE KEY.pub|ID|OWNER", "Take a key out of a role, or out of all",
      "As add-key: of a signed document the next version is written to --out, unsigned.",
      "rollcall trust remove-key trust.env carol --role approver/production --out trust-2.env", trust_remove_options, run_trust_remove, 2, 2},

@@ -230,8 +230,12 @@ int run_trust_add(const struct cmd_args *args, struct err *e)
 	AUTO(arena_destroy) struct arena *a = arena_new(TRUST_CLI_ARENA);
 	const char *role = cmd_option_value(args, "role");
 	struct edit d;
-	if (begin_edit(args, a, &d, e) != 0 || trust_draft_add(&d.t, role, cmd_argument(args, 1), a, e) != 0 ||
-	    set_threshold("threshold", cmd_option_value(args, "threshold"), role, &d.t, a, e) != 0)
+	if (begin_edit(args, a, &d, e) != 0)
+		return -1;
+	for (size_t i = 1; i < cmd_argument_count(args); i++)
+		if (trust_draft_add(&d.t, role, cmd_argument(args, i), a, e) != 0)
+			return -1;
+	if (set_threshold("threshold", cmd_option_value(args, "threshold"), role, &d.t, a, e) != 0)
 		return -1;
 	add_scopes(args, role, &d.t, a);
 	return finish_edit(&d, a, e);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/buf.h"
@@ -43,17 +44,36 @@ static int check_terms(const struct approval_terms *t, struct err *e)
 	return 0;
 }
 
+static int compare_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const char **sorted(const char *const *list, size_t n, struct arena *a)
+{
+	const char **copy = arena_alloc(a, (n + 1) * sizeof *copy);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = list[i];
+	qsort(copy, n, sizeof *copy, compare_text);
+	return copy;
+}
+
 int approval_make(const struct approval_terms *t, const struct sign_key *k, struct arena *a, struct envelope *ret, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT;
 	if (check_terms(t, e) != 0 || (t->release && check_release(t, k, e) != 0))
 		return -1;
+	int64_t ends_us = t->order->not_after_us;
+	if (t->n_break_glass && ends_us > t->now_us + BREAK_GLASS_US_MAX)
+		ends_us = t->now_us + BREAK_GLASS_US_MAX;
 	struct approval p = {.environment = t->order->environment,
 	                     .approver = t->approver,
 	                     .reason = t->reason,
 	                     .target_count = t->order->target_count,
 	                     .created_at_us = t->now_us,
-	                     .expires_at_us = t->expires_at_us ? t->expires_at_us : t->order->not_after_us};
+	                     .expires_at_us = t->expires_at_us ? t->expires_at_us : ends_us,
+	                     .break_glass = sorted(t->break_glass, t->n_break_glass, a),
+	                     .n_break_glass = t->n_break_glass};
 	memcpy(p.order_digest, t->order->digest, DIGEST_SIZE);
 	memcpy(p.release_digest, t->order->release_digest, DIGEST_SIZE);
 	approval_encode(&p, &b);

@@ -13,7 +13,9 @@ struct approval_terms {
 	const struct envelope *release; /* the signed release that the order names; NULL: not at hand, nothing is compared */
 	uint64_t targets; /* as the approver counts them */
 	const char *approver, *reason;
-	int64_t now_us, expires_at_us; /* expires 0: when the order ends */
+	int64_t now_us, expires_at_us; /* expires 0: when the order ends, or after 4 hours in an emergency */
+	const char *const *break_glass; /* each target of the order, in any order: an emergency's approval. NULL: an ordinary one */
+	size_t n_break_glass;
 };
 
 /* ERR_POLICY when the order is for another release, has another number of targets or is over, or when the key signed the release itself; nothing is signed then. */

@@ -177,3 +177,29 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	[ "$status" -eq 0 ]
 	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
 }
+
+@test "an emergency: two keys of the safe and the site's own, named targets, four hours; never two of the three alone" {
+	mkdir safe
+	for k in one two three site; do quietly rc keys new "safe/$k" --no-passphrase --owner "$k"; done
+	quietly rc trust add-key trust.env safe/site.pub --role site/eu --out trust-2.env
+	run rc trust add-key trust-2.env safe/one.pub --role break-glass
+	[ "$status" -ne 0 ]
+	has "in an emergency no one acts alone: 2 is the least"
+	quietly rc trust add-key trust-2.env safe/one.pub safe/two.pub safe/three.pub --role break-glass --threshold 2
+	quietly rc trust sign trust-2.env --key keys/root
+	quietly rc trust push trust-2.env
+	wait_believed trust 2
+	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 60s
+	id=$(fleet_start plan.yaml production 1.0.0)
+	quietly rc rollout order "$id" --out hot.order
+	declare_it() { rc approve hot.order --release 1.0.0.release --targets 1 --break-glass "$2" --key "safe/$1" --reason 'shop is down' --out "$1.approval"; }
+	run declare_it one eu/lite/two
+	[ "$status" -eq 0 ]
+	quietly declare_it site eu/lite/two
+	quietly declare_it two eu/lite/two
+	run rc rollout hand-in "$id" one.approval site.approval
+	[ "$status" -eq 3 ]
+	run rc rollout hand-in "$id" two.approval --wait --timeout 60s
+	[ "$status" -eq 0 ]
+	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
+}

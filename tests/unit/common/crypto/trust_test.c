@@ -88,9 +88,9 @@ static void test_unreachable_threshold(void **state)
 static void test_unknown_role(void **state)
 {
 	trust_fixture_role(*state, "approver/dev")->name = "approver/../etc";
-	assert_shape_refused(
-	    *state, "trust document: role 'approver/../etc' is unknown: use root, release, enrol, fresh, site, break-glass, approver/<environment> or "
-	            "approver/<environment>/<name>");
+	assert_shape_refused(*state, "trust document: role 'approver/../etc' is unknown: use root, release, enrol, fresh, site, site/<site>, "
+	                             "break-glass, approver/<environment> or "
+	                             "approver/<environment>/<name>");
 }
 
 static void test_scopes_are_not_ignored(void **state)
