@@ -1,4 +1,4 @@
-/* An agent's two keys as files in a folder: curve.key for the link, report.key for its reports. Both without a passphrase: the agent starts unattended, and the files' mode
+/* An agent's two keys as files: one for the link, one for its reports. Both without a passphrase: the agent starts unattended, and the files' mode
  * protects them. */
 #ifndef AGENT_CLI_KEYS_H
 #define AGENT_CLI_KEYS_H
@@ -7,16 +7,13 @@
 #include "common/crypto/sign.h"
 #include "common/link/curve.h"
 
-#define AGENT_CURVE_FILE  "curve.key"
-#define AGENT_REPORT_FILE "report.key"
-
 struct agent_keys {
 	struct curve_key curve;
 	struct sign_key *report;
 };
 
 /* Loads them, and makes the ones that are missing. */
-int agent_keys_make(const char *dir, struct agent_keys *ret, struct err *e) MUST_CHECK;
+int agent_keys_make(const char *curve_file, const char *report_file, struct agent_keys *ret, struct err *e) MUST_CHECK;
 void agent_keys_done(struct agent_keys *k);
 
 #endif

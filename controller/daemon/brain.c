@@ -33,9 +33,15 @@ static void collect_principals(struct brain *b)
 		const struct controller_operator *o = &b->config->operators[i];
 		add_principal(b, &cap, LINK_OPERATOR, o->name, o->role, o->curve_key);
 	}
-	for (size_t i = 0; i < b->n_agents; i++)
-		if (!agent_is_revoked(b, b->agents[i]))
-			add_principal(b, &cap, LINK_AGENT, b->agents[i]->rec.name, "", b->agents[i]->rec.curve_key);
+	for (size_t i = 0; i < b->n_agents; i++) {
+		const struct brain_agent *g = b->agents[i];
+		const struct certificate *former = agent_former(b, g);
+		if (agent_is_revoked(b, g))
+			continue;
+		if (former)
+			add_principal(b, &cap, LINK_AGENT, g->rec.name, "", former->curve_key);
+		add_principal(b, &cap, LINK_AGENT, g->rec.name, "", g->rec.curve_key);
+	}
 }
 
 int brain_new(const struct controller_config *c, struct brain **ret, struct err *e)

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/crypto/fresh.h"
 #include "common/crypto/trust.h"
 #include "common/wire/documents.h"
 #include "common/wire/hello.h"
@@ -95,6 +96,12 @@ static int agent_make(const struct store_agent *rec, struct brain_agent **ret, s
 		agent_free(g);
 		return -1;
 	}
+	g->rec.former_certificate = arena_bytes(g->arena, rec->former_certificate);
+	if (rec->former_until_us && read_certificate(g->rec.former_certificate, g->arena, &g->former, &env, e) < 0) {
+		(void)err_wrap(e, "agent %s, former", rec->name);
+		agent_free(g);
+		return -1;
+	}
 	*ret = g;
 	return 0;
 }
@@ -131,6 +138,10 @@ struct brain_agent *agent_by_session(const struct brain *b, uint64_t session)
 static void replace_agent(struct brain *b, struct brain_agent *old, struct brain_agent *g)
 {
 	map_remove(b->agent_by_name, map_text(old->rec.name));
+	if (old->session) { /* said, because the hub goes on with a key that it still knows */
+		const struct msg m = {.type = MSG_DENY, .deny = {.code = "replaced", .message = "a new certificate of this agent was admitted"}};
+		brain_queue(b, old->session, &m);
+	}
 	agent_set_session(b, old, 0);
 	g->targets = old->targets;
 	g->n_targets = old->n_targets;
@@ -197,6 +208,12 @@ int agents_read_certificate(struct brain *b, struct bytes data, struct envelope 
 	return 0;
 }
 
+const struct certificate *agent_former(const struct brain *b, const struct brain_agent *g)
+{
+	bool revoked = b->trusted.fresh && g->former.serial && freshness_revokes_agent(b->trusted.fresh, g->former.serial);
+	return g->rec.former_until_us > b->now_us && !revoked ? &g->former : NULL;
+}
+
 bool agent_may_serve(const struct brain_agent *g, const char *target)
 {
 	for (size_t i = 0; i < g->cert.n_targets; i++)
@@ -207,8 +224,10 @@ bool agent_may_serve(const struct brain_agent *g, const char *target)
 
 /* ---- HELLO --------------------------------------------------------------------------------------------------------------------------------------------- */
 
-static int check_certificate(struct brain *b, const struct brain_agent *g, const struct hub_event *ev, struct err *e)
+/* *ret: the agent's certificate that it showed, the present one or the former. */
+static int check_certificate(struct brain *b, const struct brain_agent *g, const struct hub_event *ev, const struct certificate **ret, struct err *e)
 {
+	const struct certificate *former = agent_former(b, g);
 	const struct msg_hello *h = &ev->msg.hello;
 	struct certificate cert = {0};
 	struct envelope env;
@@ -221,7 +240,8 @@ static int check_certificate(struct brain *b, const struct brain_agent *g, const
 		               h->agent, ev->from.name);
 	if (!str_eq(cert.curve_key, ev->from.curve_key))
 		return err_set(e, ERR_POLICY, "the certificate of %s names another CURVE key than the one in use: use the key it was made for", cert.agent);
-	if (!str_eq(cert.serial, g->rec.serial))
+	*ret = former && str_eq(cert.serial, former->serial) ? former : &g->cert;
+	if (!str_eq(cert.serial, (*ret)->serial))
 		return err_set(e, ERR_POLICY, "the certificate of %s with serial %s was replaced by %s: install the new one", cert.agent, cert.serial,
 		               g->rec.serial);
 	if (b->now_us < cert.not_before_us || b->now_us >= cert.not_after_us)
@@ -233,10 +253,11 @@ static int check_hello(struct brain *b, const struct brain_agent *g, const struc
 {
 	const struct msg_hello *h = &ev->msg.hello;
 	AUTO(buf_done) struct buf signed_bytes = BUF_INIT;
-	if (check_certificate(b, g, ev, e) < 0)
+	const struct certificate *shown = NULL;
+	if (check_certificate(b, g, ev, &shown, e) < 0)
 		return -1;
 	hello_signed_bytes(h, b->link.controller_key, &signed_bytes);
-	if (h->signature.n != SIGNATURE_SIZE || !sign_check(g->cert.report_key, buf_bytes(&signed_bytes), h->signature.p))
+	if (h->signature.n != SIGNATURE_SIZE || !sign_check(shown->report_key, buf_bytes(&signed_bytes), h->signature.p))
 		return err_set(e, ERR_SIGNATURE, "HELLO of %s is not signed by the report key of its certificate", g->rec.name);
 	if (h->max_epoch > b->epoch && h->max_epoch - b->epoch > EPOCH_JUMP_MAX)
 		return err_set(e, ERR_POLICY,

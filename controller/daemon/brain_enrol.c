@@ -17,6 +17,7 @@
 #define POLL_MS        3000
 #define KEEP_US        ((int64_t)7 * 24 * 3600 * 1000000) /* a token's nonce is remembered long after the token has ended */
 #define WAITING_MAX    1000
+#define OVERLAP_US     ((int64_t)7 * 24 * 3600 * 1000000) /* both keys of an agent are good while it changes over */
 #define CERTIFICATE_US ((int64_t)365 * 24 * 3600 * 1000000)
 
 struct asking { /* one ENROL_REQ, and what it is found to hold */
@@ -109,10 +110,40 @@ static int check_name(const struct brain *b, const struct asking *x, struct err 
 	return agents_key_is_free(b, x->request.agent, x->request.curve_key, e);
 }
 
+static bool covers(const struct certificate *c, const char *glob)
+{
+	for (size_t i = 0; i < c->n_targets; i++)
+		if (str_eq(c->targets[i], glob))
+			return true;
+	return false;
+}
+
+/* A known agent asks for new keys: its present report key says so, and it asks for no more than it has. */
+static int check_renewal(struct brain *b, struct asking *x, struct err *e)
+{
+	AUTO(buf_done) struct buf signed_bytes = BUF_INIT;
+	const char *code = NULL;
+	if (request_parse("request", x->m->request, b->turn, &x->request, e) < 0)
+		return -1;
+	const struct brain_agent *g = agent_by_name(b, x->request.agent);
+	const char *objection = g ? agent_objection(b, g, &code) : "no such agent is known: a new one needs a token (rollcall agents invite)";
+	if (objection)
+		return err_set(e, ERR_POLICY, "new keys for %s: %s", x->request.agent, objection);
+	if (!str_eq(x->request.site, g->rec.site))
+		return err_set(e, ERR_POLICY, "new keys for %s: it is of site %s", x->request.agent, g->rec.site);
+	for (size_t i = 0; i < x->request.n_targets; i++)
+		if (!covers(&g->cert, x->request.targets[i]))
+			return err_set(e, ERR_POLICY, "new keys for %s: targets %s are not in its present certificate", x->request.agent, x->request.targets[i]);
+	enrol_signed_bytes(b->link.controller_key, x->m->token, x->m->request, &signed_bytes);
+	if (x->m->former_signature.n != SIGNATURE_SIZE || !sign_check(g->cert.report_key, buf_bytes(&signed_bytes), x->m->former_signature.p))
+		return err_set(e, ERR_SIGNATURE, "new keys for %s: not signed by its present report key", x->request.agent);
+	return check_keys(b, x, e) < 0 ? -1 : agents_key_is_free(b, x->request.agent, x->request.curve_key, e);
+}
+
 static int check_asking(struct brain *b, struct asking *x, struct err *e)
 {
 	if (!x->m->token.n)
-		return err_set(e, ERR_POLICY, "a request without a token: have one made (rollcall agents invite)");
+		return check_renewal(b, x, e);
 	if (read_token(b, x, e) < 0 || request_parse("request", x->m->request, b->turn, &x->request, e) < 0)
 		return -1;
 	if (check_against_token(x, e) < 0 || check_keys(b, x, e) < 0)
@@ -133,8 +164,15 @@ int enrol_grant(struct brain *b, const struct store_enrolment *n, struct bytes e
 	if (!str_eq(c.agent, r.agent) || !str_eq(c.site, r.site) || !str_eq(c.curve_key, r.curve_key) ||
 	    memcmp(c.report_key, r.report_key, SIGN_PUBLIC_SIZE) != 0)
 		return err_set(e, ERR_POLICY, "the certificate is not for the request of %s that waits here: show it again, and sign that", r.agent);
-	const struct store_agent rec = {
+	const struct brain_agent *known = agent_by_name(b, c.agent);
+	if (known && n->nonce.n)
+		return err_set(e, ERR_POLICY, "there is an agent %s already: a token is for a new one", c.agent);
+	struct store_agent rec = {
 	    .name = c.agent, .site = c.site, .serial = c.serial, .curve_key = c.curve_key, .certificate = envelope, .admitted_at_us = b->now_us};
+	if (known) {
+		rec.former_certificate = arena_bytes(b->turn, known->rec.certificate);
+		rec.former_until_us = b->now_us + OVERLAP_US;
+	}
 	digest_sha256(envelope, hash);
 	if (agents_admit(b, &rec, e) < 0 || store_enrolment_grant(b->store, n->digest, envelope, actor, b->now_us, e) < 0)
 		return -1;
@@ -206,7 +244,8 @@ static int on_request(struct brain *b, const struct hub_event *ev, struct err *e
 		return 0;
 	}
 	int rc = check_asking(b, &x, &why);
-	if (rc == 0 && seen_before(list, n, x.digest, bytes_of(x.token.nonce, ENROL_NONCE_SIZE)))
+	struct bytes nonce = x.m->token.n ? bytes_of(x.token.nonce, ENROL_NONCE_SIZE) : bytes_of(NULL, 0);
+	if (rc == 0 && seen_before(list, n, x.digest, nonce))
 		rc = err_set(&why, ERR_POLICY, "the token for %s was used already: a token is good for one request; have a new one made", x.token.agent);
 	if (rc == 0 && waiting >= WAITING_MAX)
 		rc = err_set(&why, ERR_LIMIT, "%zu requests wait already: have them approved first", waiting);
@@ -215,11 +254,8 @@ static int on_request(struct brain *b, const struct hub_event *ev, struct err *e
 		deny(b, ev->session, &why);
 		return 0;
 	}
-	struct store_enrolment fresh = {.nonce = bytes_of(x.token.nonce, ENROL_NONCE_SIZE),
-	                                .agent = x.request.agent,
-	                                .curve_key = x.request.curve_key,
-	                                .request = x.m->request,
-	                                .asked_at_us = b->now_us};
+	struct store_enrolment fresh = {
+	    .nonce = nonce, .agent = x.request.agent, .curve_key = x.request.curve_key, .request = x.m->request, .asked_at_us = b->now_us};
 	memcpy(fresh.digest, x.digest, DIGEST_SIZE);
 	if (take_new(b, &x, &fresh, e) < 0)
 		return -1;

@@ -15,6 +15,7 @@
 struct brain_agent {
 	struct store_agent rec; /* strings in `arena` */
 	struct certificate cert;
+	struct certificate former; /* of the keys before, while rec.former_until_us lies ahead */
 	struct arena *arena;
 	uint64_t session; /* 0: not connected */
 	uint8_t boots[2][DIGEST_SIZE]; /* of the process that is connected, or was last, and of the one before it */
@@ -147,6 +148,8 @@ void agent_set_session(struct brain *b, struct brain_agent *g, uint64_t session)
 int agents_key_is_free(const struct brain *b, const char *agent, const char *curve_key, struct err *e) MUST_CHECK;
 /* A certificate that an enrol key has signed and that has not expired; in the turn's arena. */
 int agents_read_certificate(struct brain *b, struct bytes data, struct envelope *ret_env, struct certificate *ret, struct err *e) MUST_CHECK;
+/* The former certificate while it is still good; NULL otherwise. */
+const struct certificate *agent_former(const struct brain *b, const struct brain_agent *g);
 bool agent_may_serve(const struct brain_agent *g, const char *target);
 int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* HELLO, TARGETS, HEARTBEAT, gone */
 void agent_stir(struct brain *b, struct brain_agent *g); /* something of it is to be saved or sent at the turn's end */

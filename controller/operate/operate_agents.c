@@ -58,9 +58,10 @@ static int pending_rows(struct request *q, size_t *ret_n, struct err *e)
 		if (list[i].certificate.n)
 			continue;
 		reply_row(q,
-		          "%s\tpending\t\t0\t\t\tasked at %s, fingerprint %s: compare it with what the site sees, then: rollcall agents approve %s --key "
+		          "%s\tpending\t\t0\t\t\t%s at %s, fingerprint %s: compare it with what the site sees, then: rollcall agents approve %s --key "
 		          "ENROL-KEY\t\t",
-		          list[i].agent, clock_text(list[i].asked_at_us, at), enrol_fingerprint(list[i].request, fingerprint), list[i].agent);
+		          list[i].agent, list[i].nonce.n ? "asked" : "asked for new keys", clock_text(list[i].asked_at_us, at),
+		          enrol_fingerprint(list[i].request, fingerprint), list[i].agent);
 		++*ret_n;
 	}
 	return 0;

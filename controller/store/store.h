@@ -33,6 +33,8 @@ struct store_agent {
 	uint8_t report_hash[DIGEST_SIZE]; /* of the last one's envelope */
 	int64_t revoked_at_us, held_at_us; /* 0: neither; a revoked one never comes back, a held one when a person says so */
 	const char *standing; /* why it is revoked or held; NULL otherwise */
+	struct bytes former_certificate; /* envelope: the one before new keys, good until former_until_us */
+	int64_t former_until_us; /* 0: there is none */
 };
 int store_agent_put(struct store *s, const struct store_agent *a,
                     struct err *e) MUST_CHECK; /* admitted anew: keeps the counters of an agent of this name */

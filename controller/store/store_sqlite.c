@@ -10,9 +10,17 @@
 
 int store_open(const char *path, struct store **ret, struct err *e)
 {
-	static const char *const migrations[] = {
-	    store_schema_1,         store_schema_2,       store_schema_3,      store_schema_audit, store_schema_standing,
-	    store_schema_documents, store_schema_schemas, store_schema_probes, store_schema_enrol, NULL};
+	static const char *const migrations[] = {store_schema_1,
+	                                         store_schema_2,
+	                                         store_schema_3,
+	                                         store_schema_audit,
+	                                         store_schema_standing,
+	                                         store_schema_documents,
+	                                         store_schema_schemas,
+	                                         store_schema_probes,
+	                                         store_schema_enrol,
+	                                         store_schema_renewal,
+	                                         NULL};
 	AUTO(store_close) struct store *s = mem_alloc(sizeof *s);
 	if (lite_open(path, migrations, &s->db, e) < 0)
 		return err_wrap(e, "the controller's store");
@@ -116,6 +124,8 @@ int store_agent_put(struct store *s, const struct store_agent *a, struct err *e)
 	lite_bind_text(q, 4, a->serial);
 	lite_bind_text(q, 5, a->curve_key);
 	lite_bind_int(q, 6, a->admitted_at_us);
+	lite_bind_blob(q, 7, a->former_certificate);
+	lite_bind_int(q, 8, a->former_until_us);
 	return lite_run(q, e) < 0 ? -1 : put_certificate(s, a, e);
 }
 
@@ -161,7 +171,9 @@ static int read_agent(struct lite_stmt *q, struct arena *a, struct store_agent *
 	                            .report_seq = (uint64_t)lite_int(q, 10),
 	                            .revoked_at_us = lite_int(q, 12),
 	                            .held_at_us = lite_int(q, 13),
-	                            .standing = column_text(q, 14, a)};
+	                            .standing = column_text(q, 14, a),
+	                            .former_certificate = column_bytes(q, 15, a),
+	                            .former_until_us = lite_int(q, 16)};
 	return column_exact(q, 11, ret->report_hash, DIGEST_SIZE, "agent.report_hash", e);
 }
 

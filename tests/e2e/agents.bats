@@ -161,3 +161,21 @@ await_agent() { # NAME STATE
 	[ "$status" -eq 6 ]
 	[[ "$output" == *"0 of 1 signatures (enrol)"* ]]
 }
+
+@test "an agent changes its keys while it serves: the old ones stay good until it is started with the new" {
+	enrolment keys/enrol
+	fleet_up
+	run "$ROLLCALL_BIN/rollcall-agent" renew --config eu-1/agent.yaml --endpoint "$ENROL" --wait 20s
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"agent eu-1 has new keys"* ]]
+	local day
+	day=$(date -u +%F)
+	[ "$(stat -c %a "eu-1/curve-$day.key")" = 600 ]
+	await_agent eu-1 online # still, or again, with the old keys
+	fleet_kill eu-1 TERM
+	sed -i "s/curve.key/curve-$day.key/; s/report.key/report-$day.key/; s/certificate: .*/certificate: eu-1-$day.cert/" eu-1/agent.yaml
+	fleet_start_agent eu-1
+	await_agent eu-1 online
+	grep -q "connected, epoch" eu-1.log
+	[ "$(rc agents list -o json 2>/dev/null | jq '.agents | length')" -eq 1 ]
+}

@@ -15,7 +15,7 @@
 #include "common/wire/hello.h"
 
 #define CONTROLLER_KEY BRAIN_CONTROLLER_KEY
-#define AGENT_KEY      "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
+#define AGENT_KEY      BRAIN_AGENT_KEY
 
 static void must(int rc, const struct err *e, const char *what)
 {

@@ -9,6 +9,7 @@
 
 #define BRAIN_CONTROLLER_KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
 
+#define BRAIN_AGENT_KEY    "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
 #define BRAIN_AGENT_SERIAL "00112233445566778899aabbccddeeff"
 
 struct brain_sent {

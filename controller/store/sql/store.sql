@@ -104,12 +104,17 @@ CREATE TABLE enrolment (
 	asked_at_us BIGINT NOT NULL, granted_at_us BIGINT NOT NULL DEFAULT 0, granted_by TEXT
 );
 
+--: store_schema_renewal
+ALTER TABLE agent ADD COLUMN former_certificate BLOB;
+ALTER TABLE agent ADD COLUMN former_until_us BIGINT NOT NULL DEFAULT 0;
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
 --: sql_agent_put
-INSERT INTO agent (name, site, certificate, serial, curve_key, admitted_at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-ON CONFLICT (name) DO UPDATE SET site = excluded.site, certificate = excluded.certificate, serial = excluded.serial, curve_key = excluded.curve_key;
+INSERT INTO agent (name, site, certificate, serial, curve_key, admitted_at_us, former_certificate, former_until_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (name) DO UPDATE SET site = excluded.site, certificate = excluded.certificate, serial = excluded.serial, curve_key = excluded.curve_key,
+	former_certificate = excluded.former_certificate, former_until_us = excluded.former_until_us;
 
 --: sql_certificate_put
 INSERT INTO certificate (agent, serial, envelope) VALUES (?1, ?2, ?3) ON CONFLICT (agent, serial) DO UPDATE SET envelope = excluded.envelope;
@@ -118,8 +123,8 @@ INSERT INTO certificate (agent, serial, envelope) VALUES (?1, ?2, ?3) ON CONFLIC
 UPDATE agent SET version = ?2, session_counter = ?3, seen_at_us = ?4, journal = ?5, report_seq = ?6, report_hash = ?7 WHERE name = ?1;
 
 --: sql_agents
-SELECT name, site, certificate, serial, curve_key, version, session_counter, admitted_at_us, seen_at_us, journal, report_seq, report_hash, revoked_at_us, held_at_us, standing
-FROM agent ORDER BY name;
+SELECT name, site, certificate, serial, curve_key, version, session_counter, admitted_at_us, seen_at_us, journal, report_seq, report_hash, revoked_at_us, held_at_us, standing,
+	former_certificate, former_until_us FROM agent ORDER BY name;
 
 --: sql_agent_standing
 UPDATE agent SET revoked_at_us = ?2, held_at_us = ?3, standing = ?4 WHERE name = ?1;

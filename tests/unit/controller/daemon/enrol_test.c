@@ -19,7 +19,7 @@
 
 #define NONE    bytes_of(NULL, 0)
 #define KEY_ONE "=]@C5xrNo=ugjdH7>oTZJ0ZqXaVwXr[K2w1K8iFP"
-#define KEY_TWO "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID"
+#define KEY_TWO "0123456789abcdefghijklmnopqrstuvwxyzABCD"
 
 static const char *const globs[] = {"eu/pg1/*", "eu/pg2/*"};
 
@@ -266,6 +266,71 @@ static void test_names_that_are_taken(void **state)
 	assert_non_null(strstr(m->deny.message, "its name stays used up"));
 }
 
+/* The present report key asks for new keys of eu-agent; x.report is the new one. */
+static const struct msg *ask_renewal(struct sign_key *former)
+{
+	static uint8_t sig[SIGNATURE_SIZE], by_former[SIGNATURE_SIZE];
+	struct msg m = {.type = MSG_ENROL_REQ, .enrol_req = {.request = request_bytes()}};
+	struct buf b = BUF_INIT;
+	enrol_signed_bytes(BRAIN_CONTROLLER_KEY, NONE, m.enrol_req.request, &b);
+	sign_make(x.report, buf_bytes(&b), sig);
+	sign_make(former, buf_bytes(&b), by_former);
+	buf_done(&b);
+	m.enrol_req.signature = bytes_of(sig, sizeof sig);
+	m.enrol_req.former_signature = bytes_of(by_former, sizeof by_former);
+	return say(&m);
+}
+
+static const char *agent_state(void)
+{
+	static const char *const targets[] = {"eu/pg1/a"};
+	brain_fixture_connect(&f, targets, 1);
+	return f.n_sent && f.sent[0].msg.type == MSG_DENY ? f.sent[0].msg.deny.message : "in";
+}
+
+static void test_new_keys_of_a_known_agent(void **state)
+{
+	(void)state;
+	static const char *all[] = {"eu/*"}, *more[] = {"eu/*", "us/*"};
+	brain_fixture_admit(&f);
+	assert_string_equal(agent_state(), "in");
+	x.request.agent = "eu-agent";
+	x.request.targets = more;
+	x.request.n_targets = 2;
+	x.request.curve_key = x.user = KEY_TWO;
+	const struct msg *m = ask_renewal(f.agent.report_key);
+	assert_int_equal(m->type, MSG_ENROL_DENY);
+	assert_non_null(strstr(m->deny.message, "us/* are not in its present certificate"));
+	x.request.targets = all;
+	x.request.n_targets = 1;
+	m = ask_renewal(x.report); /* who has only the new key */
+	assert_int_equal(m->type, MSG_ENROL_DENY);
+	assert_non_null(strstr(m->deny.message, "not signed by its present report key"));
+	assert_int_equal(ask_renewal(f.agent.report_key)->type, MSG_ENROL_PENDING);
+	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_AGENT_APPROVE, certificate_of(ERIN), "agent", "eu-agent", NULL);
+	assert_string_equal(r->error_code ? r->error_code : "", "");
+	assert_int_equal(f.principals, 2); /* both keys */
+	struct bytes old = f.agent.certificate;
+	m = poll_state();
+	assert_int_equal(m->type, MSG_ENROL_GRANT);
+	struct bytes fresh = arena_bytes(f.arena, m->enrol_grant.certificate);
+	assert_string_equal(agent_state(), "in"); /* with the old keys, for now */
+	brain_fixture_restart(&f);
+	assert_string_equal(agent_state(), "in");
+	struct sign_key *old_report = f.agent.report_key;
+	f.agent.report_key = x.report;
+	f.agent.certificate = fresh;
+	str_copy(f.agent.curve_key, sizeof f.agent.curve_key, KEY_TWO);
+	assert_string_equal(agent_state(), "in"); /* with the new ones */
+	brain_fixture_idle(&f, INT64_C(8) * 24 * 3600 * 1000000);
+	assert_string_equal(agent_state(),
+	                    "the certificate of eu-agent is not valid now: make a new one and admit it"); /* certificate_of lasts an hour */
+	f.agent.report_key = old_report;
+	f.agent.certificate = old;
+	str_copy(f.agent.curve_key, sizeof f.agent.curve_key, BRAIN_AGENT_KEY);
+	assert_non_null(strstr(agent_state(), "was replaced by")); /* the overlap is over */
+}
+
 static void test_bytes_that_are_no_request(void **state)
 {
 	(void)state;
@@ -296,6 +361,7 @@ int main(void)
 	    CASE(test_token_for_another_name_site_or_targets),
 	    CASE(test_keys_are_proven),
 	    CASE(test_names_that_are_taken),
+	    CASE(test_new_keys_of_a_known_agent),
 	    CASE(test_bytes_that_are_no_request),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
