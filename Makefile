@@ -154,6 +154,7 @@ fuzz:
 		build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
 
 # Tools of the fault tests: tests/fault/NAME.c; what is loaded into processes under test: tests/fault/shim/NAME.c.
+FAULT_FIRST := tests/fault/kill.bats # the longest: nothing is to wait for it at the end
 FAULT_BINS := $(patsubst %.c,$(O)/%,$(wildcard tests/fault/*.c)) $(patsubst %.c,$(O)/%.so,$(wildcard tests/fault/shim/*.c))
 $(O)/tests/fault/shim/%.so: tests/fault/shim/%.c
 	@mkdir -p $(@D)
@@ -190,9 +191,9 @@ check: check-layers build $(O)/bin/fleet_farm
 	@$(MAKE) --no-print-directory MODE=asan test-bins
 	@$(MAKE) --no-print-directory MODE=tsan thread-test-bins
 	@$(MAKE) --no-print-directory MODE=debug build test-bins
-	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(patsubst %.c,build/asan/%,$(filter tests/unit/% tests/sim/%,$(TESTS)) $(FUZZ)) \
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(FAULT_FIRST) $(patsubst %.c,build/asan/%,$(filter tests/unit/% tests/sim/%,$(TESTS)) $(FUZZ)) \
 		$(patsubst %.c,build/tsan/%,$(THREAD_TESTS)) $(patsubst %.c,build/debug/%,$(filter tests/conformance/%,$(TESTS))) \
-		$(sort $(wildcard tests/fault/*.bats tests/attack/*.bats tests/e2e/*.bats))
+		$(filter-out $(FAULT_FIRST),$(sort $(wildcard tests/fault/*.bats tests/attack/*.bats tests/e2e/*.bats)))
 
 # What a thief of the controller, of keys or of the network tries, and what every site answers.
 check-attacks: build
@@ -202,7 +203,7 @@ check-attacks: build
 # The proof of exactly-once alone; SEED=n repeats a run's kills.
 check-faults: build
 	@$(MAKE) --no-print-directory MODE=debug build test-bins
-	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(sort $(wildcard tests/fault/*.bats)) tests/e2e/oracle.bats \
+	@SAY=1 ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(FAULT_FIRST) $(filter-out $(FAULT_FIRST),$(sort $(wildcard tests/fault/*.bats))) tests/e2e/oracle.bats \
 		build/debug/tests/unit/agent/apply/crash_test build/debug/tests/conformance/apply_test $(patsubst %.c,build/debug/%,$(filter tests/conformance/rows_%,$(TESTS)))
 
 # ---- real input --------------------------------------------------------------------------------------------------------------------------------------

@@ -30,14 +30,14 @@ void doubt_raise(struct delivery *d, const struct ledger_row *row)
 }
 
 struct doubted {
-	char transaction[32];
+	char transaction[48]; /* as the engine tells it: its number, and then maybe of which server */
 	int direction, changeset; /* changeset: where its name begins */
 	uint32_t run, step;
 };
 
 static bool doubt_read(const char *text, struct doubted *ret)
 {
-	return sscanf(text, "%31[0-9] %d %" SCNu32 " %" SCNu32 " %n", ret->transaction, &ret->direction, &ret->run, &ret->step, &ret->changeset) == 4;
+	return sscanf(text, "%47[0-9/] %d %" SCNu32 " %" SCNu32 " %n", ret->transaction, &ret->direction, &ret->run, &ret->step, &ret->changeset) == 4;
 }
 
 static bool is_done(const struct ledger *l, const struct doubted *q, const char *changeset)
@@ -53,10 +53,10 @@ static bool is_done(const struct ledger *l, const struct doubted *q, const char 
 static enum ended disagree(struct delivery *d, const struct doubted *q, const char *changeset, const char *server, bool done)
 {
 	err_set(&d->error, ERR_STATE,
-	        "the server says that transaction %s, whose COMMIT was not answered, %s, yet the ledger %s %s, step %u: rows were lost (a fail-over, a "
+	        "the server says that transaction %.*s, whose COMMIT was not answered, %s, yet the ledger %s %s, step %u: rows were lost (a fail-over, a "
 	        "restore), or "
 	        "this is another server. Nothing more runs here until a person has looked",
-	        q->transaction, server, done ? "has the row of" : "has no row of", changeset, q->step + 1);
+	        (int)strcspn(q->transaction, "/"), q->transaction, server, done ? "has the row of" : "has no row of", changeset, q->step + 1);
 	return ENDED_ATTENTION;
 }
 
@@ -79,7 +79,8 @@ static enum ended compare(struct delivery *d, const struct doubted *q, const cha
 		break;
 	}
 	d->uncertain = true;
-	err_set(&d->error, ERR_UNKNOWN, "transaction %s of %s, step %u, has not ended in the server yet", q->transaction, changeset, q->step + 1);
+	err_set(&d->error, ERR_UNKNOWN, "transaction %.*s of %s, step %u, has not ended in the server yet", (int)strcspn(q->transaction, "/"),
+	        q->transaction, changeset, q->step + 1);
 	return ENDED_LOST; /* the next connection asks again */
 }
 

@@ -63,7 +63,7 @@ enum retry_class {
 
 /* What a server says by itself of a transaction that it gave a number. */
 enum engine_witness {
-	ENGINE_WITNESS_SILENT, /* too long ago */
+	ENGINE_WITNESS_SILENT, /* too long ago, or the server was started anew since */
 	ENGINE_WITNESS_RUNNING,
 	ENGINE_WITNESS_COMMITTED,
 	ENGINE_WITNESS_ABORTED,

@@ -246,7 +246,11 @@ int pg_catalog_witness(struct conn *c, const char *transaction, enum engine_witn
 {
 	struct err why = ERR_INIT;
 	enum engine_witness says = ENGINE_WITNESS_SILENT;
-	if (pg_query_text(c, pg_sql_witness, &transaction, 1, witness_row, &says, &why) == 0)
+	char number[24], start[24];
+	const char *params[] = {number, start};
+	if (sscanf(transaction, "%23[0-9]/%23[0-9]", number, start) != 2)
+		return err_set(e, ERR_STATE, "'%s' is not a transaction that Rollcall records for PostgreSQL", transaction);
+	if (pg_query_text(c, pg_sql_witness, params, 2, witness_row, &says, &why) == 0)
 		return *ret = says, 0;
 	if (str_eq(why.sqlstate, "22023")) /* "transaction ID is in the future" */
 		return *ret = ENGINE_WITNESS_UNKNOWN, 0;

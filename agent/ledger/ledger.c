@@ -275,7 +275,7 @@ int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct
 
 struct fence {
 	uint64_t epoch;
-	char witness[32];
+	char witness[48];
 };
 #define FENCE_UNSEEN        \
 	{                       \

@@ -52,7 +52,7 @@ struct ledger {
 	const char *target_id, *database_identity; /* from meta; NULL when the ledger was just made */
 	const char *uuid; /* made with the ledger; NULL: there is none yet */
 	uint32_t epoch;
-	char witness[32]; /* the server's number of the transaction that was begun last; "": it has none */
+	char witness[48]; /* the server's number of the transaction that was begun last; "": it has none */
 	struct arena *arena; /* borrowed */
 };
 

@@ -231,6 +231,7 @@ int main(int argc, char **argv)
 	    {"MA-22 DROP DATABASE", drop_database},
 	    {"MA-23 the agent dies after a partitioned ALTER TABLE", partitions},
 	    {"MA-24 the server dies in a transaction", server_dies_in_transaction},
+	    ROW_AGENTS,
 	    {"MA-25 DML on a table without transactions", no_transactions},
 	};
 	return rows_run(DIALECT_MARIADB, PREPARE, rows, ARRAY_LEN(rows), argc, argv);

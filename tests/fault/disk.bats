@@ -27,6 +27,6 @@ full_disks() { # NAME MOST TIMES ENGINE
 	[ "$(full)" -ge "$3" ]
 }
 
-@test "disk: the journal's gets full at each write, SQLite tenants" { full_disks eu-1 80 100 sqlite; }
-@test "disk: the journal's gets full at each write, MariaDB tenants" { full_disks eu-1 80 40 mariadb; }
-@test "disk: the store's gets full at each write, SQLite tenants" { full_disks controller 80 40 sqlite; }
+@test "AG-05 the disk of the journal gets full at each write, SQLite tenants" { full_disks eu-1 80 100 sqlite; }
+@test "AG-05 the disk of the journal gets full at each write, MariaDB tenants" { full_disks eu-1 80 40 mariadb; }
+@test "disk: that of the store gets full at each write, SQLite tenants" { full_disks controller 80 40 sqlite; }

@@ -29,6 +29,14 @@ struct row_test {
 
 #define ROW_BATCHES 3
 extern const struct row_test row_batches[ROW_BATCHES]; /* BF-..: the same on every engine */
+/* AG-09 and AG-07, for a table of a server's rows: the same on each. */
+void row_agent_suspended(struct row_bench *b);
+void row_two_agents(struct row_bench *b);
+#define ROW_AGENTS                                                                               \
+	{"AG-07 two agents for one database", row_two_agents},                                       \
+	{                                                                                            \
+		"AG-09 the agent is suspended in mid-transaction and goes on later", row_agent_suspended \
+	}
 
 /* For main(): these rows, and row_batches, each on a fresh database, its fixture made before and done with after. `prepare` is run as the user who owns the database; T=word in argv[1] filters. */
 int rows_run(enum dialect d, const char *prepare, const struct row_test *rows, size_t n, int argc, char **argv);

@@ -48,7 +48,7 @@ SELECT name, value FROM %smeta;
 WITH changed AS (UPDATE %smeta SET value = $2::varchar WHERE name = $1::varchar RETURNING 1)
 INSERT INTO %smeta (name, value) SELECT $1::varchar, $2::varchar WHERE NOT EXISTS (SELECT 1 FROM changed);
 --: postgres_ledger_epoch
-SELECT value, pg_catalog.txid_current() FROM %smeta WHERE name = 'epoch' FOR UPDATE;
+SELECT value, pg_catalog.txid_current() || '/' || (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint FROM %smeta WHERE name = 'epoch' FOR UPDATE;
 --: postgres_ledger_cursor_create
 CREATE TABLE IF NOT EXISTS %sbatch (step text PRIMARY KEY, key_columns text NOT NULL, bound text, done_to text, batches bigint NOT NULL,
 	passed bigint NOT NULL, changed bigint NOT NULL, total bigint NOT NULL) WITH (fillfactor = 50);

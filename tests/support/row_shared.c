@@ -1,5 +1,8 @@
-/* The rows BF-.. of the list of crash points, the same on every engine: a data change in batches of 100 over 1,000 rows, which counts how often each row was changed. */
+/* Rows of the list of crash points that are the same on every engine: BF-.., a data change in batches of 100 over 1,000 rows, which counts how often each row was changed; and, on
+ * servers, two agents with one database. */
 #include <signal.h>
+
+#include <string.h>
 
 #include "common/base/str.h"
 #include "tests/support/row_fixture.h"
@@ -58,3 +61,52 @@ const struct row_test row_batches[ROW_BATCHES] = {
     {"BF-02 the agent dies after a batch's COMMIT", killed_after_commit},
     {"BF-03 rows are inserted behind the cursor", rows_behind},
 };
+
+/* ---- two agents ---- */
+
+/* From here on the fixture is another agent: it has a journal of its own, and knows nothing of the first one. */
+static void become_another(struct row_bench *b)
+{
+	struct err e = ERR_INIT;
+	snprintf(b->f.journal_path, sizeof b->f.journal_path, "%s/other.db", b->f.dir);
+	if (journal_open(b->f.journal_path, &b->f.journal, &e) != 0)
+		fail_msg("%s", e.msg);
+}
+
+static void become_first(struct row_bench *b)
+{
+	journal_close(&b->f.journal);
+	snprintf(b->f.journal_path, sizeof b->f.journal_path, "%s/journal.db", b->f.dir);
+}
+
+/* While the first one stands still it holds the lock, so nobody else runs; then it goes on as if nothing had been. */
+void row_agent_suspended(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
+	pid_t agent = fixture_start(&b->f, "statement-run=stop");
+	fixture_wait_stopped(agent);
+	become_another(b);
+	b->f.budget_ms = 1500;
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_non_null(strstr(r->failure.message, "the target is locked by"));
+	become_first(b);
+	kill(agent, SIGCONT);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_is(b, "SELECT count(*) FROM tick", "1");
+}
+
+/* The second one serves the same database under another name: its ledger says whose it is. */
+void row_two_agents(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
+	row_applied(b, 1);
+	journal_close(&b->f.journal);
+	become_another(b);
+	b->f.target.id = b->f.task.target = "us/db1/shop";
+	b->f.task.id[0]++;
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_REFUSED);
+	assert_non_null(strstr(r->failure.message, "eu/db1/shop"));
+	row_is(b, "SELECT count(*) FROM tick", "1");
+}
