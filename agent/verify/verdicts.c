@@ -80,7 +80,7 @@ static bool recall(const struct answer *place, const uint8_t key[DIGEST_SIZE], b
 
 bool verdict_signed_by(const struct envelope *env, const char *expected_type, const uint8_t public_key[SIGN_PUBLIC_SIZE])
 {
-	struct answer a;
+	struct answer a = {.is_signed = false};
 	answer_key(env, expected_type, public_key, a.key);
 	struct answer *place = &answers[(a.key[0] | (size_t)a.key[1] << 8) % ANSWERS];
 	if (recall(place, a.key, &a.is_signed))

@@ -1,5 +1,5 @@
 /* What the site checks before anything touches a database: the checks in their order, as pure functions over gathered facts. All or nothing. Each refusal carries its
- * code (C3 trust, C6 release-signatures, ...) and says what to do. Source: DESIGN.md section 5. Codes that the spine does not fill yet keep their place in the table. */
+ * code (C3 trust, C6 release-signatures, ...) and says what to do. Source: DESIGN.md section 5. Codes without a check of their own keep their place in the table. */
 #ifndef AGENT_VERIFY_VERIFY_H
 #define AGENT_VERIFY_VERIFY_H
 

@@ -31,8 +31,7 @@ believed() { agent trust show -o json 2>/dev/null | jq -r ".documents[] | select
 
 # Until the agent believes a document of this kind and version, or a newer one.
 wait_believed() {
-	local i
-	for i in $(seq 200); do
+	for _ in $(seq 200); do
 		[ "$(believed "$1")" -ge "$2" ] 2>/dev/null && return 0
 		sleep 0.05
 	done
@@ -200,6 +199,9 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	run rc rollout hand-in "$id" one.approval site.approval
 	[ "$status" -eq 3 ]
 	run rc rollout hand-in "$id" two.approval --wait --timeout 60s
+	[ "$status" -eq 0 ]
+	quietly rc audit export --format bundle --out all.audit
+	run rc audit verify all.audit --trust trust-2.env
 	[ "$status" -eq 0 ]
 	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
 }
