@@ -16,8 +16,10 @@
 #include "common/wire/documents.h"
 #include "common/wire/limits.h"
 
-#define CONFIG_ARENA  ((size_t)64 * 1024 * 1024)
-#define LOCK_FIRST_MS 1000u /* most locks are short; whoever needs longer tries again */
+#define LOOK_EVERY_DEFAULT_MS (5 * 60 * 1000)
+#define LOOK_EVERY_MAX_MS     (24 * 3600 * 1000)
+#define CONFIG_ARENA          ((size_t)64 * 1024 * 1024)
+#define LOCK_FIRST_MS         1000u /* most locks are short; whoever needs longer tries again */
 
 struct loading {
 	const char *path;
@@ -294,6 +296,22 @@ static int take_orphan(struct loading *l, struct err *e)
 	return 0;
 }
 
+/* Versions and sizes for the inventory, and new tenants: how often to look. */
+static int take_look_every(struct loading *l, struct err *e)
+{
+	const char *text = l->raw.config->look_every;
+	uint64_t ms = LOOK_EVERY_DEFAULT_MS;
+	unsigned line = raw_line(&l->raw, NULL, "look_every");
+	if (str_eq(text, "off"))
+		ms = 0;
+	else if (text && str_to_duration_ms(text, "look_every", &ms, e) != 0)
+		return err_wrap(e, "%s:%u", l->path, line);
+	else if (ms < 1000 || ms > LOOK_EVERY_MAX_MS)
+		return wrong(l, line, e, "look_every '%.40s': outside 1s to 24h: give a time between, or off", text);
+	l->c->look_every_ms = (uint32_t)ms;
+	return 0;
+}
+
 /* ---- targets ---- */
 
 /* postgresql://user:secret@host, ?password=, password= : wherever a library would read one. */
@@ -424,8 +442,8 @@ static int take_all(struct loading *l, struct err *e)
 {
 	struct engine_target timeouts = {0};
 	if (take_names(l, e) != 0 || take_limits(l, &timeouts, e) != 0 || take_fingerprint(l, e) != 0 || take_orphan(l, e) != 0 ||
-	    take_targets(l, &timeouts, e) != 0 || take_keys(l, e) != 0 || take_trust(l, e) != 0 || take_controller(l, e) != 0 ||
-	    take_certificate(l, e) != 0)
+	    take_look_every(l, e) != 0 || take_targets(l, &timeouts, e) != 0 || take_keys(l, e) != 0 || take_trust(l, e) != 0 ||
+	    take_controller(l, e) != 0 || take_certificate(l, e) != 0)
 		return -1;
 	return 0;
 }

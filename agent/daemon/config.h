@@ -46,6 +46,7 @@ struct agent_config {
 	struct agent_limits limits;
 	int64_t fresh_max_age_us; /* 0: only the trust document's limit and each document's own expiry */
 	uint64_t max_step; /* 0: only the trust document's */
+	uint32_t look_every_ms; /* between two rounds of looks at the targets; 0: none */
 	enum fingerprint_when fingerprint;
 	uint32_t orphan_cancel_ms; /* a dead agent's statement that the server still runs is cancelled after this time; 0: it is waited for */
 	bool allow_class_x; /* statements that can neither be undone nor be resumed: refused unless the site says otherwise */

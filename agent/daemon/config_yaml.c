@@ -73,6 +73,7 @@ static const cyaml_schema_field_t config_fields[] = {
     OPT_TEXT("policy", struct raw_config, policy),
     OPT_TEXT("fingerprint", struct raw_config, fingerprint),
     OPT_TEXT("orphan", struct raw_config, orphan),
+    OPT_TEXT("look_every", struct raw_config, look_every),
     CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, limits_fields),
     CYAML_FIELD_SEQUENCE("targets", CYAML_FLAG_POINTER, struct raw_config, targets, &target_schema, 1, LIMIT_TARGETS_PER_AGENT),
     CYAML_FIELD_END,

@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/daemon/looks.h"
 #include "agent/daemon/surveys.h"
 #include "agent/daemon/tasks.h"
 #include "agent/daemon/updates.h"
@@ -41,6 +42,7 @@ struct agent {
 	struct tasks *tasks;
 	struct updates *updates;
 	struct surveys *surveys;
+	struct looks *looks;
 	unsigned signals;
 };
 
@@ -48,7 +50,8 @@ struct agent {
 
 static void on_up(void *arg, const struct msg_welcome *w)
 {
-	(void)arg, (void)w; /* open tasks go on by themselves; the controller offers again what it misses */
+	(void)w; /* open tasks go on by themselves; the controller offers again what it misses */
+	looks_tell(((struct agent *)arg)->looks);
 }
 
 static void on_down(void *arg, const char *why)
@@ -237,6 +240,7 @@ static int open_agent(struct agent *g, struct err *e)
 	zloop_poller(g->loop, &item, on_signal, g);
 	g->tasks = tasks_new(g->loop, g->config, g->journal, g->blob_dir);
 	g->surveys = surveys_new(g->loop, g->config);
+	g->looks = looks_new(g->loop, g->config);
 	g->updates = updates_new(g->config, g->journal, g->blob_dir, on_settled, g);
 	if (open_link(g, e) != 0)
 		return -1;
@@ -244,6 +248,7 @@ static int open_agent(struct agent *g, struct err *e)
 	tasks_connect(g->tasks, g->uplink, g->fetch, g->updates);
 	updates_connect(g->updates, g->uplink, g->fetch);
 	surveys_connect(g->surveys, g->uplink);
+	looks_connect(g->looks, g->uplink);
 	return tasks_resume(g->tasks, e);
 }
 
@@ -251,6 +256,7 @@ static void close_agent(struct agent *g)
 {
 	tasks_destroy(&g->tasks);
 	surveys_destroy(&g->surveys);
+	looks_destroy(&g->looks);
 	updates_destroy(&g->updates);
 	if (g->uplink)
 		uplink_kick(g->uplink); /* the last reports, if the controller is there */

@@ -105,6 +105,10 @@ struct engine {
 	/* Statements the ledger needs, written with the engine's own placeholders ($1 or ?), from sql/<name>_ledger.sql. %s is the ledger's qualified prefix. */
 	const struct ledger_sql *ledger;
 
+	/* For the inventory; one column each. How large the target is in bytes; which databases there are on this server, which schemas in this database: NULL where a database is a
+	 * file, and where there are no schemas. */
+	const char *size_sql, *databases_sql, *schemas_sql;
+
 	/* Connects within connect_timeout, pins the session (time zone, charset, sql_mode, timeouts, search_path), refuses a replica, a pooler that would break the
 	 * promise, another engine. ERR_DB_CONNECT. */
 	int (*open)(const struct engine_target *t, struct conn **ret, struct err *e);

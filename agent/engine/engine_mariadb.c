@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/engine/sql/inventory.sql.h"
 #include "agent/engine/sql/mariadb_catalog.sql.h"
 #include "agent/engine/sql/mariadb_ledger.sql.h"
 #include "agent/ledger/ledger.h"
@@ -342,6 +343,8 @@ const struct engine engine_mariadb = {
     .schemes = schemes,
     .caps = {.transactional_ddl = false, .session_lock = true, .statement_timeout = true, .online_index = true},
     .ledger = &ledger,
+    .size_sql = maria_sql_size,
+    .databases_sql = maria_sql_databases,
     .open = maria_connect_open,
     .close = maria_connect_close,
     .identity = mariadb_identity,

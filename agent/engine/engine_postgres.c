@@ -4,6 +4,7 @@
 #include <libpq-fe.h>
 #include <string.h>
 
+#include "agent/engine/sql/inventory.sql.h"
 #include "agent/engine/sql/postgres_ledger.sql.h"
 #include "agent/ledger/ledger.h"
 #include "common/base/clock.h"
@@ -358,6 +359,9 @@ const struct engine engine_postgres = {
     .schemes = schemes,
     .caps = {.transactional_ddl = true, .session_lock = true, .statement_timeout = true, .online_index = true, .schemas = true, .row_ranges = true},
     .ledger = &ledger,
+    .size_sql = pg_sql_size,
+    .databases_sql = pg_sql_databases,
+    .schemas_sql = pg_sql_schemas,
     .open = pg_connect_open,
     .close = pg_connect_close,
     .identity = postgres_identity,

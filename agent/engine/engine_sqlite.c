@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/engine/sql/inventory.sql.h"
 #include "agent/engine/sql/sqlite_ledger.sql.h"
 #include "agent/ledger/ledger.h"
 #include "common/base/mount.h"
@@ -343,6 +344,7 @@ const struct engine engine_sqlite = {
     .schemes = schemes,
     .caps = {.transactional_ddl = true, .session_lock = true, .statement_timeout = true, .row_ranges = true},
     .ledger = &ledger,
+    .size_sql = lite_sql_size,
     .open = sqlite_open_conn,
     .close = sqlite_close_conn,
     .identity = sqlite_identity,

@@ -32,7 +32,7 @@ const struct engine *engine_by_dsn(const char *dsn)
 /* An engine that lacks a function would crash in the middle of a delivery: better at start. */
 static void assert_complete(const struct engine *en)
 {
-	assert(en->name && en->schemes && en->ledger);
+	assert(en->name && en->schemes && en->ledger && en->size_sql);
 	assert(en->open && en->close && en->identity && en->ledger_prefix && en->try_lock && en->unlock);
 	assert(en->statement_max && en->cautions && en->patience && en->begin && en->begin_read && en->commit && en->rollback && en->in_transaction &&
 	       en->exec && en->query);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/arena.h"
 #include "common/base/err.h"
@@ -18,6 +19,18 @@ struct target {
 	struct label *labels;
 	size_t n_labels;
 };
+
+/* What a look at a target found; beside the target, because it changes by itself. */
+struct target_facts {
+	const char *target, *version; /* the server's; "" while it was never reached */
+	const char *trouble; /* why the last look failed; "" when it did not */
+	uint64_t size_bytes;
+	int64_t lag_ms; /* of the slowest replica; -1: not known */
+	int64_t at_us; /* of the last look */
+};
+
+/* "postgresql 15", "mariadb 10.11", "sqlite 3": what behaves alike. `out` holds 64. Returns out. */
+char *target_series(const char *engine, const char *version, char out[64]);
 
 const char *target_label(const struct target *t, const char *key); /* NULL when absent */
 

@@ -60,6 +60,8 @@ enum msg_type {
 	MSG_ENROL_PENDING,
 	MSG_ENROL_GRANT,
 	MSG_ENROL_DENY,
+	/* agent -> controller */
+	MSG_FACTS, /* what looks at its targets found */
 	MSG_TYPE_COUNT
 };
 
@@ -90,7 +92,7 @@ enum verb {
 	VERB_ROLLOUT_ROLLBACK, /* rollout, except*, reason? -> a new rollout of direction rollback over the targets that applied it */
 	VERB_AGENT_ADMIT, /* document: certificate envelope -> as AGENT_LIST */
 	VERB_AGENT_LIST, /* -> agent,state (online, offline, held, revoked),site,#targets,version,last-seen,~detail,+serial,+expires */
-	VERB_TARGET_LIST, /* selector? -> target,engine,agent,state (online, offline, quarantine),release,labels,+detail,+schema (as-left, drift; empty: not known),+fingerprint,+ledger-rows */
+	VERB_TARGET_LIST, /* selector? -> target,engine,agent,state (online, offline, trouble, quarantine),release,labels,+detail,+version,+size,+lag,+last-apply,+looked,+schema (as-left, drift; empty: not known),+fingerprint,+ledger-rows */
 	VERB_HISTORY, /* target?, rollout?, limit? -> at,target,rollout,release,direction,outcome,#attempt,detail,+agent,+report */
 	VERB_TRUST_SHOW, /* -> document: trust envelope */
 	VERB_ROLLOUT_SKIP, /* rollout, target+, reason -> as ROLLOUT_LIST */
@@ -169,6 +171,10 @@ struct msg_targets {
 	struct target *targets;
 	size_t n_targets;
 	bool first, last;
+};
+struct msg_facts {
+	struct target_facts *facts;
+	size_t n_facts;
 };
 struct msg_heartbeat {
 	uint32_t running, queued;
@@ -286,6 +292,7 @@ struct msg { /* one decoded message; strings and bytes live in the arena it was 
 		struct msg_deny deny;
 		struct msg_retry_after retry_after;
 		struct msg_targets targets;
+		struct msg_facts facts;
 		struct msg_heartbeat heartbeat;
 		struct msg_heartbeat_ack heartbeat_ack;
 		struct msg_offer offer;

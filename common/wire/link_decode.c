@@ -137,6 +137,25 @@ static int decode_targets(const void *pb, struct arena *a, struct msg *ret, stru
 	return 0;
 }
 
+static int decode_facts(const void *pb, struct arena *a, struct msg *ret, struct err *e)
+{
+	const Rollcall__V1__Facts *p = pb;
+	if (p->n_facts > LIMIT_TARGETS_PER_AGENT)
+		return err_set(e, ERR_LIMIT, "facts of %zu targets; at most %d are allowed", p->n_facts, LIMIT_TARGETS_PER_AGENT);
+	struct target_facts *facts = arena_try_alloc(a, (p->n_facts + 1) * sizeof *facts);
+	if (!facts)
+		return err_set(e, ERR_LIMIT, "facts: too large");
+	for (size_t i = 0; i < p->n_facts; i++) {
+		const Rollcall__V1__TargetFacts *f = p->facts[i];
+		if (check_target(f->target, e) != 0)
+			return -1;
+		facts[i] = (struct target_facts){
+		    .target = f->target, .version = f->version, .trouble = f->trouble, .size_bytes = f->size_bytes, .lag_ms = f->lag_ms, .at_us = f->at_us};
+	}
+	ret->facts = (struct msg_facts){.facts = facts, .n_facts = p->n_facts};
+	return 0;
+}
+
 static int decode_heartbeat(const void *pb, struct arena *a, struct msg *ret, struct err *e)
 {
 	(void)a, (void)e;
@@ -450,6 +469,7 @@ static const struct {
     [MSG_COMMAND] = {&rollcall__v1__command__descriptor, decode_command},
     [MSG_REPLY] = {&rollcall__v1__reply__descriptor, decode_reply},
     [MSG_UNHELD] = {&rollcall__v1__task_call__descriptor, decode_call},
+    [MSG_FACTS] = {&rollcall__v1__facts__descriptor, decode_facts},
     [MSG_TRUST_UPDATE] = {&rollcall__v1__trust_update__descriptor, decode_trust_update},
     [MSG_ENROL_REQ] = {&rollcall__v1__enrol_request__descriptor, link_decode_enrol_req},
     [MSG_ENROL_POLL] = {&rollcall__v1__enrol_poll__descriptor, link_decode_enrol_poll},

@@ -347,6 +347,25 @@ static void encode_trust_update(const struct msg *m, struct arena *a, struct buf
 	pb_pack(&p.base, ret);
 }
 
+static void encode_facts(const struct msg *m, struct arena *a, struct buf *ret)
+{
+	Rollcall__V1__Facts p = ROLLCALL__V1__FACTS__INIT;
+	p.n_facts = m->facts.n_facts;
+	p.facts = arena_alloc(a, p.n_facts * sizeof *p.facts);
+	for (size_t i = 0; i < p.n_facts; i++) {
+		const struct target_facts *f = &m->facts.facts[i];
+		Rollcall__V1__TargetFacts *to = p.facts[i] = arena_alloc(a, sizeof *to);
+		rollcall__v1__target_facts__init(to);
+		to->target = text(f->target);
+		to->version = free_text(f->version, a);
+		to->trouble = free_text(f->trouble, a);
+		to->size_bytes = f->size_bytes;
+		to->lag_ms = f->lag_ms;
+		to->at_us = f->at_us;
+	}
+	pb_pack(&p.base, ret);
+}
+
 static void encode_nothing(const struct msg *m, struct arena *a, struct buf *ret)
 {
 	(void)m, (void)a, (void)ret;
@@ -385,6 +404,7 @@ static encode_fn *const encoders[MSG_TYPE_COUNT] = {
     [MSG_ENROL_PENDING] = link_encode_enrol_pending,
     [MSG_ENROL_GRANT] = link_encode_enrol_grant,
     [MSG_ENROL_DENY] = encode_deny,
+    [MSG_FACTS] = encode_facts,
 };
 
 void msg_encode(const struct msg *m, struct buf *ret)

@@ -42,6 +42,7 @@ static const char *const type_names[MSG_TYPE_COUNT] = {
     [MSG_ENROL_PENDING] = "ENROL_PENDING",
     [MSG_ENROL_GRANT] = "ENROL_GRANT",
     [MSG_ENROL_DENY] = "ENROL_DENY",
+    [MSG_FACTS] = "FACTS",
 };
 
 static const char *const verb_names[VERB_COUNT] = {
@@ -91,6 +92,7 @@ static const bool allowed[SOCKET_COUNT][LINK_ROLE_COUNT][LINK_STATE_COUNT][MSG_T
                                              [MSG_PROGRESS] = true,
                                              [MSG_REPORT] = true,
                                              [MSG_SURVEY_RESULT] = true,
+                                             [MSG_FACTS] = true,
                                              [MSG_UNHELD] = true,
                                              [MSG_BYE] = true},
     [SOCKET_CTRL][LINK_OPERATOR][LINK_NEW] = {[MSG_COMMAND] = true},

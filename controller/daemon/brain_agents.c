@@ -382,6 +382,8 @@ int agent_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	if (!g)
 		return 0;
 	g->rec.seen_at_us = b->now_us;
+	if (ev->msg.type == MSG_FACTS)
+		return facts_event(b, g, &ev->msg.facts, e);
 	return ev->msg.type == MSG_TARGETS ? targets_event(b, g, &ev->msg.targets, e) : 0;
 }
 

@@ -28,11 +28,19 @@ struct brain_agent {
 	uint64_t trust_version; /* as its HELLO said */
 };
 
+struct brain_facts { /* of a target, as its agent's last look found it */
+	char version[64], trouble[256];
+	uint64_t size_bytes;
+	int64_t lag_ms, at_us; /* at_us 0: nobody has looked yet */
+	int64_t stored_at_us;
+};
+
 struct brain_target {
 	struct target target; /* texts in the same block */
 	struct brain_agent *owner;
 	struct brain_target *next; /* of the same owner */
 	bool named; /* its agent has said it in this session */
+	struct brain_facts facts;
 };
 
 /* What is believed and handed on to the sites. */
@@ -154,6 +162,10 @@ bool agent_may_serve(const struct brain_agent *g, const char *target);
 int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* HELLO, TARGETS, HEARTBEAT, gone */
 void agent_stir(struct brain *b, struct brain_agent *g); /* something of it is to be saved or sent at the turn's end */
 int agents_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* saves counters, queues acks */
+
+/* brain_facts.c */
+int facts_event(struct brain *b, struct brain_agent *g, const struct msg_facts *m, struct err *e) MUST_CHECK;
+void facts_take(struct brain_facts *to, const struct target_facts *from);
 
 /* brain_targets.c */
 int targets_load(struct brain *b, struct err *e) MUST_CHECK; /* after the agents */

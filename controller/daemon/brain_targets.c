@@ -46,7 +46,7 @@ static bool same_labels(const struct target *a, const struct target *b)
 	return true;
 }
 
-static void add(struct brain *b, struct brain_agent *g, const struct target *t)
+static struct brain_target *add(struct brain *b, struct brain_agent *g, const struct target *t)
 {
 	struct brain_target *copy = target_copy(t);
 	copy->owner = g;
@@ -57,6 +57,7 @@ static void add(struct brain *b, struct brain_agent *g, const struct target *t)
 	map_put(b->target_by_id, map_text(copy->target.id), copy);
 	b->targets_sorted = false;
 	b->owners_changed = true;
+	return copy;
 }
 
 /* Kept until the turn's end: what is queued may point to its texts. */
@@ -98,7 +99,7 @@ int targets_load(struct brain *b, struct err *e)
 		if (!g)
 			return err_set(e, ERR_STATE, "the store is damaged: target %s is of agent %s, which it does not have: restore it from a backup",
 			               list[i].target.id, list[i].agent);
-		add(b, g, &list[i].target);
+		facts_take(&add(b, g, &list[i].target)->facts, &list[i].facts);
 	}
 	return 0;
 }
@@ -160,9 +161,10 @@ static int take(struct brain *b, struct brain_agent *g, const struct target *t, 
 	}
 	if (store_target_put(b->store, g->rec.name, t, b->now_us, e) < 0)
 		return -1;
+	const struct brain_facts facts = known ? known->facts : (struct brain_facts){.lag_ms = -1};
 	if (known)
 		drop(b, known);
-	add(b, g, t);
+	add(b, g, t)->facts = facts;
 	return 0;
 }
 

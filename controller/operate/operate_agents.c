@@ -33,6 +33,8 @@ static const char *detail_of(struct request *q, const struct brain_agent *g)
 		                    g->rec.standing, g->rec.name);
 	if (q->b->now_us >= g->cert.not_after_us)
 		return "its certificate has expired: have a new one made and admit it";
+	if (g->session && !str_eq(g->rec.version, ROLLCALL_VERSION))
+		return arena_printf(q->a, "version %s, this controller is %s: bring the older one up to date", g->rec.version, ROLLCALL_VERSION);
 	if (g->cert.not_after_us - q->b->now_us < EXPIRES_SOON_US)
 		return arena_printf(q->a, "its certificate expires at %s", clock_text(g->cert.not_after_us, at));
 	return "";
@@ -67,6 +69,14 @@ static int pending_rows(struct request *q, size_t *ret_n, struct err *e)
 	return 0;
 }
 
+static size_t skewed_agents(const struct brain *b)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < b->n_agents; i++)
+		n += b->agents[i]->session && !str_eq(b->agents[i]->rec.version, ROLLCALL_VERSION);
+	return n;
+}
+
 int operate_agent_list(struct request *q, struct err *e)
 {
 	size_t n = q->b->n_agents;
@@ -75,7 +85,11 @@ int operate_agent_list(struct request *q, struct err *e)
 		agent_row(q, q->b->agents[i]);
 	if (pending_rows(q, &n, e) < 0)
 		return -1;
-	reply_count(q, n, "agent");
+	size_t skewed = skewed_agents(q->b);
+	if (skewed)
+		reply_end(q, EXIT_DONE, "%zu agents, %zu of them connected with another version than this controller's (%s)", n, skewed, ROLLCALL_VERSION);
+	else
+		reply_count(q, n, "agent");
 	return 0;
 }
 

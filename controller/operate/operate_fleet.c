@@ -78,6 +78,26 @@ static int schema_of(struct request *q, const char *target, struct schema_cells 
 	return 0;
 }
 
+/* In one word; the detail column says the rest. */
+static const char *health_of(const struct brain_target *t, const struct store_quarantine *out)
+{
+	if (out)
+		return "quarantine";
+	if (!t->owner->ready)
+		return "offline";
+	return str_empty(t->facts.trouble) ? "online" : "trouble";
+}
+
+static const char *size_of(struct request *q, const struct brain_facts *f)
+{
+	return f->at_us && f->size_bytes ? arena_printf(q->a, "%.1f MB", (double)f->size_bytes / 1e6) : "";
+}
+
+static const char *lag_of(struct request *q, const struct brain_facts *f)
+{
+	return f->lag_ms >= 0 ? arena_printf(q->a, "%" PRId64 " ms", f->lag_ms) : "";
+}
+
 int operate_target_list(struct request *q, struct err *e)
 {
 	struct selector *s = NULL;
@@ -85,22 +105,23 @@ int operate_target_list(struct request *q, struct err *e)
 	if (selector_parse(request_arg(q, "selector"), q->a, &s, e) < 0)
 		return -1;
 	struct brain_target **all = targets_sorted(q->b, &n_all);
-	reply_columns(q, "target,engine,agent,state,release,labels,+detail,+schema,+fingerprint,+ledger-rows");
+	reply_columns(q, "target,engine,agent,state,release,labels,+detail,+version,+size,+lag,+last-apply,+looked,+schema,+fingerprint,+ledger-rows");
 	for (size_t i = 0; i < n_all; i++) {
 		const struct brain_target *t = all[i];
 		const char *release = NULL;
+		int64_t applied_at_us = 0;
 		struct schema_cells schema;
 		if (!selector_matches(s, &t->target))
 			continue;
-		if (store_target_release(q->b->store, t->target.id, q->a, &release, e) < 0 || schema_of(q, t->target.id, &schema, e) < 0)
+		if (store_target_release(q->b->store, t->target.id, q->a, &release, &applied_at_us, e) < 0 || schema_of(q, t->target.id, &schema, e) < 0)
 			return -1;
 		const struct store_quarantine *out = quarantine_of(q->b, t->target.id);
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target.id, t->target.engine, t->owner->rec.name,
-		          out               ? "quarantine"
-		          : t->owner->ready ? "online"
-		                            : "offline",
-		          release ? release : "", labels_of(q, &t->target), out ? arena_printf(q->a, "%s (%s)", out->reason, out->added_by) : "", schema.word,
-		          schema.fingerprint, schema.rows);
+		const char *detail = out ? arena_printf(q->a, "%s (%s)", out->reason, out->added_by) : t->facts.trouble;
+		char applied[CLOCK_TEXT_SIZE], looked[CLOCK_TEXT_SIZE];
+		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target.id, t->target.engine, t->owner->rec.name,
+		          health_of(t, out), release ? release : "", labels_of(q, &t->target), detail, t->facts.version, size_of(q, &t->facts),
+		          lag_of(q, &t->facts), applied_at_us ? clock_text(applied_at_us, applied) : "",
+		          t->facts.at_us ? clock_text(t->facts.at_us, looked) : "", schema.word, schema.fingerprint, schema.rows);
 		n++;
 	}
 	reply_count(q, n, "target");

@@ -36,6 +36,10 @@ static const char *start_notes(struct request *q, const struct wish *w)
 		buf_addf(&b, "; %zu are left out: they are in quarantine", w->n_quarantined);
 	if (frozen)
 		buf_addf(&b, "; %zu are under a freeze now (rollcall freeze list)", frozen);
+	if (w->frozen.unproved)
+		buf_addf(&b,
+		         "; WARNING: no %s is in the first wave (%s), so nothing proves the release there first: add one to its selector, or raise its count",
+		         w->frozen.unproved, w->frozen.waves[0].name);
 	const char *text = arena_strdup(q->a, buf_str(&b));
 	buf_done(&b);
 	return text;

@@ -72,13 +72,15 @@ static int read_lists(struct request *q, struct wish *w, struct err *e)
 }
 
 /* The targets that may be chosen from: all, or those that the argument `target` names; none in quarantine. */
-static struct target *choose_targets(struct request *q, struct wish *w, size_t *ret_n)
+static struct target *choose_targets(struct request *q, struct wish *w, const char ***ret_series, size_t *ret_n)
 {
 	size_t n_named = 0, n = 0;
 	const char **named = request_args(q, "target", &n_named);
 	size_t n_all = 0;
 	struct brain_target **all = targets_sorted(q->b, &n_all);
 	struct target *list = arena_alloc(q->a, (n_all + 1) * sizeof *list);
+	const char **series = arena_alloc(q->a, (n_all + 1) * sizeof *series);
+	char text[64];
 	for (size_t i = 0; i < n_all; i++) {
 		const struct target *t = &all[i]->target;
 		bool wanted = n_named == 0;
@@ -86,9 +88,12 @@ static struct target *choose_targets(struct request *q, struct wish *w, size_t *
 			wanted |= str_glob(named[k], t->id);
 		bool out = wanted && quarantine_of(q->b, t->id);
 		w->n_quarantined += out && str_eq(target_label(t, "environment"), w->env->name);
-		if (wanted && !out && is_behind(q, w, t->id))
-			list[n++] = *t;
+		if (!wanted || out || !is_behind(q, w, t->id))
+			continue;
+		series[n] = arena_strdup(q->a, target_series(t->engine, all[i]->facts.version, text));
+		list[n++] = *t;
 	}
+	*ret_series = series;
 	*ret_n = n;
 	return list;
 }
@@ -122,11 +127,12 @@ int wish_read(struct request *q, struct wish *w, struct err *e)
 		return -1;
 	size_t n = 0, n_named = 0;
 	(void)request_args(q, "target", &n_named);
-	const struct target *targets = choose_targets(q, w, &n);
+	const char **series = NULL;
+	const struct target *targets = choose_targets(q, w, &series, &n);
 	w->except = request_args(q, "except", &w->n_except);
 	if (w->lacking && n == 0)
 		return 0;
-	return order_freeze(&w->plan, w->env, targets, n, w->lacking || n_named, q->a, &w->frozen, e);
+	return order_freeze(&w->plan, w->env, targets, series, n, w->lacking || n_named, q->a, &w->frozen, e);
 }
 
 bool run_still_has(struct run *u, const char *target)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
@@ -47,14 +48,73 @@ static struct wave order_wave(const struct plan_wave *w, size_t count)
 	                     .on_failure = w->on_failure};
 }
 
+/* ---- the first wave: one of each series --------------------------------------------------------------------------------------------------------------- */
+
+struct all { /* what order_freeze was given */
+	const struct target *targets;
+	const char *const *series;
+};
+
+static const char *series_of(const struct all *all, const struct target *t)
+{
+	const char *s = all->series ? all->series[t - all->targets] : NULL;
+	return s ? s : t->engine;
+}
+
+static bool has_series(const struct frozen *f, const struct all *all, size_t n_placed, const char *series)
+{
+	for (size_t i = 0; i < n_placed; i++)
+		if (str_eq(series_of(all, f->placed[i].target), series))
+			return true;
+	return false;
+}
+
+static void place(struct frozen *f, const struct target **t)
+{
+	f->placed[f->n_placed++] = (struct placed){.target = *t, .wave = (uint32_t)f->n_waves};
+	*t = NULL;
+}
+
+/* How many it took. */
+static size_t take_series(const struct plan_wave *w, const struct all *all, const struct target **m, size_t n, size_t want, struct frozen *f)
+{
+	size_t before = f->n_placed;
+	for (size_t i = 0; i < n && f->n_placed - before < want; i++)
+		if (m[i] && selector_matches(w->selector, m[i]) && !has_series(f, all, f->n_placed, series_of(all, m[i])))
+			place(f, &m[i]);
+	return f->n_placed - before;
+}
+
+static int by_target(const void *a, const void *b)
+{
+	return strcmp(((const struct placed *)a)->target->id, ((const struct placed *)b)->target->id);
+}
+
+static const char *unproved(const struct frozen *f, const struct all *all, struct arena *a)
+{
+	struct buf list = BUF_INIT;
+	size_t first = 0;
+	while (first < f->n_placed && f->placed[first].wave == 0)
+		first++;
+	for (size_t i = first; i < f->n_placed; i++) {
+		const char *series = series_of(all, f->placed[i].target);
+		if (!has_series(f, all, i, series)) /* of the first wave, or named already */
+			buf_addf(&list, "%s%s", list.n ? ", " : "", series);
+	}
+	const char *text = list.n ? arena_strdup(a, buf_str(&list)) : NULL;
+	buf_done(&list);
+	return text;
+}
+
+/* ---- all waves ---------------------------------------------------------------------------------------------------------------------------------------- */
+
 /* Moves up to `want` matching targets from `m` (NULL there afterwards) into the list. */
 static void take(const struct plan_wave *w, const struct target **m, size_t n, size_t want, struct frozen *f)
 {
 	for (size_t i = 0; i < n && want > 0; i++) {
 		if (!m[i] || !selector_matches(w->selector, m[i]))
 			continue;
-		f->placed[f->n_placed++] = (struct placed){.target = m[i], .wave = (uint32_t)f->n_waves};
-		m[i] = NULL;
+		place(f, &m[i]);
 		want--;
 	}
 }
@@ -67,10 +127,11 @@ static bool matches_any(const struct plan_wave *w, const struct target *const *a
 	return false;
 }
 
-int order_freeze(const struct plan *p, const struct plan_environment *env, const struct target *targets, size_t n_targets, bool partial,
-                 struct arena *a, struct frozen *ret, struct err *e)
+int order_freeze(const struct plan *p, const struct plan_environment *env, const struct target *targets, const char *const *series, size_t n_targets,
+                 bool partial, struct arena *a, struct frozen *ret, struct err *e)
 {
 	size_t n = 0;
+	const struct all given = {.targets = targets, .series = series};
 	const struct target **all = members(env, targets, n_targets, a, &n);
 	if (n == 0)
 		return err_set(e, ERR_USAGE,
@@ -90,13 +151,16 @@ int order_freeze(const struct plan *p, const struct plan_environment *env, const
 		count = count < free_count ? count : free_count;
 		if (count == 0)
 			continue;
-		take(w, left, n, count, &f);
+		size_t begin = f.n_placed, taken = f.n_waves == 0 ? take_series(w, &given, left, n, count, &f) : 0;
+		take(w, left, n, count - taken, &f);
+		qsort(f.placed + begin, count, sizeof *f.placed, by_target);
 		f.waves[f.n_waves] = order_wave(w, count);
 		f.plan_waves[f.n_waves++] = w;
 	}
 	if (f.n_placed == 0)
 		return err_set(e, ERR_USAGE, "%s: environment %s: none of the targets is in any wave: give the waves other selectors", p->path, env->name);
 	f.n_left_out = n - f.n_placed;
+	f.unproved = unproved(&f, &given, a);
 	*ret = f;
 	return 0;
 }

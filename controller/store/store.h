@@ -59,12 +59,14 @@ struct store_target {
 	struct target target;
 	const char *agent;
 	int64_t seen_at_us;
+	struct target_facts facts;
 };
+int store_target_facts(struct store *s, const struct target_facts *f, struct err *e) MUST_CHECK;
 int store_target_put(struct store *s, const char *agent, const struct target *t, int64_t now_us, struct err *e) MUST_CHECK;
 int store_target_absent(struct store *s, const char *id, struct err *e) MUST_CHECK; /* its agent does not name it any more */
 int store_targets(struct store *s, struct arena *a, struct store_target **ret, size_t *ret_n, struct err *e) MUST_CHECK; /* by id */
-/* The version of the newest release that was reported applied there and not rolled back since, NULL if none. */
-int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, struct err *e) MUST_CHECK;
+/* The version of the newest release that was reported applied there and not rolled back since, NULL if none; and when that was. */
+int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, int64_t *ret_at_us, struct err *e) MUST_CHECK;
 
 struct store_schema { /* of a target; zero: not known */
 	uint32_t form; /* of both fingerprints */

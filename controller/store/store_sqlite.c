@@ -10,17 +10,9 @@
 
 int store_open(const char *path, struct store **ret, struct err *e)
 {
-	static const char *const migrations[] = {store_schema_1,
-	                                         store_schema_2,
-	                                         store_schema_3,
-	                                         store_schema_audit,
-	                                         store_schema_standing,
-	                                         store_schema_documents,
-	                                         store_schema_schemas,
-	                                         store_schema_probes,
-	                                         store_schema_enrol,
-	                                         store_schema_renewal,
-	                                         NULL};
+	static const char *const migrations[] = {store_schema_1,        store_schema_2,         store_schema_3,       store_schema_audit,
+	                                         store_schema_standing, store_schema_documents, store_schema_schemas, store_schema_probes,
+	                                         store_schema_enrol,    store_schema_renewal,   store_schema_facts,   NULL};
 	AUTO(store_close) struct store *s = mem_alloc(sizeof *s);
 	if (lite_open(path, migrations, &s->db, e) < 0)
 		return err_wrap(e, "the controller's store");
@@ -245,6 +237,20 @@ int store_target_absent(struct store *s, const char *id, struct err *e)
 	return lite_run(q, e);
 }
 
+int store_target_facts(struct store *s, const struct target_facts *f, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_target_facts, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, f->target);
+	lite_bind_text(q, 2, f->version);
+	lite_bind_text(q, 3, f->trouble);
+	lite_bind_int(q, 4, (int64_t)f->size_bytes);
+	lite_bind_int(q, 5, f->lag_ms);
+	lite_bind_int(q, 6, f->at_us);
+	return lite_run(q, e);
+}
+
 int store_targets(struct store *s, struct arena *a, struct store_target **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
@@ -263,13 +269,19 @@ int store_targets(struct store *s, struct arena *a, struct store_target **ret, s
 		*t = (struct store_target){
 		    .target = {.id = column_text(q, 0, a), .engine = column_text(q, 2, a)}, .agent = column_text(q, 1, a), .seen_at_us = lite_int(q, 4)};
 		read_labels(lite_text(q, 3), a, &t->target);
+		t->facts = (struct target_facts){.target = t->target.id,
+		                                 .version = column_text(q, 5, a),
+		                                 .trouble = column_text(q, 6, a),
+		                                 .size_bytes = (uint64_t)lite_int(q, 7),
+		                                 .lag_ms = lite_int(q, 8),
+		                                 .at_us = lite_int(q, 9)};
 	}
 	*ret = list;
 	*ret_n = n;
 	return 0;
 }
 
-int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, struct err *e)
+int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, int64_t *ret_at_us, struct err *e)
 {
 	struct lite_stmt *q = NULL;
 	bool row = false;
@@ -279,6 +291,7 @@ int store_target_release(struct store *s, const char *target, struct arena *a, c
 	if (lite_step(q, &row, e) < 0)
 		return -1;
 	*ret = row ? column_text(q, 0, a) : NULL;
+	*ret_at_us = row ? lite_int(q, 1) : 0;
 	if (row)
 		lite_reset(q);
 	return 0;

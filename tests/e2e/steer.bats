@@ -91,6 +91,23 @@ has() {
 	[ "$(sqlite3 far.shop 'select count(*) from customers')" = 3 ]
 }
 
+@test "the inventory knows each server's version and size, and who cannot be reached" {
+	for _ in $(seq 100); do
+		rc targets list -o json >targets.json 2>/dev/null
+		[ "$(jq '[.targets[] | select(.looked != null and .looked != "")] | length' targets.json)" = 4 ] && break
+		sleep 0.1
+	done
+	[[ "$(jq -r '.targets[] | select(.target == "near/pg/shop") | .version' targets.json)" == 15* ]]
+	[[ "$(jq -r '.targets[] | select(.target == "near/my/shop") | .version' targets.json)" == 10.11* ]]
+	[[ "$(jq -r '.targets[] | select(.target == "far/lite/shop") | .size' targets.json)" == *MB ]]
+	[ "$(jq -r '[.targets[] | .state] | unique[]' targets.json)" = online ]
+	write_plan 'max_parallel: 3, count: 1' 'max_parallel: 3'
+	fleet_release shop 1.0.5
+	run rc rollout start plan.yaml -e dev -r 1.0.5 --wait
+	[ "$status" -eq 0 ]
+	has "WARNING: no mariadb 10.11, postgresql 15 is in the first wave (canary), so nothing proves the release there first"
+}
+
 @test "probes hold the gate on PostgreSQL, MariaDB and SQLite" {
 	write_plan 'probes: [{name: customers, sql: "SELECT count(*) FROM customers", expect: ">= 3"}]' 'max_parallel: 1'
 	begin 1.1.0 --wait

@@ -108,6 +108,13 @@ CREATE TABLE enrolment (
 ALTER TABLE agent ADD COLUMN former_certificate BLOB;
 ALTER TABLE agent ADD COLUMN former_until_us BIGINT NOT NULL DEFAULT 0;
 
+--: store_schema_facts
+ALTER TABLE target ADD COLUMN version TEXT;
+ALTER TABLE target ADD COLUMN trouble TEXT;
+ALTER TABLE target ADD COLUMN size_bytes BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE target ADD COLUMN lag_ms BIGINT NOT NULL DEFAULT -1;
+ALTER TABLE target ADD COLUMN looked_at_us BIGINT NOT NULL DEFAULT 0;
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -144,12 +151,15 @@ SELECT digest, nonce, agent, curve_key, request, certificate, asked_at_us FROM e
 --: sql_target_absent
 UPDATE target SET present = 0 WHERE id = ?1;
 
+--: sql_target_facts
+UPDATE target SET version = ?2, trouble = ?3, size_bytes = ?4, lag_ms = ?5, looked_at_us = ?6 WHERE id = ?1;
+
 --: sql_target_put
 INSERT INTO target (id, agent, engine, labels, present, seen_at_us) VALUES (?1, ?2, ?3, ?4, 1, ?5)
 ON CONFLICT (id) DO UPDATE SET agent = excluded.agent, engine = excluded.engine, labels = excluded.labels, present = 1, seen_at_us = excluded.seen_at_us;
 
 --: sql_targets
-SELECT id, agent, engine, labels, seen_at_us FROM target WHERE present = 1 ORDER BY id;
+SELECT id, agent, engine, labels, seen_at_us, version, trouble, size_bytes, lag_ms, looked_at_us FROM target WHERE present = 1 ORDER BY id;
 
 --: sql_release_put
 INSERT INTO release (digest, envelope_hash, envelope_size, project, version, sequence, changesets, signed_by, added_by, added_at_us)
@@ -195,10 +205,10 @@ FROM delivery WHERE rollout = ?1 ORDER BY no;
 SELECT state, failed, count(*) FROM delivery WHERE rollout = ?1 GROUP BY state, failed;
 
 --: sql_target_release
-SELECT l.version FROM report p JOIN release l ON l.digest = p.release_digest
+SELECT l.version, p.ended_at_us FROM report p JOIN release l ON l.digest = p.release_digest
 WHERE p.target = ?1 AND p.outcome = 'applied' AND NOT EXISTS (
 	SELECT 1 FROM report u WHERE u.target = p.target AND u.release_digest = p.release_digest AND u.outcome = 'rolled-back' AND u.ended_at_us > p.ended_at_us)
-ORDER BY l.sequence DESC LIMIT 1;
+ORDER BY l.sequence DESC, p.ended_at_us DESC LIMIT 1;
 
 --: sql_environment_done
 SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?2 AND r.direction = 'apply' AND r.state IN ('succeeded', 'catching-up')

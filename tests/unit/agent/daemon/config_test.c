@@ -149,6 +149,8 @@ static void test_each_mistake_has_its_line(void **state)
 	    {"  lock_timeout: 2s", "  min_batch_pause: 2",
 	     "agent.yaml:13: min_batch_pause: '2' is not a duration: write a number and a unit, such as 250ms, "
 	     "5s, 15m, 2h or 7d"},
+	    {"trust: trust.env\n", "look_every: 10ms\ntrust: trust.env\n",
+	     "agent.yaml:9: look_every '10ms': outside 1s to 24h: give a time between, or off"},
 	    {"trust: trust.env\n", "fingerprint: maybe\ntrust: trust.env\n", "agent.yaml:9: fingerprint 'maybe': use always, changed or off"},
 	    {"trust: trust.env\n", "orphan: kill\ntrust: trust.env\n",
 	     "agent.yaml:9: orphan 'kill': write wait, or cancel-after and a time up to 24h, such as 'cancel-after 10m'"},

@@ -301,6 +301,42 @@ static void test_catch_up_by_itself(void **state)
 	brain_fixture_done(&f);
 }
 
+static void tell_facts(struct brain_fixture *f, const char *target, const char *version, const char *trouble, uint64_t size_bytes)
+{
+	struct target_facts facts = {
+	    .target = target, .version = version, .trouble = trouble, .size_bytes = size_bytes, .lag_ms = 1500, .at_us = f->now_us};
+	struct hub_event ev = {.type = HUB_MESSAGE, .session = f->agent.session, .msg = {.type = MSG_FACTS, .facts = {&facts, 1}}};
+	brain_fixture_event(f, &ev);
+}
+
+static const char *cell_of_target(struct brain_fixture *f, const char *target, const char *column)
+{
+	(void)brain_fixture_command(f, "viewer", VERB_TARGET_LIST, NONE, NULL);
+	return brain_fixture_cell_of(f, "target", target, column);
+}
+
+static void test_inventory(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f);
+	tell_facts(&f, "eu/pg1/a", "15.4", "", 12345678);
+	tell_facts(&f, "us/pg1/a", "15.4", "", 1); /* not this agent's */
+	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "version"), "15.4");
+	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "size"), "12.3 MB");
+	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "lag"), "1500 ms");
+	assert_string_equal(cell_of_target(&f, "eu/pg1/b", "version"), "");
+	tell_facts(&f, "eu/pg1/a", "", "connection refused", 0);
+	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "state"), "trouble");
+	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "detail"), "connection refused");
+	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "version"), "15.4"); /* what was known stays */
+	brain_fixture_restart(&f);
+	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "version"), "15.4");
+	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "size"), "12.3 MB");
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +347,7 @@ int main(void)
 	    cmocka_unit_test(test_retry_of_a_target_that_another_rollout_has),
 	    cmocka_unit_test(test_catch_up_by_command),
 	    cmocka_unit_test(test_catch_up_by_itself),
+	    cmocka_unit_test(test_inventory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@ struct fixture {
 	struct plan_wave waves[3];
 	struct plan_environment env;
 	struct plan plan;
+	const char *series[TARGETS + 1];
 };
 
 /* t0..t9 in production, ring canary for t7, t8, t9; one in dev. In no order. */
@@ -46,7 +47,7 @@ static void add_wave(struct fixture *f, const char *name, const char *selector, 
 
 static int freeze(struct fixture *f, struct frozen *ret, struct err *e)
 {
-	return order_freeze(&f->plan, &f->env, f->targets, TARGETS + 1, false, f->arena, ret, e);
+	return order_freeze(&f->plan, &f->env, f->targets, f->series, TARGETS + 1, false, f->arena, ret, e);
 }
 
 static void test_first_wave_that_takes_it(void **state)
@@ -108,12 +109,58 @@ static void test_nothing_matches(void **state)
 	arena_destroy(&f.arena);
 }
 
+static size_t placed_in(const struct frozen *z, uint32_t wave, const char *id)
+{
+	for (size_t i = 0; i < z->n_placed; i++)
+		if (z->placed[i].wave == wave && strcmp(z->placed[i].target->id, id) == 0)
+			return 1;
+	return 0;
+}
+
+static void test_first_wave_has_one_of_each_series(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct frozen z;
+	struct err e = ERR_INIT;
+	fixture_init(&f);
+	for (size_t i = 0; i < TARGETS; i++)
+		f.series[i] = strcmp(f.ids[i], "eu/pg/t9") == 0 ? "postgresql 16" : strcmp(f.ids[i], "eu/pg/t5") == 0 ? "mariadb 10.11" : "postgresql 15";
+	add_wave(&f, "canary", "", 3, false);
+	add_wave(&f, "rest", "", 100, true);
+	assert_int_equal(freeze(&f, &z, &e), 0);
+	assert_int_equal(placed_in(&z, 0, "eu/pg/t0") + placed_in(&z, 0, "eu/pg/t5") + placed_in(&z, 0, "eu/pg/t9"), 3);
+	assert_string_equal(z.placed[1].target->id, "eu/pg/t5"); /* in the leaf order all the same */
+	assert_null(z.unproved);
+
+	f.env.n_waves = 0;
+	add_wave(&f, "canary", "ring=rest", 1, false);
+	add_wave(&f, "rest", "", 100, true);
+	assert_int_equal(freeze(&f, &z, &e), 0);
+	assert_int_equal(z.waves[0].target_count, 1);
+	assert_string_equal(z.unproved, "mariadb 10.11, postgresql 16");
+	arena_destroy(&f.arena);
+}
+
+static void test_series(void **state)
+{
+	(void)state;
+	char text[64];
+	assert_string_equal(target_series("postgresql", "15.18 (Debian 15.18-0+deb12u1)", text), "postgresql 15");
+	assert_string_equal(target_series("mariadb", "10.11.14-MariaDB-0+deb12u2", text), "mariadb 10.11");
+	assert_string_equal(target_series("sqlite", "3.40.1", text), "sqlite 3");
+	assert_string_equal(target_series("sqlite", "", text), "sqlite");
+	assert_string_equal(target_series("mariadb", NULL, text), "mariadb");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_first_wave_that_takes_it),
 	    cmocka_unit_test(test_empty_waves_fall_out_and_the_rest_is_told),
 	    cmocka_unit_test(test_nothing_matches),
+	    cmocka_unit_test(test_first_wave_has_one_of_each_series),
+	    cmocka_unit_test(test_series),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

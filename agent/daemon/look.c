@@ -1,0 +1,76 @@
+/* See the header. */
+#include "agent/daemon/look.h"
+
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "common/link/handover.h"
+
+#define STATEMENT_MS 10000 /* a look is never worth more of a server's time */
+
+static int number_row(void *arg, size_t n_columns, const char *const *values, struct err *e)
+{
+	return n_columns == 1 && values[0] ? str_to_u64(values[0], "size", 0, INT64_MAX, arg, e) : 0;
+}
+
+static int ask(const struct engine *en, struct conn *c, struct look *k, struct err *e)
+{
+	struct engine_identity id;
+	struct err ignored = ERR_INIT;
+	uint64_t lag_ms = 0;
+	if (en->identity(c, &id, e) != 0)
+		return -1;
+	str_copy(k->version, sizeof k->version, id.version);
+	if (en->query(c, bytes_of_str(en->size_sql), NULL, 0, number_row, &k->size_bytes, e) != 0)
+		return -1;
+	if (en->replica_lag && en->replica_lag(c, &lag_ms, &ignored) == 0) /* a role that may not see the replicas is no trouble */
+		k->lag_ms = (int64_t)lag_ms;
+	return 0;
+}
+
+static int look_at(const struct agent_target *t, struct look *k, struct err *e)
+{
+	const struct engine *en = engine_by_name(t->target.engine);
+	AUTO(secret_destroy) struct secret *password = NULL;
+	struct engine_target connect = t->connect;
+	struct conn *c = NULL;
+	if (agent_config_password(t, &password, e) != 0)
+		return -1;
+	connect.password = password;
+	if (connect.statement_timeout_ms > STATEMENT_MS)
+		connect.statement_timeout_ms = STATEMENT_MS;
+	if (en->open(&connect, &c, e) != 0)
+		return -1;
+	int rc = ask(en, c, k, e);
+	en->close(&c);
+	return rc;
+}
+
+static bool is_to_end(zsock_t *pipe)
+{
+	return zsock_events(pipe) & ZMQ_POLLIN;
+}
+
+void look_actor(zsock_t *pipe, void *arg)
+{
+	const struct look_job *job = arg;
+	zsock_signal(pipe, 0);
+	for (size_t i = 0; i < job->n_targets && !is_to_end(pipe); i++) {
+		struct look k = {.index = i, .lag_ms = -1};
+		struct err e = ERR_INIT;
+		if (look_at(job->targets[i], &k, &e) != 0)
+			str_copy(k.trouble, sizeof k.trouble, e.msg);
+		k.at_us = clock_wall_us();
+		zmsg_t *m = zmsg_new();
+		zmsg_addstr(m, "LOOK");
+		zmsg_addmem(m, &k, sizeof k);
+		zmsg_send(&m, pipe);
+	}
+	engines_thread_end();
+	handover_give(arg);
+	zstr_send(pipe, "DONE");
+	for (bool end = false; !end;) {
+		char *word = zstr_recv(pipe);
+		end = !word || str_eq(word, "$TERM");
+		zstr_free(&word);
+	}
+}

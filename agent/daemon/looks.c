@@ -1,0 +1,150 @@
+/* See the header. */
+#include "agent/daemon/looks.h"
+
+#include "agent/daemon/look.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/link/handover.h"
+
+#define FIRST_MS      3000 /* after deliveries that wait have begun */
+#define FACTS_IN_PART 400 /* well under LIMIT_FRAME_BODY */
+
+struct looks {
+	zloop_t *loop;
+	const struct agent_config *config;
+	struct uplink *uplink;
+	zactor_t *actor; /* NULL: no round is under way */
+	struct look_job job;
+	const struct agent_target **targets; /* of the round */
+	struct look *known; /* by index into the config's targets; at_us 0: never looked at */
+	size_t n_known;
+	int timer;
+};
+
+static int on_due(zloop_t *loop, int id, void *arg);
+
+static void next_round(struct looks *l, size_t in_ms)
+{
+	l->timer = zloop_timer(l->loop, in_ms, 1, on_due, l);
+}
+
+static void send_facts(struct looks *l, const struct look *const *list, size_t n)
+{
+	struct target_facts facts[FACTS_IN_PART];
+	for (size_t i = 0; i < n; i++)
+		facts[i] = (struct target_facts){.target = l->config->targets[list[i]->index].target.id,
+		                                 .version = list[i]->version,
+		                                 .trouble = list[i]->trouble,
+		                                 .size_bytes = list[i]->size_bytes,
+		                                 .lag_ms = list[i]->lag_ms,
+		                                 .at_us = list[i]->at_us};
+	struct msg m = {.type = MSG_FACTS, .facts = {.facts = facts, .n_facts = n}};
+	if (n > 0 && l->uplink && !uplink_send(l->uplink, &m))
+		log_debug("facts of %zu targets: no controller to tell", n);
+}
+
+void looks_tell(struct looks *l)
+{
+	const struct look *part[FACTS_IN_PART];
+	size_t n = 0;
+	for (size_t i = 0; i < l->n_known; i++) {
+		if (l->known[i].at_us)
+			part[n++] = &l->known[i];
+		if (n == FACTS_IN_PART) {
+			send_facts(l, part, n);
+			n = 0;
+		}
+	}
+	send_facts(l, part, n);
+}
+
+static void take(struct looks *l, zmsg_t *m)
+{
+	AUTO(zframe_destroy) zframe_t *f = zmsg_pop(m);
+	struct look k;
+	if (!f || zframe_size(f) != sizeof k)
+		return;
+	memcpy(&k, zframe_data(f), sizeof k);
+	if (k.index < l->n_known) {
+		if (k.trouble[0] && !l->known[k.index].trouble[0])
+			log_warn("target %s: %s", l->config->targets[k.index].target.id, k.trouble);
+		l->known[k.index] = k;
+	}
+}
+
+static void end_round(struct looks *l)
+{
+	zloop_reader_end(l->loop, zactor_sock(l->actor));
+	zactor_destroy(&l->actor);
+	handover_take(&l->job);
+	looks_tell(l);
+	next_round(l, l->config->look_every_ms);
+}
+
+static int on_look(zloop_t *loop, zsock_t *pipe, void *arg)
+{
+	(void)loop;
+	struct looks *l = arg;
+	AUTO(zmsg_destroy) zmsg_t *m = zmsg_recv(pipe);
+	if (!m)
+		return 0;
+	AUTO(zstr_free) char *what = zmsg_popstr(m);
+	if (str_eq(what, "LOOK"))
+		take(l, m);
+	else if (str_eq(what, "DONE"))
+		end_round(l);
+	return 0;
+}
+
+static int on_due(zloop_t *loop, int id, void *arg)
+{
+	(void)loop, (void)id;
+	struct looks *l = arg;
+	size_t n = l->config->n_targets;
+	l->timer = -1;
+	l->targets = mem_realloc(l->targets, (n + 1) * sizeof(struct agent_target *));
+	l->known = mem_realloc(l->known, (n + 1) * sizeof *l->known);
+	for (; l->n_known < n; l->n_known++)
+		l->known[l->n_known] = (struct look){.index = l->n_known};
+	for (size_t i = 0; i < n; i++)
+		l->targets[i] = &l->config->targets[i];
+	l->job = (struct look_job){.targets = l->targets, .n_targets = n};
+	l->actor = zactor_new(look_actor, &l->job);
+	if (l->actor)
+		zloop_reader(l->loop, zactor_sock(l->actor), on_look, l);
+	else
+		next_round(l, l->config->look_every_ms);
+	return 0;
+}
+
+struct looks *looks_new(zloop_t *loop, const struct agent_config *c)
+{
+	struct looks *l = mem_alloc(sizeof *l);
+	l->loop = loop;
+	l->config = c;
+	if (c->look_every_ms)
+		next_round(l, FIRST_MS);
+	return l;
+}
+
+void looks_connect(struct looks *l, struct uplink *u)
+{
+	l->uplink = u;
+}
+
+void looks_destroy(struct looks **lp)
+{
+	struct looks *l = *lp;
+	if (!l)
+		return;
+	if (l->actor) {
+		zloop_reader_end(l->loop, zactor_sock(l->actor));
+		zactor_destroy(&l->actor);
+		handover_take(&l->job);
+	}
+	free(l->targets);
+	free(l->known);
+	free(l);
+	*lp = NULL;
+}

@@ -1,0 +1,16 @@
+/* The inventory: rounds of looks at the targets, one soon after the start and then every few minutes, and what they found told to the controller. It lives in the loop's thread. */
+#ifndef AGENT_DAEMON_LOOKS_H
+#define AGENT_DAEMON_LOOKS_H
+
+#include <czmq.h>
+
+#include "agent/daemon/config.h"
+#include "agent/link/uplink.h"
+
+struct looks;
+struct looks *looks_new(zloop_t *loop, const struct agent_config *c); /* borrowed */
+void looks_connect(struct looks *l, struct uplink *u);
+void looks_tell(struct looks *l); /* all that is known, again: after WELCOME */
+void looks_destroy(struct looks **l); /* waits for the look under way */
+
+#endif
