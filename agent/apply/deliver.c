@@ -248,13 +248,15 @@ static int deliver_verified(struct delivery *d, const struct deliver_job *job, c
 	return 0;
 }
 
-int deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, const char **ret_check, struct err *e)
+int deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
+                    const char **ret_check, struct err *e)
 {
 	AUTO(papers_done) struct papers p = {0};
 	struct report ignored = {.attempt = job->task->attempt};
 	if (read_papers(job, &p, a, &ignored, e) != 0 || verify(job, j, &p, a, ret_check, e) != 0 || check_site(job, &p, a, ret_check, e) != 0)
 		return -1;
 	*ret = p.verified;
+	*ret_wave = p.proof.wave;
 	return 0;
 }
 
@@ -299,17 +301,5 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	*ret_outcome = c.report.outcome;
 	if (c.report.failure.message)
 		(void)err_set(e, ERR_STATE, "%s", c.report.failure.message);
-	return 0;
-}
-
-int deliver_verify(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
-                   const char **ret_check, struct err *e)
-{
-	AUTO(papers_done) struct papers p = {0};
-	struct report unused = {0};
-	if (read_papers(job, &p, a, &unused, e) != 0 || verify(job, j, &p, a, ret_check, e) != 0)
-		return -1;
-	*ret = p.verified;
-	*ret_wave = p.proof.wave;
 	return 0;
 }

@@ -14,17 +14,13 @@ struct deliver_job {
 	void *progress_arg;
 };
 
-/* Everything that deliver checks before it connects, for people who want to see a delivery before it begins: reads what was pulled, verifies it, asks no database. In the arena. */
-int deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, const char **ret_check,
-                    struct err *e) MUST_CHECK;
+/* Everything that deliver checks before it connects, for people who want to see a delivery before it begins: reads what was pulled, verifies it, asks no database; and for probes, which run only under an order that would
+ * be taken now. In the arena. ret_wave: of the target. */
+int deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
+                    const char **ret_check, struct err *e) MUST_CHECK;
 
 /* 0: the report is in the outbox, *ret_outcome tells how it ended, and *e, when that is no success, the report's reason. -1 with ERR_STATE: asked to terminate. -1 otherwise: the journal cannot be read or written. After -1 the
  * task stays open: the next start resumes it. */
 int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err *e) MUST_CHECK;
-
-/* What every delivery is checked for before its database is touched, asked of a task that was delivered: ERR_SIGNATURE or ERR_POLICY with *ret_check when it would be
- * refused now. ret_wave: of the target. */
-int deliver_verify(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
-                   const char **ret_check, struct err *e) MUST_CHECK;
 
 #endif

@@ -46,7 +46,7 @@ static int find_probe(const struct survey_job *job, struct arena *a, const struc
 	struct verified v;
 	const char *check = NULL;
 	uint32_t wave = 0;
-	if (journal_borrow(path, &j, e) != 0 || find_task(job, j, a, &task, e) != 0 || deliver_verify(&d, j, a, &v, &wave, &check, e) != 0)
+	if (journal_borrow(path, &j, e) != 0 || find_task(job, j, a, &task, e) != 0 || deliver_preview(&d, j, a, &v, &wave, &check, e) != 0)
 		return -1;
 	const struct wave *w = &v.order.waves[wave];
 	if (job->probe == 0 || job->probe > w->n_probes || !w->probes[job->probe - 1].sql)

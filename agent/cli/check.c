@@ -4,6 +4,7 @@
 
 #include "agent/cli/commands.h"
 #include "agent/daemon/config.h"
+#include "agent/daemon/discover.h"
 #include "common/base/str.h"
 #include "common/cli/table.h"
 
@@ -62,6 +63,8 @@ static int run_check(const struct cmd_args *a, struct err *e)
 	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0)
 		return -1;
 	bool connect = cmd_option_given(a, "connect");
+	if (connect)
+		discover_all(&c);
 	for (size_t i = 0; i < c.n_targets; i++) {
 		const struct agent_target *target = &c.targets[i];
 		struct trial r;

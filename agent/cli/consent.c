@@ -5,6 +5,7 @@
 #include "agent/apply/deliver.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/desk.h"
+#include "agent/daemon/discover.h"
 #include "agent/journal/holds.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
@@ -21,11 +22,12 @@ struct waiting { /* deliveries that the command is about, verified */
 static int look(struct desk *d, const struct held *h, struct verified *ret, struct err *e)
 {
 	const char *check = NULL;
-	const struct agent_target *t = agent_config_target(&d->config, h->task.target);
+	uint32_t wave = 0;
+	const struct agent_target *t = discover_id(&d->config, h->task.target);
 	if (!t)
 		return err_set(e, ERR_NOT_FOUND, "%s is not in agent.yaml any more", h->task.target);
 	const struct deliver_job job = {.config = &d->config, .target = t, .task = &h->task};
-	if (deliver_preview(&job, d->journal, d->arena, ret, &check, e) == 0)
+	if (deliver_preview(&job, d->journal, d->arena, ret, &wave, &check, e) == 0)
 		return 0;
 	return err_wrap(e, "%s%s%s", h->task.target, check ? ": " : "", check ? check : "");
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agent/daemon/discover.h"
 #include "agent/daemon/loop.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -33,9 +34,9 @@ int desk_open(const struct cmd_args *a, struct desk *ret, struct err *e)
 	return 0;
 }
 
-int desk_target(const struct desk *d, const char *id, const struct agent_target **ret, struct err *e)
+int desk_target(struct desk *d, const char *id, const struct agent_target **ret, struct err *e)
 {
-	*ret = agent_config_target(&d->config, id);
+	*ret = discover_id(&d->config, id);
 	return *ret ? 0 : err_set(e, ERR_NOT_FOUND, "%s is not a target of this agent: 'rollcall-agent check' lists them", id);
 }
 

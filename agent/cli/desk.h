@@ -16,7 +16,7 @@ struct desk {
 int desk_open(const struct cmd_args *a, struct desk *ret, struct err *e) MUST_CHECK;
 void desk_done(struct desk *d); /* for AUTO */
 /* ERR_NOT_FOUND with what to do. */
-int desk_target(const struct desk *d, const char *id, const struct agent_target **ret, struct err *e) MUST_CHECK;
+int desk_target(struct desk *d, const char *id, const struct agent_target **ret, struct err *e) MUST_CHECK;
 /* Who types: the user that sudo was called by, or the process's own. */
 const char *desk_user(struct desk *d);
 /* --until and the like: a moment, or a time from now. *ret_us stays as it is when the option is not given. */

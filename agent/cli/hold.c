@@ -12,7 +12,7 @@
 #define REASON_MAX 300
 
 /* --all, or the one target. */
-static int which(const struct cmd_args *a, const struct desk *d, const char **ret, struct err *e)
+static int which(const struct cmd_args *a, struct desk *d, const char **ret, struct err *e)
 {
 	const struct agent_target *t = NULL;
 	bool all = cmd_option_given(a, "all");

@@ -197,6 +197,8 @@ static int take_certificate(struct loading *l, struct err *e)
 		return err_wrap(e, "%s:%u: certificate: %s", l->path, line, l->c->certificate_file);
 	if (check_certificate(l, &cert, line, e) != 0)
 		return -1;
+	l->c->covered = cert.targets;
+	l->c->n_covered = cert.n_targets;
 	for (size_t i = 0; i < l->c->n_targets; i++)
 		if (!covers(&cert, l->c->targets[i].target.id))
 			return wrong(l, raw_target_line(&l->raw, (unsigned)i, "id"), e,
@@ -392,7 +394,7 @@ static int take_id(struct loading *l, unsigned i, const char *id, struct agent_t
 {
 	unsigned line = raw_target_line(&l->raw, i, "id");
 	size_t site = strlen(l->c->site);
-	if (!str_is_target_id(id))
+	if (!l->raw.config->targets[i].discover && !str_is_target_id(id))
 		return wrong(l, line, e, "id '%.80s': not a target id: write SITE/INSTANCE/DATABASE, or one more part for a schema", id);
 	if (strncmp(id, l->c->site, site) != 0 || id[site] != '/')
 		return wrong(l, line, e, "id '%s': it is of another site than this agent (%s): write %s/...", id, l->c->site, l->c->site);
@@ -414,6 +416,28 @@ static int take_environment(struct loading *l, unsigned i, struct agent_target *
 	return 0;
 }
 
+/* A pattern: its id has one mark, and its dsn, or its schema, the same. */
+static int take_pattern(struct loading *l, unsigned i, const struct agent_target *t, struct err *e)
+{
+	const struct raw_target *r = &l->raw.config->targets[i];
+	const struct engine *en = engine_by_name(t->target.engine);
+	unsigned line = raw_target_line(&l->raw, i, "discover");
+	bool schemas = strstr(r->id, DISCOVER_SCHEMA), databases = strstr(r->id, DISCOVER_DATABASE);
+	if (schemas == databases)
+		return wrong(l, line, e, "discover: the id '%.80s' has to hold either " DISCOVER_DATABASE " or " DISCOVER_SCHEMA, r->id);
+	if (databases && !strstr(r->dsn, DISCOVER_DATABASE))
+		return wrong(l, line, e, "discover: the dsn has to hold " DISCOVER_DATABASE " too, where the name belongs");
+	if (schemas && (!en->schemas_sql || !str_eq(r->schema, DISCOVER_SCHEMA)))
+		return wrong(l, line, e, en->schemas_sql ? "discover: write schema: \"" DISCOVER_SCHEMA "\" too" : "discover: %s has no schemas", en->name);
+	const char *look_in = r->look_in ? r->look_in : en->schemas_sql ? "postgres" : "information_schema";
+	l->c->patterns[l->c->n_patterns++] = (struct agent_pattern){.base = *t,
+	                                                            .names = arena_strdup(l->c->arena, r->discover),
+	                                                            .except = arena_strdup(l->c->arena, r->except),
+	                                                            .look_in = arena_strdup(l->c->arena, look_in),
+	                                                            .schemas = schemas};
+	return 0;
+}
+
 static int take_target(struct loading *l, unsigned i, const struct engine_target *timeouts, struct err *e)
 {
 	const struct raw_target *r = &l->raw.config->targets[i];
@@ -424,14 +448,27 @@ static int take_target(struct loading *l, unsigned i, const struct engine_target
 	t.connect.user = arena_strdup(l->c->arena, r->user);
 	t.connect.schema = arena_strdup(l->c->arena, r->schema);
 	t.connect.role = arena_strdup(l->c->arena, r->role);
+	if (r->discover)
+		return take_pattern(l, i, &t, e);
+	if (r->except || r->look_in)
+		return wrong(l, raw_target_line(&l->raw, i, r->except ? "except" : "look_in"), e, "target %s: except and look_in go with discover", r->id);
 	l->c->targets[l->c->n_targets++] = t;
 	return 0;
+}
+
+static bool has_patterns(const struct raw_config *r)
+{
+	for (unsigned i = 0; i < r->targets_count; i++)
+		if (r->targets[i].discover)
+			return true;
+	return false;
 }
 
 static int take_targets(struct loading *l, const struct engine_target *timeouts, struct err *e)
 {
 	unsigned n = l->raw.config->targets_count;
-	l->c->targets = arena_alloc(l->c->arena, n * sizeof *l->c->targets);
+	l->c->targets = arena_alloc(l->c->arena, (has_patterns(l->raw.config) ? LIMIT_TARGETS_PER_AGENT : n) * sizeof *l->c->targets);
+	l->c->patterns = arena_alloc(l->c->arena, n * sizeof *l->c->patterns);
 	for (unsigned i = 0; i < n; i++)
 		if (take_target(l, i, timeouts, e) != 0)
 			return -1;

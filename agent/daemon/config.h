@@ -21,6 +21,17 @@ struct agent_target {
 	const char *environment; /* label "environment", required: approvals are checked against it */
 	const char *password_file, *password_credential; /* at most one of the three */
 	const char **password_command; /* argv, NULL-terminated; its first line of output is the password */
+	size_t pattern; /* number, from 1, of the pattern that it was made from; 0: it stands in agent.yaml */
+};
+
+#define DISCOVER_DATABASE "{database}"
+#define DISCOVER_SCHEMA   "{schema}"
+
+struct agent_pattern { /* a target whose id holds one of these marks: see discover.h */
+	struct agent_target base;
+	const char *names, *except; /* globs over the names; except may be NULL */
+	const char *look_in; /* the database to connect to while looking for others */
+	bool schemas;
 };
 
 /* When the schema's fingerprint is taken and reported. Off by default: on a new PostgreSQL session it costs some 15 ms, where a small delivery takes 50. Surveys take it unless it is off. */
@@ -50,8 +61,12 @@ struct agent_config {
 	enum fingerprint_when fingerprint;
 	uint32_t orphan_cancel_ms; /* a dead agent's statement that the server still runs is cancelled after this time; 0: it is waited for */
 	bool allow_class_x; /* statements that can neither be undone nor be resumed: refused unless the site says otherwise */
-	struct agent_target *targets;
+	struct agent_target *targets; /* with room for LIMIT_TARGETS_PER_AGENT where there are patterns: what is found is put behind */
 	size_t n_targets;
+	struct agent_pattern *patterns;
+	size_t n_patterns;
+	const char **covered; /* globs over target ids, of the certificate */
+	size_t n_covered;
 	struct arena *arena; /* owns all of it */
 };
 

@@ -30,7 +30,7 @@ struct raw_password {
 	unsigned command_count;
 };
 struct raw_target { /* labels have free keys, which libcyaml cannot take: see raw_labels */
-	char *id, *dsn, *user, *schema, *role;
+	char *id, *dsn, *user, *schema, *role, *discover, *except, *look_in;
 	struct raw_password *password;
 };
 struct raw_config {

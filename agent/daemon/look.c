@@ -1,7 +1,9 @@
 /* See the header. */
 #include "agent/daemon/look.h"
 
+#include "agent/daemon/discover.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/link/handover.h"
 
@@ -50,10 +52,34 @@ static bool is_to_end(zsock_t *pipe)
 	return zsock_events(pipe) & ZMQ_POLLIN;
 }
 
+static void send_found(zsock_t *pipe, size_t pattern, const char *const *names, size_t n)
+{
+	zmsg_t *m = zmsg_new();
+	zmsg_addstr(m, "FOUND");
+	zmsg_addstrf(m, "%zu", pattern);
+	for (size_t i = 0; i < n; i++)
+		zmsg_addstr(m, names[i]);
+	zmsg_send(&m, pipe);
+}
+
+static void look_for(zsock_t *pipe, const struct look_job *job, size_t pattern)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new((size_t)4 * 1024 * 1024);
+	struct err e = ERR_INIT;
+	const char **names = NULL;
+	size_t n = 0;
+	if (discover_list(&job->patterns[pattern], a, &names, &n, &e) == 0)
+		send_found(pipe, pattern, names, n);
+	else
+		log_warn("%s: what was there stays; asked again later", e.msg);
+}
+
 void look_actor(zsock_t *pipe, void *arg)
 {
 	const struct look_job *job = arg;
 	zsock_signal(pipe, 0);
+	for (size_t i = 0; i < job->n_patterns && !is_to_end(pipe); i++)
+		look_for(pipe, job, i);
 	for (size_t i = 0; i < job->n_targets && !is_to_end(pipe); i++) {
 		struct look k = {.index = i, .lag_ms = -1};
 		struct err e = ERR_INIT;

@@ -10,6 +10,8 @@
 struct look_job { /* borrowed until the actor ended */
 	const struct agent_target *const *targets;
 	size_t n_targets;
+	const struct agent_pattern *patterns;
+	size_t n_patterns;
 };
 
 struct look { /* of one target; goes over the pipe as it is, to a thread of the same process */
@@ -19,7 +21,7 @@ struct look { /* of one target; goes over the pipe as it is, to a thread of the 
 	int64_t lag_ms, at_us;
 };
 
-/* Messages from the actor: "LOOK" and a struct look for each target, then "DONE". "$TERM" ends it after the target it is at. */
+/* Messages from the actor: for each pattern that could be asked "FOUND" with its number and the names that fit, one a frame; "LOOK" and a struct look for each target; then "DONE". "$TERM" ends it after the target it is at. */
 void look_actor(zsock_t *pipe, void *job /* struct look_job * */);
 
 #endif

@@ -1,6 +1,7 @@
 /* See the header. */
 #include "agent/daemon/looks.h"
 
+#include "agent/daemon/discover.h"
 #include "agent/daemon/look.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -8,17 +9,22 @@
 #include "common/link/handover.h"
 
 #define FIRST_MS      3000 /* after deliveries that wait have begun */
+#define AGAIN_MS      1000
 #define FACTS_IN_PART 400 /* well under LIMIT_FRAME_BODY */
 
 struct looks {
 	zloop_t *loop;
-	const struct agent_config *config;
+	struct agent_config *config;
 	struct uplink *uplink;
 	zactor_t *actor; /* NULL: no round is under way */
 	struct look_job job;
 	const struct agent_target **targets; /* of the round */
 	struct look *known; /* by index into the config's targets; at_us 0: never looked at */
 	size_t n_known;
+	bool *gone; /* by index: found once, and not any more */
+	size_t n_gone;
+	const struct target **said; /* what looks_targets gave last */
+	bool changed; /* other targets than before */
 	int timer;
 };
 
@@ -73,13 +79,100 @@ static void take(struct looks *l, zmsg_t *m)
 	}
 }
 
+/* ---- who is there --------------------------------------------------------------------------------------------------------------------------------------- */
+
+static void cover_all(struct looks *l)
+{
+	l->gone = mem_realloc(l->gone, (l->config->n_targets + 1) * sizeof *l->gone);
+	for (; l->n_gone < l->config->n_targets; l->n_gone++)
+		l->gone[l->n_gone] = false;
+}
+
+const struct target **looks_targets(struct looks *l, size_t *ret_n)
+{
+	size_t n = 0;
+	cover_all(l);
+	l->said = mem_realloc(l->said, (l->config->n_targets + 1) * sizeof(struct target *));
+	for (size_t i = 0; i < l->config->n_targets; i++)
+		if (!l->gone[i])
+			l->said[n++] = &l->config->targets[i].target;
+	*ret_n = n;
+	return l->said;
+}
+
+static size_t index_of(const struct agent_config *c, const struct agent_target *t)
+{
+	return (size_t)(t - c->targets);
+}
+
+static void set_gone(struct looks *l, size_t i, bool gone)
+{
+	if (l->gone[i] == gone)
+		return;
+	l->gone[i] = gone;
+	l->changed = true;
+	log_info("target %s %s", l->config->targets[i].target.id, gone ? "is not there any more" : "is there again");
+}
+
+static void take_name(struct looks *l, size_t pattern, const char *name, bool *seen)
+{
+	struct err e = ERR_INIT;
+	bool is_new = false;
+	size_t before = l->config->n_targets;
+	if (discover_add(l->config, pattern, name, &is_new, &e) != 0) {
+		log_warn("%s", e.msg);
+		return;
+	}
+	if (is_new) {
+		log_info("target %s was found", l->config->targets[before].target.id);
+		l->changed = true;
+		return;
+	}
+	const struct agent_target *t = discover_made(l->config, pattern, name);
+	if (t)
+		seen[index_of(l->config, t)] = true;
+}
+
+/* The whole list of a pattern: what it made and does not name now is gone. */
+static void take_found(struct looks *l, zmsg_t *m)
+{
+	AUTO(zstr_free) char *number = zmsg_popstr(m);
+	size_t pattern = number ? strtoul(number, NULL, 10) : SIZE_MAX, n = l->config->n_targets;
+	if (pattern >= l->config->n_patterns)
+		return;
+	AUTO(mem_free_ptr) bool *seen = mem_alloc(n + 1);
+	for (;;) {
+		AUTO(zstr_free) char *name = zmsg_popstr(m);
+		if (!name)
+			break;
+		take_name(l, pattern, name, seen);
+	}
+	cover_all(l);
+	for (size_t i = 0; i < n; i++)
+		if (l->config->targets[i].pattern == pattern + 1)
+			set_gone(l, i, !seen[i]);
+}
+
+static void say_targets(struct looks *l)
+{
+	size_t n = 0;
+	if (!l->changed)
+		return;
+	l->changed = false;
+	const struct target **targets = looks_targets(l, &n);
+	if (l->uplink)
+		uplink_targets(l->uplink, targets, n);
+}
+
 static void end_round(struct looks *l)
 {
 	zloop_reader_end(l->loop, zactor_sock(l->actor));
 	zactor_destroy(&l->actor);
 	handover_take(&l->job);
+	bool found = l->changed;
+	say_targets(l);
 	looks_tell(l);
-	next_round(l, l->config->look_every_ms);
+	next_round(l, found ? AGAIN_MS : l->config->look_every_ms); /* new ones are looked at soon */
 }
 
 static int on_look(zloop_t *loop, zsock_t *pipe, void *arg)
@@ -90,7 +183,9 @@ static int on_look(zloop_t *loop, zsock_t *pipe, void *arg)
 	if (!m)
 		return 0;
 	AUTO(zstr_free) char *what = zmsg_popstr(m);
-	if (str_eq(what, "LOOK"))
+	if (str_eq(what, "FOUND"))
+		take_found(l, m);
+	else if (str_eq(what, "LOOK"))
 		take(l, m);
 	else if (str_eq(what, "DONE"))
 		end_round(l);
@@ -109,7 +204,7 @@ static int on_due(zloop_t *loop, int id, void *arg)
 		l->known[l->n_known] = (struct look){.index = l->n_known};
 	for (size_t i = 0; i < n; i++)
 		l->targets[i] = &l->config->targets[i];
-	l->job = (struct look_job){.targets = l->targets, .n_targets = n};
+	l->job = (struct look_job){.targets = l->targets, .n_targets = n, .patterns = l->config->patterns, .n_patterns = l->config->n_patterns};
 	l->actor = zactor_new(look_actor, &l->job);
 	if (l->actor)
 		zloop_reader(l->loop, zactor_sock(l->actor), on_look, l);
@@ -118,7 +213,7 @@ static int on_due(zloop_t *loop, int id, void *arg)
 	return 0;
 }
 
-struct looks *looks_new(zloop_t *loop, const struct agent_config *c)
+struct looks *looks_new(zloop_t *loop, struct agent_config *c)
 {
 	struct looks *l = mem_alloc(sizeof *l);
 	l->loop = loop;
@@ -145,6 +240,8 @@ void looks_destroy(struct looks **lp)
 	}
 	free(l->targets);
 	free(l->known);
+	free(l->gone);
+	free(l->said);
 	free(l);
 	*lp = NULL;
 }

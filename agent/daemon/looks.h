@@ -1,4 +1,4 @@
-/* The inventory: rounds of looks at the targets, one soon after the start and then every few minutes, and what they found told to the controller. It lives in the loop's thread. */
+/* The inventory: rounds of looks at the targets, one soon after the start and then every few minutes, and what they found told to the controller: facts, and new tenants. It lives in the loop's thread. */
 #ifndef AGENT_DAEMON_LOOKS_H
 #define AGENT_DAEMON_LOOKS_H
 
@@ -8,7 +8,9 @@
 #include "agent/link/uplink.h"
 
 struct looks;
-struct looks *looks_new(zloop_t *loop, const struct agent_config *c); /* borrowed */
+struct looks *looks_new(zloop_t *loop, struct agent_config *c); /* borrowed; found targets are added to it */
+/* Those of agent.yaml and the found ones that are still there; good until the next round has ended. */
+const struct target **looks_targets(struct looks *l, size_t *ret_n);
 void looks_connect(struct looks *l, struct uplink *u);
 void looks_tell(struct looks *l); /* all that is known, again: after WELCOME */
 void looks_destroy(struct looks **l); /* waits for the look under way */

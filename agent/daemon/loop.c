@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/daemon/discover.h"
 #include "agent/daemon/looks.h"
 #include "agent/daemon/surveys.h"
 #include "agent/daemon/tasks.h"
@@ -30,13 +31,12 @@
 #define PRUNE_EVERY_MS    ((size_t)6 * 3600 * 1000)
 
 struct agent {
-	const struct agent_config *config;
+	struct agent_config *config; /* discovered targets are put behind the others */
 	zloop_t *loop;
 	int lock_fd, signal_fd;
 	char *blob_dir;
 	struct curve_key key;
 	struct journal *journal;
-	const struct target **targets;
 	struct uplink *uplink;
 	struct fetch *fetch;
 	struct tasks *tasks;
@@ -191,16 +191,25 @@ static int open_disk(struct agent *g, struct err *e)
 	return keep_pin(g, e);
 }
 
-static void list_targets(struct agent *g)
+/* Those of open tasks too, whether their databases can be seen just now or not: what has begun is finished. */
+static int discover_at_start(struct agent *g, struct err *e)
 {
-	g->targets = mem_alloc(g->config->n_targets * sizeof *g->targets);
-	for (size_t i = 0; i < g->config->n_targets; i++)
-		g->targets[i] = &g->config->targets[i].target;
+	AUTO(arena_destroy) struct arena *a = arena_new((size_t)64 * 1024 * 1024);
+	struct task *open = NULL;
+	size_t n = 0;
+	discover_all(g->config);
+	if (journal_open_tasks(g->journal, a, &open, &n, e) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		(void)discover_id(g->config, open[i].target);
+	return 0;
 }
 
 static int open_link(struct agent *g, struct err *e)
 {
 	const struct agent_config *c = g->config;
+	size_t n = 0;
+	const struct target **targets = looks_targets(g->looks, &n);
 	struct uplink_settings up = {
 	    .agent = c->name,
 	    .agent_version = ROLLCALL_VERSION,
@@ -211,8 +220,8 @@ static int open_link(struct agent *g, struct err *e)
 	    .report_key = c->report_key,
 	    .certificate = c->certificate,
 	    .trust_version = c->trust.version,
-	    .targets = g->targets,
-	    .n_targets = c->n_targets,
+	    .targets = targets,
+	    .n_targets = n,
 	    .retry_min_ms = RETRY_MIN_MS,
 	    .retry_max_ms = RETRY_MAX_MS,
 	};
@@ -234,7 +243,8 @@ static int open_agent(struct agent *g, struct err *e)
 {
 	if (open_signals(g, e) != 0 || open_disk(g, e) != 0 || curve_key_load(g->config->curve_key_file, &g->key, e) != 0)
 		return -1;
-	list_targets(g);
+	if (discover_at_start(g, e) != 0)
+		return -1;
 	g->loop = zloop_new();
 	zmq_pollitem_t item = {.fd = g->signal_fd, .events = ZMQ_POLLIN};
 	zloop_poller(g->loop, &item, on_signal, g);
@@ -256,18 +266,17 @@ static void close_agent(struct agent *g)
 {
 	tasks_destroy(&g->tasks);
 	surveys_destroy(&g->surveys);
-	looks_destroy(&g->looks);
 	updates_destroy(&g->updates);
 	if (g->uplink)
 		uplink_kick(g->uplink); /* the last reports, if the controller is there */
 	uplink_destroy(&g->uplink);
+	looks_destroy(&g->looks); /* the uplink borrowed its list of targets */
 	fetch_destroy(&g->fetch);
 	if (g->loop)
 		zloop_destroy(&g->loop);
 	journal_pool_done();
 	journal_close(&g->journal);
 	curve_key_done(&g->key);
-	mem_free_ptr(&g->targets);
 	mem_free_ptr(&g->blob_dir);
 	if (g->signal_fd >= 0)
 		close(g->signal_fd);
@@ -286,7 +295,7 @@ static void raise_limits(const struct agent_config *c)
 	}
 }
 
-int agent_run(const struct agent_config *c, struct err *e)
+int agent_run(struct agent_config *c, struct err *e)
 {
 	zsys_handler_set(NULL); /* czmq would take SIGINT and SIGTERM for itself */
 	raise_limits(c);

@@ -9,6 +9,6 @@
 
 /* Runs until SIGTERM or SIGINT: then nothing new is begun, running steps end, and it returns 0. A second signal cancels the running statements. The caller has called
  * engines_init and has no other threads. ERR_STATE: another agent runs on this data_dir. */
-int agent_run(const struct agent_config *c, struct err *e) MUST_CHECK;
+int agent_run(struct agent_config *c, struct err *e) MUST_CHECK;
 
 #endif

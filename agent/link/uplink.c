@@ -174,6 +174,14 @@ static bool send_targets(struct uplink *u)
 	return true;
 }
 
+void uplink_targets(struct uplink *u, const struct target **targets, size_t n)
+{
+	u->set.targets = targets;
+	u->set.n_targets = n;
+	if (u->state == UP && !send_targets(u))
+		lose(u, "the list of targets could not be sent");
+}
+
 static void beat(struct uplink *u)
 {
 	struct msg m = {.type = MSG_HEARTBEAT};

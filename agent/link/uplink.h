@@ -50,6 +50,8 @@ bool uplink_send(struct uplink *u, const struct msg *m);
 void uplink_kick(struct uplink *u);
 /* Sends again what was not acknowledged yet. */
 void uplink_resend(struct uplink *u);
+/* The list is another one from now on; it is said at once when the link is up. */
+void uplink_targets(struct uplink *u, const struct target **targets, size_t n);
 void uplink_trust_version(struct uplink *u, uint64_t version); /* what the next HELLO says */
 uint32_t uplink_max_epoch(const struct uplink *u);
 

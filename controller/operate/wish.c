@@ -59,9 +59,11 @@ static bool is_busy(struct request *q, const char *target)
 }
 
 /* A catch-up takes whoever lacks the release and is free for it. */
-static bool is_behind(struct request *q, const struct wish *w, const char *target)
+static bool is_behind(struct request *q, const struct wish *w, const struct target *t)
 {
-	return !w->lacking || (!is_in(&w->have, target) && !is_in(&w->tried, target) && !is_busy(q, target));
+	const char *target = t->id;
+	return !w->lacking ||
+	       (str_eq(target_label(t, "environment"), w->env->name) && !is_in(&w->have, target) && !is_in(&w->tried, target) && !is_busy(q, target));
 }
 
 static int read_lists(struct request *q, struct wish *w, struct err *e)
@@ -88,7 +90,7 @@ static struct target *choose_targets(struct request *q, struct wish *w, const ch
 			wanted |= str_glob(named[k], t->id);
 		bool out = wanted && quarantine_of(q->b, t->id);
 		w->n_quarantined += out && str_eq(target_label(t, "environment"), w->env->name);
-		if (!wanted || out || !is_behind(q, w, t->id))
+		if (!wanted || out || !is_behind(q, w, t))
 			continue;
 		series[n] = arena_strdup(q->a, target_series(t->engine, all[i]->facts.version, text));
 		list[n++] = *t;

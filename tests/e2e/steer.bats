@@ -11,7 +11,7 @@ setup_file() {
 	MY=$(server_start mariadb password) || return 1
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
 	server_get "$MY" password >"$F/mariadb.password" && chmod 600 "$F/mariadb.password"
-	server_create "$PG" near && server_create "$MY" near || return 1
+	server_create "$PG" near && server_create "$MY" near && server_create "$PG" tenant_a && server_create "$MY" tenant_a || return 1
 	touch "$F"/{near,far,new}.shop
 	fleet_agent near-1 near 'near/*' <<-EOF || return 1
 		  - {id: near/lite/shop, dsn: "sqlite:$F/near.shop", labels: {environment: dev, ring: canary}}
@@ -21,6 +21,15 @@ setup_file() {
 	fleet_agent far-1 far 'far/*' <<-EOF || return 1
 		  - {id: far/lite/shop, dsn: "sqlite:$F/far.shop", labels: {environment: dev, ring: late}}
 	EOF
+	mkdir "$F/tenants" && touch "$F"/tenants/t-{a,template}.db
+	server_sql "$PG" near 'CREATE SCHEMA s_a' && server_sql "$PG" near 'GRANT ALL ON SCHEMA s_a TO PUBLIC' || return 1
+	fleet_agent finds-1 finds 'finds/*' <<-EOF || return 1
+		  - {id: "finds/pg/{database}", dsn: "$(server_dsn "$PG" '{database}')", discover: "tenant_*", labels: {environment: qa}}
+		  - {id: "finds/my/{database}", dsn: "$(server_dsn "$MY" '{database}')", discover: "tenant_*", password: {file: $F/mariadb.password}, labels: {environment: qa}}
+		  - {id: "finds/pg/near/{schema}", dsn: "$(server_dsn "$PG" near)", schema: "{schema}", discover: "s_*", labels: {environment: qa}}
+		  - {id: "finds/lite/{database}", dsn: "sqlite:$F/tenants/{database}.db", discover: "t-*", except: "*template", labels: {environment: qa}}
+	EOF
+	echo "look_every: 1s" >>"$F/finds-1/agent.yaml"
 	fleet_up || return 1
 	quietly rc init "$F/shop" || return 1
 	sed -i 's/^pipeline:.*/pipeline: [dev, production]/' "$F/shop/rollcall.yaml"
@@ -94,7 +103,7 @@ has() {
 @test "the inventory knows each server's version and size, and who cannot be reached" {
 	for _ in $(seq 100); do
 		rc targets list -o json >targets.json 2>/dev/null
-		[ "$(jq '[.targets[] | select(.looked != null and .looked != "")] | length' targets.json)" = 4 ] && break
+		[ "$(jq '[.targets[] | select(.looked != null and .looked != "")] | length' targets.json)" -ge 8 ] && break
 		sleep 0.1
 	done
 	[[ "$(jq -r '.targets[] | select(.target == "near/pg/shop") | .version' targets.json)" == 15* ]]
@@ -106,6 +115,22 @@ has() {
 	run rc rollout start plan.yaml -e dev -r 1.0.5 --wait
 	[ "$status" -eq 0 ]
 	has "WARNING: no mariadb 10.11, postgresql 15 is in the first wave (canary), so nothing proves the release there first"
+}
+
+found() { rc targets list -l site=finds -o name 2>/dev/null | paste -sd ' '; }
+
+@test "tenants appear by themselves, on PostgreSQL, MariaDB and SQLite, and as schemas" {
+	. "$BATS_TEST_DIRNAME/../support/servers.bash"
+	[ "$(found)" = "finds/lite/t-a finds/my/tenant_a finds/pg/near/s_a finds/pg/tenant_a" ]
+	server_create "$PG" tenant_b
+	server_create "$MY" tenant_b
+	server_sql "$PG" near 'CREATE SCHEMA s_b'
+	touch tenants/t-b.db
+	for _ in $(seq 100); do [ "$(found | wc -w)" = 8 ] && break; sleep 0.1; done
+	[ "$(found)" = "finds/lite/t-a finds/lite/t-b finds/my/tenant_a finds/my/tenant_b finds/pg/near/s_a finds/pg/near/s_b finds/pg/tenant_a finds/pg/tenant_b" ]
+	rm tenants/t-a.db
+	for _ in $(seq 100); do [ "$(found | wc -w)" = 7 ] && break; sleep 0.1; done
+	[[ "$(found)" != *t-a* ]]
 }
 
 @test "probes hold the gate on PostgreSQL, MariaDB and SQLite" {

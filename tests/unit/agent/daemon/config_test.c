@@ -149,6 +149,12 @@ static void test_each_mistake_has_its_line(void **state)
 	    {"  lock_timeout: 2s", "  min_batch_pause: 2",
 	     "agent.yaml:13: min_batch_pause: '2' is not a duration: write a number and a unit, such as 250ms, "
 	     "5s, 15m, 2h or 7d"},
+	    {"dsn: sqlite:one.db", "dsn: sqlite:one.db\n    discover: 't_*'",
+	     "agent.yaml:17: discover: the id 'eu/files/one' has to hold either {database} or {schema}"},
+	    {"id: eu/files/one", "id: 'eu/files/{database}'\n    discover: '*'",
+	     "agent.yaml:16: discover: the dsn has to hold {database} too, where the name belongs"},
+	    {"id: eu/files/one", "id: 'eu/files/one/{schema}'\n    discover: '*'", "agent.yaml:16: discover: sqlite has no schemas"},
+	    {"dsn: sqlite:one.db", "dsn: sqlite:one.db\n    except: 't_*'", "agent.yaml:17: target eu/files/one: except and look_in go with discover"},
 	    {"trust: trust.env\n", "look_every: 10ms\ntrust: trust.env\n",
 	     "agent.yaml:9: look_every '10ms': outside 1s to 24h: give a time between, or off"},
 	    {"trust: trust.env\n", "fingerprint: maybe\ntrust: trust.env\n", "agent.yaml:9: fingerprint 'maybe': use always, changed or off"},
