@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/base/str.h"
 #include "common/cli/cmd.h"
 #include "controller/daemon/config.h"
 #include "controller/daemon/run.h"
@@ -47,6 +48,33 @@ static int run_check(const struct cmd_args *a, struct err *e)
 	return EXIT_DONE;
 }
 
+static const struct cmd_option gateway_options[] = {
+    {"socket", 0, "PATH", "the core's unix socket: `gateway` under `listen` of its configuration", false, true},
+    {"control", 0, "ENDPOINT", "where agents and operators connect", false, true},
+    {"blobs", 0, "ENDPOINT", "where they pull and push files", false, true},
+    {"enrol", 0, "ENDPOINT", "where strangers ask to be let in (default: nowhere)", false, false},
+    {"curve-key", 0, "FILE", "the controller's CURVE key", false, true},
+    {"blob-dir", 0, "DIR", "the files: DATA_DIR/blobs", false, true},
+    {"max-peers", 0, "N", "how many connections at most", false, true},
+    {"log-level", 0, "LEVEL", "error, warn, info or debug (default info)", false, false},
+    {0},
+};
+
+static int run_gateway(const struct cmd_args *a, struct err *e)
+{
+	uint64_t peers = 0;
+	if (open_log(a, e) < 0 || str_to_u64(cmd_option_value(a, "max-peers"), "--max-peers", 1, UINT32_MAX, &peers, e) < 0)
+		return -1;
+	const struct gateway_config c = {.hub = {.ctrl_endpoint = cmd_option_value(a, "control"),
+	                                         .blob_endpoint = cmd_option_value(a, "blobs"),
+	                                         .enrol_endpoint = cmd_option_value(a, "enrol"),
+	                                         .curve_key_file = cmd_option_value(a, "curve-key"),
+	                                         .blob_dir = cmd_option_value(a, "blob-dir"),
+	                                         .max_peers = (uint32_t)peers},
+	                                 .socket_path = cmd_option_value(a, "socket")};
+	return controller_gateway(&c, e) < 0 ? -1 : EXIT_DONE;
+}
+
 static const struct cmd commands[] = {
     {.path = "run",
      .summary = "Run the controller until it is told to stop",
@@ -55,6 +83,16 @@ static const struct cmd commands[] = {
      .example = "rollcall-controller run --config /etc/rollcall/controller.yaml",
      .options = config_options,
      .run = run_run},
+    {.path = "gateway",
+     .summary = "Run the peers' side of a controller in a process of its own",
+     .details =
+         "The controller starts this by itself when its configuration has `gateway: PATH` under `listen`, and starts it again when it ends. It holds "
+         "no store, no trust document and no key but the link's, and its memory is limited, so that a flood from outside ends it and not the "
+         "controller.",
+     .example = "rollcall-controller gateway --socket data/gateway.sock --control tcp://0.0.0.0:7101 --blobs tcp://0.0.0.0:7110 --curve-key "
+                "controller.key --blob-dir data/blobs --max-peers 20000",
+     .options = gateway_options,
+     .run = run_gateway},
     {.path = "check",
      .summary = "Check the configuration, its keys and the trust document",
      .example = "rollcall-controller check --config controller.yaml",

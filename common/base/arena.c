@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_FIRST ((size_t)1024) /* what is small stays small: thousands of agents have an arena each */
+#define BLOCK_FIRST ((size_t)512) /* what is small stays small: thousands of agents have an arena each */
 #define BLOCK_MAX   ((size_t)64 * 1024)
 
 struct block {

@@ -116,3 +116,10 @@ size_t map_count(const struct map *m)
 {
 	return m->n;
 }
+
+void map_each(const struct map *m, void (*fn)(void *arg, void *value), void *arg)
+{
+	for (size_t i = 0; i < m->size; i++)
+		if (m->slots[i].value)
+			fn(arg, m->slots[i].value);
+}

@@ -14,6 +14,8 @@ void *map_get(const struct map *m, struct bytes key); /* NULL: not there */
 void map_put(struct map *m, struct bytes key, void *value);
 void map_remove(struct map *m, struct bytes key); /* missing is fine */
 size_t map_count(const struct map *m);
+/* Each value once, in no order. `fn` may free the value, and does not touch the map. */
+void map_each(const struct map *m, void (*fn)(void *arg, void *value), void *arg);
 
 /* A text, and a fixed-size member, as a key. */
 #define map_text(s)  bytes_of_str(s)

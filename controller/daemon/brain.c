@@ -168,6 +168,7 @@ int brain_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	case HUB_CLONED:
 		return agent_event(b, ev, e);
 	case HUB_STORED: /* the command that names the blob follows */
+	case HUB_STARTED:
 		break;
 	}
 	return 0;

@@ -19,7 +19,8 @@ struct yaml_operator {
 	char *name, *role, *key;
 };
 struct yaml_listen {
-	char *control, *blobs, *enrol;
+	char *control, *blobs, *enrol, *gateway;
+	unsigned *max_peers;
 };
 struct yaml_config {
 	char *data_dir, *curve_key, *trust, *fresh_key, *fresh_interval, *fresh_lifetime, *enrol_key;
@@ -27,6 +28,8 @@ struct yaml_config {
 	struct yaml_operator *operators;
 	unsigned operators_count;
 };
+
+#define MAX_PEERS_MAX 100000
 
 #define FRESH_INTERVAL_MS (10 * 60 * 1000)
 #define FRESH_LIFETIME_MS (6 * 3600 * 1000)
@@ -39,8 +42,13 @@ struct yaml_config {
 static const cyaml_schema_field_t operator_fields[] = {TEXT(name, yaml_operator), TEXT(role, yaml_operator), TEXT(key, yaml_operator),
                                                        CYAML_FIELD_END};
 static const cyaml_schema_value_t operator_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_operator, operator_fields)};
-static const cyaml_schema_field_t listen_fields[] = {TEXT(control, yaml_listen), TEXT(blobs, yaml_listen), OPTIONAL_TEXT(enrol, yaml_listen),
-                                                     CYAML_FIELD_END};
+static const cyaml_schema_field_t listen_fields[] = {
+    TEXT(control, yaml_listen),
+    TEXT(blobs, yaml_listen),
+    OPTIONAL_TEXT(enrol, yaml_listen),
+    OPTIONAL_TEXT(gateway, yaml_listen),
+    CYAML_FIELD_UINT_PTR("max_peers", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_listen, max_peers),
+    CYAML_FIELD_END};
 static const cyaml_schema_field_t config_fields[] = {
     TEXT(data_dir, yaml_config),
     CYAML_FIELD_MAPPING("listen", CYAML_FLAG_DEFAULT, struct yaml_config, listen, listen_fields),
@@ -174,6 +182,16 @@ static int read_enrol_key(const struct reading *x, const struct yaml_config *y, 
 	               id);
 }
 
+static int read_max_peers(const struct reading *x, const unsigned *wanted, struct controller_config *c, struct err *e)
+{
+	if (wanted && (*wanted == 0 || *wanted > MAX_PEERS_MAX)) {
+		(void)err_set(e, ERR_USAGE, "max_peers %u: give 1 to %d: more agents need another controller", *wanted, MAX_PEERS_MAX);
+		return at_key(x, "max_peers", 0, e);
+	}
+	c->max_peers = wanted ? *wanted : 0;
+	return 0;
+}
+
 static int read_config(const struct reading *x, const struct yaml_config *y, struct controller_config *c, struct err *e)
 {
 	c->path = arena_strdup(x->arena, x->path);
@@ -183,6 +201,9 @@ static int read_config(const struct reading *x, const struct yaml_config *y, str
 	c->control_endpoint = arena_strdup(x->arena, y->listen.control);
 	c->blob_endpoint = arena_strdup(x->arena, y->listen.blobs);
 	c->enrol_endpoint = arena_strdup(x->arena, y->listen.enrol);
+	c->gateway_socket = y->listen.gateway ? resolve(x, y->listen.gateway) : NULL;
+	if (read_max_peers(x, y->listen.max_peers, c, e) < 0)
+		return -1;
 	c->curve_key_file = resolve(x, y->curve_key);
 	struct curve_key key = {0};
 	if (curve_key_load(c->curve_key_file, &key, e) < 0)

@@ -18,6 +18,8 @@ struct controller_config {
 	const char *control_endpoint, *blob_endpoint;
 	const char *enrol_endpoint; /* NULL: agents enrol by files only */
 	struct sign_key *enrol_key; /* signs certificates by itself for whoever brings a token; NULL: a person approves each */
+	const char *gateway_socket; /* the peers' side runs in a process of its own and speaks to this one over it; NULL: a thread of this one */
+	uint32_t max_peers; /* 0: not said */
 	const char *curve_key_file;
 	struct trust trust; /* checked: its own root threshold. The store may hold a newer one, which then counts */
 	struct bytes trust_envelope;

@@ -12,6 +12,7 @@
 #include "common/base/mem.h"
 #include "controller/daemon/brain.h"
 #include "controller/daemon/checkers.h"
+#include "controller/link/gateway.h"
 #include "controller/probe/http_get.h"
 
 #define BATCH_EVENTS 1024 /* so that a commit is shared, and a decision never waits long */
@@ -138,6 +139,20 @@ static void log_ready(const struct controller_config *c, const struct brain *b, 
 	         (unsigned)brain_epoch(b), (unsigned long long)c->trust.version);
 }
 
+static int open_hub(const struct controller_config *c, const struct principal *p, size_t n, zactor_t **ret, struct err *e)
+{
+	const struct gateway_config g = {.hub = {.ctrl_endpoint = c->control_endpoint,
+	                                         .blob_endpoint = c->blob_endpoint,
+	                                         .enrol_endpoint = c->enrol_endpoint,
+	                                         .curve_key_file = c->curve_key_file,
+	                                         .blob_dir = c->blob_dir,
+	                                         .max_peers = c->max_peers ? c->max_peers : MAX_PEERS,
+	                                         .may_lower = c->max_peers == 0},
+	                                 .socket_path = c->gateway_socket,
+	                                 .program = "/proc/self/exe"};
+	return c->gateway_socket ? gateway_line_new(&g, p, n, ret, e) : hub_new(&g.hub, p, n, ret, e);
+}
+
 static int run_with(const struct controller_config *c, int signal_fd, struct err *e)
 {
 	AUTO(brain_destroy) struct brain *b = NULL;
@@ -148,13 +163,7 @@ static int run_with(const struct controller_config *c, int signal_fd, struct err
 	if (brain_new(c, &b, e) < 0)
 		return -1;
 	brain_principals(b, &p, &n);
-	const struct hub_config hc = {.ctrl_endpoint = c->control_endpoint,
-	                              .blob_endpoint = c->blob_endpoint,
-	                              .enrol_endpoint = c->enrol_endpoint,
-	                              .curve_key_file = c->curve_key_file,
-	                              .blob_dir = c->blob_dir,
-	                              .max_peers = MAX_PEERS};
-	if (http_gets_new(&s->urls, e) < 0 || hub_new(&hc, p, n, &s->hub, e) < 0)
+	if (http_gets_new(&s->urls, e) < 0 || open_hub(c, p, n, &s->hub, e) < 0)
 		return -1;
 	s->checkers = checkers_new(checkers_wanted());
 	const struct brain_link link = {
@@ -178,5 +187,17 @@ int controller_run(const char *config_path, struct err *e)
 	if (signal_fd >= 0)
 		close(signal_fd);
 	controller_config_done(&c);
+	return rc;
+}
+
+int controller_gateway(const struct gateway_config *c, struct err *e)
+{
+	int signal_fd = -1;
+	zsys_handler_set(NULL);
+	zsys_set_io_threads(IO_THREADS);
+	if (open_signals(&signal_fd, e) < 0)
+		return -1;
+	int rc = gateway_run(c, signal_fd, e);
+	close(signal_fd);
 	return rc;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/link/curve.h"
@@ -11,13 +12,14 @@
 #include "common/link/monitor.h"
 #include "common/link/options.h"
 #include "common/wire/limits.h"
+#include "controller/link/descriptors.h"
 #include "controller/link/hub_state.h"
 
 #define PROOF_MS 5000
 
 static struct {
 	zactor_t *actor;
-	char ctrl_endpoint[256], blob_endpoint[256], enrol_endpoint[256], public_key[41];
+	struct hub_names names;
 	atomic_ulong violations;
 } the_hub;
 
@@ -48,7 +50,7 @@ static int try_key(const struct curve_key *key, const char *endpoint, enum monit
 {
 	zsock_t *pair = NULL;
 	AUTO(zsock_destroy) zsock_t *client = NULL;
-	if (link_socket_client(LINK_CTRL_DEALER, key, the_hub.public_key, &client, e) != 0 || monitor_new(client, &pair, e) != 0)
+	if (link_socket_client(LINK_CTRL_DEALER, key, the_hub.names.public_key, &client, e) != 0 || monitor_new(client, &pair, e) != 0)
 		return -1;
 	int rc = watch_connect(client, pair, endpoint, ret, e);
 	monitor_end(client, &pair);
@@ -90,9 +92,9 @@ static int start(const struct hub_config *c, const struct curve_key *own, const 
 	    .key = own,
 	    .principals = list,
 	    .n_principals = n + 1,
-	    .ctrl_endpoint = &the_hub.ctrl_endpoint,
-	    .blob_endpoint = &the_hub.blob_endpoint,
-	    .enrol_endpoint = &the_hub.enrol_endpoint,
+	    .ctrl_endpoint = &the_hub.names.ctrl_endpoint,
+	    .blob_endpoint = &the_hub.names.blob_endpoint,
+	    .enrol_endpoint = &the_hub.names.enrol_endpoint,
 	    .violations = &the_hub.violations,
 	    .err = e,
 	};
@@ -100,7 +102,7 @@ static int start(const struct hub_config *c, const struct curve_key *own, const 
 	handover_take(&args);
 	if (!actor || !args.ok)
 		return e && e->code == ERR_NONE ? err_set(e, ERR_LINK, "the hub's thread did not start") : -1;
-	if (prove_socket(&known, &unknown, the_hub.ctrl_endpoint, e) != 0 || prove_socket(&known, &unknown, the_hub.blob_endpoint, e) != 0)
+	if (prove_socket(&known, &unknown, the_hub.names.ctrl_endpoint, e) != 0 || prove_socket(&known, &unknown, the_hub.names.blob_endpoint, e) != 0)
 		return -1;
 	the_hub.actor = take_ptr(&actor);
 	return hub_set_principals(the_hub.actor, principals, n, e);
@@ -113,12 +115,15 @@ int hub_new(const struct hub_config *c, const struct principal *principals, size
 		return err_set(e, ERR_STATE, "a hub runs in this process already");
 	if (c->max_peers == 0)
 		return err_set(e, ERR_USAGE, "max_peers: 0 peers would be allowed: set it above 0");
-	if (curve_key_load(c->curve_key_file, &own, e) != 0)
+	struct hub_config config = *c;
+	if (descriptors_check(descriptors_raise(), c->may_lower, &config.max_peers, e) != 0 || curve_key_load(c->curve_key_file, &own, e) != 0)
 		return -1;
-	memcpy(the_hub.public_key, own.public_text, sizeof the_hub.public_key);
-	the_hub.enrol_endpoint[0] = '\0';
+	if (config.max_peers < c->max_peers)
+		log_warn("link: this process may have file descriptors for %u peers: raise LimitNOFILE= of its systemd unit for more", config.max_peers);
+	memcpy(the_hub.names.public_key, own.public_text, sizeof the_hub.names.public_key);
+	the_hub.names.enrol_endpoint[0] = '\0';
 	atomic_store(&the_hub.violations, 0);
-	if (start(c, &own, principals, n, e) != 0)
+	if (start(&config, &own, principals, n, e) != 0)
 		return -1;
 	*ret = the_hub.actor;
 	return 0;
@@ -186,25 +191,40 @@ int hub_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, struct err *
 const char *hub_ctrl_endpoint(zactor_t *hub)
 {
 	(void)hub;
-	return the_hub.ctrl_endpoint;
+	return the_hub.names.ctrl_endpoint;
 }
 
 const char *hub_blob_endpoint(zactor_t *hub)
 {
 	(void)hub;
-	return the_hub.blob_endpoint;
+	return the_hub.names.blob_endpoint;
 }
 
 const char *hub_enrol_endpoint(zactor_t *hub)
 {
 	(void)hub;
-	return the_hub.enrol_endpoint;
+	return the_hub.names.enrol_endpoint;
 }
 
 const char *hub_public_key(zactor_t *hub)
 {
 	(void)hub;
-	return the_hub.public_key;
+	return the_hub.names.public_key;
+}
+
+void hub_names(zactor_t *hub, struct hub_names *ret)
+{
+	(void)hub;
+	*ret = the_hub.names;
+}
+
+int hub_adopt(zactor_t *actor, const struct hub_names *names, struct err *e)
+{
+	if (the_hub.actor)
+		return err_set(e, ERR_STATE, "a hub runs in this process already");
+	the_hub.actor = actor;
+	the_hub.names = *names;
+	return 0;
 }
 
 unsigned long hub_violations(void)

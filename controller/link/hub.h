@@ -16,6 +16,7 @@ struct hub_config {
 	const char *curve_key_file; /* as `rollcall keys curve` writes it, mode 0600 */
 	const char *blob_dir; /* served to agents, filled by operators' PUT into <blob_dir>/incoming first */
 	uint32_t max_peers;
+	bool may_lower; /* max_peers is nobody's wish: as many as there are file descriptors for, when those are fewer */
 	uint64_t memory_limit; /* bytes of this process, above which sockets are opened anew; 0: half of the machine's, or of its cgroup's */
 };
 
@@ -36,13 +37,20 @@ const char *hub_ctrl_endpoint(zactor_t *hub);
 const char *hub_blob_endpoint(zactor_t *hub);
 const char *hub_enrol_endpoint(zactor_t *hub); /* "" when there is none */
 const char *hub_public_key(zactor_t *hub); /* Z85 */
+struct hub_names {
+	char ctrl_endpoint[256], blob_endpoint[256], enrol_endpoint[256], public_key[41];
+};
+void hub_names(zactor_t *hub, struct hub_names *ret); /* all of them */
+/* An actor with a hub's pipe that is none stands for this process's hub from now on: see gateway.h. */
+int hub_adopt(zactor_t *actor, const struct hub_names *names, struct err *e) MUST_CHECK;
 
 /* What the brain receives from the actor's pipe. */
 enum hub_event_type {
 	HUB_MESSAGE, /* an allowed, well-formed message of a session */
 	HUB_GONE, /* the session ended: BYE, replaced by a newer one, a broken rule, silent for 3 heartbeats; not after the brain's own DENY or RETRY_AFTER */
 	HUB_CLONED, /* two sessions of one agent with the same counter: both are ended; `session` is the one that was READY */
-	HUB_STORED /* an operator's PUT is complete: `blob` is its hash, already in blob_dir */
+	HUB_STORED, /* an operator's PUT is complete: `blob` is its hash, already in blob_dir */
+	HUB_STARTED /* between a gateway and the core only (gateway.h): the brain never sees it */
 };
 struct hub_event {
 	enum hub_event_type type;

@@ -82,3 +82,41 @@ teardown() {
 	[ -z "$output" ]
 	[ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0].applied')" = 280 ]
 }
+
+# ---- the peers' side in a process of its own ----------------------------------------------------------------------------------------------------------
+
+gateway_pid() {
+	pgrep -P "$(cat "$F/controller.pid")" -f ' gateway --socket '
+}
+
+@test "a release goes through a gateway that is killed in mid-wave, and the core goes on" {
+	fleet_kill controller
+	sed -i 's/^listen: {/&gateway: gateway.sock, /' "$F/controller.yaml"
+	fleet_start_controller
+	farm_operator
+	farm_connect 60
+	[ "$(stat -c %a "$F/gateway.sock")" = 600 ]
+	gateway=$(gateway_pid)
+	grep -q 'Max address space .* [0-9]' "/proc/$gateway/limits"
+	[ -z "$(find "/proc/$gateway/fd" -lname '*store.db*')" ]
+	farm_plan "$F/plan.yaml" 'name: all, max_parallel: 4'
+	fleet_start "$F/plan.yaml" dev 1.0 >"$F/id"
+	farm_wait acked 40 30
+	kill -9 "$gateway"
+	farm_wait acked 300 90
+	run rc rollout watch "$(cat "$F/id")" --plain --timeout 60s
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(gateway_pid)" != "$gateway" ]
+	[ "$(rc ping -o json 2>/dev/null | jq -r '.. | objects | select(.key == "epoch") | .value')" = 2 ] # the core is the same
+	run farm_compare
+	echo "$output"
+	[ -z "$output" ]
+	[ "$(wc -l <"$F/farm.reports")" -eq 300 ]
+	[[ $(farm_ask stats) == *" losses=300 "*" forgotten=0 "* ]]
+	gateway=$(gateway_pid)
+	fleet_kill controller
+	for _ in $(seq 100); do kill -0 "$gateway" 2>/dev/null || return 0; sleep 0.05; done
+	echo "the gateway outlives its core"
+	return 1
+}

@@ -115,6 +115,8 @@ static int on_hub(zloop_t *loop, zsock_t *s, void *arg)
 	case HUB_CLONED:
 		w->clones++;
 		break;
+	case HUB_STARTED: /* of gateways only */
+		break;
 	case HUB_STORED:
 		w->stored++;
 		break;

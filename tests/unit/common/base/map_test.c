@@ -75,12 +75,34 @@ static void test_keys_of_any_length(void **state)
 		assert_ptr_equal(map_get(m, bytes_of(text, n)), &text[n]);
 }
 
+static void count_up(void *arg, void *value)
+{
+	(void)arg;
+	++*(int *)value;
+}
+
+static void test_each_value_comes_once(void **state)
+{
+	(void)state;
+	AUTO(map_destroy) struct map *m = map_new();
+	static int values[KEYS];
+	static size_t keys[KEYS];
+	for (size_t i = 0; i < KEYS; i++) {
+		keys[i] = i;
+		map_put(m, map_fixed(&keys[i]), &values[i]);
+	}
+	map_each(m, count_up, NULL);
+	for (size_t i = 0; i < KEYS; i++)
+		assert_int_equal(values[i], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_it_finds_what_was_put),
 	    cmocka_unit_test(test_it_agrees_with_an_array),
 	    cmocka_unit_test(test_keys_of_any_length),
+	    cmocka_unit_test(test_each_value_comes_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

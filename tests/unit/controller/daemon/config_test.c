@@ -51,10 +51,11 @@ static void fixture_done(struct fixture *f)
 	assert_int_equal(file_remove_tree(f->dir, &f->e), 0);
 }
 
-#define HEAD   "data_dir: data\nlisten: {control: \"tcp://127.0.0.1:1\", blobs: \"tcp://127.0.0.1:2\"}\n"
-#define CURVE  "curve_key: controller.curve\n"
-#define TRUST  "trust: trust.env\n"
-#define PEOPLE "operators:\n"
+#define HEAD        "data_dir: data\nlisten: {control: \"tcp://127.0.0.1:1\", blobs: \"tcp://127.0.0.1:2\"}\n"
+#define PEERS(more) "data_dir: data\nlisten: {control: \"tcp://127.0.0.1:1\", blobs: \"tcp://127.0.0.1:2\", " more "}\n"
+#define CURVE       "curve_key: controller.curve\n"
+#define TRUST       "trust: trust.env\n"
+#define PEOPLE      "operators:\n"
 
 static void test_good(void **state)
 {
@@ -69,6 +70,26 @@ static void test_good(void **state)
 	assert_true(str_ends(c.store_path, "/data/store.db"));
 	assert_string_equal(c.operators[0].curve_key, KEY);
 	assert_string_equal(c.trust.fleet, "test");
+	controller_config_done(&c);
+	fixture_done(&f);
+}
+
+static void test_the_peers_side(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct controller_config c = {0};
+	fixture_init(&f);
+	put(&f, "controller.yaml", bytes_of_str(HEAD CURVE TRUST));
+	assert_int_equal(controller_config_load(f.path, &c, &f.e), 0);
+	assert_null(c.gateway_socket);
+	assert_int_equal(c.max_peers, 0);
+	controller_config_done(&c);
+	put(&f, "controller.yaml", bytes_of_str(PEERS("gateway: run/gateway.sock, max_peers: 12000") CURVE TRUST));
+	assert_int_equal(controller_config_load(f.path, &c, &f.e), 0);
+	assert_true(str_starts(c.gateway_socket, f.dir));
+	assert_true(str_ends(c.gateway_socket, "/run/gateway.sock"));
+	assert_int_equal(c.max_peers, 12000);
 	controller_config_done(&c);
 	fixture_done(&f);
 }
@@ -90,6 +111,8 @@ static void test_mistakes(void **state)
 	    {HEAD CURVE "trust: none.env\n", ":4: "},
 	    {HEAD CURVE "trust: release.env\n", ":4: "},
 	    {HEAD TRUST, ":"},
+	    {PEERS("max_peers: 0") CURVE TRUST, ":2: max_peers 0: give 1 to 100000"},
+	    {PEERS("max_peers: 100001") CURVE TRUST, ":2: max_peers 100001: give 1 to 100000"},
 	    {HEAD CURVE TRUST "fresh_interval: 1m\n", ":5: fresh_interval without fresh_key: name the key of role fresh"},
 	    {HEAD CURVE TRUST "fresh_key: none.key\n", ":5: "},
 	    {HEAD CURVE TRUST "fresh_key: k\nfresh_interval: 1ms\n", ":6: fresh_interval '1ms': outside 100ms to 30d"},
@@ -113,6 +136,6 @@ static void test_mistakes(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_mistakes)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_the_peers_side), cmocka_unit_test(test_mistakes)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,321 @@
+/* The core's end of the line to its gateway: a thread that stands where the hub's thread would, with the same pipe. It knows which sessions the gateway has told of, so that it
+ * can tell the brain of each that ended with it; it keeps the table of principals for the next one; and it never waits for a gateway that is not there: what is sent meanwhile
+ * goes to sessions that are gone. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/map.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/link/curve.h"
+#include "common/link/handover.h"
+#include "common/link/monitor.h"
+#include "common/wire/limits.h"
+#include "controller/link/descriptors.h"
+#include "controller/link/gateway_impl.h"
+
+#define TICK_MS      100
+#define START_US     ((int64_t)20 * 1000 * 1000) /* until the first gateway serves */
+#define TURN         256
+#define PATH_MAX_IPC 100 /* of the 107 that a unix socket's address has room for */
+
+struct live { /* a session that the gateway has told of */
+	uint64_t id;
+	struct principal who;
+};
+
+struct line_start { /* handed to the actor; gone once it has signalled */
+	const struct gateway_config *config;
+	const struct principal *principals;
+	size_t n_principals;
+	struct hub_names *names;
+	struct err *err;
+	bool ok;
+};
+
+struct line {
+	zsock_t *pipe, *router, *monitor;
+	struct gateway_child child;
+	bool starts; /* the gateway is our child */
+	zframe_t *gateway; /* routing id of the one that serves; NULL: none */
+	struct hub_names names;
+	struct principal *principals;
+	size_t n_principals;
+	struct map *live;
+	int64_t now_us;
+};
+
+/* ---- to the brain -------------------------------------------------------------------------------------------------------------------------------------- */
+
+static void tell_brain(struct line *l, const struct hub_head *head, struct bytes body)
+{
+	zmq_send(zsock_resolve(l->pipe), head, sizeof *head, ZMQ_SNDMORE);
+	zmq_send(zsock_resolve(l->pipe), body.p ? (const void *)body.p : "", body.n, 0);
+}
+
+static void forget(struct line *l, uint64_t session)
+{
+	struct live *s = map_get(l->live, map_fixed(&session));
+	if (!s)
+		return;
+	map_remove(l->live, map_fixed(&s->id));
+	free(s);
+}
+
+static void remember(struct line *l, const struct hub_head *head)
+{
+	if (head->session == 0 || head->from.kind == LINK_STRANGER || map_get(l->live, map_fixed(&head->session)))
+		return;
+	struct live *s = mem_alloc(sizeof *s);
+	*s = (struct live){.id = head->session, .who = head->from};
+	map_put(l->live, map_fixed(&s->id), s);
+}
+
+static void end_session(void *arg, void *value)
+{
+	struct line *l = arg;
+	struct live *s = value;
+	if (l->pipe)
+		tell_brain(l, &(struct hub_head){.type = HUB_GONE, .from = s->who, .session = s->id}, bytes_of(NULL, 0));
+	free(s);
+}
+
+/* Every session of it has ended. */
+static void lose_gateway(struct line *l)
+{
+	if (!l->gateway)
+		return;
+	log_warn("gateway: gone, with %zu sessions", map_count(l->live));
+	zframe_destroy(&l->gateway);
+	struct map *ended = l->live;
+	l->live = map_new();
+	map_each(ended, end_session, l);
+	map_destroy(&ended);
+}
+
+/* The gateway reads what strangers send: an event of it that is not whole is dropped, not believed. */
+static bool is_sound(const struct hub_head *head, struct bytes body)
+{
+	if (head->type != HUB_MESSAGE)
+		return (unsigned)head->type < HUB_STARTED;
+	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_MESSAGE);
+	struct msg m;
+	return (unsigned)head->msg_type < MSG_TYPE_COUNT && msg_decode(head->msg_type, body, a, &m, NULL) == 0;
+}
+
+static void pass_event(struct line *l, struct hub_head *head, struct bytes body)
+{
+	head->from.name[sizeof head->from.name - 1] = head->from.role[sizeof head->from.role - 1] = '\0';
+	head->from.curve_key[sizeof head->from.curve_key - 1] = '\0';
+	if (!is_sound(head, body)) {
+		log_error("gateway: an event of it is not whole: dropped");
+		return;
+	}
+	if (head->type == HUB_GONE || head->type == HUB_CLONED)
+		forget(l, head->session);
+	else
+		remember(l, head);
+	tell_brain(l, head, body);
+}
+
+/* ---- to the gateway ------------------------------------------------------------------------------------------------------------------------------------ */
+
+static void tell_gateway(struct line *l, const void *command, size_t command_size, const void *body, size_t size)
+{
+	void *raw = zsock_resolve(l->router);
+	if (!l->gateway || zmq_send(raw, zframe_data(l->gateway), zframe_size(l->gateway), ZMQ_SNDMORE) < 0)
+		return; /* its sessions are gone with it */
+	zmq_send(raw, command, command_size, ZMQ_SNDMORE);
+	zmq_send(raw, body, size, 0);
+}
+
+static void send_principals(struct line *l)
+{
+	const struct hub_command c = {.op = HUB_OP_PRINCIPALS};
+	tell_gateway(l, &c, sizeof c, l->principals, l->n_principals * sizeof *l->principals);
+}
+
+static void keep_principals(struct line *l, const void *table, size_t size)
+{
+	free(l->principals);
+	l->n_principals = size / sizeof *l->principals;
+	l->principals = mem_alloc(size + 1);
+	memcpy(l->principals, table, l->n_principals * sizeof *l->principals);
+}
+
+/* False: "$TERM". */
+static bool obey(struct line *l)
+{
+	AUTO(zmsg_destroy) zmsg_t *m = zmsg_recv(l->pipe);
+	AUTO(zframe_destroy) zframe_t *head = m ? zmsg_pop(m) : NULL;
+	AUTO(zframe_destroy) zframe_t *body = m ? zmsg_pop(m) : NULL;
+	struct hub_command c;
+	if (!body)
+		return false;
+	memcpy(&c, zframe_data(head), sizeof c);
+	if (c.op == HUB_OP_PRINCIPALS)
+		keep_principals(l, zframe_data(body), zframe_size(body));
+	else if (c.type == MSG_DENY || c.type == MSG_RETRY_AFTER)
+		forget(l, c.session);
+	tell_gateway(l, &c, sizeof c, zframe_data(body), zframe_size(body));
+	return true;
+}
+
+/* ---- the gateway's messages ---------------------------------------------------------------------------------------------------------------------------- */
+
+static void welcome_gateway(struct line *l, zframe_t **routing, struct bytes body)
+{
+	const struct gateway_hello own = gateway_hello_make();
+	struct gateway_hello hello;
+	if (body.n != sizeof hello || memcmp(body.p, &own, offsetof(struct gateway_hello, names)) != 0) {
+		log_error("gateway: it is of another build than this core: install one version of both and start them again");
+		return;
+	}
+	memcpy(&hello, body.p, sizeof hello);
+	lose_gateway(l);
+	l->names = hello.names;
+	l->gateway = take_ptr(routing);
+	send_principals(l);
+}
+
+static void take_message(struct line *l)
+{
+	AUTO(zmsg_destroy) zmsg_t *m = zmsg_recv(l->router);
+	AUTO(zframe_destroy) zframe_t *routing = m ? zmsg_pop(m) : NULL;
+	AUTO(zframe_destroy) zframe_t *head = m ? zmsg_pop(m) : NULL;
+	AUTO(zframe_destroy) zframe_t *body = m ? zmsg_pop(m) : NULL;
+	struct hub_head h;
+	if (!body || zframe_size(head) != sizeof h)
+		return;
+	memcpy(&h, zframe_data(head), sizeof h);
+	struct bytes bytes = bytes_of(zframe_data(body), zframe_size(body));
+	if (h.type == HUB_STARTED)
+		welcome_gateway(l, &routing, bytes);
+	else if (l->gateway && zframe_eq(routing, l->gateway))
+		pass_event(l, &h, bytes);
+}
+
+static void tend(struct line *l)
+{
+	for (enum monitor_event ev; (ev = monitor_read(l->monitor)) != MONITOR_NONE;)
+		if (ev == MONITOR_LOST)
+			lose_gateway(l);
+	if (l->starts && gateway_child_tend(&l->child, l->now_us))
+		lose_gateway(l);
+}
+
+static void run(struct line *l)
+{
+	for (;;) {
+		zmq_pollitem_t items[] = {{.socket = zsock_resolve(l->pipe), .events = ZMQ_POLLIN},
+		                          {.socket = zsock_resolve(l->router), .events = ZMQ_POLLIN},
+		                          {.socket = zsock_resolve(l->monitor), .events = ZMQ_POLLIN}};
+		if (zmq_poll(items, (int)ARRAY_LEN(items), TICK_MS) < 0 && zmq_errno() != EINTR)
+			return;
+		l->now_us = clock_mono_us();
+		tend(l);
+		for (int i = 0; i < TURN && (zsock_events(l->pipe) & ZMQ_POLLIN); i++)
+			if (!obey(l))
+				return;
+		/* A brain that is busy is not written to: the messages wait with the gateway, which then reads no more from the peers. */
+		for (int i = 0; i < TURN && (zsock_events(l->router) & ZMQ_POLLIN) && (zsock_events(l->pipe) & ZMQ_POLLOUT); i++)
+			take_message(l);
+	}
+}
+
+/* ---- start and end ------------------------------------------------------------------------------------------------------------------------------------- */
+
+static int open_line(struct line *l, const struct line_start *start, struct err *e)
+{
+	const struct gateway_config *c = start->config;
+	int on = 1;
+	l->live = map_new();
+	l->starts = c->program != NULL;
+	keep_principals(l, start->principals, start->n_principals * sizeof *start->principals);
+	if (l->starts)
+		gateway_child_init(&l->child, c);
+	l->router = zsock_new(ZMQ_ROUTER);
+	if (!l->router || monitor_new(l->router, &l->monitor, e) != 0)
+		return -1;
+	zsock_set_linger(l->router, 0);
+	zsock_set_sndhwm(l->router, GATEWAY_QUEUE);
+	zsock_set_rcvhwm(l->router, GATEWAY_QUEUE);
+	zmq_setsockopt(zsock_resolve(l->router), ZMQ_ROUTER_MANDATORY, &on, sizeof on);
+	unlink(c->socket_path); /* of a core that was killed; its gateway died with it */
+	if (zsock_bind(l->router, "ipc://%s", c->socket_path) < 0 || chmod(c->socket_path, 0600) != 0)
+		return err_set(e, ERR_LINK, "the gateway's socket %s: %s", c->socket_path, zmq_strerror(zmq_errno()));
+	return 0;
+}
+
+/* Until the first gateway serves, so that whoever starts the core learns at once why it does not. */
+static int wait_for_gateway(struct line *l, struct err *e)
+{
+	int64_t end_us = clock_mono_us() + START_US;
+	while (!l->gateway) {
+		zmq_pollitem_t items[] = {{.socket = zsock_resolve(l->router), .events = ZMQ_POLLIN}};
+		zmq_poll(items, 1, TICK_MS / 10);
+		l->now_us = clock_mono_us();
+		if (l->now_us > end_us)
+			return err_set(e, ERR_LINK, "no gateway has come: its own log says why");
+		tend(l);
+		if (items[0].revents)
+			take_message(l);
+	}
+	return 0;
+}
+
+static void close_line(struct line *l)
+{
+	l->pipe = NULL; /* nobody reads it any more */
+	if (l->starts)
+		gateway_child_done(&l->child);
+	monitor_end(l->router, &l->monitor);
+	zsock_destroy(&l->router);
+	if (l->live)
+		map_each(l->live, end_session, l);
+	map_destroy(&l->live);
+	zframe_destroy(&l->gateway);
+	free(l->principals);
+}
+
+static void line_actor(zsock_t *pipe, void *arg)
+{
+	struct line_start *start = arg;
+	struct line l = {.pipe = pipe};
+	bool ok = open_line(&l, start, start->err) == 0 && wait_for_gateway(&l, start->err) == 0;
+	*start->names = l.names;
+	start->ok = ok;
+	handover_give(start);
+	zsock_signal(pipe, 0); /* `start` is gone after this */
+	if (ok)
+		run(&l);
+	close_line(&l);
+}
+
+int gateway_line_new(const struct gateway_config *c, const struct principal *principals, size_t n, zactor_t **ret, struct err *e)
+{
+	AUTO(curve_key_done) struct curve_key own = {0};
+	struct hub_names names;
+	struct gateway_config config = *c;
+	struct line_start start = {.config = &config, .principals = principals, .n_principals = n, .names = &names, .err = e};
+	if (strlen(c->socket_path) > PATH_MAX_IPC)
+		return err_set(e, ERR_USAGE, "the gateway's socket %s: a unix socket's path has %d characters at most: choose a shorter one", c->socket_path,
+		               PATH_MAX_IPC);
+	if (descriptors_check(descriptors_raise(), c->hub.may_lower, &config.hub.max_peers, e) != 0)
+		return -1;
+	if (curve_key_load(c->hub.curve_key_file, &own, e) != 0)
+		return -1;
+	AUTO(zactor_destroy) zactor_t *actor = zactor_new(line_actor, &start);
+	handover_take(&start);
+	if (!actor || !start.ok)
+		return e && e->code == ERR_NONE ? err_set(e, ERR_LINK, "the gateway's line did not start") : -1;
+	str_copy(names.public_key, sizeof names.public_key, own.public_text); /* from our own file, not from the gateway's word */
+	if (hub_adopt(actor, &names, e) != 0)
+		return -1;
+	*ret = take_ptr(&actor);
+	return 0;
+}
