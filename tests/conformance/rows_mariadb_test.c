@@ -18,12 +18,6 @@
 #define LEFT_BEHIND "SELECT count(*) FROM information_schema.INNODB_SYS_TABLES WHERE NAME LIKE concat(DATABASE(), '/%#sql%')"
 #define COPY_ROWS   "300000"
 
-static void kill_agent(struct row_bench *b, pid_t agent)
-{
-	kill(agent, SIGKILL);
-	assert_int_equal(fixture_wait(&b->f, agent), -1);
-}
-
 /* Reads `item` in a transaction that stays open: DDL waits for its metadata lock. */
 static pid_t hold_item(struct row_bench *b, const char *seconds)
 {
@@ -60,7 +54,7 @@ static void killed_in_alter(struct row_bench *b)
 	b->f.target.lock_timeout_ms = 5000;
 	pid_t other = hold_item(b, "1"), agent = fixture_start(&b->f, NULL);
 	row_becomes(b, RUNS("ALTER TABLE item"), "1");
-	kill_agent(b, agent);
+	row_kill_agent(b, agent);
 	row_is(b, RUNS("ALTER TABLE item"), "1"); /* it waits in the server, and will run to its end */
 	row_applied(b, 1);
 	row_end(other);
@@ -185,20 +179,6 @@ static void partitions(struct row_bench *b)
 	row_is(b, "SELECT count(*) FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'part'", "2");
 }
 
-static void server_dies_in_transaction(struct row_bench *b)
-{
-	row_step(b, "a:tick", STEP_T, "INSERT INTO tick VALUES ('one')");
-	pid_t agent = fixture_start(&b->f, "statement-run=stop");
-	fixture_wait_stopped(agent);
-	server_kill(b->server);
-	server_restart(b->server);
-	row_is(b, TICKS, "0");
-	kill(agent, SIGCONT);
-	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
-	row_is(b, TICKS, "1");
-	row_applied(b, 1);
-}
-
 static void no_transactions(struct row_bench *b)
 {
 	row_sql(b, "CREATE TABLE old (what varchar(20)) ENGINE=MyISAM");
@@ -230,7 +210,7 @@ int main(int argc, char **argv)
 	    {"MA-21 CREATE OR REPLACE TABLE", create_or_replace},
 	    {"MA-22 DROP DATABASE", drop_database},
 	    {"MA-23 the agent dies after a partitioned ALTER TABLE", partitions},
-	    {"MA-24 the server dies in a transaction", server_dies_in_transaction},
+	    {"MA-24 the server dies in a transaction", row_server_dies},
 	    ROW_AGENTS,
 	    {"MA-25 DML on a table without transactions", no_transactions},
 	};

@@ -26,12 +26,6 @@ static pid_t hold_item(struct row_bench *b, const char *seconds)
 	return pid;
 }
 
-static void kill_agent(struct row_bench *b, pid_t agent)
-{
-	kill(agent, SIGKILL);
-	assert_int_equal(fixture_wait(&b->f, agent), -1);
-}
-
 /* ---- class T ---- */
 
 static void before_begin(struct row_bench *b)
@@ -48,7 +42,7 @@ static void in_transaction(struct row_bench *b)
 	row_step(b, "a:one", STEP_T, "INSERT INTO tick SELECT 'one' FROM pg_sleep(1)");
 	pid_t agent = fixture_start(&b->f, NULL);
 	row_becomes(b, BUSY("INSERT"), "1");
-	kill_agent(b, agent);
+	row_kill_agent(b, agent);
 	row_is(b, BUSY("INSERT"), "1"); /* the dead agent's statement runs on, and holds the lock */
 	row_is(b, LOCKED, "1");
 	row_applied(b, 1);
@@ -65,20 +59,6 @@ static void reply_lost(struct row_bench *b)
 	row_applied(b, 2);
 	row_is(b, "SELECT string_agg(what, ',') FROM tick", "one,two");
 	assert_non_null(strstr(buf_str(&b->f.progress), "unreachable"));
-}
-
-static void server_dies(struct row_bench *b)
-{
-	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
-	pid_t agent = fixture_start(&b->f, "statement-run=stop");
-	fixture_wait_stopped(agent);
-	server_kill(b->server);
-	server_restart(b->server);
-	row_is(b, TICKS, "0");
-	kill(agent, SIGCONT);
-	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
-	row_is(b, TICKS, "1");
-	row_applied(b, 1);
 }
 
 static void commit_is_durable(struct row_bench *b)
@@ -195,7 +175,7 @@ static pid_t start_index(struct row_bench *b)
 static void killed_in_index(struct row_bench *b)
 {
 	pid_t other = hold_item(b, "1"), agent = start_index(b);
-	kill_agent(b, agent);
+	row_kill_agent(b, agent);
 	row_is(b, LOCKED, "1");
 	row_end(other);
 	row_applied(b, 1); /* waits for the server to finish what the dead agent began */
@@ -349,7 +329,7 @@ int main(int argc, char **argv)
 	    {"PG-01 the agent dies before BEGIN", before_begin},
 	    {"PG-02 the agent dies in mid-transaction", in_transaction},
 	    {"PG-03 the reply to COMMIT is lost", reply_lost},
-	    {"PG-04 the server dies in mid-transaction", server_dies},
+	    {"PG-04 the server dies in mid-transaction", row_server_dies},
 	    {"PG-05 synchronous_commit is forced on", commit_is_durable},
 	    {"PG-06 the database is set back to an earlier time", set_back},
 	    {"PG-06 the last commits are lost in a fail-over", last_commit_lost},

@@ -36,7 +36,7 @@ struct victim {
 
 static struct {
 	char *store;
-	const char *rollout;
+	const char *rollout, *shim; /* shim NULL: no disk gets full */
 	struct victim victims[VICTIMS_MAX];
 	size_t n;
 	unsigned long kills, amid, of_controller, wanted;
@@ -69,7 +69,7 @@ static void next_disk(struct victim *v)
 	v->disk_at = v->disk_at % v->disk_most + 1;
 	snprintf(text, sizeof text, "%s:%u", str_eq(v->name, "controller") ? "store.db" : "journal.db", v->disk_at);
 	setenv("ROLLCALL_DISK_FULL", text, 1);
-	setenv("LD_PRELOAD", getenv("FAULTS_SHIM"), 1);
+	setenv("LD_PRELOAD", fleet.shim, 1);
 }
 
 static void spawn(struct victim *v)
@@ -223,7 +223,7 @@ static void add_victim(const char *dir, const char *arg)
 	v->journal = path("%s/%s/data/journal.db", dir, v->name);
 	const char *disk = getenv("FAULTS_DISK");
 	size_t n = strlen(v->name);
-	if (disk && getenv("FAULTS_SHIM") && strncmp(disk, v->name, n) == 0 && disk[n] == ':')
+	if (disk && fleet.shim && strncmp(disk, v->name, n) == 0 && disk[n] == ':')
 		v->disk_most = (uint32_t)strtoul(disk + n + 1, NULL, 10);
 	read_pid(v);
 	v->dies_at_us = clock_mono_us() + (int64_t)(next_random() % (life_ms * 1000));
@@ -253,6 +253,7 @@ int main(int argc, char **argv)
 		die("usage", "killer FLEET ROLLOUT KILLS SEED NAME:LIFE_MS...");
 	fleet.store = path("%s/%s/store.db", argv[1], "controller");
 	fleet.rollout = argv[2];
+	fleet.shim = getenv("FAULTS_SHIM");
 	fleet.wanted = number(argv[3], "KILLS");
 	fleet.random = number(argv[4], "SEED");
 	fleet.last_us = clock_mono_us();

@@ -288,9 +288,10 @@ static void set_rule(char *line)
 		uint64_t *numbers[] = {&proxy.least, &proxy.most};
 		struct err e = ERR_INIT;
 		proxy.rule = rules[i].rule;
-		if (rules[i].words && !str_copy(proxy.word, sizeof proxy.word, strsep(&rest, " ")))
-			die(name, "the word is too long");
-		for (unsigned k = 0; k < rules[i].numbers; k++)
+		const char *word = rules[i].words ? strsep(&rest, " ") : "";
+		if (!word || !str_copy(proxy.word, sizeof proxy.word, word))
+			die(name, "a word is wanted, and not a long one");
+		for (unsigned k = 0; k < rules[i].numbers && k < ARRAY_LEN(numbers); k++)
 			if (str_to_u64(strsep(&rest, " "), name, 0, UINT32_MAX, numbers[k], &e) != 0)
 				die(name, e.msg);
 		for (size_t k = 0; k < proxy.n; k++) {

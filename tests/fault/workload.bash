@@ -350,8 +350,8 @@ faults_cut() {
 	ROUND=$((${ROUND:-0} + 1))
 	before=$(cat "$F/database/cuts")
 	faults_release "$ROUND" && faults_roll "$ROUND" || return 1
-	if ((ROUND % 3)); then faults_rule database cut COMMIT 20; else faults_rule database cut CREATE 40; fi
-	faults_wait || return 1
+	if ((ROUND % 3)); then faults_rule database cut COMMIT 20; else faults_rule database cut CREATE 25; fi
+	FAULTS_PATIENCE=120 faults_wait || return 1 # each cut is waited for longer than the last
 	faults_rule database pass
 	after=$(cat "$F/database/cuts")
 	CUTS=$((${CUTS:-0} + after - before))

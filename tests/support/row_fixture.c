@@ -122,6 +122,12 @@ void row_lose(struct row_bench *b, const char *word, unsigned times)
 	assert_int_equal(fclose(f), 0);
 }
 
+void row_kill_agent(struct row_bench *b, pid_t agent)
+{
+	kill(agent, SIGKILL);
+	assert_int_equal(fixture_wait(&b->f, agent), -1);
+}
+
 void row_step(struct row_bench *b, const char *id, enum step_class class, const char *sql)
 {
 	fixture_step(&b->f, fixture_changeset(&b->f, id), class, sql);

@@ -29,6 +29,7 @@ struct row_test {
 
 #define ROW_BATCHES 3
 extern const struct row_test row_batches[ROW_BATCHES]; /* BF-..: the same on every engine */
+void row_server_dies(struct row_bench *b); /* PG-04 and MA-24 */
 /* AG-09 and AG-07, for a table of a server's rows: the same on each. */
 void row_agent_suspended(struct row_bench *b);
 void row_two_agents(struct row_bench *b);
@@ -52,6 +53,7 @@ pid_t row_outsider(struct row_bench *b, const char *sql);
 void row_end(pid_t outsider);
 /* From here on the delivery reaches the server over tests/fault/proxy.c, which loses the server's answer to `word` so many times. */
 void row_lose(struct row_bench *b, const char *word, unsigned times);
+void row_kill_agent(struct row_bench *b, pid_t agent); /* kill -9 of what fixture_start started */
 /* One changeset with one step. */
 void row_step(struct row_bench *b, const char *id, enum step_class class, const char *sql);
 

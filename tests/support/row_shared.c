@@ -62,7 +62,21 @@ const struct row_test row_batches[ROW_BATCHES] = {
     {"BF-03 rows are inserted behind the cursor", rows_behind},
 };
 
-/* ---- two agents ---- */
+/* ---- on servers ---- */
+
+void row_server_dies(struct row_bench *b)
+{
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
+	pid_t agent = fixture_start(&b->f, "statement-run=stop");
+	fixture_wait_stopped(agent);
+	server_kill(b->server);
+	server_restart(b->server);
+	row_is(b, "SELECT count(*) FROM tick", "0");
+	kill(agent, SIGCONT);
+	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+	row_is(b, "SELECT count(*) FROM tick", "1");
+	row_applied(b, 1);
+}
 
 /* From here on the fixture is another agent: it has a journal of its own, and knows nothing of the first one. */
 static void become_another(struct row_bench *b)
