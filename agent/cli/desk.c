@@ -21,16 +21,21 @@ void desk_done(struct desk *d)
 	arena_destroy(&d->arena);
 }
 
+static int open_all(const char *config, struct desk *d, struct err *e)
+{
+	if (agent_config_load(config, &d->config, e) != 0)
+		return -1;
+	AUTO(mem_free_ptr) char *path = file_join(d->config.data_dir, AGENT_JOURNAL_FILE);
+	return file_make_dirs(d->config.data_dir, 0700, e) != 0 ? -1 : journal_open(path, &d->journal, e);
+}
+
 int desk_open(const struct cmd_args *a, struct desk *ret, struct err *e)
 {
 	AUTO(desk_done) struct desk d = {.arena = arena_new(DESK_ARENA)};
-	if (agent_config_load(cmd_option_value(a, "config"), &d.config, e) != 0)
-		return -1;
-	AUTO(mem_free_ptr) char *path = file_join(d.config.data_dir, AGENT_JOURNAL_FILE);
-	if (file_make_dirs(d.config.data_dir, 0700, e) != 0 || journal_open(path, &d.journal, e) != 0)
+	if (open_all(cmd_option_value(a, "config"), &d, e) != 0)
 		return -1;
 	*ret = d;
-	d = (struct desk){.journal = NULL};
+	d = (struct desk){0};
 	return 0;
 }
 

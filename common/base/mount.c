@@ -67,12 +67,12 @@ static bool holds(const char *point, const char *path)
 int mount_network_kind(const char *table, const char *path, char ret_kind[MOUNT_KIND_SIZE], struct err *e)
 {
 	AUTO(mem_free_ptr) char *real = realpath(path, NULL);
-	AUTO(close_file) FILE *f = fopen(table, "re");
 	char line[LINE_MAX_BYTES], kind[MOUNT_KIND_SIZE] = "";
 	const char *point, *its_kind;
 	size_t longest = 0;
 	if (!real)
 		return err_set_errno(e, "%s", path);
+	AUTO(close_file) FILE *f = fopen(table, "re");
 	if (!f)
 		return err_set_errno(e, "%s", table);
 	while (fgets(line, sizeof line, f)) {

@@ -148,6 +148,7 @@ found() { rc targets list -l site=finds -o name 2>/dev/null | paste -sd ' '; }
 }
 
 @test "a probe may look, and not touch" {
+	# shellcheck disable=SC2016 # the server's dollar quotes
 	write_plan 'probes: [{name: nextval, engine: postgresql, sql: "SELECT setval(pg_get_serial_sequence($$probe_ids$$, $$id$$), 42)", expect: "42"}]' 'max_parallel: 1'
 	. "$BATS_TEST_DIRNAME/../support/servers.bash"
 	server_sql "$PG" near 'CREATE TABLE probe_ids (id serial); GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO public'
