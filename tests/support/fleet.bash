@@ -40,7 +40,7 @@ fleet_new() {
 	quietly rc trust sign "$F/trust.env" --key "$F/keys/root" || return 1
 	local control blobs
 	control=$(fleet_free_port) blobs=$(fleet_free_port)
-	FLEET_CONTROL="tcp://127.0.0.1:$control" FLEET_BLOBS="tcp://127.0.0.1:$blobs"
+	FLEET_CONTROL="tcp://${FLEET_HOST:-127.0.0.1}:$control" FLEET_BLOBS="tcp://${FLEET_HOST:-127.0.0.1}:$blobs"
 	cat >"$F/controller.yaml" <<-EOF
 		data_dir: controller
 		listen: {control: "$FLEET_CONTROL", blobs: "$FLEET_BLOBS"}
