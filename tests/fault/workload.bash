@@ -263,7 +263,7 @@ faults_told() { # STATUS.json
 }
 
 faults_wait() { # until the rollout has succeeded
-	local end=$((SECONDS + ${FAULTS_PATIENCE:-60})) state=''
+	local end=$((SECONDS + ${FAULTS_PATIENCE:-180})) state=''
 	while [ $SECONDS -lt $end ]; do
 		rc rollout status "$ROLLOUT" -o json >"$F/status.json" 2>/dev/null
 		state=$(jq -r '.rollouts[0].state' "$F/status.json" 2>/dev/null)
