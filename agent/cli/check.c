@@ -5,8 +5,11 @@
 #include "agent/cli/commands.h"
 #include "agent/daemon/config.h"
 #include "agent/daemon/discover.h"
+#include "agent/policy/policy.h"
 #include "common/base/str.h"
 #include "common/cli/table.h"
+
+#define POLICY_ARENA ((size_t)64 * 1024 * 1024)
 
 struct trial {
 	const char *result;
@@ -55,12 +58,25 @@ static void tell_cautions(const struct agent_target *t, struct buf *cautions)
 			*p = ';';
 }
 
+/* The site's policy as a running agent would take it; a newer trust document may have come to the journal since. */
+static int check_policy(const struct agent_config *c, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *arena = arena_new(POLICY_ARENA);
+	struct policy p;
+	if (!c->policy_file)
+		return 0;
+	if (policy_load(c->policy_file, &c->trust, c->site, arena, &p, e) != 0)
+		return -1;
+	fprintf(stderr, "site policy version %llu, %s, is good\n", (unsigned long long)p.version, p.source);
+	return 0;
+}
+
 static int run_check(const struct cmd_args *a, struct err *e)
 {
 	AUTO(agent_config_done) struct agent_config c = {0};
 	AUTO(table_destroy) struct table *t = table_new("target,engine,environment,result,version,detail,+database,+cautions");
 	size_t failed = 0;
-	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0)
+	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0 || check_policy(&c, e) != 0)
 		return -1;
 	bool connect = cmd_option_given(a, "connect");
 	if (connect)

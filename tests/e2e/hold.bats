@@ -171,6 +171,8 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	sleep 1.5
 	run site policy show
 	[ "$status" -eq 6 ]
+	run site check
+	[ "$status" -eq 6 ]
 	[[ "$output" == *"the agent's own user could change it"* ]]
 	[ "$(state_of eu/lite/one)" = held ]
 	cp good.env eu-1/policy.env

@@ -43,6 +43,8 @@ static void fixture_init(struct fixture *f)
 	trust_fixture_build(&t);
 	put(f, "trust.env", t.trust_bytes);
 	put(f, "release.env", t.release_bytes);
+	AUTO(mem_free_ptr) char *stranger = file_join(f->dir, "stranger.key");
+	assert_int_equal(sign_key_save(t.keys[MALLORY], stranger, NULL, &f->e), 0);
 	trust_fixture_done(&t);
 }
 
@@ -115,6 +117,9 @@ static void test_mistakes(void **state)
 	    {PEERS("max_peers: 100001") CURVE TRUST, ":2: max_peers 100001: give 1 to 100000"},
 	    {HEAD CURVE TRUST "fresh_interval: 1m\n", ":5: fresh_interval without fresh_key: name the key of role fresh"},
 	    {HEAD CURVE TRUST "fresh_key: none.key\n", ":5: "},
+	    {HEAD CURVE TRUST "enrol_key: none.key\n", ":5: enrol_key without listen.enrol: agents could not ask it"},
+	    {PEERS("enrol: \"tcp://127.0.0.1:3\"") CURVE TRUST "enrol_key: none.key\n", ":5: "},
+	    {PEERS("enrol: \"tcp://127.0.0.1:3\"") CURVE TRUST "enrol_key: stranger.key\n", ":5: enrol_key "},
 	    {HEAD CURVE TRUST "fresh_key: k\nfresh_interval: 1ms\n", ":6: fresh_interval '1ms': outside 100ms to 30d"},
 	    {HEAD CURVE TRUST "fresh_key: k\nfresh_interval: soon\n", ":6: fresh_interval"},
 	    {HEAD CURVE TRUST "fresh_key: k\nfresh_interval: 4h\n", ":6: fresh_lifetime is less than twice fresh_interval"},
