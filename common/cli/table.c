@@ -237,7 +237,7 @@ static void add_line(const struct table *t, size_t row, const size_t *widths, bo
 	buf_addc(ret, '\n');
 }
 
-static size_t window_columns(FILE *out)
+size_t output_columns(FILE *out)
 {
 	struct winsize w = {0};
 	if (ioctl(fileno(out), TIOCGWINSZ, &w) != 0 || w.ws_col < NOTE_COLUMNS_MIN)
@@ -245,9 +245,11 @@ static size_t window_columns(FILE *out)
 	return w.ws_col;
 }
 
-/* Folds at blanks; a word longer than the line, and a command at the end, stay whole, so that they can be copied. */
-static void add_folded(struct buf *b, const char *text, size_t columns)
+void output_add_folded(struct buf *b, const char *s, size_t indent, size_t columns)
 {
+	AUTO(buf_done) struct buf clean = BUF_INIT;
+	text_add_clean(&clean, s, true);
+	const char *text = buf_str(&clean);
 	size_t used = 0;
 	while (*text) {
 		size_t n = str_starts(text, "rollcall ") && strlen(text) <= NOTE_COLUMNS ? strlen(text) : strcspn(text, " ");
@@ -255,8 +257,8 @@ static void add_folded(struct buf *b, const char *text, size_t columns)
 		buf_add(&word, text, n);
 		size_t w = text_width(buf_str(&word));
 		if (used == 0 || used + 1 + w > columns) {
-			buf_addf(b, "%s%*s", used ? "\n" : "", NOTE_INDENT, "");
-			used = NOTE_INDENT;
+			buf_addf(b, "%s%*s", used ? "\n" : "", (int)indent, "");
+			used = indent;
 		} else {
 			buf_addc(b, ' ');
 			used++;
@@ -280,8 +282,8 @@ static void add_notes(const struct table *t, size_t row, size_t columns, struct 
 		buf_clear(&text);
 		if (!str_eq(t->columns[i].key, "detail"))
 			buf_addf(&text, "%s: ", t->columns[i].key);
-		text_add_clean(&text, cell, true);
-		add_folded(ret, buf_str(&text), columns);
+		buf_adds(&text, cell);
+		output_add_folded(ret, buf_str(&text), NOTE_INDENT, columns);
 	}
 }
 
@@ -301,7 +303,7 @@ static void print_text(const struct table *t, bool wide, FILE *out)
 		buf_clear(&text);
 		add_line(t, row ? row - 1 : SIZE_MAX, widths, wide, colour, &text);
 		if (row && !wide)
-			add_notes(t, row - 1, window_columns(out), &text);
+			add_notes(t, row - 1, output_columns(out), &text);
 		fputs(text.p, out);
 	}
 }

@@ -30,6 +30,11 @@ void tables_print(const struct table *const *tables, const char *const *kinds, s
 struct buf;
 void output_add_visible(struct buf *b, const char *s);
 
+/* Adds a sentence in lines of at most `columns`, each indented and ended. Folds at blanks; a word longer than the line, and a command at the end, stay whole, so that they can be
+ * copied. */
+void output_add_folded(struct buf *b, const char *s, size_t indent, size_t columns);
+size_t output_columns(FILE *out); /* of its window; 120 where there is none */
+
 /* For output that is not a table (the live tree): may colours go to this stream, and the sequence that a state's word gets ("" for an unknown one; end it with ESC[0m). */
 bool output_has_colour(FILE *out);
 const char *output_state_colour(const char *state);

@@ -82,7 +82,9 @@ enum verb {
 	VERB_ROLLOUT_ORDER, /* rollout -> document: order bytes, in the first reply; #index,#wave,target,salt (hex): the leaves in their order, wave from 0 */
 	VERB_ROLLOUT_APPROVE, /* rollout; document: approval envelope -> as ROLLOUT_LIST; exit 3 while more approvals are needed */
 	VERB_ROLLOUT_LIST, /* -> rollout,state,release,environment,direction,#targets,#applied,#failed,#open,created,detail */
-	/* rollout, target* -> three tables: as ROLLOUT_LIST; wave,state,#targets,#applied,#failed,#open,max-failures,detail; target,wave,state,step,#attempt,detail,next,+changeset,+since.
+	/* rollout, target* (globs), fold? -> three tables: as ROLLOUT_LIST,+present-wave,+#moving,+#eyes,+#per-minute,+#seconds-left,+next; wave,state,#targets,#applied,#failed,#open,max-failures,
+	 * detail,+#moving,+#eyes,+#soak-seconds; target,wave,state,step,#attempt,detail,next,+changeset,+since,+until. With fold and more targets than that: only what needs eyes, then what
+	 * moves, at most so many, and before them a table others,#targets: how many are not listed, by their state.
 	 * exit 0 succeeded or under way, 3 awaits approval, 4 targets failed (halted, failed, rolled back), 5 something needs attention, 1 aborted */
 	VERB_ROLLOUT_STATUS,
 	VERB_ROLLOUT_PAUSE, /* rollout, reason? -> as ROLLOUT_LIST, these five */
@@ -92,7 +94,10 @@ enum verb {
 	VERB_ROLLOUT_ROLLBACK, /* rollout, except*, reason? -> a new rollout of direction rollback over the targets that applied it */
 	VERB_AGENT_ADMIT, /* document: certificate envelope -> as AGENT_LIST */
 	VERB_AGENT_LIST, /* -> agent,state (online, offline, held, revoked),site,#targets,version,last-seen,~detail,+serial,+expires */
-	VERB_TARGET_LIST, /* selector? -> target,engine,agent,state (online, offline, trouble, quarantine),release,labels,+detail,+version,+size,+lag,+last-apply,+looked,+schema (as-left, drift; empty: not known),+fingerprint,+ledger-rows */
+	/* selector?, only* (behind, drifted, held, quarantined, offline, trouble: any of them), limit?, after? (an id) -> target,engine,agent,state (online, held, trouble, offline,
+	 * quarantine),release,+lacks (its environment's present release, if it has it not),labels,+detail,+until,+version,+size,+lag,+last-apply,+looked,+schema (as-left, drift; empty:
+	 * not known),+fingerprint,+ledger-rows */
+	VERB_TARGET_LIST,
 	VERB_HISTORY, /* target?, rollout?, limit? -> at,target,rollout,release,direction,outcome,#attempt,detail,+agent,+report */
 	VERB_TRUST_SHOW, /* -> document: trust envelope */
 	VERB_ROLLOUT_SKIP, /* rollout, target+, reason -> as ROLLOUT_LIST */
@@ -109,6 +114,10 @@ enum verb {
 	VERB_AUDIT_LIST, /* from-us?, to-us?, target? -> kind,name,#size: the documents that the rows' evidence names */
 	VERB_AUDIT_DOCUMENT, /* kind, name, offset? -> document: its bytes from there on, as many as one reply holds; key,value: size */
 	VERB_AGENT_REQUEST, /* agent -> document: the text of its request; key,value: what a person compares */
+	/* limit? (of the last table) -> four tables: fleet,controller,#epoch,#trust,#fresh,#fresh-age (seconds),#audit-rows,#agents,#agents-online,#targets,#online,#offline,#trouble,#held,
+	 * #quarantined,#drifted,#behind; version,#agents,#online; rollout,state,release,environment,direction,present-wave,#targets,#applied,#failed,#open,#moving,#per-minute,#seconds-left,~detail,~next: those
+	 * that run or wait; needs-eyes,kind (target, agent, rollout, freeze, trust),state,#targets,rollout,since,until,~detail,~next: the worst first. exit: the worst of ROLLOUT_STATUS */
+	VERB_FLEET_STATUS,
 	VERB_COUNT
 };
 

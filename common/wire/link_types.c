@@ -80,6 +80,7 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_AGENT_APPROVE] = "agent-approve",
     [VERB_TRUST_PUSH] = "trust-push",
     [VERB_AGENT_REQUEST] = "agent-request",
+    [VERB_FLEET_STATUS] = "fleet-status",
 };
 
 /* The blob socket has no HELLO: the key is the whole session, so its peers are READY from the start. An operator's session starts with its first COMMAND. */

@@ -1,16 +1,25 @@
-/* `rollcall targets`: what has answered the roll call. */
+/* `rollcall status` and `rollcall targets`: who has answered the roll call, and how they stand. */
+#include "common/base/str.h"
 #include "controller/cli/commands.h"
-#include "controller/cli/live.h"
+#include "controller/cli/fleet_cli.h"
 
 static int run_targets_list(const struct cmd_args *a, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *arena = arena_new((size_t)64 * 1024);
 	struct question q = {.verb = VERB_TARGET_LIST};
 	struct selector *s = NULL;
-	const char *text = cmd_option_value(a, "selector");
+	static const char *const only[] = {"behind", "drifted", "held", "quarantined", "offline", "trouble"};
+	const char *text = cmd_option_value(a, "selector"), *limit = cmd_option_value(a, "limit");
+	uint64_t n = 0;
+	if (limit && str_to_u64(limit, "--limit", 1, 1000000, &n, e) != 0)
+		return -1;
 	if (text && selector_parse(text, arena, &s, e) != 0)
 		return err_wrap(e, "--selector");
 	question_add(&q, "selector", text);
+	for (size_t i = 0; i < ARRAY_LEN(only); i++)
+		question_add(&q, "only", cmd_option_given(a, only[i]) ? only[i] : NULL);
+	question_add(&q, "limit", limit);
+	question_add(&q, "after", cmd_option_value(a, "after"));
 	return live_run(a, &q, e);
 }
 
@@ -30,8 +39,22 @@ static int run_unquarantine(const struct cmd_args *a, struct err *e)
 	return live_run(a, &q, e);
 }
 
+static const struct cmd_option status_options[] = {
+    {"all", 0, NULL, "all that needs eyes, not only the first 20 entries", false, false},
+    CONTEXT_OPTIONS,
+    {0},
+};
+
 static const struct cmd_option targets_options[] = {
     {"selector", 'l', "SELECTOR", "only targets with these labels, such as 'environment=production,ring in (canary,early)'", false, false},
+    {"behind", 0, NULL, "only those that lack their environment's present release", false, false},
+    {"drifted", 0, NULL, "only those whose schema is not as their last delivery left it", false, false},
+    {"held", 0, NULL, "only those that their site, its window or a freeze holds", false, false},
+    {"quarantined", 0, NULL, "only those that no new rollout takes", false, false},
+    {"offline", 0, NULL, "only those whose agent is not connected", false, false},
+    {"trouble", 0, NULL, "only those that their agent cannot look at", false, false},
+    {"limit", 0, "N", "at most this many", false, false},
+    {"after", 0, "TARGET", "only those after this one, by id: the next page", false, false},
     CONTEXT_OPTIONS,
     {0},
 };
@@ -40,11 +63,23 @@ static const struct cmd_option quarantine_options[] = {{"reason", 0, "TEXT", "wh
 static const struct cmd_option unquarantine_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, CONTEXT_OPTIONS, {0}};
 
 const struct cmd fleet_commands[] = {
-    {"targets list", NULL, "List the targets that the agents have announced",
-     "-o wide also tells whether a target's schema is as its last delivery left it (as-left, drift), the beginning of its fingerprint and how many "
-     "rows its "
-     "ledger has. Fingerprints come with reports and previews of sites whose agent.yaml says 'fingerprint: changed' or 'always'.",
-     "rollcall targets list\nrollcall targets list -l environment=production -o name", targets_options, run_targets_list, 0, 0},
+    {"status", NULL, "Show the whole fleet on one screen: what runs, how far it is, and what needs eyes",
+     "What needs eyes has what to type next below it, the worst first; what is the same at many targets is said once. In the bars: done, under way "
+     "(\xe2\x96\x93), failed (\xc3\x97), to come (\xe2\x96\x91). The exit code is the worst of the rollouts that run or wait: 0 under way or nothing "
+     "to do, 3 waits for "
+     "approval, 4 targets failed, 5 something needs attention or an agent was cloned.",
+     "rollcall status\nrollcall status -o json", status_options, run_fleet_status, 0, 0},
+    {"targets", NULL, "List the targets that the agents have announced, or those of them that need eyes",
+     "With several of --behind, --drifted, --held, --quarantined and --offline: those that are any of it. The present release of an environment is "
+     "the one of the newest rollout "
+     "that succeeded there; where several projects share an environment, a target lacks only what is of a project that it has releases of, or "
+     "everything when it has none at all. "
+     "-o wide tells what it lacks, whether its schema is as its last delivery left it (as-left, drift), the beginning of its fingerprint and how "
+     "many rows its ledger has. "
+     "Fingerprints come with reports and previews of sites whose agent.yaml says 'fingerprint: changed' or 'always'.",
+     "rollcall targets\nrollcall targets --behind -l environment=production -o name", targets_options, run_targets_list, 0, 0},
+    {"targets list", NULL, "The same as 'targets'", NULL, "rollcall targets list -l environment=production -o name", targets_options,
+     run_targets_list, 0, 0},
     {"targets quarantine", "TARGET", "Keep a target out of every new rollout",
      "A rollout that has it already goes on; 'rollcall rollout skip' takes it out there.",
      "rollcall targets quarantine eu/db1/acme --reason 'restore from backup under way'", quarantine_options, run_quarantine, 1, 1},

@@ -78,14 +78,6 @@ static int run_list(const struct cmd_args *a, struct err *e)
 	return live_run(a, &q, e);
 }
 
-static int run_status(const struct cmd_args *a, struct err *e)
-{
-	struct question q = {.verb = VERB_ROLLOUT_STATUS};
-	question_add(&q, "rollout", cmd_argument(a, 0));
-	question_add_options(&q, a, "target");
-	return live_run(a, &q, e);
-}
-
 static int run_pause(const struct cmd_args *a, struct err *e)
 {
 	struct question q = {.verb = VERB_ROLLOUT_PAUSE};
@@ -183,7 +175,12 @@ static const struct cmd_option order_options[] = {
 };
 static const struct cmd_option hand_in_options[] = {WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option list_options[] = {CONTEXT_OPTIONS, {0}};
-static const struct cmd_option status_options[] = {{"target", 0, "TARGET", "only this target", true, false}, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option status_options[] = {
+    {"target", 0, "TARGET", "only this target, or those that a glob such as 'eu/*' matches", true, false},
+    {"all", 0, NULL, "on a terminal: every target, also when there are more than 40", false, false},
+    CONTEXT_OPTIONS,
+    {0},
+};
 static const struct cmd_option watch_options[] = {
     {"plain", 0, NULL, "lines instead of a tree, also on a terminal", false, false},
     {"timeout", 0, "DURATION", "stop watching after this time (exit 8)", false, false},
@@ -231,8 +228,9 @@ const struct cmd rollout_commands[] = {
      "rollcall rollout hand-in 3f2a91bc stick/ann.approval stick/bob.approval --wait", hand_in_options, run_rollout_hand_in, 2, 17},
     {"rollout list", NULL, "List the rollouts, the newest first", NULL, "rollcall rollout list", list_options, run_list, 0, 0},
     {"rollout status", "ROLLOUT", "Show a rollout, its waves and each target, with what to type next",
-     "The exit code tells the state: 0 done or under way, 3 waits for approval, 4 targets failed, 5 something needs attention.",
-     "rollcall rollout status 3f2a91bc\nrollcall rollout status 3f2a91bc --target eu/db1/acme -o json", status_options, run_status, 1, 1},
+     "On a terminal, of more than 40 targets those that need eyes and those that move are listed, the others counted. The exit code tells the state: "
+     "0 done or under way, 3 waits for approval, 4 targets failed, 5 something needs attention.",
+     "rollcall rollout status 3f2a91bc\nrollcall rollout status 3f2a91bc --target eu/db1/acme -o json", status_options, run_rollout_status, 1, 1},
     {"rollout watch", "ROLLOUT", "Watch a rollout as it goes: a live tree on a terminal, lines otherwise",
      "q or Ctrl-C leaves; the rollout goes on (exit 130).", "rollcall rollout watch 3f2a91bc", watch_options, run_rollout_watch, 1, 1},
     {"rollout pause", "ROLLOUT", "Start nothing new; what runs ends by itself", NULL, "rollcall rollout pause 3f2a91bc --reason 'peak hours'",

@@ -22,6 +22,7 @@ int run_rollout_preview(const struct cmd_args *a, struct err *e);
 int run_rollout_approve(const struct cmd_args *a, struct err *e);
 int run_rollout_order(const struct cmd_args *a, struct err *e);
 int run_rollout_hand_in(const struct cmd_args *a, struct err *e);
+int run_rollout_status(const struct cmd_args *a, struct err *e);
 int run_rollout_watch(const struct cmd_args *a, struct err *e);
 
 /* Follows a rollout until nothing more happens to it by itself: lines for what changed, or a live tree. Returns the exit code of its state; EXIT_INTERRUPTED after
@@ -43,13 +44,17 @@ int rollout_follow(struct live *l, const struct follow *f, struct err *e);
 /* Prints the answer, then follows its rollout when --wait was given. */
 int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const struct answer *r, struct err *e);
 
+/* Prints a status for people, with what is done or waits for its turn counted where there is much of it. Changes *r. Returns the exit code. */
+int rollout_status_print(struct answer *r, const char *rollout);
+/* By a delivery's state. 0: needs eyes, 1: moves, 2: done or not begun. What went back is done where that was the order. */
+int rollout_interest(const char *state, bool back);
+bool rollout_goes_back(const struct answer *status);
+
 /* The live tree of watch. */
 struct tree;
 struct tree *tree_open(void); /* NULL when standard input or output is no terminal */
 void tree_close(struct tree **t); /* gives the terminal back; for AUTO */
 void tree_draw(struct tree *t, const struct answer *status, const char *notice);
-/* For what stays on the screen at the end: of a long list, takes out the targets that are done or never began. Returns how many. */
-size_t tree_keep_notable(struct answer *status);
 /* Waits up to timeout_ms; true when q or Ctrl-C was pressed. */
 bool tree_wants_to_leave(struct tree *t, int timeout_ms);
 

@@ -39,7 +39,7 @@ static const char *state_of(const struct answer *r)
 static bool has_running(const struct answer *r)
 {
 	static const char *const running[] = {"offered", "waiting-lock", "applying", "validating", "rolling-back"};
-	const struct answer_table *t = answer_find(r, "targets");
+	const struct answer_table *t = answer_find(r, "target");
 	for (size_t row = 0; t && row < t->n_rows; row++)
 		for (size_t i = 0; i < ARRAY_LEN(running); i++)
 			if (str_eq(answer_cell(t, row, "state"), running[i]))
@@ -210,13 +210,8 @@ static int over(struct following *f)
 {
 	bool drawn = f->tree != NULL;
 	tree_close(&f->tree);
-	if (drawn) { /* the tree's screen is gone: what remains is the last state */
-		size_t left_out = tree_keep_notable(&f->now);
-		int code = answer_print(&f->now, OUTPUT_TABLE);
-		if (left_out)
-			fprintf(stderr, "%zu more targets are applied, skipped or pending: 'rollcall rollout status %s' lists them\n", left_out, f->how->rollout);
-		return code;
-	}
+	if (drawn) /* the tree's screen is gone: what remains is the last state */
+		return rollout_status_print(&f->now, f->how->rollout);
 	f->now.n_tables = 0;
 	return answer_print(&f->now, OUTPUT_TABLE);
 }

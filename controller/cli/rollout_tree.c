@@ -16,7 +16,7 @@
 #include "common/base/str.h"
 #include "controller/cli/rollout_cli.h"
 
-enum { KEY_INTERRUPT = 3, KEY_ESCAPE = 27, TARGETS_SHOWN_MAX = 40 };
+enum { KEY_INTERRUPT = 3, KEY_ESCAPE = 27 };
 
 struct tree {
 	struct termios saved;
@@ -102,8 +102,7 @@ static void add_line(struct tree *t, const char *stem, const char *name, const c
 	buf_adds(&t->frame, "\033[K\r\n");
 }
 
-/* 0: needs eyes, 1: moves, 2: done or not begun. What went back is done where that was the order. */
-static int interest(const char *state, bool back)
+int rollout_interest(const char *state, bool back)
 {
 	static const char *const eyes[] = {"failed", "refused", "unreachable", "needs-attention", "held", "deferred", "waiting-lock", "rolled-back"};
 	static const char *const quiet[] = {"applied", "pending", "skipped"};
@@ -118,7 +117,7 @@ static int interest(const char *state, bool back)
 	return 1;
 }
 
-static bool goes_back(const struct answer *status)
+bool rollout_goes_back(const struct answer *status)
 {
 	return str_eq(answer_cell(answer_find(status, "direction"), 0, "direction"), "rollback");
 }
@@ -133,7 +132,7 @@ static void target_rest(const struct answer_table *t, size_t i, bool back, struc
 	const char *parts[] = {answer_cell(t, i, "step"), answer_cell(t, i, "changeset"), answer_cell(t, i, "detail")};
 	buf_clear(ret);
 	for (size_t p = 0; p < ARRAY_LEN(parts); p++)
-		if (*parts[p] && !(p < 2 && interest(answer_cell(t, i, "state"), back) == 2))
+		if (*parts[p] && !(p < 2 && rollout_interest(answer_cell(t, i, "state"), back) == 2))
 			buf_addf(ret, "%s%s", ret->n ? "  " : "", parts[p]);
 }
 
@@ -150,7 +149,7 @@ static size_t count_up_to(const struct view *v, const char *wave, int level)
 	const struct answer_table *t = v->targets;
 	size_t n = 0;
 	for (size_t i = 0; t && i < t->n_rows; i++)
-		n += (!wave || str_eq(answer_cell(t, i, "wave"), wave)) && interest(answer_cell(t, i, "state"), v->back) <= level;
+		n += (!wave || str_eq(answer_cell(t, i, "wave"), wave)) && rollout_interest(answer_cell(t, i, "state"), v->back) <= level;
 	return n;
 }
 
@@ -163,7 +162,7 @@ static void add_targets(struct tree *t, const struct view *v, const char *wave, 
 	char stem[64];
 	for (size_t i = 0; i < targets->n_rows && n < shown; i++) {
 		const char *state = answer_cell(targets, i, "state");
-		if (!str_eq(answer_cell(targets, i, "wave"), wave) || interest(state, v->back) > level)
+		if (!str_eq(answer_cell(targets, i, "wave"), wave) || rollout_interest(state, v->back) > level)
 			continue;
 		n++;
 		snprintf(stem, sizeof stem, "%s%s ", bar, n == total ? "\xe2\x94\x94\xe2\x94\x80" : "\xe2\x94\x9c\xe2\x94\x80");
@@ -225,32 +224,12 @@ static void measure(struct tree *t)
 	t->used = 0;
 }
 
-size_t tree_keep_notable(struct answer *status)
-{
-	struct answer_table *t = NULL;
-	size_t kept = 0, all;
-	bool back = goes_back(status);
-	for (size_t i = 0; i < status->n_tables; i++)
-		if (&status->tables[i] == answer_find(status, "target"))
-			t = &status->tables[i];
-	if (!t || t->n_rows <= TARGETS_SHOWN_MAX)
-		return 0;
-	all = t->n_rows;
-	for (size_t i = 0; i < all; i++)
-		if (interest(answer_cell(t, i, "state"), back) < 2)
-			t->rows[kept++] = t->rows[i];
-	t->n_rows = kept;
-	if (kept == 0) /* it is the last one */
-		status->n_tables--;
-	return all - kept;
-}
-
 void tree_draw(struct tree *t, const struct answer *status, const char *notice)
 {
 	AUTO(buf_done) struct buf rest = BUF_INIT;
 	const struct answer_table *r = answer_find(status, "rollout"), *waves = answer_find(status, "max-failures");
 	AUTO(buf_done) struct buf name = BUF_INIT;
-	struct view v = {.targets = answer_find(status, "target"), .back = goes_back(status)};
+	struct view v = {.targets = answer_find(status, "target"), .back = rollout_goes_back(status)};
 	measure(t);
 	buf_clear(&t->frame);
 	buf_adds(&t->frame, "\033[H");

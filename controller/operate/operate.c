@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -55,6 +56,7 @@ static const struct {
     {VERB_FREEZE_REMOVE, ROLE_OPERATOR, operate_freeze_remove},
     {VERB_ROLLOUT_CATCH_UP, ROLE_OPERATOR, operate_catch_up},
     {VERB_TRUST_PUSH, ROLE_OPERATOR, operate_trust_push}, /* the document's own signatures are what counts */
+    {VERB_FLEET_STATUS, ROLE_VIEWER, operate_fleet_status},
 };
 
 static bool has_role(const char *role, enum role least)
@@ -189,6 +191,11 @@ void reply_row(struct request *q, const char *fmt, ...)
 	}
 	q->row_bytes += (size_t)n + 8 * q->n_columns;
 	free(text);
+}
+
+const char *reply_time(struct request *q, int64_t at_us)
+{
+	return at_us ? clock_text(at_us, arena_alloc(q->a, CLOCK_TEXT_SIZE)) : "";
 }
 
 void reply_document(struct request *q, struct bytes document)

@@ -36,6 +36,7 @@ int request_run(struct request *q, struct run **ret, struct err *e) MUST_CHECK; 
 void reply_columns(struct request *q, const char *columns);
 /* Cells separated by tabs; an empty cell is an absent value. */
 void reply_row(struct request *q, const char *fmt, ...) PRINTF_LIKE(2, 3);
+const char *reply_time(struct request *q, int64_t at_us); /* for a cell: clock_text, absent for 0 */
 void reply_document(struct request *q, struct bytes document); /* in a reply of its own, first */
 void reply_end(struct request *q, enum exit_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void reply_count(struct request *q, size_t n, const char *what); /* the end of a list: "1 agent", "2 agents" */
@@ -45,7 +46,8 @@ void reply_error(struct request *q, const struct err *why);
 #define ROLLOUT_COLUMNS "rollout,state,release,environment,direction,#targets,#applied,#failed,#open,created,detail"
 int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e) MUST_CHECK;
 
-operate_fn operate_ping, operate_trust_show, operate_trust_push, operate_target_list, operate_history; /* operate_fleet.c */
+operate_fn operate_ping, operate_trust_show, operate_trust_push, operate_fleet_status, operate_history; /* operate_fleet.c */
+operate_fn operate_target_list; /* operate_targets.c */
 operate_fn operate_agent_admit, operate_agent_list, operate_agent_revoke, operate_agent_approve, operate_agent_request; /* operate_agents.c */
 operate_fn operate_release_add, operate_release_list; /* operate_release.c */
 operate_fn operate_preview, operate_start; /* operate_start.c */

@@ -4,9 +4,12 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 #include "controller/operate/operate.h"
+#include "controller/view/view.h"
 
 #define HISTORY_LIMIT     100
 #define HISTORY_LIMIT_MAX 10000
+#define EYES_LIMIT        1000
+#define EYES_LIMIT_MAX    100000
 
 int operate_ping(struct request *q, struct err *e)
 {
@@ -49,84 +52,72 @@ int operate_trust_push(struct request *q, struct err *e)
 	return 0;
 }
 
-/* ---- targets and history ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the whole fleet -------------------------------------------------------------------------------------------------------------------------------------- */
 
-static const char *labels_of(struct request *q, const struct target *t)
+static void fleet_row(struct request *q, const struct view_fleet *v)
 {
-	struct buf b = BUF_INIT;
-	for (size_t i = 0; i < t->n_labels; i++)
-		buf_addf(&b, "%s%s=%s", i ? "," : "", t->labels[i].key, t->labels[i].value);
-	const char *text = arena_strdup(q->a, buf_str(&b));
-	buf_done(&b);
-	return text;
-}
-
-struct schema_cells {
-	const char *word, *fingerprint, *rows;
-};
-
-static int schema_of(struct request *q, const char *target, struct schema_cells *ret, struct err *e)
-{
-	struct store_schema c;
-	char hex[DIGEST_HEX_SIZE];
-	if (store_schema(q->b->store, target, &c, e) < 0)
-		return -1;
-	bytes_to_hex(bytes_of(c.seen, DIGEST_SIZE), hex);
-	ret->word = schema_word(&c);
-	ret->fingerprint = *ret->word ? arena_printf(q->a, "%.12s", hex) : "";
-	ret->rows = c.ledger_rows ? arena_printf(q->a, "%" PRIu64, c.ledger_rows) : "";
-	return 0;
-}
-
-/* In one word; the detail column says the rest. */
-static const char *health_of(const struct brain_target *t, const struct store_quarantine *out)
-{
-	if (out)
-		return "quarantine";
-	if (!t->owner->ready)
-		return "offline";
-	return str_empty(t->facts.trouble) ? "online" : "trouble";
-}
-
-static const char *size_of(struct request *q, const struct brain_facts *f)
-{
-	return f->at_us && f->size_bytes ? arena_printf(q->a, "%.1f MB", (double)f->size_bytes / 1e6) : "";
-}
-
-static const char *lag_of(struct request *q, const struct brain_facts *f)
-{
-	return f->lag_ms >= 0 ? arena_printf(q->a, "%" PRId64 " ms", f->lag_ms) : "";
-}
-
-int operate_target_list(struct request *q, struct err *e)
-{
-	struct selector *s = NULL;
-	size_t n = 0, n_all = 0;
-	if (selector_parse(request_arg(q, "selector"), q->a, &s, e) < 0)
-		return -1;
-	struct brain_target **all = targets_sorted(q->b, &n_all);
-	reply_columns(q, "target,engine,agent,state,release,labels,+detail,+version,+size,+lag,+last-apply,+looked,+schema,+fingerprint,+ledger-rows");
-	for (size_t i = 0; i < n_all; i++) {
-		const struct brain_target *t = all[i];
-		const char *release = NULL;
-		int64_t applied_at_us = 0;
-		struct schema_cells schema;
-		if (!selector_matches(s, &t->target))
-			continue;
-		if (store_target_release(q->b->store, t->target.id, q->a, &release, &applied_at_us, e) < 0 || schema_of(q, t->target.id, &schema, e) < 0)
-			return -1;
-		const struct store_quarantine *out = quarantine_of(q->b, t->target.id);
-		const char *detail = out ? arena_printf(q->a, "%s (%s)", out->reason, out->added_by) : t->facts.trouble;
-		char applied[CLOCK_TEXT_SIZE], looked[CLOCK_TEXT_SIZE];
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target.id, t->target.engine, t->owner->rec.name,
-		          health_of(t, out), release ? release : "", labels_of(q, &t->target), detail, t->facts.version, size_of(q, &t->facts),
-		          lag_of(q, &t->facts), applied_at_us ? clock_text(applied_at_us, applied) : "",
-		          t->facts.at_us ? clock_text(t->facts.at_us, looked) : "", schema.word, schema.fingerprint, schema.rows);
-		n++;
+	const struct brain_trust *t = &q->b->trusted;
+	const char *version = "", *age = "";
+	if (t->fresh) {
+		version = arena_printf(q->a, "%" PRIu64, t->fresh->version);
+		age = arena_printf(q->a, "%" PRId64, (q->b->now_us - t->fresh->issued_at_us) / 1000000);
 	}
-	reply_count(q, n, "target");
+	reply_columns(
+	    q,
+	    "fleet,controller,#epoch,#trust,#fresh,#fresh-age,#audit-rows,#agents,#agents-online,#targets,#online,#offline,#trouble,#held,#quarantined,"
+	    "#drifted,#behind");
+	reply_row(q, "%s\t%s\t%" PRIu32 "\t%" PRIu64 "\t%s\t%s\t%" PRIu64 "\t%zu\t%zu\t%zu\t%zu\t%zu\t%zu\t%zu\t%zu\t%zu\t%zu", t->doc.fleet,
+	          ROLLCALL_VERSION, q->b->epoch, t->doc.version, version, age, store_audit_head(q->b->store).seq, v->agents, v->agents_online, v->targets,
+	          v->online, v->offline, v->trouble, v->held, v->quarantined, v->drifted, v->behind);
+}
+
+static void rollout_rows(struct request *q, const struct view_fleet *v)
+{
+	reply_columns(
+	    q,
+	    "rollout,state,release,environment,direction,present-wave,#targets,#applied,#failed,#open,#moving,#per-minute,#seconds-left,~detail,~next");
+	for (size_t i = 0; i < v->n_rollouts; i++) {
+		const struct view_rollout *r = &v->rollouts[i];
+		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%s", r->rec->id,
+		          rollout_state_name(r->rec->state), r->rec->release_version, r->rec->environment, direction_name(r->rec->direction), r->wave,
+		          r->counts.total, r->done, r->counts.failed, r->counts.open, r->moving, view_per_minute(q->a, r), view_seconds_left(q->a, r),
+		          r->detail, r->next);
+	}
+}
+
+static void eye_rows(struct request *q, const struct view_fleet *v, size_t limit)
+{
+	reply_columns(q, "needs-eyes,kind,state,#targets,rollout,since,until,~detail,~next");
+	for (size_t i = 0; i < v->n_eyes && i < limit; i++) {
+		const struct view_eye *y = &v->eyes[i];
+		reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s", y->name, y->kind, y->state, y->targets, y->rollout, reply_time(q, y->since_us),
+		          reply_time(q, y->until_us), y->detail, y->next);
+	}
+}
+
+int operate_fleet_status(struct request *q, struct err *e)
+{
+	struct view_fleet v;
+	uint64_t limit = EYES_LIMIT;
+	const char *text = request_arg(q, "limit");
+	if ((text && str_to_u64(text, "limit", 1, EYES_LIMIT_MAX, &limit, e) < 0) || view_fleet(q->b, q->a, &v, e) < 0)
+		return -1;
+	fleet_row(q, &v);
+	reply_columns(q, "version,#agents,#online");
+	for (size_t i = 0; i < v.n_versions; i++)
+		reply_row(q, "%s\t%zu\t%zu", v.versions[i].version, v.versions[i].agents, v.versions[i].online);
+	rollout_rows(q, &v);
+	eye_rows(q, &v, (size_t)limit);
+	if (v.n_eyes == 0)
+		reply_end(q, v.code, "nothing needs eyes");
+	else if (v.n_eyes > limit)
+		reply_end(q, v.code, "%zu things need eyes, of which the first %" PRIu64 " are listed", v.n_eyes, limit);
+	else
+		reply_end(q, v.code, "%zu thing%s eyes", v.n_eyes, v.n_eyes == 1 ? " needs" : "s need");
 	return 0;
 }
+
+/* ---- history ----------------------------------------------------------------------------------------------------------------------------------------------- */
 
 int operate_history(struct request *q, struct err *e)
 {

@@ -65,8 +65,14 @@ int store_target_facts(struct store *s, const struct target_facts *f, struct err
 int store_target_put(struct store *s, const char *agent, const struct target *t, int64_t now_us, struct err *e) MUST_CHECK;
 int store_target_absent(struct store *s, const char *id, struct err *e) MUST_CHECK; /* its agent does not name it any more */
 int store_targets(struct store *s, struct arena *a, struct store_target **ret, size_t *ret_n, struct err *e) MUST_CHECK; /* by id */
-/* The version of the newest release that was reported applied there and not rolled back since, NULL if none; and when that was. */
-int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, int64_t *ret_at_us, struct err *e) MUST_CHECK;
+
+/* The newest release of each project that was reported applied at each target and not rolled back since: by target, then the newest first. */
+struct store_current {
+	const char *target, *project, *version;
+	uint64_t sequence;
+	int64_t at_us; /* when it was applied there */
+};
+int store_current_releases(struct store *s, struct arena *a, struct store_current **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 
 struct store_schema { /* of a target; zero: not known */
 	uint32_t form; /* of both fingerprints */
@@ -78,6 +84,12 @@ struct store_schema { /* of a target; zero: not known */
 };
 int store_schema_put(struct store *s, const char *target, const struct store_schema *c, struct err *e) MUST_CHECK;
 int store_schema(struct store *s, const char *target, struct store_schema *ret, struct err *e) MUST_CHECK; /* all zero when nothing is known */
+
+struct store_target_schema {
+	const char *target;
+	struct store_schema schema;
+};
+int store_schemas(struct store *s, struct arena *a, struct store_target_schema **ret, size_t *ret_n, struct err *e) MUST_CHECK; /* by target */
 
 /* ---- freezes and quarantine ---- */
 struct store_freeze { /* nothing new starts on the targets that the selector matches, in this time */

@@ -10,9 +10,19 @@
 
 int store_open(const char *path, struct store **ret, struct err *e)
 {
-	static const char *const migrations[] = {store_schema_1,        store_schema_2,         store_schema_3,       store_schema_audit,
-	                                         store_schema_standing, store_schema_documents, store_schema_schemas, store_schema_probes,
-	                                         store_schema_enrol,    store_schema_renewal,   store_schema_facts,   NULL};
+	static const char *const migrations[] = {store_schema_1,
+	                                         store_schema_2,
+	                                         store_schema_3,
+	                                         store_schema_audit,
+	                                         store_schema_standing,
+	                                         store_schema_documents,
+	                                         store_schema_schemas,
+	                                         store_schema_probes,
+	                                         store_schema_enrol,
+	                                         store_schema_renewal,
+	                                         store_schema_facts,
+	                                         store_schema_current,
+	                                         NULL};
 	AUTO(store_close) struct store *s = mem_alloc(sizeof *s);
 	if (lite_open(path, migrations, &s->db, e) < 0)
 		return err_wrap(e, "the controller's store");
@@ -281,22 +291,6 @@ int store_targets(struct store *s, struct arena *a, struct store_target **ret, s
 	return 0;
 }
 
-int store_target_release(struct store *s, const char *target, struct arena *a, const char **ret, int64_t *ret_at_us, struct err *e)
-{
-	struct lite_stmt *q = NULL;
-	bool row = false;
-	if (lite_prepare(s->db, sql_target_release, &q, e) < 0)
-		return -1;
-	lite_bind_text(q, 1, target);
-	if (lite_step(q, &row, e) < 0)
-		return -1;
-	*ret = row ? column_text(q, 0, a) : NULL;
-	*ret_at_us = row ? lite_int(q, 1) : 0;
-	if (row)
-		lite_reset(q);
-	return 0;
-}
-
 /* ---- releases ------------------------------------------------------------------------------------------------------------------------------------------ */
 
 int store_release_put(struct store *s, const struct store_release *r, struct err *e)
@@ -314,7 +308,7 @@ int store_release_put(struct store *s, const struct store_release *r, struct err
 	lite_bind_text(q, 8, r->signed_by);
 	lite_bind_text(q, 9, r->added_by);
 	lite_bind_int(q, 10, r->added_at_us);
-	return lite_run(q, e);
+	return lite_run(q, e) < 0 ? -1 : current_release_known(s, r->digest, e);
 }
 
 static int read_release(struct lite_stmt *q, struct arena *a, struct store_release *ret, struct err *e)

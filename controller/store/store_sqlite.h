@@ -13,6 +13,10 @@ struct store {
 /* store_sqlite_audit.c */
 int audit_load_head(struct store *s, struct err *e) MUST_CHECK;
 
+/* store_sqlite_current.c: after the report, or the release, was put */
+int current_reported(struct store *s, const struct report *r, struct err *e) MUST_CHECK;
+int current_release_known(struct store *s, const uint8_t digest[DIGEST_SIZE], struct err *e) MUST_CHECK;
+
 /* Copies of a column in the arena. */
 const char *column_text(struct lite_stmt *q, int column, struct arena *a);
 struct bytes column_bytes(struct lite_stmt *q, int column, struct arena *a);

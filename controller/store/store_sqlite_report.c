@@ -52,7 +52,7 @@ int store_report_put(struct store *s, const struct report *r, uint32_t journal, 
 	for (size_t i = 0; i < r->n_steps; i++)
 		if (put_step(s, r, &r->steps[i], now_us, e) < 0)
 			return -1;
-	return 0;
+	return current_reported(s, r, e);
 }
 
 static struct history_row read_history(struct lite_stmt *q, struct arena *a)

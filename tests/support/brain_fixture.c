@@ -212,6 +212,36 @@ struct bytes brain_fixture_approval(struct brain_fixture *f, const char *rollout
 	return env;
 }
 
+const char *brain_fixture_approve_last(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE])
+{
+	static const enum fixture_person by[] = {CAROL, DAVE};
+	struct order o;
+	struct err e = ERR_INIT;
+	const char *id = arena_strdup(f->arena, brain_fixture_cell(f, "rollout"));
+	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_ORDER, bytes_of(NULL, 0), "rollout", id, NULL);
+	must(order_decode(f->sent[0].msg.reply.document, f->arena, &o, &e), &e, "order");
+	memcpy(digest, o.digest, DIGEST_SIZE);
+	for (size_t i = 0; i < ARRAY_LEN(by); i++) {
+		struct bytes approval = brain_fixture_approval(f, id, by[i]);
+		const struct msg_reply *r = brain_fixture_command(f, NULL, VERB_ROLLOUT_APPROVE, approval, "rollout", id, NULL);
+		if (!r || (r->exit_code && i + 1 == ARRAY_LEN(by)))
+			must(-1, &(struct err){.msg = "refused"}, r ? r->message : "approve");
+	}
+	return id;
+}
+
+void brain_fixture_begin(struct brain_fixture *f, const char *const *targets, size_t n)
+{
+	static const char *pipeline[] = {"production"};
+	brain_fixture_init(f);
+	f->trust.release.pipeline = pipeline;
+	f->trust.release.n_pipeline = 1;
+	trust_fixture_build(&f->trust);
+	brain_fixture_admit(f);
+	brain_fixture_release(f);
+	brain_fixture_connect(f, targets, n);
+}
+
 /* ---- the agent ------------------------------------------------------------------------------------------------------------------------------------------ */
 
 void brain_fixture_admit(struct brain_fixture *f)

@@ -48,6 +48,8 @@ struct brain_fixture {
 
 void brain_fixture_init(struct brain_fixture *f);
 void brain_fixture_done(struct brain_fixture *f);
+/* The same with production as the whole pipeline, an agent that is connected with these targets, and the release. */
+void brain_fixture_begin(struct brain_fixture *f, const char *const *targets, size_t n);
 /* Kills the brain as a crash would, and starts another one on the same files. */
 void brain_fixture_restart(struct brain_fixture *f);
 
@@ -75,5 +77,7 @@ void brain_fixture_fetched(struct brain_fixture *f, bool ok, const char *text);
 void brain_fixture_release(struct brain_fixture *f);
 /* The approval of the rollout by a person of the trust fixture. */
 struct bytes brain_fixture_approval(struct brain_fixture *f, const char *rollout, enum fixture_person by);
+/* Of the rollout that was just started, by both approvers: its id, and the digest that reports have to name. */
+const char *brain_fixture_approve_last(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE]);
 
 #endif

@@ -91,6 +91,9 @@ ON CONFLICT (target) DO UPDATE SET form = excluded.form, left_fingerprint = excl
 --: sql_schema
 SELECT form, left_fingerprint, seen_fingerprint, ledger_head, ledger_rows, left_at_us, seen_at_us FROM schema_state WHERE target = ?1;
 
+--: sql_schemas
+SELECT form, left_fingerprint, seen_fingerprint, ledger_head, ledger_rows, left_at_us, seen_at_us, target FROM schema_state ORDER BY target;
+
 --: store_schema_documents
 -- Signed documents that the controller itself keeps: trust (every version since the first), fresh (the newest), revocation (version: in the order of coming).
 CREATE TABLE document (kind TEXT NOT NULL, version BIGINT NOT NULL, envelope BLOB NOT NULL, at_us BIGINT NOT NULL, PRIMARY KEY (kind, version));
@@ -114,6 +117,17 @@ ALTER TABLE target ADD COLUMN trouble TEXT;
 ALTER TABLE target ADD COLUMN size_bytes BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE target ADD COLUMN lag_ms BIGINT NOT NULL DEFAULT -1;
 ALTER TABLE target ADD COLUMN looked_at_us BIGINT NOT NULL DEFAULT 0;
+
+--: store_schema_current
+-- Of each target and project the newest release that was reported applied and not rolled back since: what the reports say, kept so that the standing of a fleet costs a row a target.
+CREATE TABLE current_release (target TEXT NOT NULL, project TEXT NOT NULL, sequence BIGINT NOT NULL, version TEXT NOT NULL, at_us BIGINT NOT NULL, PRIMARY KEY (target, project));
+CREATE INDEX current_release_project ON current_release(project, sequence);
+INSERT INTO current_release (target, project, sequence, version, at_us) SELECT n.target, n.project, n.sequence, l.version, (
+	SELECT max(p.ended_at_us) FROM report p WHERE p.target = n.target AND p.release_digest = l.digest AND p.outcome = 'applied') FROM (
+	SELECT p.target, l.project, max(l.sequence) AS sequence FROM report p JOIN release l ON l.digest = p.release_digest
+	WHERE p.outcome = 'applied' AND NOT EXISTS (
+		SELECT 1 FROM report u WHERE u.target = p.target AND u.release_digest = p.release_digest AND u.outcome = 'rolled-back' AND u.ended_at_us > p.ended_at_us) GROUP BY p.target, l.project
+) n JOIN release l ON l.project = n.project AND l.sequence = n.sequence;
 
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
@@ -204,21 +218,46 @@ FROM delivery WHERE rollout = ?1 ORDER BY no;
 --: sql_delivery_counts
 SELECT state, failed, count(*) FROM delivery WHERE rollout = ?1 GROUP BY state, failed;
 
---: sql_target_release
-SELECT l.version, p.ended_at_us FROM report p JOIN release l ON l.digest = p.release_digest
-WHERE p.target = ?1 AND p.outcome = 'applied' AND NOT EXISTS (
-	SELECT 1 FROM report u WHERE u.target = p.target AND u.release_digest = p.release_digest AND u.outcome = 'rolled-back' AND u.ended_at_us > p.ended_at_us)
-ORDER BY l.sequence DESC, p.ended_at_us DESC LIMIT 1;
+--: sql_current_releases
+SELECT target, project, sequence, version, at_us FROM current_release ORDER BY target, sequence DESC, project;
+
+--: sql_current_applied
+INSERT INTO current_release (target, project, sequence, version, at_us) SELECT ?1, l.project, l.sequence, l.version, ?3 FROM release l
+WHERE l.digest = ?2 AND NOT EXISTS (
+	SELECT 1 FROM report u WHERE u.target = ?1 AND u.release_digest = ?2 AND u.outcome = 'rolled-back' AND u.ended_at_us > ?3)
+ON CONFLICT (target, project) DO UPDATE SET sequence = excluded.sequence, version = excluded.version, at_us = excluded.at_us
+WHERE excluded.sequence > current_release.sequence OR (excluded.sequence = current_release.sequence AND excluded.at_us > current_release.at_us);
+
+--: sql_current_drop
+DELETE FROM current_release WHERE target = ?1 AND project = (SELECT project FROM release WHERE digest = ?2);
+
+--: sql_current_again
+INSERT INTO current_release (target, project, sequence, version, at_us) SELECT n.target, n.project, n.sequence, l.version, (
+	SELECT max(p.ended_at_us) FROM report p WHERE p.target = n.target AND p.release_digest = l.digest AND p.outcome = 'applied') FROM (
+	SELECT p.target, l.project, max(l.sequence) AS sequence FROM report p JOIN release l ON l.digest = p.release_digest
+	WHERE p.outcome = 'applied' AND NOT EXISTS (
+		SELECT 1 FROM report u WHERE u.target = p.target AND u.release_digest = p.release_digest AND u.outcome = 'rolled-back' AND u.ended_at_us > p.ended_at_us)
+		AND p.target = ?1 AND l.project = (SELECT project FROM release WHERE digest = ?2) GROUP BY p.target, l.project
+) n JOIN release l ON l.project = n.project AND l.sequence = n.sequence;
+
+--: sql_current_known
+-- A release that is added after reports of it came: of a controller whose store was set back.
+INSERT INTO current_release (target, project, sequence, version, at_us) SELECT n.target, n.project, n.sequence, l.version, (
+	SELECT max(p.ended_at_us) FROM report p WHERE p.target = n.target AND p.release_digest = l.digest AND p.outcome = 'applied') FROM (
+	SELECT p.target, l.project, max(l.sequence) AS sequence FROM report p JOIN release l ON l.digest = p.release_digest
+	WHERE p.outcome = 'applied' AND NOT EXISTS (
+		SELECT 1 FROM report u WHERE u.target = p.target AND u.release_digest = p.release_digest AND u.outcome = 'rolled-back' AND u.ended_at_us > p.ended_at_us)
+		AND p.release_digest = ?1 GROUP BY p.target, l.project
+) n JOIN release l ON l.project = n.project AND l.sequence = n.sequence WHERE true
+ON CONFLICT (target, project) DO UPDATE SET sequence = excluded.sequence, version = excluded.version, at_us = excluded.at_us
+WHERE excluded.sequence > current_release.sequence OR (excluded.sequence = current_release.sequence AND excluded.at_us > current_release.at_us);
 
 --: sql_environment_done
 SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?2 AND r.direction = 'apply' AND r.state IN ('succeeded', 'catching-up')
 	AND NOT EXISTS (SELECT 1 FROM rollout u WHERE u.undoes = r.id AND u.state = 'succeeded');
 
 --: sql_targets_having
-SELECT DISTINCT p.target FROM release l JOIN report p ON p.release_digest = l.digest
-WHERE l.project = ?1 AND l.sequence >= ?2 AND p.outcome = 'applied' AND NOT EXISTS (
-	SELECT 1 FROM report u WHERE u.target = p.target AND u.release_digest = p.release_digest AND u.outcome = 'rolled-back' AND u.ended_at_us > p.ended_at_us)
-ORDER BY p.target;
+SELECT target FROM current_release WHERE project = ?1 AND sequence >= ?2 ORDER BY target;
 
 --: sql_targets_tried
 SELECT DISTINCT d.target FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE r.release_digest = ?1 ORDER BY d.target;

@@ -23,38 +23,15 @@ static const char plan_text[] = "name: p\n"
                                 "      - {name: rest}\n";
 static const char *const targets[] = {"eu/pg1/a", "eu/pg1/b", "eu/pg1/c"};
 
-/* Production is the whole pipeline. */
 static void begin(struct brain_fixture *f)
 {
-	brain_fixture_init(f);
-	static const char *pipeline[] = {"production"};
-	f->trust.release.pipeline = pipeline;
-	f->trust.release.n_pipeline = 1;
-	trust_fixture_build(&f->trust);
-	brain_fixture_admit(f);
-	brain_fixture_release(f);
-	brain_fixture_connect(f, targets, ARRAY_LEN(targets));
+	brain_fixture_begin(f, targets, ARRAY_LEN(targets));
 }
 
 static const struct msg_reply *start_at(struct brain_fixture *f, const char *plan, const char *at)
 {
 	return brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment", "production",
 	                             at ? "start-at" : NULL, at, NULL);
-}
-
-/* The id, and the digest that reports have to name. */
-static const char *approve_last(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE])
-{
-	struct order o;
-	struct err e = ERR_INIT;
-	const char *id = arena_strdup(f->arena, brain_fixture_cell(f, "rollout"));
-	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_ORDER, NONE, "rollout", id, NULL);
-	assert_int_equal(order_decode(f->sent[0].msg.reply.document, f->arena, &o, &e), 0);
-	memcpy(digest, o.digest, DIGEST_SIZE);
-	struct bytes carol = brain_fixture_approval(f, id, CAROL), dave = brain_fixture_approval(f, id, DAVE);
-	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_APPROVE, carol, "rollout", id, NULL);
-	assert_int_equal(brain_fixture_command(f, NULL, VERB_ROLLOUT_APPROVE, dave, "rollout", id, NULL)->exit_code, EXIT_DONE);
-	return id;
 }
 
 static size_t take_offers(struct brain_fixture *f, struct msg_offer *ret, size_t max)
@@ -87,7 +64,7 @@ static void test_skip_tells_who_why_and_what_was(void **state)
 	struct msg_offer o[4];
 	begin(&f);
 	(void)start_at(&f, plan_text, NULL);
-	const char *id = approve_last(&f, digest);
+	const char *id = brain_fixture_approve_last(&f, digest);
 	assert_int_equal(take_offers(&f, o, 4), 1);
 	report(&f, &o[0], digest, OUTCOME_FAILED);
 	assert_string_equal(cell_of_status(&f, id, NULL, "state"), "halted");
@@ -153,7 +130,7 @@ static void test_freeze_holds_and_says_why(void **state)
 	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
 	r = start_at(&f, plan_text, NULL);
 	assert_non_null(strstr(r->message, "; 1 are under a freeze now"));
-	const char *id = approve_last(&f, digest);
+	const char *id = brain_fixture_approve_last(&f, digest);
 	assert_int_equal(take_offers(&f, o, 4), 1);
 	report(&f, &o[0], digest, OUTCOME_APPLIED);
 	assert_int_equal(take_offers(&f, o, 4), 1);
@@ -181,7 +158,7 @@ static void test_start_at_a_set_time(void **state)
 	clock_text(f.now_us + 10 * MINUTE, at);
 	assert_string_equal(start_at(&f, plan_text, "2001-01-01")->message, "--start-at 2001-01-01 has passed: leave it out to start at once");
 	(void)start_at(&f, plan_text, at);
-	const char *id = approve_last(&f, digest);
+	const char *id = brain_fixture_approve_last(&f, digest);
 	assert_int_equal(take_offers(&f, o, 4), 0);
 	const struct msg_reply *r = brain_fixture_command(&f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL);
 	assert_string_equal(r->message, arena_printf(f.arena, "scheduled: nothing starts before %s", at));
@@ -202,7 +179,7 @@ static void test_retry_of_a_target_that_another_rollout_has(void **state)
 	struct msg_offer o[4];
 	begin(&f);
 	(void)start_at(&f, plan, NULL);
-	const char *id = approve_last(&f, digest);
+	const char *id = brain_fixture_approve_last(&f, digest);
 	assert_int_equal(take_offers(&f, o, 4), 3);
 	report(&f, &o[0], digest, OUTCOME_FAILED);
 	report(&f, &o[1], digest, OUTCOME_APPLIED);
@@ -239,7 +216,7 @@ static void test_catch_up_by_command(void **state)
 	assert_string_equal(r->message,
 	                    "no rollout of plan p has succeeded in production yet: name the release with -r, or `rollcall rollout start` one");
 	(void)start_at(&f, plan_text, NULL);
-	(void)approve_last(&f, digest);
+	(void)brain_fixture_approve_last(&f, digest);
 	apply_all(&f, digest);
 	r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_CATCH_UP, bytes_of_str(plan_text), "environment", "production", NULL);
 	assert_string_equal(r->message, "every free target of production has release 1.2.0: there is nothing to catch up");
@@ -247,7 +224,7 @@ static void test_catch_up_by_command(void **state)
 	r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_CATCH_UP, bytes_of_str(plan_text), "environment", "production", NULL);
 	assert_int_equal(r->exit_code, EXIT_WAITING); /* nobody has approved it for the newcomer */
 	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
-	const char *id = approve_last(&f, digest);
+	const char *id = brain_fixture_approve_last(&f, digest);
 	apply_all(&f, digest);
 	assert_string_equal(cell_of_status(&f, id, "eu/pg1/d", "wave"), "rest");
 	assert_string_equal(cell_of_status(&f, id, NULL, "state"), "succeeded");
@@ -274,7 +251,7 @@ static void test_catch_up_by_itself(void **state)
 	struct msg_offer o[4];
 	begin(&f);
 	(void)start_at(&f, plan, NULL);
-	(void)approve_last(&f, digest);
+	(void)brain_fixture_approve_last(&f, digest);
 	assert_int_equal(take_offers(&f, o, 4), 3);
 	for (int i = 0; i < 3; i++)
 		report(&f, &o[i], digest, i ? OUTCOME_APPLIED : OUTCOME_FAILED);
@@ -292,7 +269,7 @@ static void test_catch_up_by_itself(void **state)
 	brain_fixture_connect(&f, more, 5);
 	brain_fixture_idle(&f, 2 * MINUTE);
 	assert_int_equal(rollouts(&f), 2);
-	(void)approve_last(&f, digest);
+	(void)brain_fixture_approve_last(&f, digest);
 	apply_all(&f, digest);
 	assert_int_equal(rollouts(&f), 2);
 	assert_string_equal(brain_fixture_cell(&f, "state"), "succeeded");

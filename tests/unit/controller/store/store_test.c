@@ -258,12 +258,85 @@ static void test_reports_and_history(void **state)
 	fixture_done(&f);
 }
 
+/* A report of this release; numbers grow. */
+static void put_report(struct fixture *f, const char *target, uint8_t release, enum outcome outcome)
+{
+	static uint64_t seq = 100;
+	struct report r = {.agent = "eu", .target = target, .attempt = 1, .outcome = outcome, .report_seq = ++seq, .ended_at_us = (int64_t)seq};
+	r.release_digest[0] = release;
+	assert_int_equal(store_report_put(f->s, &r, 1, NULL, NULL, bytes_of_str("envelope"), (int64_t)seq, &f->e), 0);
+}
+
+static void put_release_number(struct fixture *f, uint8_t number, const char *project, const char *version)
+{
+	struct store_release r = {.project = project, .version = version, .signed_by = "x", .added_by = "x", .sequence = number};
+	r.digest[0] = number;
+	assert_int_equal(store_release_put(f->s, &r, &f->e), 0);
+}
+
+/* What the store says that the targets have: "target project version ...". */
+static const char *have(struct fixture *f)
+{
+	struct store_current *list = NULL;
+	size_t n = 0;
+	const char *text = "";
+	assert_int_equal(store_current_releases(f->s, f->a, &list, &n, &f->e), 0);
+	for (size_t i = 0; i < n; i++)
+		text = arena_printf(f->a, "%s%s%s %s %s", text, i ? ", " : "", list[i].target, list[i].project, list[i].version);
+	return text;
+}
+
+static void test_each_target_has_the_newest_release_that_was_not_taken_back(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct store_names names = {0};
+	fixture_init(&f);
+	put_release_number(&f, 2, "shop", "1.1");
+	put_release_number(&f, 3, "shop", "1.2");
+	put_release_number(&f, 4, "till", "7.0");
+	put_report(&f, "eu/pg/a", 2, OUTCOME_APPLIED);
+	put_report(&f, "eu/pg/a", 3, OUTCOME_APPLIED);
+	put_report(&f, "eu/pg/a", 2, OUTCOME_APPLIED); /* again, late: the newer one stays */
+	put_report(&f, "eu/pg/a", 4, OUTCOME_APPLIED);
+	put_report(&f, "eu/pg/b", 2, OUTCOME_APPLIED);
+	put_report(&f, "eu/pg/b", 3, OUTCOME_FAILED);
+	assert_string_equal(have(&f), "eu/pg/a till 7.0, eu/pg/a shop 1.2, eu/pg/b shop 1.1");
+	OK(store_targets_having(f.s, "shop", 3, f.a, &names, &f.e));
+	assert_int_equal(names.n, 1);
+	put_report(&f, "eu/pg/a", 3, OUTCOME_ROLLED_BACK);
+	put_report(&f, "eu/pg/b", 2, OUTCOME_ROLLED_BACK);
+	assert_string_equal(have(&f), "eu/pg/a till 7.0, eu/pg/a shop 1.1");
+	put_report(&f, "eu/pg/a", 3, OUTCOME_APPLIED);
+	assert_string_equal(have(&f), "eu/pg/a till 7.0, eu/pg/a shop 1.2");
+	fixture_done(&f);
+}
+
+static void test_a_release_that_is_added_after_its_reports_counts_then(void **state)
+{
+	(void)state;
+	struct fixture f;
+	fixture_init(&f);
+	put_report(&f, "eu/pg/a", 5, OUTCOME_APPLIED);
+	put_report(&f, "eu/pg/b", 5, OUTCOME_APPLIED);
+	put_report(&f, "eu/pg/b", 5, OUTCOME_ROLLED_BACK);
+	assert_string_equal(have(&f), "");
+	put_release_number(&f, 5, "shop", "1.5");
+	assert_string_equal(have(&f), "eu/pg/a shop 1.5");
+	fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_epoch_grows_with_each_start),      cmocka_unit_test(test_rollout_survives_reopening),
-	    cmocka_unit_test(test_uncommitted_batch_leaves_nothing), cmocka_unit_test(test_environment_is_done_until_it_is_taken_back),
-	    cmocka_unit_test(test_targets_are_replaced_as_a_whole),  cmocka_unit_test(test_reports_and_history),
+	    cmocka_unit_test(test_epoch_grows_with_each_start),
+	    cmocka_unit_test(test_rollout_survives_reopening),
+	    cmocka_unit_test(test_uncommitted_batch_leaves_nothing),
+	    cmocka_unit_test(test_environment_is_done_until_it_is_taken_back),
+	    cmocka_unit_test(test_targets_are_replaced_as_a_whole),
+	    cmocka_unit_test(test_reports_and_history),
+	    cmocka_unit_test(test_each_target_has_the_newest_release_that_was_not_taken_back),
+	    cmocka_unit_test(test_a_release_that_is_added_after_its_reports_counts_then),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,67 @@
+/* The store in SQLite: which release each target has. A table of its own, moved with each report: to find it out from all reports anew would cost more with every release. */
+#include "controller/store/sql/store.sql.h"
+#include "controller/store/store_sqlite.h"
+
+static int run_on(struct store *s, const char *sql, const struct report *r, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, r->target);
+	lite_bind_blob(q, 2, bytes_of(r->release_digest, DIGEST_SIZE));
+	return lite_run(q, e);
+}
+
+static int applied(struct store *s, const struct report *r, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_current_applied, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, r->target);
+	lite_bind_blob(q, 2, bytes_of(r->release_digest, DIGEST_SIZE));
+	lite_bind_int(q, 3, r->ended_at_us);
+	return lite_run(q, e);
+}
+
+int current_reported(struct store *s, const struct report *r, struct err *e)
+{
+	if (r->outcome == OUTCOME_APPLIED)
+		return applied(s, r, e);
+	if (r->outcome != OUTCOME_ROLLED_BACK)
+		return 0;
+	return run_on(s, sql_current_drop, r, e) < 0 ? -1 : run_on(s, sql_current_again, r, e);
+}
+
+int current_release_known(struct store *s, const uint8_t digest[DIGEST_SIZE], struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_current_known, &q, e) < 0)
+		return -1;
+	lite_bind_blob(q, 1, bytes_of(digest, DIGEST_SIZE));
+	return lite_run(q, e);
+}
+
+int store_current_releases(struct store *s, struct arena *a, struct store_current **ret, size_t *ret_n, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	struct store_current *list = NULL;
+	size_t n = 0, cap = 0;
+	bool row = false;
+	if (lite_prepare(s->db, sql_current_releases, &q, e) < 0)
+		return -1;
+	for (;;) {
+		if (lite_step(q, &row, e) < 0)
+			return -1;
+		if (!row)
+			break;
+		arena_vec_grow(a, list, n, cap);
+		list[n++] = (struct store_current){.target = column_text(q, 0, a),
+		                                   .project = column_text(q, 1, a),
+		                                   .sequence = (uint64_t)lite_int(q, 2),
+		                                   .version = column_text(q, 3, a),
+		                                   .at_us = lite_int(q, 4)};
+	}
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
