@@ -197,7 +197,7 @@ check: check-layers build $(O)/bin/fleet_farm
 
 # What a thief of the controller, of keys or of the network tries, and what every site answers.
 check-attacks: build
-	@$(MAKE) --no-print-directory MODE=debug build $(ATTACK_BINS:$(O)/%=build/debug/%)
+	@$(MAKE) --no-print-directory MODE=debug build $(patsubst $(O)/%,build/debug/%,$(ATTACK_BINS) $(FAULT_BINS))
 	@SAY=1 ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(sort $(wildcard tests/attack/*.bats))
 
 # The proof of exactly-once alone; SEED=n repeats a run's kills.

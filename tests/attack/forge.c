@@ -5,13 +5,18 @@
  *   forge add-signatures ENVELOPE OTHER        ENVELOPE with OTHER's signatures put on it too
  *   forge order ORDER KEY=VALUE...             id, environment, release-of (a release envelope), not-before, not-after, created (us), target-count, root (a leaves file), direction,
  *                                              critical, max-failures, except
- *   forge release ENVELOPE KEY=VALUE...        the payload with version, sequence, created, expires (us), critical, min-agent, sql (of the last changeset's first statement), class (of its step)
+ *   forge release ENVELOPE KEY=VALUE...        the payload with version, sequence, created, expires (us), critical, min-agent, sql (of the last changeset's first statement), class (of its step),
+ *                                              drop-last (the last changeset is left out)
+ *   forge fresh ENVELOPE KEY=VALUE...          the payload with version, trust-version, issued, expires (us), nothing-revoked
+ *   forge trust ENVELOPE KEY=VALUE...          the payload with version, created, expires (us)
+ *   forge report ENVELOPE KEY=VALUE...         the payload with agent, target, seq, outcome, after (the envelope of the report before it)
  *   forge approval ORDER KEY=VALUE...          an approval's payload: approver, environment, target-count, expires, release-of
  *   forge dossier ORDER APPROVAL...            what an agent is sent
  *   forge proof LEAVES TARGET [wave=N] [index=N]
  *   forge task ORDER TARGET DIRECTION          the task's id in hex
  *   forge flip FILE OFFSET                     one bit flipped; an offset from the end with a minus
  *   forge respell ENVELOPE                     the same envelope, its payload written in another but equal way (an unknown field behind it)
+ *   forge shown STORE ROLLOUT TARGET STATE     a controller's store is made to show TARGET in STATE, with a row of the audit chain that fits
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,6 +32,7 @@
 #include "common/crypto/sign.h"
 #include "common/wire/documents.h"
 #include "common/wire/limits.h"
+#include "controller/store/store.h"
 
 #define LEAVES_MAX 10000
 
@@ -342,6 +348,8 @@ static void edit_release(struct release *r, const char *w)
 		r->critical = arena_alloc(a, sizeof *r->critical), r->critical[0] = v, r->n_critical = 1;
 	else if ((v = value_of(w, "sql")))
 		last_step(r)->statements[0].sql = bytes_of_str(v);
+	else if (str_eq(w, "drop-last") && r->n_changesets)
+		r->n_changesets--;
 	else if (!(v = value_of(w, "class")) || !step_class_parse(v, &last_step(r)->class))
 		die(w, NULL);
 }
@@ -368,13 +376,116 @@ static void forge_release(int argc, char **argv)
 	write_out(buf_bytes(&out));
 }
 
+/* ---- trust and freshness ---- */
+
+static void forge_fresh(int argc, char **argv)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT;
+	struct envelope env = read_envelope(argv[0]);
+	struct freshness f;
+	struct err e = ERR_INIT;
+	if (freshness_decode(env.payload, a, &f, &e) != 0)
+		die(argv[0], &e);
+	for (int i = 1; i < argc; i++) {
+		const char *v;
+		if ((v = value_of(argv[i], "version")))
+			f.version = strtoull(v, NULL, 10);
+		else if ((v = value_of(argv[i], "trust-version")))
+			f.trust_version = strtoull(v, NULL, 10);
+		else if ((v = value_of(argv[i], "issued")))
+			f.issued_at_us = strtoll(v, NULL, 10);
+		else if ((v = value_of(argv[i], "expires")))
+			f.expires_at_us = strtoll(v, NULL, 10);
+		else if (str_eq(argv[i], "nothing-revoked"))
+			f.n_revoked_keys = f.n_revoked_agents = f.n_withdrawn = f.n_floors = 0;
+		else
+			die(argv[i], NULL);
+	}
+	freshness_encode(&f, &out);
+	write_out(buf_bytes(&out));
+}
+
+static void forge_trust(int argc, char **argv)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT;
+	struct envelope env = read_envelope(argv[0]);
+	struct trust t;
+	struct err e = ERR_INIT;
+	if (trust_decode(env.payload, a, &t, &e) != 0)
+		die(argv[0], &e);
+	for (int i = 1; i < argc; i++) {
+		const char *v;
+		if ((v = value_of(argv[i], "version")))
+			t.version = strtoull(v, NULL, 10);
+		else if ((v = value_of(argv[i], "created")))
+			t.created_at_us = strtoll(v, NULL, 10);
+		else if ((v = value_of(argv[i], "expires")))
+			t.expires_at_us = strtoll(v, NULL, 10);
+		else
+			die(argv[i], NULL);
+	}
+	trust_encode(&t, &out);
+	write_out(buf_bytes(&out));
+}
+
+/* ---- reports ---- */
+
+static void forge_report(int argc, char **argv)
+{
+	AUTO(buf_done) struct buf out = BUF_INIT;
+	struct envelope env = read_envelope(argv[0]);
+	struct report r;
+	struct err e = ERR_INIT;
+	if (report_decode(env.payload, a, &r, &e) != 0)
+		die(argv[0], &e);
+	for (int i = 1; i < argc; i++) {
+		const char *v;
+		if ((v = value_of(argv[i], "agent")))
+			r.agent = v;
+		else if ((v = value_of(argv[i], "target")))
+			r.target = v;
+		else if ((v = value_of(argv[i], "seq")))
+			r.report_seq = strtoull(v, NULL, 10);
+		else if ((v = value_of(argv[i], "after")))
+			digest_sha256(read_file(v), r.prev_report_hash);
+		else if (!(v = value_of(argv[i], "outcome")) || !outcome_parse(v, &r.outcome))
+			die(argv[i], NULL);
+	}
+	report_encode(&r, &out);
+	write_out(buf_bytes(&out));
+}
+
+static void forge_shown(int argc, char **argv)
+{
+	(void)argc;
+	struct store *s = NULL;
+	struct err e = ERR_INIT;
+	const struct store_event ev = {
+	    .at_us = clock_wall_us(), .actor = "agent eu-1", .rollout = argv[1], .object = argv[2], .event = argv[3], .from = "applying", .to = argv[3]};
+	if (store_open(argv[0], &s, &e) != 0 || store_begin(s, &e) != 0 || store_event_put(s, &ev, &e) != 0 || store_commit(s, &e) != 0)
+		die(argv[0], &e);
+	store_close(&s);
+}
+
 static const struct {
 	const char *name;
 	int least;
 	void (*run)(int argc, char **argv);
-} verbs[] = {{"unwrap", 1, unwrap},     {"wrap", 2, wrap},         {"add-signatures", 2, add_signatures}, {"respell", 1, respell},
-             {"flip", 2, flip},         {"order", 1, forge_order}, {"approval", 1, forge_approval},       {"dossier", 1, forge_dossier},
-             {"proof", 2, forge_proof}, {"task", 3, forge_task},   {"release", 1, forge_release}};
+} verbs[] = {{"unwrap", 1, unwrap},
+             {"wrap", 2, wrap},
+             {"add-signatures", 2, add_signatures},
+             {"respell", 1, respell},
+             {"flip", 2, flip},
+             {"order", 1, forge_order},
+             {"approval", 1, forge_approval},
+             {"dossier", 1, forge_dossier},
+             {"proof", 2, forge_proof},
+             {"task", 3, forge_task},
+             {"release", 1, forge_release},
+             {"fresh", 1, forge_fresh},
+             {"trust", 1, forge_trust},
+             {"report", 1, forge_report},
+             {"shown", 4, forge_shown}};
 
 int main(int argc, char **argv)
 {

@@ -8,6 +8,7 @@
  *                             release-size, wait (ms for an answer); prints the answer: "ACCEPT", "REFUSE code message", then "REPORT outcome: check: message (N steps)"
  *   offer-only KEY=VALUE,...  does not wait for the answer       answer SECONDS        waits for it
  *   silent SECONDS            prints what comes unasked, or "nothing"
+ *   clock FILE DAYS           the site's clock is so far ahead from now on (tests/fault/shim/moved_clock.c)
  *   trust [fresh=]VERSION:FILE... --   names trust documents and a freshness document to be fetched
  */
 #include <inttypes.h>
@@ -233,6 +234,14 @@ static int name_trust(struct puppet *p, int i, int argc, char **argv)
 	return i;
 }
 
+static void set_clock(const char *path, const char *days)
+{
+	int64_t ahead_us = strtoll(days, NULL, 10) * 86400 * 1000000;
+	FILE *f = fopen(path, "r+e"); /* in place: the site's process has it mapped */
+	if (!f || fwrite(&ahead_us, sizeof ahead_us, 1, f) != 1 || fclose(f) != 0)
+		die(path, NULL);
+}
+
 static void act(struct puppet *p, int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++) {
@@ -250,6 +259,8 @@ static void act(struct puppet *p, int argc, char **argv)
 			answer(p, (uint32_t)strtoul(argv[++i], NULL, 10) * 1000);
 		else if (str_eq(what, "silent") && i + 1 < argc)
 			silent(p, argv[++i]);
+		else if (str_eq(what, "clock") && i + 2 < argc)
+			set_clock(argv[i + 1], argv[i + 2]), i += 2;
 		else if (str_eq(what, "trust"))
 			i = name_trust(p, i + 1, argc, argv);
 		else

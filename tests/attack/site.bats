@@ -109,8 +109,24 @@ consented() { # NAME "release edits" ["order edits"]
 		offer "target=eu/lite/one,release=$F/1.0.0.release,dossier=$F/loot/1.0.0.dossier,proof=$F/loot/1.0.0.proof,task=$(cat loot/1.0.0.task),attempt=ATTEMPT"
 }
 
+@test "ATK-11: a release of the last sequence that there is" {
+	cp eu-1/agent.yaml kept.yaml
+	sed -i 's/^limits: {/limits: {max_step: 100, /' eu-1/agent.yaml
+	consented far "sequence=9223372036854775807"
+	attack ATK-11 "sequence 2^63-1, signed and approved" "REPORT refused: C8 sequence" offer "$OFFER"
+	cp kept.yaml eu-1/agent.yaml
+}
+
 @test "ATK-13: parts of two releases" {
 	attack ATK-13 "the release of one, the approvals of another" "C(9 approvals|11 order)" offer "${GENUINE/1.1.0.release/1.2.0.release}"
+}
+
+@test "ATK-14: a part of a bundle" {
+	forge release 1.2.0.release drop-last >part.payload && forge wrap release part.payload keys/release >part.release
+	forged_offer whole "$F/1.2.0.release" "" approver approver2
+	attack ATK-14 "the last changeset left out, one stolen release key" "C6 release-signatures: release: 1 of 2" offer "${OFFER/1.2.0.release/part.release}"
+	forge wrap release part.payload keys/release keys/release2 >part.release
+	attack ATK-14 "the last changeset left out, both release keys, under the approvals of the whole" "REPORT refused: C(9|11)" offer "${OFFER/1.2.0.release/part.release}"
 }
 
 @test "ATK-15 and ATK-42: blobs that are not what they are said to be" {
@@ -119,6 +135,18 @@ consented() { # NAME "release edits" ["order edits"]
 	attack ATK-15 "smaller than it was said to be" "REPORT refused: -: the release could not be fetched" offer "$OFFER,release-size=60000000"
 	forge flip blobs.release 500 >other.release
 	attack ATK-42 "other content under the right name" "REPORT refused: -: the release could not be fetched" offer-only "$OFFER" blob-as blobs.release other.release answer 15
+}
+
+@test "ATK-17: another database than the one that the ledger names" {
+	cp eu-1/agent.yaml kept.yaml
+	cp one.db copy.db
+	forged_offer fair "$F/1.2.0.release" "" approver approver2
+	sed -i "s|one.db|copy.db|" eu-1/agent.yaml
+	attack ATK-17 "a copy of the database" "REPORT refused: C13 database" offer "$OFFER"
+	cp kept.yaml eu-1/agent.yaml
+	mv one.db away.db && touch one.db
+	attack ATK-17 "an empty database in its place" "REPORT (refused: C13|needs-attention: C16)" offer "$OFFER"
+	mv away.db one.db
 }
 
 @test "ATK-18: one stolen key of each role" {
@@ -150,6 +178,11 @@ consented() { # NAME "release edits" ["order edits"]
 	attack ATK-21 "the offer's own time" "REPORT refused: C11 window" offer "$OFFER,deadline=$past"
 }
 
+@test "ATK-31: a wave skipped" {
+	not_played ATK-31 "a wave begun before the gate of the one before it" \
+		"agents keep no gate passes: what bounds it is the order's own window and target list, which people signed, and the audit shows the order in which waves began"
+}
+
 @test "ATK-32: more targets than were approved" {
 	{ cat loot/1.1.0.leaves && echo "1 0 eu/lite/two 00112233445566778899aabbccddeeff"; } >wide.leaves
 	forge order loot/1.1.0.order root=wide.leaves >wide.order
@@ -165,6 +198,26 @@ consented() { # NAME "release edits" ["order edits"]
 	EPOCH=2000 attack ATK-33 "the new one's epoch is seen" "nothing" silent 0.3
 	forged_offer late "$F/1.2.0.release" "" approver approver2
 	EPOCH=2000 attack ATK-33 "an offer of an older epoch" "no answer|REFUSE C1 epoch" offer "$OFFER,epoch=5,wait=1500"
+}
+
+@test "ATK-34: a hold that the site has laid" {
+	forged_offer fair "$F/1.2.0.release" "" approver approver2
+	quietly agent_of_site hold --all --reason "the thief is about"
+	EPOCH=2000 attack ATK-34 "what everybody has approved, offered to a site that holds" "REFUSE hold: held by the site" offer "$OFFER"
+	EPOCH=2000 attack ATK-34 "the same by a controller of a later epoch" "REFUSE hold: held by the site" offer "$OFFER,epoch=2001"
+	quietly agent_of_site unhold --all
+}
+
+@test "ATK-37: the agent's journal is set back" {
+	mv eu-1/data data.now && cp -a loot/data eu-1/data
+	EPOCH=3000 attack ATK-37 "to before the last release" "REPORT applied: -: - \(1 steps\)" offer "$GENUINE"
+	rm -r eu-1/data && mv data.now eu-1/data
+}
+
+@test "ATK-38: the target's database is set back" {
+	cp one.db now.db && cp loot/one.db one.db
+	EPOCH=3000 attack ATK-38 "to before the last release" "REPORT needs-attention: C16 ledger-diverged" offer "$GENUINE"
+	cp now.db one.db
 }
 
 @test "ATK-35 and ATK-36: SQL that is more than it says" {
@@ -192,6 +245,7 @@ consented() { # NAME "release edits" ["order edits"]
 @test "the same with everybody's consent does run: the tests above can fail" {
 	EPOCH=3000 forged_offer fair "$F/1.2.0.release" "" approver approver2
 	EPOCH=3000 run attack none "fair" "REPORT applied" offer "$OFFER"
+	echo "$output"
 	[ "$status" -eq 1 ] && [[ $output == *"a database was changed; the answer was: ACCEPT REPORT applied"* ]]
 	[ "$(sqlite3 one.db "SELECT count(*) FROM sqlite_schema WHERE name = 'c2'")" = 1 ]
 }

@@ -24,6 +24,10 @@ stolen_site() { # FOLDER
 		printf -- '--liquibase formatted sql\n--changeset a:c%s\nCREATE TABLE c%s (id integer);\n--rollback DROP TABLE c%s;\n' "$n" "$n" "$n" >"$F/shop/changes/$n.sql"
 		stolen_release "1.$n.0" || return 1
 		[ "$n" = 2 ] || stolen_rollout "1.$n.0" || return 1
+		[ "$n" = 0 ] || continue
+		fleet_kill eu-1 TERM # a picture of the site, to be set back to
+		cp -a "$F/eu-1/data" "$F/one.db" "$F/loot"
+		fleet_start_agent eu-1 && fleet_wait_connected 1 || return 1
 	done
 	fleet_kill eu-1
 	fleet_kill controller
@@ -71,17 +75,36 @@ attack() {
 	puppet "${@//ATTEMPT/$ATTEMPT}" >"$F/answer" 2>&1 3>&- &
 	local thief=$! port=${FLEET_CONTROL##*:}
 	until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || ! fleet_alive "$thief"; do sleep 0.02; done
-	fleet_start_agent eu-1
+	start_site
 	wait "$thief" || { cat "$F/answer" && tail "$F/eu-1.log" && return 1; }
 	fleet_kill eu-1
 	answer=$(tr '\n' ' ' <"$F/answer")
 	if ! grep -qE "$pattern" <<<"$answer"; then echo "$id $name: wanted $pattern, got: $answer" && return 1; fi
 	if [ "$(stolen_state)" != "$before" ]; then echo "$id $name: a database was changed; the answer was: $answer" && return 1; fi
+	[ -n "$id" ] || return 0
 	SAID=$(grep -oE 'C[0-9]+ [a-z-]+' <<<"$answer" | head -n 1)
-	told "$id" "$name" "refused${SAID:+ ($SAID)}, 0 statements"
+	case $answer in
+	*"REPORT applied"*) told "$id" "$name" "already done, by the ledger, 0 statements" ;;
+	*) told "$id" "$name" "refused${SAID:+ ($SAID)}, 0 statements" ;;
+	esac
 }
 
-told() { echo "# $1 $2 ... $3" >&3; }
+# SITE_CLOCK: a file with what its clock is ahead (tests/fault/shim/moved_clock.c).
+start_site() {
+	if [ -n "${SITE_CLOCK:-}" ]; then
+		LD_PRELOAD=$ATTACK_BIN/../fault/shim/moved_clock.so ROLLCALL_CLOCK=$SITE_CLOCK fleet_start_agent eu-1
+	else
+		fleet_start_agent eu-1
+	fi
+}
+
+# One line for each attack; ATTACK_LOG: a file that collects them for tests/attack/table.
+told() {
+	echo "# $1 $2 ... $3" >&3
+	[ -z "${ATTACK_LOG:-}" ] || echo "$1 $2 ... $3" >>"$ATTACK_LOG"
+}
+
+not_played() { told "$1" "$2" "not played: $3"; }
 
 # An order that nobody approved: edited from a genuine one, with approvals over it by the keys that are named. What comes back in OFFER is ready to be offered.
 forged_offer() { # NAME RELEASE-FILE "order edits" KEY...
@@ -96,4 +119,31 @@ forged_offer() { # NAME RELEASE-FILE "order edits" KEY...
 	forge dossier "$F/$name.order" "${approvals[@]}" >"$F/$name.dossier"
 	# shellcheck disable=SC2034 # for the caller
 	OFFER="target=eu/lite/one,release=$release,dossier=$F/$name.dossier,proof=$F/loot/1.1.0.proof,task=$(forge task "$F/$name.order" eu/lite/one apply),attempt=ATTEMPT"
+}
+
+# ---- trust documents and freshness ----
+
+agent_of_site() { "$ROLLCALL_BIN/rollcall-agent" "$@" --config "$F/eu-1/agent.yaml"; }
+believed() { agent_of_site trust show -o csv 2>/dev/null | awk -F, -v d="$1" '$1 == d { print $2 }'; } # not by jq: 2^63-1 is a version too
+
+# taught ID NAME PATTERN TRUST FRESH DOCUMENT...: the thief names documents ("VERSION:FILE", "fresh=VERSION:FILE") to the site; what its log says of them must match PATTERN
+# ("" when it is to say nothing), and afterwards it believes these versions of the trust document and of the freshness document (-: any).
+taught() {
+	local id=$1 name=$2 pattern=$3 trust=$4 fresh=$5 before
+	shift 5
+	before=$(wc -l <"$F/eu-1.log")
+	attack "" "" "nothing" trust "$@" -- silent 0.5 || return 1
+	told_of=$(tail -n "+$((before + 1))" "$F/eu-1.log" | grep -E 'trust: document' || true)
+	if ! grep -qE "$pattern" <<<"$told_of"; then echo "$id $name: wanted $pattern, got: $told_of" && return 1; fi
+	[ "$trust" = "$(believed trust)" ] || { echo "$id $name: it believes trust document $(believed trust): $told_of"; return 1; }
+	[ "$fresh" = - ] || [ "$fresh" = "$(believed fresh)" ] || { echo "$id $name: it believes freshness document $(believed fresh): $told_of"; return 1; }
+}
+
+# A trust document's next version: edited by the command's own arguments, then signed by these keys.
+next_trust() { # FROM TO "edits" KEY...
+	local from=$1 to=$2 edits=$3 k
+	shift 3
+	# shellcheck disable=SC2086 # words
+	rm -f "$to" && quietly rc trust $edits --out "$to" || return 1
+	for k in "$@"; do quietly rc trust sign "$to" --key "$F/keys/$k" --after "$from" || return 1; done
 }
