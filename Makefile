@@ -162,7 +162,7 @@ $(O)/tests/fault/shim/%.so: tests/fault/shim/%.c
 	@$(CC) $(CPPFLAGS) -std=c11 $(WARN) -O1 -g -fPIC -shared -o $@ $<
 # Tools of the attack tests: tests/attack/NAME.c, with the controller's own code at the attacker's hands.
 ATTACK_BINS := $(patsubst %.c,$(O)/%,$(wildcard tests/attack/*.c))
-$(O)/tests/attack/%: $(O)/tests/attack/%.o $(O)/libcontroller.a $(O)/libcommon.a
+$(O)/tests/attack/%: $(O)/tests/attack/%.o $(O)/libsupport.a $(O)/libcontroller.a $(O)/libcommon.a
 	@echo "LINK  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_controller)
 $(O)/tests/fault/%: $(O)/tests/fault/%.o $(O)/libcommon.a
@@ -198,7 +198,9 @@ check: check-layers build $(O)/bin/fleet_farm
 # What a thief of the controller, of keys or of the network tries, and what every site answers.
 check-attacks: build
 	@$(MAKE) --no-print-directory MODE=debug build $(patsubst $(O)/%,build/debug/%,$(ATTACK_BINS) $(FAULT_BINS))
-	@SAY=1 ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(sort $(wildcard tests/attack/*.bats))
+	@: >build/attacks.log
+	@SAY=1 ATTACK_LOG=$(CURDIR)/build/attacks.log ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(sort $(wildcard tests/attack/*.bats))
+	@tests/attack/table build/attacks.log
 
 # The proof of exactly-once alone; SEED=n repeats a run's kills.
 check-faults: build

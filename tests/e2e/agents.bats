@@ -4,6 +4,7 @@
 setup() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	. "$BATS_TEST_DIRNAME/../support/enrol.bash"
 	fleet_new "$BATS_TEST_TMPDIR/fleet"
 	cd "$F" || return 1
 	touch one.db
@@ -13,26 +14,6 @@ setup() {
 }
 
 teardown() { fleet_down; }
-
-# listen.enrol, and with an argument the key that approves by itself
-enrolment() {
-	ENROL=tcp://127.0.0.1:$(fleet_free_port)
-	sed -i "s|^listen: {|listen: {enrol: \"$ENROL\", |" controller.yaml
-	[ $# -eq 0 ] || echo "enrol_key: $1" >>controller.yaml
-}
-
-invite() { # NAME [OPTION...]
-	local name=$1
-	shift
-	quietly rc agents invite "$name" --site us --targets 'us/*' --endpoint "$ENROL" --controller-key keys/controller.curve.pub --key keys/enrol \
-		--out "$name.token" "$@"
-}
-
-enroll() { # NAME [OPTION...]: at the site
-	local name=$1
-	shift
-	"$ROLLCALL_BIN/rollcall-agent" enroll --token "$name.token" --trust trust.env --dir "$name" "$@"
-}
 
 begin_enroll() { # NAME: in the background; $seen is the fingerprint that the site sees
 	enroll "$1" --wait 60s >"$1.out" 2>&1 3>&- &

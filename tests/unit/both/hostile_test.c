@@ -1,7 +1,5 @@
 /* Peers that mean harm against a real hub, from a process of their own: messages that never end, a hundred thousand tiny parts, connections that say nothing, floods of HELLO
  * and of strangers. What is asked: the hub's memory stays bounded, and an honest agent beside it is served. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,16 +16,13 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/base/str.h"
-#include "common/link/frame.h"
-#include "common/link/options.h"
+#include "tests/support/hostile_peer.h"
 #include "tests/support/link_fixture.h"
 
-#define MB            ((uint64_t)1024 * 1024)
-#define ATTACK_MS     1500
-#define PART          200000
-#define MESSAGE_BYTES ((size_t)600 * 1024 * 1024)
-#define LATE_US       2000000 /* between two heartbeats, which come each half second */
+#define MB         ((uint64_t)1024 * 1024)
+#define ATTACK_MS  1500
+#define ENDLESS_MS 5000 /* on a busy machine it takes its time to send as much as the limit */
+#define LATE_US    2000000 /* between two heartbeats, which come each half second */
 
 /* A sanitizer keeps freed memory and makes everything slower: there the attacks only show that nothing breaks. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -42,93 +37,12 @@ enum attack { ATTACK_ENDLESS, ATTACK_ENDLESS_ENROL, ATTACK_TINY_PARTS, ATTACK_MU
 
 struct errand {
 	enum attack what;
-	char endpoint[256], server_key[41], public_key[41], secret_key[41];
+	struct hostile at;
 	uint32_t ms;
 };
 
 static int line; /* to the other process */
 static pid_t attacker;
-
-static zsock_t *dial(const struct errand *o, enum link_socket_kind kind, bool stranger)
-{
-	struct curve_key key = {0};
-	struct err e = ERR_INIT;
-	zsock_t *s = NULL;
-	char fresh_secret[41];
-	str_copy(key.public_text, sizeof key.public_text, o->public_key);
-	str_copy(fresh_secret, sizeof fresh_secret, o->secret_key);
-	if (stranger)
-		zmq_curve_keypair(key.public_text, fresh_secret);
-	key.secret_text = secret_new(fresh_secret, 40);
-	if (link_socket_client(kind, &key, o->server_key, &s, &e) != 0 || zsock_connect(s, "%s", o->endpoint) != 0)
-		_exit(3);
-	curve_key_done(&key);
-	zsock_set_sndtimeo(s, 200);
-	zmq_pollitem_t item = {.socket = zsock_resolve(s), .events = ZMQ_POLLOUT};
-	zmq_poll(&item, 1, 500); /* the handshake */
-	return s;
-}
-
-/* libzmq hands a message to its I/O thread when it is whole, so "never" is a very long message here; its parts share one buffer, so that it costs the attacker nothing. */
-static void attack_endless(const struct errand *o, bool stranger, size_t part, int64_t end_us)
-{
-	static char block[PART];
-	while (clock_mono_us() < end_us) {
-		zsock_t *s = dial(o, stranger ? LINK_ENROL_DEALER : LINK_CTRL_DEALER, stranger);
-		for (size_t sent = 0; sent < MESSAGE_BYTES; sent += part) {
-			zmq_msg_t m;
-			zmq_msg_init_data(&m, block, part, NULL, NULL);
-			if (zmq_msg_send(&m, zsock_resolve(s), sent + part < MESSAGE_BYTES ? ZMQ_SNDMORE : 0) < 0)
-				break;
-		}
-		for (int i = 0; i < 50 && clock_mono_us() < end_us; i++)
-			usleep(20000);
-		zsock_destroy(&s);
-	}
-}
-
-static void attack_tiny_parts(const struct errand *o, int64_t end_us)
-{
-	zsock_t *s = dial(o, LINK_CTRL_DEALER, false);
-	while (clock_mono_us() < end_us)
-		for (int i = 0; i <= 100000 && clock_mono_us() < end_us; i++)
-			if (zmq_send(zsock_resolve(s), "x", 1, i < 100000 ? ZMQ_SNDMORE : 0) < 0)
-				break;
-	zsock_destroy(&s);
-}
-
-static void attack_mute(const struct errand *o, int64_t end_us)
-{
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)strtoul(strrchr(o->endpoint, ':') + 1, NULL, 10))};
-	int fds[300];
-	inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
-	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
-		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (connect(fds[i], (struct sockaddr *)&to, sizeof to) == 0 && i % 2 &&
-		    write(fds[i], "\xff\0\0\0\0\0\0\0\1\x7f", 10) < 0) /* half a greeting */
-			continue;
-	}
-	while (clock_mono_us() < end_us)
-		usleep(20000);
-	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
-		close(fds[i]);
-}
-
-static void attack_messages(const struct errand *o, enum link_socket_kind kind, const struct msg *m, bool stranger, int64_t end_us)
-{
-	AUTO(buf_done) struct buf body = BUF_INIT;
-	msg_encode(m, &body);
-	zsock_t *open[16] = {NULL};
-	for (size_t i = 0; clock_mono_us() < end_us; i = (i + 1) % ARRAY_LEN(open)) {
-		zsock_destroy(&open[i]);
-		open[i] = dial(o, kind, stranger);
-		for (uint64_t seq = 1; seq <= 20; seq++)
-			frame_send(zsock_resolve(open[i]), bytes_of(NULL, 0), (struct link_header){.type = (uint8_t)m->type, .seq = seq}, buf_bytes(&body),
-			           bytes_of(NULL, 0));
-	}
-	for (size_t i = 0; i < ARRAY_LEN(open); i++)
-		zsock_destroy(&open[i]);
-}
 
 static void attack(const struct errand *o)
 {
@@ -139,22 +53,22 @@ static void attack(const struct errand *o)
 	int64_t end_us = clock_mono_us() + (int64_t)o->ms * 1000;
 	switch (o->what) {
 	case ATTACK_ENDLESS:
-		attack_endless(o, false, PART, end_us);
+		hostile_endless(&o->at, false, 200000, end_us);
 		break;
 	case ATTACK_ENDLESS_ENROL:
-		attack_endless(o, true, 8000, end_us);
+		hostile_endless(&o->at, true, 8000, end_us);
 		break;
 	case ATTACK_TINY_PARTS:
-		attack_tiny_parts(o, end_us);
+		(void)hostile_tiny_parts(&o->at, end_us);
 		break;
 	case ATTACK_MUTE:
-		attack_mute(o, end_us);
+		hostile_mute(&o->at, end_us);
 		break;
 	case ATTACK_HELLOS:
-		attack_messages(o, LINK_CTRL_DEALER, &hello, false, end_us);
+		hostile_messages(&o->at, LINK_CTRL_DEALER, &hello, false, end_us);
 		break;
 	case ATTACK_STRANGERS:
-		attack_messages(o, LINK_ENROL_DEALER, &(struct msg){.type = MSG_ENROL_POLL}, true, end_us);
+		hostile_messages(&o->at, LINK_ENROL_DEALER, &(struct msg){.type = MSG_ENROL_POLL}, true, end_us);
 		break;
 	}
 }
@@ -216,16 +130,13 @@ static bool is_over(struct link_world *w)
 
 static void suffer(struct link_world *w, enum attack what, const char *endpoint, const struct curve_key *key)
 {
-	struct errand o = {.what = what, .ms = ATTACK_MS};
+	struct errand o = {.what = what, .ms = what == ATTACK_ENDLESS ? ENDLESS_MS : ATTACK_MS};
 	struct err e = ERR_INIT;
 	assert_int_equal(hub_set_principals(w->hub, w->principals, 3, &e), 0); /* us-1, the attacker, has a key */
-	str_copy(o.endpoint, sizeof o.endpoint, endpoint);
-	str_copy(o.server_key, sizeof o.server_key, hub_public_key(w->hub));
-	str_copy(o.public_key, sizeof o.public_key, key->public_text);
-	str_copy(o.secret_key, sizeof o.secret_key, secret_reveal(key->secret_text));
+	hostile_init(&o.at, endpoint, hub_public_key(w->hub), key);
 	seen = (struct watched){.peak = 0};
 	assert_int_equal(write(line, &o, sizeof o), sizeof o);
-	assert_true(link_run_for(w, is_over, ATTACK_MS + 8000));
+	assert_true(link_run_for(w, is_over, o.ms + 8000));
 }
 
 static void begin(struct link_world *w)

@@ -13,6 +13,7 @@
 #include "common/link/frame.h"
 #include "common/link/options.h"
 #include "common/wire/limits.h"
+#include "tests/support/hostile_peer.h"
 #include "tests/support/link_fixture.h"
 
 struct peer {
@@ -33,52 +34,6 @@ static void dial(struct link_world *w, struct peer *p, enum link_socket_kind kin
 	zsock_set_rcvtimeo(p->socket, 3000);
 }
 
-/* A body that a decoder takes, for the types that some peer may send. */
-static void sample(enum msg_type t, struct buf *ret)
-{
-	static const uint8_t signature[64];
-	struct msg m = {.type = t};
-	switch (t) {
-	case MSG_HELLO:
-		m.hello = (struct msg_hello){
-		    .agent = "eu-1", .proto_min = 1, .proto_max = 1, .session_counter = ++counter, .signature = bytes_of(signature, sizeof signature)};
-		break;
-	case MSG_TARGETS:
-		m.targets = (struct msg_targets){.first = true, .last = true};
-		break;
-	case MSG_SURVEY_RESULT:
-		m.survey_result = (struct msg_survey_result){.target = "eu/pg1/shop1", .last = true};
-		break;
-	case MSG_COMMAND:
-		m.command = (struct msg_command){.id = 1, .verb = VERB_PING};
-		break;
-	case MSG_FETCH:
-		m.fetch.count = 1;
-		break;
-	case MSG_PUT:
-		m.chunk.of = 1;
-		break;
-	case MSG_ENROL_REQ:
-		m.enrol_req =
-		    (struct msg_enrol_req){.token = bytes_of_str("t"), .request = bytes_of_str("r"), .signature = bytes_of(signature, sizeof signature)};
-		break;
-	case MSG_REPORT:
-		m.report = (struct msg_report){.seq = 1, .envelope = bytes_of_str("e")};
-		break;
-	case MSG_HEARTBEAT:
-	case MSG_ACCEPT:
-	case MSG_REFUSE:
-	case MSG_UNHELD:
-	case MSG_PROGRESS:
-	case MSG_BYE:
-	case MSG_ENROL_POLL:
-		break;
-	default: /* nobody but the controller sends these: the table is asked before the body is read */
-		return;
-	}
-	msg_encode(&m, ret);
-}
-
 static void send_part(struct peer *p, const void *data, size_t n, bool more)
 {
 	assert_true(zmq_send(zsock_resolve(p->socket), n ? data : "", n, more ? ZMQ_SNDMORE : 0) >= 0);
@@ -89,7 +44,7 @@ static void say(struct peer *p, enum msg_type t)
 	AUTO(buf_done) struct buf body = BUF_INIT;
 	uint8_t head[LINK_HEADER_SIZE];
 	bool raw = t == MSG_CHUNK || t == MSG_PUT;
-	sample(t, &body);
+	hostile_sample(t, "eu-1", t == MSG_HELLO ? ++counter : 0, &body);
 	link_header_encode(&(struct link_header){.proto = 1, .type = (uint8_t)t, .session = p->session, .seq = ++p->seq, .body_len = (uint32_t)body.n},
 	                   head);
 	send_part(p, head, sizeof head, true);

@@ -1,0 +1,223 @@
+#!/usr/bin/env bats
+# The other direction: an enrolled agent, an operator's key, a stranger or whoever can write the store turns against the honest controller. The fleet has eu-1, which is served all the
+# while, and us-1, which the attacker took over: he has all of its keys. The numbers are those of the list of attacks (README, Trust).
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	: "${ROLLCALL_BIN:=${ROLLCALL_DEBUG_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}}"
+	export ROLLCALL_BIN F FLEET_CONTROL FLEET_BLOBS ROLLCALL_CONFIG ENROL FLEET_FRESH="1s 60s"
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	. "$BATS_TEST_DIRNAME/../support/enrol.bash"
+	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
+	cd "$F" || return 1
+	enrolment keys/enrol
+	local site
+	for site in eu us; do
+		touch "$site.db"
+		fleet_agent $site-1 $site "$site/*" <<<"  - {id: $site/lite/shop, dsn: \"sqlite:$F/$site.db\", labels: {environment: production}}" || return 1
+	done
+	fleet_up || return 1
+	quietly rc init shop || return 1
+	sed -i 's/^pipeline:.*/pipeline: [production]/' shop/rollcall.yaml
+	printf 'name: shop\nenvironments:\n  - name: production\n    waves: [{name: all}]\n' >plan.yaml
+	fleet_release shop 1.0.0 && ROLLOUT=$(fleet_start plan.yaml production 1.0.0) || return 1
+	fleet_approve "$ROLLOUT" 2 >/dev/null && quietly rc rollout watch "$ROLLOUT" --timeout 60s || return 1
+	echo "$ROLLOUT" >rollout
+	fleet_kill us-1 TERM # from here on us-1 is the attacker
+	sqlite3 controller/store.db "SELECT writefile('us.report', envelope) FROM report WHERE agent = 'us-1' ORDER BY seq DESC LIMIT 1" >/dev/null
+	sqlite3 controller/store.db "SELECT max(seq) FROM report WHERE agent = 'us-1'" >us.seq
+}
+
+teardown_file() { fleet_down; }
+
+setup() {
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	. "$BATS_TEST_DIRNAME/../support/enrol.bash"
+	. "$BATS_TEST_DIRNAME/stolen.bash"
+	cd "$F" || return 1
+}
+
+# The next session counter of us-1, which grows for ever.
+counter() {
+	local n
+	n=$(($(cat counter 2>/dev/null || echo 1000) + 200))
+	echo "$n" | tee counter
+}
+
+# intrude OPTION|ACTION...: with us-1's keys, unless another --key is given
+intrude() {
+	"$ATTACK_BIN/intruder" --key us-1/curve.key --report-key us-1/report.key --cert us-1/us-1.cert --server keys/controller.curve.pub --control "$FLEET_CONTROL" \
+		--blobs "$FLEET_BLOBS" --enrol "$ENROL" "$@" 2>&1
+}
+
+answers() { # PATTERN COMMAND...: what comes back, as one line
+	local pattern=$1
+	shift
+	said=$("$@" | tr '\n' ' ') || true
+	grep -qE -- "$pattern" <<<"$said" || { echo "wanted $pattern, got: $said"; return 1; }
+}
+
+agent_state() { rc agents list -o json 2>/dev/null | jq -r --arg a "$1" '.agents[] | select(.agent == $a) | .state'; }
+
+# The honest agent's session is the one that it had.
+eu_untouched() { [ "$(agent_state eu-1)" = online ] && [ "$(grep -c 'agent eu-1 is gone' controller.log)" -eq "${1:-0}" ]; }
+eu_gone() { grep -c 'agent eu-1 is gone' controller.log || true; }
+
+restart_controller() { # with another store
+	fleet_kill controller TERM
+	cp "$1" controller/store.db
+	fleet_start_controller
+	until rc ping >/dev/null 2>&1; do sleep 0.05; done
+}
+
+@test "ATK-23: an enrolled agent that says it is another" {
+	local gone
+	gone=$(eu_gone)
+	answers "^no answer" intrude --routing eu-1 hello us-1 "$(counter)"
+	told ATK-23 "the other's name as routing id" "dropped, the other's session untouched"
+	answers "DENY identity: this key belongs to another agent name" intrude hello eu-1 "$(counter)"
+	told ATK-23 "the other's name in HELLO" "denied, the other's session untouched"
+	answers "DENY .*the certificate is of agent eu-1, HELLO says us-1" intrude --cert eu-1/eu-1.cert hello us-1 "$(counter)"
+	told ATK-23 "the other's certificate" "denied, the other's session untouched"
+	quietly rc keys new keys/other --no-passphrase --owner other
+	answers "DENY .*not signed by the report key of its certificate" intrude --report-key keys/other hello us-1 "$(counter)"
+	told ATK-23 "its own certificate without the report key" "denied"
+	eu_untouched "$gone"
+}
+
+@test "ATK-24 and ATK-29: reports that are forged, replayed, or about the targets of others" {
+	local seq
+	seq=$(($(cat us.seq) + 1))
+	rc rollout status "$(cat rollout)" -o json >before.json 2>/dev/null
+	forge report us.report target=eu/lite/shop seq=$seq outcome=failed after=us.report >other.payload && forge wrap report other.payload us-1/report.key >other.report
+	forge report us.report agent=eu-1 seq=$((seq + 1)) after=other.report >named.payload && forge wrap report named.payload us-1/report.key >named.report
+	forge report us.report seq=$((seq + 1)) outcome=failed after=other.report >forged.payload && forge wrap report forged.payload keys/stranger >forged.report
+	# It has lost its journal, it says: so that its count begins anew and every number is free.
+	forge report us.report target=eu/lite/shop seq=1 outcome=failed >other.payload && forge wrap report other.payload us-1/report.key >other.report
+	forge report us.report agent=eu-1 seq=2 after=other.report >named.payload && forge wrap report named.payload us-1/report.key >named.report
+	forge report us.report seq=2 outcome=failed after=other.report >forged.payload && forge wrap report forged.payload keys/stranger >forged.report
+	answers "^WELCOME REPORT_ACK 1 REPORT_ACK 1 REPORT_ACK 1 REPORT_ACK 1 " intrude hello us-1 "$(counter)" report other.report 1 report named.report 2 report forged.report 2 report other.report 1
+	rc rollout status "$(cat rollout)" -o json >after.json 2>/dev/null
+	diff before.json after.json
+	grep -q "report 1 on eu/lite/shop changes nothing: its certificate does not cover this target" controller.log
+	told ATK-24 "a signed report about another agent's target" "kept as evidence, moves no state"
+	grep -q "agent us-1: report 2 is refused: it says agent eu-1, number 2, but came from us-1" controller.log
+	told ATK-24 "a report that names the other agent" "refused, not stored"
+	grep -q "agent us-1: report 2 is refused: not signed by the report key of the agent's certificate" controller.log
+	told ATK-29 "a report that a stranger signed" "refused, not stored"
+	[ "$(sqlite3 controller/store.db "SELECT count(*) FROM report WHERE agent = 'us-1' AND journal = 2")" -eq 1 ]
+	told ATK-29 "the same report again" "acknowledged, stored once"
+}
+
+@test "ATK-25: a key that nobody admitted" {
+	quietly rc keys curve keys/nobody.curve
+	answers "^no answer" intrude --key keys/nobody.curve hello us-1 "$(counter)"
+	told ATK-25 "a CURVE key that is not known" "refused in the handshake; without its ZAP handler a socket admits nobody (unit/both/link_test)"
+}
+
+@test "ATK-26: enrolment tokens" {
+	invite ap-1
+	quietly enroll ap-1 --wait 20s
+	cp ap-1.token again.token
+	run enroll again --wait 5s
+	[ "$status" -eq 6 ] && [[ $output == *"there is an agent ap-1 already"* ]]
+	told ATK-26 "a token used again, with other keys" "denied"
+	invite ap-2 --expires 1s
+	sleep 1.1
+	run enroll ap-2 --wait 5s
+	[ "$status" -eq 6 ] && [[ $output == *"it expired at"* ]]
+	told ATK-26 "a token that has expired" "denied"
+	quietly rc agents invite ap-3 --site us --targets 'us/*' --endpoint "$ENROL" --controller-key keys/controller.curve.pub --key keys/stranger --out ap-3.token
+	run enroll ap-3 --wait 5s
+	[ "$status" -eq 6 ] && [[ $output == *"0 of 1 signatures (enrol)"* ]]
+	told ATK-26 "a token that a stranger signed" "denied"
+}
+
+@test "ATK-27: every type of message on every socket in every state" {
+	answers "walk: [0-9]+ cells, [0-9]+ taken, 0 wrong" intrude walk us-1 "$(counter)" keys/operator.curve
+	told ATK-27 "${said#*walk: }" "only the cells of the table are accepted"
+}
+
+@test "ATK-16: messages that do not end, a million tiny frames" {
+	local gone pid peak
+	gone=$(eu_gone)
+	pid=$(cat controller.pid)
+	intrude tiny 3 >tiny.out &
+	while [ -n "$(jobs -rp)" ]; do timeout 2 "$ROLLCALL_BIN/rollcall" ping >/dev/null 2>&1 || { wait; false; }; done
+	peak=$(awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$pid/status")
+	[ "$peak" -lt 400 ]
+	eu_untouched "$gone"
+	[ "$(cut -d" " -f1 tiny.out)" -gt 100000 ]
+	told ATK-16 "$(cat tiny.out) of 1 octet" "dropped past the 4th part; every ping answered, the controller at $peak MB, the other agent untouched"
+}
+
+@test "ATK-39: storms of connections" {
+	local gone n=0
+	gone=$(eu_gone)
+	intrude mute 2 &
+	intrude messages 2 &
+	intrude strangers 2 &
+	while [ -n "$(jobs -rp)" ]; do
+		timeout 2 "$ROLLCALL_BIN/rollcall" ping >/dev/null 2>&1 || { wait; false; }
+		n=$((n + 1))
+	done
+	[ "$n" -ge 3 ]
+	eu_untouched "$gone"
+	told ATK-39 "300 half handshakes, floods of messages and of strangers at once" "known keys still served: $n pings, each within 2 s"
+}
+
+@test "ATK-28: a copied agent" {
+	local n
+	n=$(sqlite3 controller/store.db "SELECT session_counter FROM agent WHERE name = 'eu-1'")
+	answers "DENY cloned: another agent runs with this one's keys and journal" intrude --key eu-1/curve.key --report-key eu-1/report.key --cert eu-1/eu-1.cert hello eu-1 "$n"
+	local i
+	for i in $(seq 100); do [ "$(agent_state eu-1)" = held ] && break || sleep 0.05; done
+	[ "$(agent_state eu-1)" = held ]
+	told ATK-28 "keys and journal copied" "both held, with an alarm, until somebody has looked"
+	quietly rc agents approve eu-1
+	fleet_kill eu-1 TERM
+	fleet_start_agent eu-1
+	for i in $(seq 200); do [ "$(agent_state eu-1)" = online ] && break || sleep 0.05; done
+	[ "$(agent_state eu-1)" = online ]
+}
+
+@test "ATK-29 and ATK-30: a store that was written by hand" {
+	fleet_kill controller TERM
+	cp controller/store.db honest.db
+	cp honest.db withheld.db
+	sqlite3 withheld.db "DELETE FROM report WHERE agent = 'eu-1' AND seq = 1"
+	restart_controller withheld.db
+	run -6 rc audit verify --trust trust.env
+	[[ $output == *"reports: row "*"the log tells of report eu-1/1/1, and it is not there"* ]]
+	told ATK-29 "a report withheld" "found by 'rollcall audit verify': the log tells of it, and it is not there"
+	restart_controller honest.db
+	printf -- '--liquibase formatted sql\n--changeset a:two\nCREATE TABLE two (id integer);\n--rollback DROP TABLE two;\n' >shop/changes/9-two.sql
+	fleet_release shop 1.1.0
+	local id
+	fleet_kill eu-1 TERM # nobody is there who could apply it
+	id=$(fleet_start plan.yaml production 1.1.0)
+	fleet_approve "$id" "$(rc rollout status "$id" -o json 2>/dev/null | jq '.targets | length')" >/dev/null
+	fleet_kill controller TERM
+	cp controller/store.db honest.db
+	cp honest.db shown.db
+	sqlite3 shown.db "UPDATE delivery SET state = 'applied' WHERE rollout = '$id' AND target = 'eu/lite/shop'"
+	forge shown shown.db "$id" eu/lite/shop applied
+	restart_controller shown.db
+	run -6 rc audit verify --trust trust.env
+	[[ $output == *"outcomes: row "*"eu/lite/shop was shown as applied, and no signed report says so"* ]]
+	told ATK-30 "success shown that nobody reported, in a chain that fits" "found by 'rollcall audit verify': no signed report says so"
+	restart_controller honest.db
+	run rc audit verify --trust trust.env
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "ATK-41: a revoked agent that stays connected" {
+	intrude hello us-1 "$(counter)" heartbeat wait 1.5 heartbeat >revoked.out &
+	until grep -q HEARTBEAT_ACK revoked.out; do sleep 0.05; done
+	quietly rc agents revoke us-1 --reason stolen
+	wait
+	[[ "$(tr '\n' ' ' <revoked.out)" == "WELCOME HEARTBEAT_ACK DENY revoked: "* ]]
+	answers "^no answer" intrude hello us-1 "$(counter)"
+	told ATK-41 "a revoked agent on its open session" "denied at once, its key not admitted any more"
+}
