@@ -59,7 +59,7 @@ OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 # What runs under TSan too: the tests of both sides, and whatever else starts a thread. conformance/apply_test.c takes a minute there; apply/runner_test.c runs the same threads.
 THREAD_TESTS := $(sort $(filter tests/unit/both/%,$(TESTS)) $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new|checkers_new' $(TESTS))))
 
-.PHONY: all build check check-unit check-faults check-attacks test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo bench-apply bench-verify bench-locks bench-batches soak FORCE
+.PHONY: all build check check-unit check-faults check-attacks test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo drill bench-apply bench-verify bench-locks bench-batches soak FORCE
 # Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
 .PRECIOUS: $(O)/%.o
 .DELETE_ON_ERROR:
@@ -201,6 +201,11 @@ check-attacks: build
 	@: >build/attacks.log
 	@SAY=1 ATTACK_LOG=$(CURDIR)/build/attacks.log ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(sort $(wildcard tests/attack/*.bats))
 	@tests/attack/table build/attacks.log
+
+# A thief with the controller's machine and all of its keys, as a transcript.
+drill: build
+	@$(MAKE) --no-print-directory MODE=debug $(patsubst $(O)/%,build/debug/%,$(ATTACK_BINS))
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/attack/drill
 
 # The proof of exactly-once alone; SEED=n repeats a run's kills.
 check-faults: build

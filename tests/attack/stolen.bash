@@ -65,9 +65,9 @@ puppet() { # ACTION... : the thief takes the controller's place, with its key, a
 }
 
 # attack ID NAME PATTERN ACTION...: the answer must match PATTERN (a regular expression), and nothing in any database may have changed. "ATTEMPT" in an action becomes a number
-# that was not used before.
+# that was not used before. $answer is left for those who want to show it.
 attack() {
-	local id=$1 name=$2 pattern=$3 before answer
+	local id=$1 name=$2 pattern=$3 before
 	shift 3
 	before=$(stolen_state)
 	ATTEMPT=$(($(cat "$F/attempt" 2>/dev/null || echo 10) + 1))
@@ -129,7 +129,7 @@ believed() { agent_of_site trust show -o csv 2>/dev/null | awk -F, -v d="$1" '$1
 # taught ID NAME PATTERN TRUST FRESH DOCUMENT...: the thief names documents ("VERSION:FILE", "fresh=VERSION:FILE") to the site; what its log says of them must match PATTERN
 # ("" when it is to say nothing), and afterwards it believes these versions of the trust document and of the freshness document (-: any).
 taught() {
-	local id=$1 name=$2 pattern=$3 trust=$4 fresh=$5 before
+	local id=$1 name=$2 pattern=$3 trust=$4 fresh=$5 before # $told_of is left, as above
 	shift 5
 	before=$(wc -l <"$F/eu-1.log")
 	attack "" "" "nothing" trust "$@" -- silent 0.5 || return 1

@@ -11,3 +11,17 @@
 	[ "$status" -eq 1 ]
 	[[ $output == *"ATK-23  MISSING"* ]]
 }
+
+@test "malformed input: at least as many cases of each family as the project wants" {
+	run "$BATS_TEST_DIRNAME/cases"
+	while read -r line; do echo "# $line" >&3; done <<<"$output"
+	[ "$status" -eq 0 ]
+}
+
+@test "the drill: a thief with the controller's machine gets nothing to run" {
+	: "${ROLLCALL_BIN:=${ROLLCALL_DEBUG_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}}"
+	ROLLCALL_BIN=$ROLLCALL_BIN run "$BATS_TEST_DIRNAME/drill"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"15 attempts, 0 statements: both databases are what they were."* ]]
+}

@@ -4,6 +4,7 @@
 
 #include "common/base/mem.h"
 #include "common/wire/documents.h"
+#include "common/wire/enrol.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ARENA ((size_t)64 * 1024 * 1024)
@@ -35,6 +36,15 @@ CODEC(dossier)
 CODEC(freshness)
 CODEC(revocation)
 
+static int token_codec(struct bytes data, struct arena *a, struct buf *again, struct err *e)
+{
+	struct enrol_token t;
+	if (enrol_token_decode(data, a, &t, e) != 0)
+		return -1;
+	enrol_token_encode(&t, again);
+	return 0;
+}
+
 static int proof_codec(struct bytes data, struct arena *a, struct buf *again, struct err *e)
 {
 	struct merkle_proof p;
@@ -47,7 +57,7 @@ static int proof_codec(struct bytes data, struct arena *a, struct buf *again, st
 
 static codec *const codecs[] = {
     envelope_codec, trust_codec,   certificate_codec, release_codec,   order_codec,      approval_codec,
-    report_codec,   dossier_codec, proof_codec,       freshness_codec, revocation_codec,
+    report_codec,   dossier_codec, proof_codec,       freshness_codec, revocation_codec, token_codec,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -14,4 +14,9 @@ extern bool fuzz_accepted;
 /* Says what is broken and aborts, which both libFuzzer and the replay count. */
 void fuzz_require(bool ok, const char *what);
 
+/* Lines of a text, one that is not ended counted too. */
+size_t fuzz_count_lines(const uint8_t *data, size_t size);
+/* For readers that want a regular file: one in memory with these bytes. Its path is the same each time. */
+const char *fuzz_memory_file(const uint8_t *data, size_t size);
+
 #endif

@@ -1,9 +1,5 @@
 /* Fuzz target for the reader of Liquibase formatted SQL and the splitting and packing behind it. The input is a change file as it stands. Whatever it holds, each problem names the file, a line of
  * it and what to do, and a file without problems gives changesets with an id and their SQL. The reader wants a regular file: one in memory serves. */
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -13,26 +9,6 @@
 
 #define ARENA     ((size_t)1024 * 1024 * 1024)
 #define INPUT_MAX ((size_t)64 * 1024)
-
-static const char *memory_file(const uint8_t *data, size_t size)
-{
-	static char path[64];
-	static int fd = -1;
-	if (fd < 0) {
-		fd = memfd_create("change.sql", MFD_CLOEXEC);
-		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	}
-	fuzz_require(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size, "a file in memory");
-	return path;
-}
-
-static size_t count_lines(struct bytes text)
-{
-	size_t n = 1;
-	for (size_t i = 0; i < text.n; i++)
-		n += text.p[i] == '\n';
-	return n;
-}
 
 static void check_problems(const struct problems *p, size_t lines)
 {
@@ -58,12 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > INPUT_MAX)
 		return 0;
 	AUTO(arena_destroy) struct arena *a = arena_new(ARENA);
-	struct source_file file = {.path = "changes/a.sql", .name = "a.sql", .full = memory_file(data, size)};
+	struct source_file file = {.path = "changes/a.sql", .name = "a.sql", .full = fuzz_memory_file(data, size)};
 	struct source_list list = {.folder = "changes", .files = &file, .n = 1, .cap = 1};
 	struct read_options o = {.root = ".", .folder = "changes", .engines = ENGINES_ALL, .contexts = contexts, .n_contexts = 1};
 	struct change_set set = {.arena = a, .reader = liquibase_sql_reader.name, .problems = {.arena = a}};
 	struct parsed_set parsed;
-	size_t lines = count_lines(bytes_of(data, size));
+	size_t lines = fuzz_count_lines(data, size);
 	(void)liquibase_sql_reader.detects(&list);
 	liquibase_sql_reader.read(&o, &list, &set);
 	check_problems(&set.problems, lines);

@@ -9,14 +9,6 @@
 
 #define ARENA ((size_t)64 * 1024 * 1024)
 
-static size_t count_lines(struct bytes text)
-{
-	size_t n = 1;
-	for (size_t i = 0; i < text.n; i++)
-		n += text.p[i] == '\n';
-	return n;
-}
-
 static void check_wave(const struct plan_wave *w)
 {
 	fuzz_require(str_is_name(w->name) && w->selector && w->selector_text, "a wave has a name and a selector");
@@ -53,6 +45,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	fuzz_require(str_starts(e.msg, "plan.yaml:"), "a refusal names the file");
 	unsigned long line = strtoul(e.msg + 10, NULL, 10);
-	fuzz_require(line >= 1 && line <= count_lines(text), "a refusal names a line of it");
+	fuzz_require(line >= 1 && line <= fuzz_count_lines(data, size), "a refusal names a line of it");
 	return 0;
 }
