@@ -52,7 +52,8 @@ bool rollout_goes_back(const struct answer *status);
 
 /* The live tree of watch. */
 struct tree;
-struct tree *tree_open(void); /* NULL when standard input or output is no terminal */
+bool tree_can_open(void); /* standard input and output are a terminal */
+struct tree *tree_open(void); /* NULL when they are not */
 void tree_close(struct tree **t); /* gives the terminal back; for AUTO */
 void tree_draw(struct tree *t, const struct answer *status, const char *notice);
 /* Waits up to timeout_ms; true when q or Ctrl-C was pressed. */

@@ -12,6 +12,9 @@
 #include "controller/cli/rollout_cli.h"
 
 #define POLL_MS         200
+#define POLL_MANY_MS    1000 /* when each answer lists thousands of targets */
+#define MANY            1000
+#define TREE_TARGETS    "200" /* more than any window has lines */
 #define UNREACHABLE_MAX ((int64_t)60 * 1000 * 1000)
 
 static volatile sig_atomic_t asked_to_stop;
@@ -47,13 +50,14 @@ static bool has_running(const struct answer *r)
 	return false;
 }
 
-static bool is_over(const struct answer *r, bool stop_at_approval)
+/* A person at a terminal goes on watching a halted one: it is retried, or aborted, from another terminal. */
+static bool is_over(const struct answer *r, bool stop_at_approval, bool stay_when_halted)
 {
 	const char *state = state_of(r);
 	static const char *const over[] = {"succeeded", "failed", "aborted", "halted"};
 	for (size_t i = 0; i < ARRAY_LEN(over); i++)
 		if (str_eq(state, over[i]))
-			return !has_running(r);
+			return !has_running(r) && !(stay_when_halted && str_eq(state, "halted"));
 	return stop_at_approval && str_eq(state, "awaiting-approval");
 }
 
@@ -147,6 +151,7 @@ static int ask_again(struct following *f, struct answer *ret, struct err *e)
 {
 	struct question q = {.verb = VERB_ROLLOUT_STATUS};
 	question_add(&q, "rollout", f->how->rollout);
+	question_add(&q, "fold", f->how->tree && tree_can_open() ? TREE_TARGETS : NULL);
 	if (!f->live->link && live_open_context(&f->live->context, f->live, e) != 0)
 		return -1;
 	return live_ask(f->live, &q, ret, e);
@@ -193,16 +198,19 @@ static void show(struct following *f, bool fresh)
 
 static bool wait_a_little(struct following *f)
 {
+	const struct answer_table *t = answer_find(&f->now, "target");
 	if (f->tree)
 		return tree_wants_to_leave(f->tree, POLL_MS) || asked_to_stop;
-	poll(NULL, 0, POLL_MS);
+	poll(NULL, 0, t && t->n_rows > MANY ? POLL_MANY_MS : POLL_MS);
 	return asked_to_stop != 0;
 }
 
 static int left(struct following *f)
 {
+	bool halted = f->now.arena && str_eq(state_of(&f->now), "halted");
 	tree_close(&f->tree);
-	fprintf(stderr, "left: the rollout goes on; 'rollcall rollout watch %s' shows it again\n", f->how->rollout);
+	fprintf(stderr, "left: the rollout %s; 'rollcall rollout watch %s' shows it again\n",
+	        halted ? "is halted: nothing new starts until someone decides" : "goes on", f->how->rollout);
 	return EXIT_INTERRUPTED;
 }
 
@@ -231,7 +239,7 @@ int rollout_follow(struct live *l, const struct follow *how, struct err *e)
 			f.tree = tree_open();
 		if (!asked_to_stop)
 			show(&f, fresh);
-		if (fresh && is_over(&f.now, how->stop_at_approval))
+		if (fresh && is_over(&f.now, how->stop_at_approval, f.tree != NULL))
 			return over(&f);
 		if (f.deadline_us && clock_mono_us() >= f.deadline_us)
 			return err_set(e, ERR_TIMEOUT, "rollout %s is %s after the time given: it goes on; 'rollcall rollout status %s' tells how it stands",

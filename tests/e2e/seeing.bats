@@ -99,6 +99,31 @@ on_terminal() {
 	[ "$(rc rollout status "$id" -o json 2>/dev/null | jq -r '.rollouts[0] | [."present-wave", .eyes, .next] | @tsv')" = $'rest\t1\t'"repair the cause, then: rollcall rollout retry ${id:0:8} (or abort, or rollback)" ]
 }
 
+# watch_on_terminal ROWS COLUMNS KEY: what rollout watch draws before the key is pressed
+watch_on_terminal() {
+	run bash -c "{ sleep 1.5; printf '$3'; sleep 1; } | script -qec 'stty rows $1 cols $2; $ROLLCALL_BIN/rollcall rollout watch $id' /dev/null"
+	output=$(tr -d '\r' <<<"$output" | sed 's/\x1b\[[?0-9;]*[A-Za-z]//g')
+}
+
+@test "watch on a terminal: waves with bars, why it failed and what to type; a halted rollout stays until q or Ctrl-C" {
+	watch_on_terminal 24 80 q
+	[ "$status" -eq 130 ]
+	has "rollout ${id:0:8} 1.0.0 to dev halted a wave did not pass its gate"
+	has "wave canary passed ████████████████ 1 of 1 applied"
+	has "wave rest failed ███████████████× 50 of 51 applied, 1 failed"
+	has "eu/lite/t33 failed t:notes"
+	has "table notes already exists"
+	has "-> repair the cause, then: rollcall rollout retry ${id:0:8} eu/lite/t33"
+	has "50 more, applied or waiting for their turn"
+	has "left: the rollout is halted: nothing new starts until someone decides"
+	[ "$(grep -v 'rollcall ' <<<"$output" | LC_ALL=C.UTF-8 wc -L)" -le 80 ]
+	[ "$(grep -c 'wave canary' <<<"$output")" -eq 1 ] # drawn once: nothing has changed since
+	watch_on_terminal 10 200 '\003'
+	[ "$status" -eq 130 ]
+	has "wave rest failed"
+	has "repair the cause, then: rollcall rollout retry ${id:0:8} (or abort, or rollback)"
+}
+
 @test "no line of the screens is wider than the terminal" {
 	on_terminal 24 80 status
 	has "NEEDS EYES"
