@@ -278,6 +278,7 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	                      .agent = job->config->name,
 	                      .limits = &job->config->limits,
 	                      .orphan_cancel_ms = job->config->orphan_cancel_ms,
+	                      .refuse_superuser = job->config->refuse_superuser,
 	                      .fingerprint_before = job->config->fingerprint == FINGERPRINT_ALWAYS,
 	                      .fingerprint_after = job->config->fingerprint != FINGERPRINT_OFF,
 	                      .fingerprint_idle = job->config->fingerprint == FINGERPRINT_ALWAYS,

@@ -51,6 +51,7 @@ struct delivery {
 	const struct agent_limits *limits; /* of the site; NULL: none */
 	uint32_t orphan_cancel_ms; /* how long an earlier run's statement may go on in the server; 0: as long as its time-out lets it */
 	/* Taken before, or after, a delivery that runs something; also after one that does not. */
+	bool refuse_superuser;
 	bool fingerprint_before, fingerprint_after, fingerprint_idle;
 	int64_t budget_end_us; /* monotonic: no retry starts after it */
 	struct watch *watch;

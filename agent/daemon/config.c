@@ -282,6 +282,15 @@ static int take_fingerprint(struct loading *l, struct err *e)
 	return text ? wrong(l, raw_line(&l->raw, NULL, "fingerprint"), e, "fingerprint '%.40s': use always, changed or off", text) : 0;
 }
 
+static int take_superuser(struct loading *l, struct err *e)
+{
+	const char *text = l->raw.config->superuser;
+	l->c->refuse_superuser = str_eq(text, "refuse");
+	if (!text || l->c->refuse_superuser || str_eq(text, "allow"))
+		return 0;
+	return wrong(l, raw_line(&l->raw, NULL, "superuser"), e, "superuser '%.40s': use allow or refuse", text);
+}
+
 /* "wait", or "cancel-after 10m". */
 static int take_orphan(struct loading *l, struct err *e)
 {
@@ -478,8 +487,8 @@ static int take_targets(struct loading *l, const struct engine_target *timeouts,
 static int take_all(struct loading *l, struct err *e)
 {
 	struct engine_target timeouts = {0};
-	if (take_names(l, e) != 0 || take_limits(l, &timeouts, e) != 0 || take_fingerprint(l, e) != 0 || take_orphan(l, e) != 0 ||
-	    take_look_every(l, e) != 0 || take_targets(l, &timeouts, e) != 0 || take_keys(l, e) != 0 || take_trust(l, e) != 0 ||
+	if (take_names(l, e) != 0 || take_limits(l, &timeouts, e) != 0 || take_fingerprint(l, e) != 0 || take_superuser(l, e) != 0 ||
+	    take_orphan(l, e) != 0 || take_look_every(l, e) != 0 || take_targets(l, &timeouts, e) != 0 || take_keys(l, e) != 0 || take_trust(l, e) != 0 ||
 	    take_controller(l, e) != 0 || take_certificate(l, e) != 0)
 		return -1;
 	return 0;

@@ -60,6 +60,7 @@ struct agent_config {
 	uint32_t look_every_ms; /* between two rounds of looks at the targets; 0: none */
 	enum fingerprint_when fingerprint;
 	uint32_t orphan_cancel_ms; /* a dead agent's statement that the server still runs is cancelled after this time; 0: it is waited for */
+	bool refuse_superuser; /* C14: nothing runs where the role stands above every privilege */
 	bool allow_class_x; /* statements that can neither be undone nor be resumed: refused unless the site says otherwise */
 	struct agent_target *targets; /* with room for LIMIT_TARGETS_PER_AGENT where there are patterns: what is found is put behind */
 	size_t n_targets;

@@ -122,6 +122,9 @@ struct engine {
 	/* What is set up here, though not against the promise, less safe than it could be: a sentence a line, nothing when all is well. For people. */
 	int (*cautions)(struct conn *c, struct buf *ret, struct err *e);
 
+	/* Does this session's role stand above every privilege (PostgreSQL superuser, MariaDB SUPER)? */
+	int (*superuser)(struct conn *c, bool *ret, struct err *e);
+
 	/* Session lock: tries once, never waits. *ret_got false: held by another; `holder` (may be NULL, 256 bytes) then tells pid, user, age. */
 	int (*try_lock)(struct conn *c, bool *ret_got, char *holder, struct err *e);
 	int (*unlock)(struct conn *c, struct err *e);

@@ -177,6 +177,22 @@ static uint64_t mariadb_statement_max(struct conn *c)
 	return c->packet_max > PACKET_RESERVE ? c->packet_max - PACKET_RESERVE : 0;
 }
 
+static int superuser_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)e;
+	*(bool *)arg = str_eq(values[0], "1");
+	return 0;
+}
+
+static int mariadb_superuser(struct conn *c, bool *ret, struct err *e)
+{
+	bool found = false;
+	if (settle(c, e) < 0 || maria_run_text(c, maria_sql_superuser, superuser_row, &found, e) < 0)
+		return err_wrap(e, "look at the account's privileges");
+	*ret = found;
+	return 0;
+}
+
 static int mariadb_cautions(struct conn *c, struct buf *ret, struct err *e)
 {
 	return settle(c, e) < 0 ? -1 : maria_run_text(c, maria_sql_cautions, engine_caution_row, ret, e);
@@ -351,6 +367,7 @@ const struct engine engine_mariadb = {
     .ledger_prefix = mariadb_ledger_prefix,
     .statement_max = mariadb_statement_max,
     .cautions = mariadb_cautions,
+    .superuser = mariadb_superuser,
     .try_lock = maria_catalog_try_lock,
     .unlock = maria_catalog_unlock,
     .patience = mariadb_patience,

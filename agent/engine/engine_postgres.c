@@ -368,6 +368,7 @@ const struct engine engine_postgres = {
     .ledger_prefix = postgres_ledger_prefix,
     .statement_max = postgres_statement_max,
     .cautions = pg_catalog_cautions,
+    .superuser = pg_catalog_superuser,
     .try_lock = pg_catalog_try_lock,
     .unlock = pg_catalog_unlock,
     .patience = postgres_patience,

@@ -58,6 +58,7 @@ int pg_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t o
 int pg_catalog_cleanup(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e) MUST_CHECK;
 int pg_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e) MUST_CHECK;
 int pg_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e) MUST_CHECK;
+int pg_catalog_superuser(struct conn *c, bool *ret, struct err *e) MUST_CHECK;
 int pg_catalog_cautions(struct conn *c, struct buf *ret, struct err *e) MUST_CHECK;
 int pg_catalog_witness(struct conn *c, const char *transaction, enum engine_witness *ret, struct err *e) MUST_CHECK;
 int pg_catalog_cancel_backend(struct conn *c, const char *backend, struct err *e) MUST_CHECK;

@@ -222,6 +222,22 @@ int pg_catalog_unlock(struct conn *c, struct err *e)
 	return pg_query_text(c, pg_sql_unlock, k.params, 2, NULL, NULL, e);
 }
 
+static int superuser_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)e;
+	*(bool *)arg = str_eq(values[0], "on");
+	return 0;
+}
+
+int pg_catalog_superuser(struct conn *c, bool *ret, struct err *e)
+{
+	bool found = false;
+	if (pg_query_text(c, pg_sql_superuser, NULL, 0, superuser_row, &found, e) < 0)
+		return err_wrap(e, "look at the role's privileges");
+	*ret = found;
+	return 0;
+}
+
 int pg_catalog_cautions(struct conn *c, struct buf *ret, struct err *e)
 {
 	return pg_query_text(c, pg_sql_cautions, NULL, 0, engine_caution_row, ret, e);

@@ -122,6 +122,13 @@ static uint64_t sqlite_statement_max(struct conn *c)
 	return (uint64_t)sqlite3_limit(c->db, SQLITE_LIMIT_SQL_LENGTH, -1);
 }
 
+static int sqlite_superuser(struct conn *c, bool *ret, struct err *e) /* who may write the file may do all */
+{
+	(void)c, (void)e;
+	*ret = false;
+	return 0;
+}
+
 static int sqlite_cautions(struct conn *c, struct buf *ret, struct err *e)
 {
 	char kind[MOUNT_KIND_SIZE];
@@ -351,6 +358,7 @@ const struct engine engine_sqlite = {
     .ledger_prefix = sqlite_ledger_prefix,
     .statement_max = sqlite_statement_max,
     .cautions = sqlite_cautions,
+    .superuser = sqlite_superuser,
     .try_lock = lite_file_try_lock,
     .unlock = lite_file_unlock,
     .patience = sqlite_patience,

@@ -265,7 +265,26 @@ static void test_commit_reply_lost(void **state)
 	server_restart(f->b->process);
 }
 
+/* C14 rests on it. */
+static void test_superuser_is_known(void **state)
+{
+	struct fixture *f = *state;
+	bool superuser = true;
+	OK(f->en->superuser(f->c, &superuser, &f->e));
+	assert_false(superuser);
+	if (!f->b->server)
+		return;
+	bool pg = f->b->dialect == DIALECT_POSTGRESQL;
+	free(server_sql(f->b->process, pg ? "postgres" : "mysql", pg ? "ALTER ROLE rollcall SUPERUSER" : "GRANT SUPER ON *.* TO rollcall@'%'"));
+	struct conn *other = bench_another(f);
+	OK(f->en->superuser(other, &superuser, &f->e));
+	f->en->close(&other);
+	free(server_sql(f->b->process, pg ? "postgres" : "mysql", pg ? "ALTER ROLE rollcall NOSUPERUSER" : "REVOKE SUPER ON *.* FROM rollcall@'%'"));
+	assert_true(superuser);
+}
+
 static const struct bench_test suite[] = {
+    BENCH_TEST(test_superuser_is_known),
     BENCH_TEST(test_statement_timeout),
     BENCH_TEST(test_cancel_from_another_thread),
     BENCH_TEST(test_cancel_by_recorded_backend),

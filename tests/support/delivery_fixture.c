@@ -179,6 +179,7 @@ const struct report *fixture_deliver(struct fixture *f)
 	                     .agent = "eu-1",
 	                     .limits = &f->limits,
 	                     .orphan_cancel_ms = f->orphan_cancel_ms,
+	                     .refuse_superuser = f->refuse_superuser,
 	                     .budget_end_us = clock_mono_us() + (int64_t)f->budget_ms * 1000,
 	                     .watch = &f->watch,
 	                     .progress = note_progress,

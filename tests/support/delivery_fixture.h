@@ -22,6 +22,7 @@ struct fixture {
 	void *progress_hook_arg;
 	struct agent_limits limits;
 	uint32_t budget_ms, orphan_cancel_ms;
+	bool refuse_superuser;
 	enum ended ended; /* of the last fixture_deliver */
 };
 

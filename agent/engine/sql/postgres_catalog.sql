@@ -79,6 +79,8 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.classid = ($1::bigint & 429496
 -- Another role's start time is hidden without pg_read_all_stats: then the pid alone has to do.
 SELECT 1 FROM pg_catalog.pg_stat_get_activity($1::int) a
 WHERE a.backend_start IS NULL OR (extract(epoch FROM a.backend_start) * 1000000)::bigint = $2::bigint;
+--: pg_sql_superuser
+SELECT pg_catalog.current_setting('is_superuser');
 --: pg_sql_cautions
 SELECT 'fsync is off: a power failure can lose or damage the database, ledger and all' WHERE pg_catalog.current_setting('fsync') = 'off'
 UNION ALL SELECT 'full_page_writes is off: a power failure can damage the database' WHERE pg_catalog.current_setting('full_page_writes') = 'off'
