@@ -98,10 +98,10 @@ applied_on() { [ "$(sqlite3 "$F/db/$1" "SELECT count(*) FROM witness WHERE chang
 
 @test "NW-03 connections are cut anywhere, doubled, slow" {
 	FAULTS_LINK=1 up
-	faults_rule link limit 500 12000
+	faults_rule link limit 500 3000
 	fleet_kill eu-1 && fleet_start_agent eu-1
 	faults_start && faults_approve
-	cuts() { [ "$(cat "$F/link/cuts")" -ge 3 ]; }
+	cuts() { [ "$(cat "$F/link/cuts")" -ge 2 ]; }
 	until_true cuts
 	faults_rule link pass
 	settled
