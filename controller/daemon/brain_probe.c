@@ -139,8 +139,8 @@ static void take(struct probe_round *round, struct ask *k, const char *value, co
 	round->n_answered++;
 	if (error)
 		fail(round, k, arena_printf(round->arena, "gives no value: %s", error));
-	else if (!probe_holds(k->probe->expect, value))
-		fail(round, k, arena_printf(round->arena, "gives '%.*s', expected '%s'", PROBE_VALUE_MAX, value, k->probe->expect));
+	else if (!value || !probe_holds(k->probe->expect, value))
+		fail(round, k, arena_printf(round->arena, "gives '%.*s', expected '%s'", PROBE_VALUE_MAX, value ? value : "", k->probe->expect));
 }
 
 static struct ask *ask_by_id(struct brain *b, uint64_t id, struct probe_round **ret)

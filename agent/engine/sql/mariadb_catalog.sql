@@ -14,7 +14,7 @@ UNION ALL SELECT CONCAT(CURRENT_USER(), ' has ', GROUP_CONCAT(PRIVILEGE_TYPE SEP
 	HAVING COUNT(*) > 0;
 --: maria_sql_superuser
 SELECT COUNT(*) > 0 FROM information_schema.USER_PRIVILEGES WHERE PRIVILEGE_TYPE = 'SUPER'
-	AND GRANTEE = CONCAT('''''', REVERSE(SUBSTRING(REVERSE(CURRENT_USER()), LOCATE('@', REVERSE(CURRENT_USER())) + 1)), ''''@'''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''''');
+	AND GRANTEE = CONCAT('''', REVERSE(SUBSTRING(REVERSE(CURRENT_USER()), LOCATE('@', REVERSE(CURRENT_USER())) + 1)), '''@''', SUBSTRING_INDEX(CURRENT_USER(), '@', -1), '''');
 --: maria_sql_differing_variables
 -- Session variables that a release's SET moved away from the server's values. Session-only ones have no global value and are not here.
 SELECT VARIABLE_NAME FROM information_schema.SYSTEM_VARIABLES
