@@ -59,7 +59,7 @@ OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 # What runs under TSan too: the tests of both sides, and whatever else starts a thread. conformance/apply_test.c takes a minute there; apply/runner_test.c runs the same threads.
 THREAD_TESTS := $(sort $(filter tests/unit/both/%,$(TESTS)) $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new|checkers_new' $(TESTS))))
 
-.PHONY: all build check check-unit check-faults check-attacks test-bins thread-test-bins flags fuzz check-layers lint install uninstall clean demo drill bench-apply bench-verify bench-locks bench-batches soak FORCE
+.PHONY: all build check check-unit check-faults check-attacks test-bins flags fuzz check-layers lint install uninstall clean demo drill bench-apply bench-verify bench-locks bench-batches soak FORCE
 # Objects are kept by name, not by a bare .SECONDARY: with that one, make leaves out an object that is missing when its source is older than the archive.
 .PRECIOUS: $(O)/%.o
 .DELETE_ON_ERROR:
@@ -154,7 +154,6 @@ fuzz:
 		build/fuzz/found/$(T) tests/fuzz/corpus/$(T)
 
 # Tools of the fault tests: tests/fault/NAME.c; what is loaded into processes under test: tests/fault/shim/NAME.c.
-FAULT_FIRST := tests/fault/kill.bats # the longest: nothing is to wait for it at the end
 FAULT_BINS := $(patsubst %.c,$(O)/%,$(wildcard tests/fault/*.c)) $(patsubst %.c,$(O)/%.so,$(wildcard tests/fault/shim/*.c))
 $(O)/tests/fault/shim/%.so: tests/fault/shim/%.c
 	@mkdir -p $(@D)
@@ -180,20 +179,26 @@ check-unit: $(UNIT_BINS)
 	@tests/run-tap $^
 endif
 test-bins: $(TEST_BINS) $(FUZZ_BINS) $(O)/bin/fleet_farm $(FAULT_BINS) $(ATTACK_BINS)
-thread-test-bins: $(THREAD_TESTS:%.c=$(O)/%)
 # What tests/e2e/sanitizers.bats builds its little wrong programs with.
 flags:
 	@echo $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
 
+# What takes longest begins first, so that the two lanes end together.
+LONGEST := tests/fault/kill.bats $(patsubst %,tests/fault/%.bats,failpoints partition disk rows) build/debug/tests/conformance/apply_test tests/e2e/demo.bats tests/e2e/hold.bats
+longest_first = $(filter $(1),$(LONGEST)) $(filter-out $(LONGEST),$(1))
+
 # Everything, with one closing line: unit tests and fuzz corpora under ASan and UBSan, the threaded ones under TSan too, conformance against real servers, end to end on
 # the release build; kill tests on the debug build, which has the failpoints.
+CHECK_asan := $(filter tests/unit/% tests/sim/%,$(TESTS)) $(FUZZ)
+CHECK_tsan := $(THREAD_TESTS)
+CHECK_debug := $(filter tests/conformance/%,$(TESTS))
+CHECK_BATS := $(sort $(wildcard tests/fault/*.bats tests/attack/*.bats tests/e2e/*.bats))
+.PHONY: check-bins
+check-bins: $(CHECK_$(MODE):%.c=$(O)/%) $(if $(filter debug,$(MODE)),build $(FAULT_BINS) $(ATTACK_BINS))
 check: check-layers build $(O)/bin/fleet_farm
-	@$(MAKE) --no-print-directory MODE=asan test-bins
-	@$(MAKE) --no-print-directory MODE=tsan thread-test-bins
-	@$(MAKE) --no-print-directory MODE=debug build test-bins
-	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(FAULT_FIRST) $(patsubst %.c,build/asan/%,$(filter tests/unit/% tests/sim/%,$(TESTS)) $(FUZZ)) \
-		$(patsubst %.c,build/tsan/%,$(THREAD_TESTS)) $(patsubst %.c,build/debug/%,$(filter tests/conformance/%,$(TESTS))) \
-		$(filter-out $(FAULT_FIRST),$(sort $(wildcard tests/fault/*.bats tests/attack/*.bats tests/e2e/*.bats)))
+	@for mode in asan tsan debug; do $(MAKE) --no-print-directory MODE=$$mode check-bins || exit 1; done
+	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap \
+		$(call longest_first,$(foreach m,asan tsan debug,$(CHECK_$(m):%.c=build/$(m)/%)) $(CHECK_BATS))
 
 # What a thief of the controller, of keys or of the network tries, and what every site answers.
 check-attacks: build
@@ -208,10 +213,11 @@ drill: build
 	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin tests/attack/drill
 
 # The proof of exactly-once alone; SEED=n repeats a run's kills.
+CHECK_FAULTS := $(filter tests/fault/%,$(CHECK_BATS)) tests/e2e/oracle.bats build/debug/tests/unit/agent/apply/crash_test build/debug/tests/conformance/apply_test \
+	$(patsubst %.c,build/debug/%,$(filter tests/conformance/rows_%,$(TESTS)))
 check-faults: build
 	@$(MAKE) --no-print-directory MODE=debug build test-bins
-	@SAY=1 ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(FAULT_FIRST) $(filter-out $(FAULT_FIRST),$(sort $(wildcard tests/fault/*.bats))) tests/e2e/oracle.bats \
-		build/debug/tests/unit/agent/apply/crash_test build/debug/tests/conformance/apply_test $(patsubst %.c,build/debug/%,$(filter tests/conformance/rows_%,$(TESTS)))
+	@SAY=1 ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap $(call longest_first,$(CHECK_FAULTS))
 
 # ---- real input --------------------------------------------------------------------------------------------------------------------------------------
 # Other people's files, which are not in this repository (tests/real/README.md says where they are), beside the engines' own clients; and Liquibase on a project of ours.

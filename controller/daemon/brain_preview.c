@@ -49,7 +49,7 @@ static void ask(struct brain *b, struct survey *s, struct item *it)
 	it->id = b->next_survey++;
 	if (!g || !g->ready) {
 		it->state = ITEM_UNKNOWN;
-		it->why = arena_printf(s->arena, "agent %s is not connected", t ? t->owner->rec.name : "of this target");
+		it->why = arena_printf(s->arena, "agent %s is not connected", g ? g->rec.name : "of this target");
 		return;
 	}
 	const struct msg m = {.type = MSG_SURVEY, .survey = {.id = it->id, .target = arena_strdup(b->turn, it->target)}};

@@ -26,7 +26,7 @@ struct packer {
 
 static bool joins(const struct parsed_statement *s, const struct step *last, bool run_in_transaction)
 {
-	return run_in_transaction && last && last->class == STEP_T && s->c.class == STEP_T;
+	return run_in_transaction && last->class == STEP_T && s->c.class == STEP_T;
 }
 
 /* "What: what to do" of the batch's reader, told at the statement. */
@@ -66,7 +66,7 @@ static struct step *group(struct packer *k, const struct parsed_script *s, bool 
 	*ret_n = 0;
 	for (size_t i = 0; i < s->n; i++) {
 		statements[i] = s->list[i].s;
-		if (joins(&s->list[i], last, run_in_transaction)) {
+		if (last && joins(&s->list[i], last, run_in_transaction)) {
 			last->n_statements++;
 			continue;
 		}

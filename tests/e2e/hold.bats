@@ -39,7 +39,7 @@ detail_of() { rc rollout status "$id" -o json 2>/dev/null | jq -r --arg t "$1" '
 
 await() { # TARGET STATE
 	local i
-	for i in $(seq 200); do
+	for i in $(seq 600); do
 		[ "$(state_of "$1")" = "$2" ] && return 0
 		sleep 0.05
 	done
@@ -127,8 +127,9 @@ policy() { # text on standard input: signed by the site's key, and put where the
 }
 
 @test "outside its window nothing begins; the delivery goes on by itself when it opens" {
-	local day=86400 now
+	local day=86400 now opens
 	now=$(date -u +%s)
+	fleet_moved_agents
 	# One day and a bit from now, so that it is closed whatever the hour is.
 	policy <<-EOF2
 		site: eu
@@ -146,16 +147,17 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	[ "$(jq -r '.windows[] | select(.target == "eu/lite/two") | .state' <<<"$output")" = open ]
 	run site windows --at "$(date -u -d "@$((now + 2 * day))" +%FT12:00:00Z)" -o json
 	[ "$(jq -r '.windows[] | select(.target == "eu/lite/one") | .state' <<<"$output")" = open ]
-	# A window that opens at the next full minute: nobody types anything more.
-	while [ "$(date -u +%-S)" -gt 50 ]; do sleep 0.2; done
+	# A window that opens at the next full minute, which the agent's clock reaches within seconds: nobody types anything more.
+	now=$(date -u +%s) opens=$((now / 60 * 60 + 60))
 	policy <<-EOF2
 		site: eu
 		version: 2
 		windows:
-		  - {days: daily, from: "$(date -u -d "+1 minute" +%H:%M)", to: "$(date -u -d "+6 hours" +%H:%M)", targets: ["eu/lite/one"]}
+		  - {days: daily, from: "$(date -u -d "@$opens" +%H:%M)", to: "$(date -u -d "@$((opens + 6 * 3600))" +%H:%M)", targets: ["eu/lite/one"]}
 	EOF2
+	fleet_move_clock $((opens > now + 3 ? opens - now - 3 : 0))
 	local i
-	for i in $(seq 700); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.1; done
+	for i in $(seq 400); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
 	await eu/lite/one applied
 }
 

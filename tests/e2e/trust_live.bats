@@ -31,7 +31,7 @@ believed() { agent trust show -o json 2>/dev/null | jq -r ".documents[] | select
 
 # Until the agent believes a document of this kind and version, or a newer one.
 wait_believed() {
-	for _ in $(seq 200); do
+	for _ in $(seq 600); do
 		[ "$(believed "$1")" -ge "$2" ] 2>/dev/null && return 0
 		sleep 0.05
 	done
@@ -39,10 +39,17 @@ wait_believed() {
 	return 1
 }
 
+ends() { # CODE: so the rollout ends; what it says then is kept for `has`
+	run rc rollout status "$id" --wait --timeout 120s
+	local waited="$status, $output"
+	run rc rollout status "$id"
+	[ "$status" -eq "$1" ] || { echo "waited: $waited"; echo "exit $status, $output"; tail -n 5 "$F"/*.log; return 1; }
+}
+
 fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == "fresh") | .value'; }
 
 @test "a release is withdrawn: what had it keeps it, nobody begins it, and it can be rolled back" {
-	run rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 60s
+	run rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 120s
 	[ "$status" -eq 0 ] || { echo "$output"; cat "$F"/*.log; false; }
 	dev=$(rc rollout list -o name 2>/dev/null | head -n 1)
 	id=$(fleet_start plan.yaml production 1.0.0)
@@ -54,14 +61,12 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	has "release 1.0.0 of shop: revoked"
 	wait_believed fresh "$(fresh_version)"
 	fleet_approve "$id" 1 || true
-	run rc rollout status "$id" --wait --timeout 30s
-	run rc rollout status "$id"
-	[ "$status" -eq 4 ]
+	ends 4
 	has "C7 release"
 	has "release shop 1.0.0 was withdrawn"
 	[ "$(lite two "select count(*) from sqlite_master where name like 'customers'")" = 0 ]
 	[ "$(lite one "select count(*) from sqlite_master where name like 'customers'")" = 1 ]
-	run rc rollout rollback "$dev" --reason withdrawn --wait --timeout 60s
+	run rc rollout rollback "$dev" --reason withdrawn --wait --timeout 120s
 	[ "$status" -eq 0 ]
 	[ "$(lite one "select count(*) from sqlite_master where name like 'customers'")" = 0 ]
 }
@@ -94,7 +99,7 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	fleet_start_agent eu-1
 	fleet_wait_connected 1
 	wait_believed trust 3
-	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 60s
+	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 120s
 	id=$(fleet_start plan.yaml production 1.0.0)
 	run fleet_approve "$id" 1
 	[ "$status" -eq 6 ]
@@ -109,7 +114,7 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 }
 
 @test "an approver's key is revoked by its own holder: approvals by it count nowhere, not even one that is given already" {
-	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 60s
+	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 120s
 	fleet_kill eu-1
 	id=$(fleet_start plan.yaml production 1.0.0)
 	quietly fleet_approve "$id" 1
@@ -119,9 +124,7 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	[ "$status" -eq 0 ]
 	fleet_start_agent eu-1
 	wait_believed fresh "$(fresh_version)"
-	run rc rollout status "$id" --wait --timeout 30s
-	run rc rollout status "$id"
-	[ "$status" -eq 4 ]
+	ends 4
 	has "C9 approvals"
 	has "0 of 1 signatures (approver/production): signed by nobody of that role"
 	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 0 ]
@@ -134,15 +137,13 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	fleet_wait_connected 1
 	sleep 2.2 # the last one that the controller made runs out
 	id=$(fleet_start plan.yaml dev 1.0.0)
-	run rc rollout status "$id" --wait --timeout 30s
-	run rc rollout status "$id"
-	[ "$status" -eq 4 ]
+	ends 4
 	has "C4 freshness"
 	[ "$(lite one "select count(*) from sqlite_master where name = 'customers'")" = 0 ]
 	quietly rc trust fresh --trust trust.env --key keys/fresh --expires 1h --out next.env
 	quietly rc trust push next.env
 	wait_believed fresh "$(fresh_version)"
-	quietly rc rollout retry "$id" --wait --timeout 30s
+	quietly rc rollout retry "$id" --wait --timeout 120s
 	[ "$(lite one "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
 }
 
@@ -155,7 +156,7 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	quietly rc trust sign trust-2.env --key keys/root
 	quietly rc trust push trust-2.env
 	wait_believed trust 2
-	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 60s
+	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 120s
 	id=$(fleet_start plan.yaml production 1.0.0)
 	run rc rollout order "$id" --out stick/shop.order
 	[ "$status" -eq 0 ]
@@ -172,7 +173,7 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	run rc rollout hand-in "$id" stick/shop.order
 	[ "$status" -ne 0 ]
 	quietly sign carol
-	run rc rollout hand-in "$id" "stick/${id:0:8}-carol.approval" --wait --timeout 60s
+	run rc rollout hand-in "$id" "stick/${id:0:8}-carol.approval" --wait --timeout 120s
 	[ "$status" -eq 0 ]
 	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
 }
@@ -188,7 +189,7 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	quietly rc trust sign trust-2.env --key keys/root
 	quietly rc trust push trust-2.env
 	wait_believed trust 2
-	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 60s
+	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 120s
 	id=$(fleet_start plan.yaml production 1.0.0)
 	quietly rc rollout order "$id" --out hot.order
 	declare_it() { rc approve hot.order --release 1.0.0.release --targets 1 --break-glass "$2" --key "safe/$1" --reason 'shop is down' --out "$1.approval"; }
@@ -198,7 +199,7 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	quietly declare_it two eu/lite/two
 	run rc rollout hand-in "$id" one.approval site.approval
 	[ "$status" -eq 3 ]
-	run rc rollout hand-in "$id" two.approval --wait --timeout 60s
+	run rc rollout hand-in "$id" two.approval --wait --timeout 120s
 	[ "$status" -eq 0 ]
 	quietly rc audit export --format bundle --out all.audit
 	run rc audit verify all.audit --trust trust-2.env

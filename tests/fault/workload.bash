@@ -117,7 +117,7 @@ faults_proxy() { # NAME PORT
 	"$FAULTS_BIN/proxy" "$F/$1" "$2" "$SEED" </dev/null >>"$F/$1.log" 2>&1 3>&- &
 	echo $! >"$F/$1.pid"
 	disown
-	for _ in $(seq 100); do
+	for _ in $(seq 1000); do
 		if [ -e "$F/$1/port" ]; then return 0; fi
 		sleep 0.02
 	done
@@ -244,7 +244,7 @@ faults_die_at() { # NAME FAILPOINT
 	ROLLCALL_CRASH_AT=$2 faults_again "$1"
 	pid=$(cat "$F/$1.pid")
 	until faults_approve || ! fleet_alive "$pid"; do sleep 0.02; done
-	for _ in $(seq 400); do
+	for _ in $(seq 3000); do
 		if ! fleet_alive "$pid"; then break; fi
 		sleep 0.02
 	done
@@ -263,7 +263,7 @@ faults_told() { # STATUS.json
 }
 
 faults_wait() { # until the rollout has succeeded
-	local end=$((SECONDS + ${FAULTS_PATIENCE:-180})) state=''
+	local end=$((SECONDS + ${FAULTS_PATIENCE:-240})) state=''
 	while [ $SECONDS -lt $end ]; do
 		rc rollout status "$ROLLOUT" -o json >"$F/status.json" 2>/dev/null
 		state=$(jq -r '.rollouts[0].state' "$F/status.json" 2>/dev/null)
@@ -351,7 +351,7 @@ faults_cut() {
 	before=$(cat "$F/database/cuts")
 	faults_release "$ROUND" && faults_roll "$ROUND" || return 1
 	if ((ROUND % 3)); then faults_rule database cut COMMIT 20; else faults_rule database cut CREATE 25; fi
-	FAULTS_PATIENCE=120 faults_wait || return 1 # each cut is waited for longer than the last
+	faults_wait || return 1 # each cut is waited for longer than the last
 	faults_rule database pass
 	after=$(cat "$F/database/cuts")
 	CUTS=$((${CUTS:-0} + after - before))

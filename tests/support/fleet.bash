@@ -5,6 +5,7 @@
 # shellcheck shell=bash
 
 : "${ROLLCALL_BIN:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/release/bin}"
+: "${FLEET_SHIM:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/debug/tests/fault/shim}"
 
 rc() { "$ROLLCALL_BIN/rollcall" "$@"; }
 
@@ -91,6 +92,21 @@ fleet_start_agent() {
 	disown
 }
 
+# Agents that are started from here on have a wall clock that fleet_move_clock moves, also while they run.
+fleet_moved_agents() {
+	head -c 8 /dev/zero >"$F/clock"
+	cat >"$F/moved-agent" <<-EOF
+		#!/bin/sh
+		LD_PRELOAD=$FLEET_SHIM/moved_clock.so ROLLCALL_CLOCK=$F/clock exec "${ROLLCALL_AGENT:-$ROLLCALL_BIN/rollcall-agent}" "\$@"
+	EOF
+	chmod +x "$F/moved-agent"
+	ROLLCALL_AGENT=$F/moved-agent
+}
+
+fleet_move_clock() { # SECONDS ahead of the right time
+	perl -e 'print pack("q<", $ARGV[0] * 1000000)' -- "$1" | dd of="$F/clock" conv=notrunc status=none
+}
+
 fleet_alive() { # PID: a zombie that nobody reaped yet is dead
 	local state
 	state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) && [ -n "$state" ] && [ "$state" != Z ]
@@ -114,9 +130,9 @@ fleet_up() {
 	local a
 	fleet_start_controller
 	local i
-	for i in $(seq 100); do
+	for i in $(seq 400); do
 		rc connect --endpoint "$FLEET_CONTROL" --blobs "$FLEET_BLOBS" --key "$F/keys/controller.curve.pub" --operator-key "$F/keys/operator.curve" >/dev/null 2>"$F/connect.err" && break
-		[ "$i" -lt 100 ] || { cat "$F/connect.err" "$F/controller.log" >&2; return 1; }
+		[ "$i" -lt 400 ] || { cat "$F/connect.err" "$F/controller.log" >&2; return 1; }
 		sleep 0.05
 	done
 	for a in $(fleet_agents); do
@@ -128,7 +144,7 @@ fleet_up() {
 
 fleet_wait_connected() { # N
 	local i
-	for i in $(seq 300); do
+	for i in $(seq 900); do
 		[ "$(rc agents list -o json 2>/dev/null | jq '[.agents[] | select(.state == "online")] | length')" = "$1" ] && return 0
 		sleep 0.05
 	done

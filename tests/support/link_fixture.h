@@ -11,7 +11,7 @@
 #include "common/link/curve.h"
 #include "controller/link/hub.h"
 
-#define LINK_WAIT_MS     8000
+#define LINK_WAIT_MS     30000
 #define LINK_REPORTS_MAX 64
 
 struct link_world {

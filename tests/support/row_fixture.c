@@ -14,7 +14,7 @@
 #include "common/base/str.h"
 
 #define ROWS_MAX   64
-#define BECOMES_MS 10000
+#define BECOMES_MS 60000
 
 static struct row_bench bench;
 static const char *preparation;

@@ -86,7 +86,7 @@ server_launch() { # DIR: starts it on its port and waits until it answers
 			--plugin-load-add=metadata_lock_info >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
 	fi
 	server_put "$dir" pid $!
-	for _ in $(seq 400); do
+	for _ in $(seq 1500); do
 		server_answers "$dir" && return 0
 		server_alive "$(server_get "$dir" pid)" || return 1
 		sleep 0.03
@@ -302,7 +302,7 @@ server_pooler() {
 	chmod 644 "$dir/run/pgbouncer.ini"
 	server_exec postgresql setsid "$(PATH=$PATH:/usr/sbin command -v pgbouncer)" -q "$dir/run/pgbouncer.ini" >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
 	server_put "$dir" pooler.pid $!
-	for _ in $(seq 200); do
+	for _ in $(seq 1000); do
 		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && echo "$port" && return 0
 		sleep 0.03
 	done
