@@ -118,6 +118,10 @@ enum verb {
 	 * #quarantined,#drifted,#behind; version,#agents,#online; rollout,state,release,environment,direction,present-wave,#targets,#applied,#failed,#open,#moving,#per-minute,#seconds-left,~detail,~next: those
 	 * that run or wait; needs-eyes,kind (target, agent, rollout, freeze, trust),state,#targets,rollout,since,until,~detail,~next: the worst first. exit: the worst of ROLLOUT_STATUS */
 	VERB_FLEET_STATUS,
+	/* target -> four tables, once its ledger was asked: target,state,detail,engine,version,...: one row; rollout,release,environment,direction,wave,state,step,#attempt,since,~detail,~next:
+	 * deliveries of rollouts that are not over; changeset,state (as its ledger has it, or pending),release,#steps-done,~detail; at,rollout,release,direction,outcome,#attempt,~detail,
+	 * +agent: its last reports */
+	VERB_TARGET_SHOW,
 	VERB_COUNT
 };
 

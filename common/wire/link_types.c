@@ -81,6 +81,7 @@ static const char *const verb_names[VERB_COUNT] = {
     [VERB_TRUST_PUSH] = "trust-push",
     [VERB_AGENT_REQUEST] = "agent-request",
     [VERB_FLEET_STATUS] = "fleet-status",
+    [VERB_TARGET_SHOW] = "target-show",
 };
 
 /* The blob socket has no HELLO: the key is the whole session, so its peers are READY from the start. An operator's session starts with its first COMMAND. */

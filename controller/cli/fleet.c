@@ -59,6 +59,7 @@ static const struct cmd_option targets_options[] = {
     {0},
 };
 
+static const struct cmd_option show_options[] = {CONTEXT_OPTIONS, {0}};
 static const struct cmd_option quarantine_options[] = {{"reason", 0, "TEXT", "why, for whoever misses it", false, true}, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option unquarantine_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, CONTEXT_OPTIONS, {0}};
 
@@ -69,6 +70,12 @@ const struct cmd fleet_commands[] = {
      "to do, 3 waits for "
      "approval, 4 targets failed, 5 something needs attention or an agent was cloned.",
      "rollcall status\nrollcall status -o json", status_options, run_fleet_status, 0, 0},
+    {"show", "TARGET", "Show everything about one target",
+     "What its agent told of it, the release that it has and what it lacks, its schema and ledger, freeze and quarantine, what works on it now, "
+     "every changeset as its ledger has it at this "
+     "moment or that is still to come, and its last deliveries with the whole of what went wrong. The ledger is asked through its agent; nothing is "
+     "changed.",
+     "rollcall show eu/db1/acme\nrollcall show eu/db1/acme -o json", show_options, run_target_show, 1, 1},
     {"targets", NULL, "List the targets that the agents have announced, or those of them that need eyes",
      "With several of --behind, --drifted, --held, --quarantined and --offline: those that are any of it. The present release of an environment is "
      "the one of the newest rollout "

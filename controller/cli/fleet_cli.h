@@ -5,5 +5,6 @@
 #include "controller/cli/live.h"
 
 int run_fleet_status(const struct cmd_args *a, struct err *e);
+int run_target_show(const struct cmd_args *a, struct err *e);
 
 #endif

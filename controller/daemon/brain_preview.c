@@ -19,7 +19,7 @@ struct item { /* one target */
 	size_t n_entries, cap_entries;
 };
 
-struct survey { /* one preview; everything in `arena`, which it owns */
+struct survey { /* one preview, or one target that is shown; everything in `arena`, which it owns */
 	struct survey *next;
 	struct arena *arena;
 	uint64_t session;
@@ -281,10 +281,55 @@ static void item_rows(struct request *q, const struct survey *s, const struct it
 		reply_row(q, "%s\t%s\t%s\t\tnothing\t\t", it->target, it->wave, it->engine);
 }
 
-static void answer(struct brain *b, struct survey *s)
+static const struct changeset *changeset_by_id(const struct release *r, const char *id)
+{
+	for (size_t i = 0; i < r->n_changesets; i++)
+		if (str_eq(r->changesets[i].id, id))
+			return &r->changesets[i];
+	return NULL;
+}
+
+/* What the ledger has, and what of the release it lacks. */
+static void ledger_rows(struct request *q, const struct survey *s, const struct item *it)
+{
+	static const char row[] = "%s\t%s\t%s\t%" PRIu32 "\t%s";
+	reply_columns(q, "changeset,state,release,#steps-done,~detail");
+	if (it->state != ITEM_DONE)
+		return;
+	for (size_t i = 0; i < it->n_entries; i++) {
+		const struct survey_entry *en = &it->entries[i];
+		const struct changeset *c = changeset_by_id(&s->release, en->changeset);
+		struct verdict v = c ? judge(s, it, c) : (struct verdict){0};
+		reply_row(q, row, en->changeset, en->state, en->release_version, en->steps_done, v.action && v.detail ? v.detail : "");
+	}
+	for (size_t i = 0; i < s->release.n_changesets; i++) {
+		const struct changeset *c = &s->release.changesets[i];
+		if (!entry_of(it, c->id) && judge(s, it, c).action)
+			reply_row(q, row, c->id, "pending", s->release.version, 0, "");
+	}
+}
+
+static int show(struct request *q, const struct survey *s, struct err *e)
+{
+	const struct item *it = &s->items[0];
+	if (show_target(q, it->target, e) < 0)
+		return -1;
+	ledger_rows(q, s, it);
+	if (show_history(q, it->target, e) < 0)
+		return -1;
+	if (it->state == ITEM_DONE)
+		reply_end(q, EXIT_DONE, "its ledger was asked just now; nothing was changed");
+	else
+		reply_end(q, EXIT_DONE, "its ledger could not be asked: %s", it->why ? it->why : "its agent did not answer in time");
+	return 0;
+}
+
+static int answer(struct brain *b, struct survey *s, struct err *e)
 {
 	struct request q = {.b = b, .session = s->session, .c = &s->command, .a = b->turn};
 	size_t unknown = 0;
+	if (s->command.verb == VERB_TARGET_SHOW)
+		return show(&q, s, e);
 	reply_columns(&q, "target,wave,engine,changeset,action,#step,detail");
 	for (size_t i = 0; i < s->n_items; i++) {
 		item_rows(&q, s, &s->items[i]);
@@ -295,11 +340,11 @@ static void answer(struct brain *b, struct survey *s)
 		reply_end(&q, EXIT_DONE, "%zu target%s, %zu of them could not be asked; nothing was changed", s->n_items, plural, unknown);
 	else
 		reply_end(&q, EXIT_DONE, "%zu target%s; nothing was changed", s->n_items, plural);
+	return 0;
 }
 
 int surveys_end_turn(struct brain *b, struct err *e)
 {
-	(void)e;
 	for (struct survey **p = &b->surveys; *p;) {
 		struct survey *s = *p;
 		if (s->n_waiting > 0 && s->deadline_us > b->now_us) {
@@ -307,9 +352,11 @@ int surveys_end_turn(struct brain *b, struct err *e)
 			continue;
 		}
 		*p = s->next;
-		answer(b, s);
+		int rc = answer(b, s, e);
 		struct arena *a = s->arena;
 		arena_destroy(&a);
+		if (rc < 0)
+			return -1;
 	}
 	return 0;
 }

@@ -57,6 +57,7 @@ static const struct {
     {VERB_ROLLOUT_CATCH_UP, ROLE_OPERATOR, operate_catch_up},
     {VERB_TRUST_PUSH, ROLE_OPERATOR, operate_trust_push}, /* the document's own signatures are what counts */
     {VERB_FLEET_STATUS, ROLE_VIEWER, operate_fleet_status},
+    {VERB_TARGET_SHOW, ROLE_VIEWER, operate_target_show},
 };
 
 static bool has_role(const char *role, enum role least)

@@ -47,7 +47,17 @@ void reply_error(struct request *q, const struct err *why);
 int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e) MUST_CHECK;
 
 operate_fn operate_ping, operate_trust_show, operate_trust_push, operate_fleet_status, operate_history; /* operate_fleet.c */
-operate_fn operate_target_list; /* operate_targets.c */
+operate_fn operate_target_list, operate_target_show; /* operate_targets.c, operate_show.c */
+/* operate_show.c: of target-show, once its ledger was asked: before and after what the ledger says. */
+int show_target(struct request *q, const char *target, struct err *e) MUST_CHECK;
+int show_history(struct request *q, const char *target, struct err *e) MUST_CHECK;
+/* operate_targets.c: cells of one target */
+struct view_target;
+const char *target_state(const struct view_target *t); /* the worst that is known of it, in one word */
+const char *target_detail(struct request *q, const struct view_target *t);
+const char *target_labels(struct request *q, const struct view_target *t);
+const char *target_size(struct request *q, const struct view_target *t);
+const char *target_lag(struct request *q, const struct view_target *t);
 operate_fn operate_agent_admit, operate_agent_list, operate_agent_revoke, operate_agent_approve, operate_agent_request; /* operate_agents.c */
 operate_fn operate_release_add, operate_release_list; /* operate_release.c */
 operate_fn operate_preview, operate_start; /* operate_start.c */

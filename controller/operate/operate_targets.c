@@ -1,4 +1,4 @@
-/* Commands about targets: the list, and everything about one. */
+/* The list of targets. */
 #include <inttypes.h>
 
 #include "common/base/clock.h"
@@ -11,11 +11,11 @@
 #define TARGET_COLUMNS(lacks, detail) \
 	"target,engine,agent,state,release," lacks ",labels," detail ",+until,+version,+size,+lag,+last-apply,+looked,+schema,+fingerprint,+ledger-rows"
 
-static const char *labels_of(struct request *q, const struct target *t)
+const char *target_labels(struct request *q, const struct view_target *t)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT;
-	for (size_t i = 0; i < t->n_labels; i++)
-		buf_addf(&b, "%s%s=%s", i ? "," : "", t->labels[i].key, t->labels[i].value);
+	for (size_t i = 0; i < t->target->n_labels; i++)
+		buf_addf(&b, "%s%s=%s", i ? "," : "", t->target->labels[i].key, t->target->labels[i].value);
 	return arena_strdup(q->a, buf_str(&b));
 }
 
@@ -42,8 +42,7 @@ static int marks_asked(const struct request *q, unsigned *ret, struct err *e)
 	return 0;
 }
 
-/* The worst that is known of it, in one word. */
-static const char *state_of(const struct view_target *t)
+const char *target_state(const struct view_target *t)
 {
 	static const struct {
 		unsigned mark;
@@ -55,7 +54,7 @@ static const char *state_of(const struct view_target *t)
 	return "online";
 }
 
-static const char *detail_of(struct request *q, const struct view_target *t)
+const char *target_detail(struct request *q, const struct view_target *t)
 {
 	if (t->quarantine)
 		return arena_printf(q->a, "%s (%s)", t->quarantine->reason, t->quarantine->added_by);
@@ -66,14 +65,15 @@ static const char *detail_of(struct request *q, const struct view_target *t)
 	return t->marks & VIEW_DRIFTED ? "its schema is not as its last delivery left it" : "";
 }
 
-static const char *size_of(struct request *q, const struct brain_facts *f)
+const char *target_size(struct request *q, const struct view_target *t)
 {
+	const struct brain_facts *f = t->facts;
 	return f->at_us && f->size_bytes ? arena_printf(q->a, "%.1f MB", (double)f->size_bytes / 1e6) : "";
 }
 
-static const char *lag_of(struct request *q, const struct brain_facts *f)
+const char *target_lag(struct request *q, const struct view_target *t)
 {
-	return f->lag_ms >= 0 ? arena_printf(q->a, "%" PRId64 " ms", f->lag_ms) : "";
+	return t->facts->lag_ms >= 0 ? arena_printf(q->a, "%" PRId64 " ms", t->facts->lag_ms) : "";
 }
 
 static const char *fingerprint_of(struct request *q, const struct view_target *t)
@@ -91,8 +91,8 @@ static void target_row(struct request *q, const struct view_target *t)
 {
 	bool known = t->schema != NULL;
 	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target->id, t->target->engine, t->owner->rec.name,
-	          state_of(t), t->release, t->lacks, labels_of(q, t->target), detail_of(q, t), reply_time(q, held_until(t)), t->facts->version,
-	          size_of(q, t->facts), lag_of(q, t->facts), reply_time(q, t->applied_at_us), reply_time(q, t->facts->at_us),
+	          target_state(t), t->release, t->lacks, target_labels(q, t), target_detail(q, t), reply_time(q, held_until(t)), t->facts->version,
+	          target_size(q, t), target_lag(q, t), reply_time(q, t->applied_at_us), reply_time(q, t->facts->at_us),
 	          known ? schema_word(t->schema) : "", known ? fingerprint_of(q, t) : "",
 	          known && t->schema->ledger_rows ? arena_printf(q->a, "%" PRIu64, t->schema->ledger_rows) : "");
 }

@@ -124,6 +124,24 @@ watch_on_terminal() {
 	has "repair the cause, then: rollcall rollout retry ${id:0:8} (or abort, or rollback)"
 }
 
+@test "show tells everything about one target: what its ledger has now, what is to come, what failed" {
+	run rc show eu/lite/t33
+	[ "$status" -eq 0 ]
+	has "target eu/lite/t33 state online engine sqlite"
+	has "labels environment=dev,ring=rest"
+	has "t:notes pending 1.0.0 0"
+	has "1.0.0 apply failed 1 t:notes (changes/01-notes.sql:3): table notes already exists"
+	has "next: repair the cause, then: rollcall rollout retry ${id:0:8} eu/lite/t33"
+	has "its ledger was asked just now; nothing was changed"
+	[ "$(rc show eu/lite/t10 -o json 2>/dev/null | jq -c '[.targets[0].release, .targets[0].lacks, (.changesets[] | .changeset, .state, ."steps-done"), .rollouts[0].state, .ats[0].outcome]')" = \
+		'["1.0.0",null,"t:notes","applied",1,"applied","applied"]' ]
+	run rc show eu/lite/nix
+	[ "$status" -eq 1 ]
+	has "no agent has announced target eu/lite/nix: \`rollcall targets\` shows them"
+	run rc show nix
+	[ "$status" -eq 2 ]
+}
+
 @test "no line of the screens is wider than the terminal" {
 	on_terminal 24 80 status
 	has "NEEDS EYES"

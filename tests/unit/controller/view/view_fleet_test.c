@@ -173,6 +173,31 @@ static void test_frozen_quarantined_drifted_and_offline_targets(void **state)
 	brain_fixture_done(&f);
 }
 
+static void test_show_of_a_target_whose_agent_is_away(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	brain_fixture_begin(&f, targets, 3);
+	const char *id = start(&f, digest, true);
+	settle(&f, digest, "eu/pg1/b");
+	const struct msg_reply *r = brain_fixture_command(&f, "viewer", VERB_TARGET_SHOW, NONE, "target", "eu/pg9/x", NULL);
+	assert_string_equal(r->message, "no agent has announced target eu/pg9/x: `rollcall targets` shows them");
+	r = brain_fixture_command(&f, "viewer", VERB_TARGET_SHOW, NONE, "target", "eu", NULL);
+	assert_string_equal(r->error_code, "usage");
+	assert_null(brain_fixture_command(&f, "viewer", VERB_TARGET_SHOW, NONE, "target", "eu/pg1/b", NULL)); /* its agent is asked first */
+	struct hub_event gone = {.type = HUB_GONE, .from = {.kind = LINK_AGENT, .name = "eu-agent"}, .session = f.agent.session};
+	brain_fixture_event(&f, &gone);
+	r = brain_fixture_command(&f, "viewer", VERB_TARGET_SHOW, NONE, "target", "eu/pg1/b", NULL);
+	assert_string_equal(r->message, "its ledger could not be asked: agent eu-agent is not connected");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "state"), "offline");
+	assert_string_equal(brain_fixture_cell_of(&f, "rollout", id, "state"), "failed");
+	assert_string_equal(brain_fixture_cell_of(&f, "rollout", id, "next"),
+	                    arena_printf(f.arena, "repair the cause, then: rollcall rollout retry %.8s eu/pg1/b", id));
+	assert_string_equal(brain_fixture_cell_of(&f, "outcome", "failed", "release"), "1.2.0");
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +205,7 @@ int main(void)
 	    cmocka_unit_test(test_a_rollout_waits_then_halts_then_is_over),
 	    cmocka_unit_test(test_newcomers_are_behind),
 	    cmocka_unit_test(test_frozen_quarantined_drifted_and_offline_targets),
+	    cmocka_unit_test(test_show_of_a_target_whose_agent_is_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
