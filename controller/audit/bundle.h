@@ -16,7 +16,8 @@
 #define BUNDLE_ARENA_BYTES BUNDLE_BYTES_MAX
 
 struct bundle_document {
-	const char *kind; /* "trust", and those of struct audit_document, and "leaves": an order's target list, "index wave target salt" a line */
+	const char *kind; /* "trust", and those of struct audit_document, "leaves": an order's target list, "index wave target salt" a line,
+	                     * and "shown": what was shown of a rollout, see verify_shown.c */
 	const char *name;
 	struct bytes data;
 };

@@ -23,6 +23,7 @@ static const struct {
     {"reports", "every report is signed by its agent, and logged", verify_reports},
     {"report-chain", "no report of an agent is missing or out of place", verify_report_chain},
     {"outcomes", "every outcome that was shown rests on a signed report", verify_outcomes},
+    {"shown", "every outcome that is shown now is the one in the log", verify_shown},
     {"countersigned", "the log is the one that the agents were told of", verify_countersigned},
 };
 
@@ -104,13 +105,18 @@ void verify_chain(struct verify *v)
 
 /* ---- outcomes ---- */
 
-static bool is_outcome(const struct store_event *ev)
+bool verify_is_outcome(const char *state)
 {
 	static const char *const outcomes[] = {"applied", "rolled-back", "failed", "needs-attention"};
 	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
-		if (str_eq(ev->to, outcomes[i]) && !str_eq(ev->from, ev->to))
-			return ev->rollout && str_is_target_id(ev->object);
+		if (str_eq(state, outcomes[i]))
+			return true;
 	return false;
+}
+
+static bool is_outcome(const struct store_event *ev)
+{
+	return verify_is_outcome(ev->to) && !str_eq(ev->from, ev->to) && ev->rollout && str_is_target_id(ev->object);
 }
 
 /* The report's row stands before the outcome's, of the same target and rollout. */

@@ -33,9 +33,11 @@ typedef void verify_fn(struct verify *v);
 verify_fn verify_chain, verify_outcomes, verify_countersigned; /* verify.c */
 verify_fn verify_trust, verify_certificates, verify_releases, verify_orders, verify_approvals; /* verify_documents.c */
 verify_fn verify_reports, verify_report_chain; /* verify_reports.c */
+verify_fn verify_shown; /* verify_shown.c */
 
 void verify_wrong(struct verify *v, const char *place, const char *fmt, ...) PRINTF_LIKE(3, 4);
 const char *verify_row_place(const struct verify *v, const struct audit_row *r);
+bool verify_is_outcome(const char *state); /* of a delivery */
 /* The row of this event whose evidence is this hash; NULL if there is none. */
 const struct audit_row *verify_row_of(const struct verify *v, const char *event, const uint8_t hash[DIGEST_SIZE]);
 /* Does the bundle hold every document of every target, so that one that is missing is wrong? */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/base/clock.h"
+#include "common/base/map.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/crypto/trust.h"
@@ -103,6 +104,40 @@ static int fetch_document(struct live *l, struct bundle *b, const char *kind, co
 	return 0;
 }
 
+/* What is shown of a rollout's deliveries; `upto`: the log's last row before. */
+static int fetch_shown(struct live *l, struct bundle *b, const char *rollout, uint64_t upto, struct err *e)
+{
+	AUTO(answer_done) struct answer r = {0};
+	AUTO(mem_free_ptr) struct question *q = mem_alloc(sizeof *q);
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	q->verb = VERB_ROLLOUT_STATUS;
+	question_add(q, "rollout", rollout);
+	question_add(q, "target", b->target);
+	if (live_ask(l, q, &r, e) != 0)
+		return -1;
+	const struct answer_table *t = answer_find(&r, "target");
+	for (size_t i = 0; t && i < t->n_rows; i++)
+		buf_addf(&text, "%" PRIu64 " %s %s\n", upto, answer_cell(t, i, "state"), answer_cell(t, i, "target"));
+	bundle_add_document(b, "shown", rollout, buf_bytes(&text));
+	return 0;
+}
+
+/* Of every rollout that the log tells of. Rows that come in meanwhile are fetched too, so that what moved meanwhile is not taken for a lie. */
+static int fetch_all_shown(struct live *l, struct bundle *b, struct err *e)
+{
+	AUTO(map_destroy) struct map *seen = map_new();
+	size_t n = b->n_rows;
+	for (size_t i = 0; i < n; i++) {
+		const char *rollout = b->rows[i].ev.rollout;
+		if (!rollout || map_get(seen, map_text(rollout)))
+			continue;
+		map_put(seen, map_text(rollout), b->rows);
+		if (fetch_shown(l, b, rollout, b->rows[n - 1].seq, e) != 0)
+			return err_wrap(e, "rollout %s", rollout);
+	}
+	return fetch_rows(l, b, e);
+}
+
 /* The target list that an order froze comes with the order's own verb. */
 static int fetch_leaves(struct live *l, struct bundle *b, const char *rollout, struct err *e)
 {
@@ -158,7 +193,7 @@ static int fetch_trust(struct live *l, struct bundle *b, struct err *e)
 int audit_fetch(struct live *l, struct bundle *ret, struct err *e)
 {
 	ret->made_at_us = clock_wall_us();
-	if (fetch_trust(l, ret, e) != 0 || fetch_rows(l, ret, e) != 0)
+	if (fetch_trust(l, ret, e) != 0 || fetch_rows(l, ret, e) != 0 || fetch_all_shown(l, ret, e) != 0)
 		return -1;
 	/* What comes in from here on is not part of it. A report and its row have the same time. */
 	int64_t last_us = ret->n_rows ? ret->rows[ret->n_rows - 1].ev.at_us : 0;

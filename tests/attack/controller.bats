@@ -206,6 +206,12 @@ restart_controller() { # with another store
 	run -6 rc audit verify --trust trust.env
 	[[ $output == *"outcomes: row "*"eu/lite/shop was shown as applied, and no signed report says so"* ]]
 	told ATK-30 "success shown that nobody reported, in a chain that fits" "found by 'rollcall audit verify': no signed report says so"
+	cp honest.db painted.db
+	sqlite3 painted.db "UPDATE delivery SET state = 'applied' WHERE rollout = '$id' AND target = 'eu/lite/shop'"
+	restart_controller painted.db
+	run -6 rc audit verify --trust trust.env
+	[[ $output == *"shown: rollout $id: eu/lite/shop is shown as applied, and the log says "* ]]
+	told ATK-30 "success shown that is not even in the log" "found by 'rollcall audit verify': the log says otherwise"
 	restart_controller honest.db
 	run rc audit verify --trust trust.env
 	echo "$output"
