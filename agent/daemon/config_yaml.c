@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/conf/conf.h"
+#include "common/conf/numbers.h"
 #include "common/wire/limits.h"
 
 #define LABELS_MAX     64
@@ -84,17 +85,6 @@ static const cyaml_schema_field_t config_fields[] = {
 };
 static const cyaml_schema_value_t schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_config, config_fields)};
 
-static bool load_document(struct bytes text, yaml_document_t *ret)
-{
-	yaml_parser_t parser;
-	if (!yaml_parser_initialize(&parser))
-		return false;
-	yaml_parser_set_input_string(&parser, text.p, text.n);
-	bool ok = yaml_parser_load(&parser, ret) != 0;
-	yaml_parser_delete(&parser);
-	return ok;
-}
-
 int raw_load(const char *path, struct raw_file *ret, struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
@@ -102,7 +92,7 @@ int raw_load(const char *path, struct raw_file *ret, struct err *e)
 	if (file_read(path, LIMIT_YAML, &text, e) != 0 || conf_parse(path, buf_bytes(&text), &schema, &value, e) != 0)
 		return -1;
 	*ret = (struct raw_file){.config = value};
-	ret->has_document = load_document(buf_bytes(&text), &ret->document);
+	ret->has_document = conf_document(buf_bytes(&text), &ret->document);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/conf/numbers.h"
 #include "common/wire/limits.h"
 
 #define SCHEMA_KEYS_MAX  256
@@ -208,6 +209,10 @@ int conf_parse(const char *name, struct bytes text, const cyaml_schema_value_t *
 		return explain(name, text, schema, code, &c, e);
 	if (!value)
 		return err_set(e, ERR_PARSE, "%s:1: the file is empty: write its keys", name);
+	if (conf_check_numbers(name, text, schema, e) != 0) {
+		conf_free(schema, value);
+		return -1;
+	}
 	*ret = value;
 	return 0;
 }

@@ -27,7 +27,7 @@ static int read_policy(const char *path, struct bytes text, struct arena *a, str
 	(void)path;
 	if (policy_parse(NAME, text, a, &p, e) != 0)
 		return -1;
-	fuzz_require(str_is_name(p.site) && p.zone, "a policy has a site and a zone");
+	fuzz_require(p.site && p.site[0] && p.zone, "a policy has a site and a zone");
 	return 0;
 }
 
