@@ -63,6 +63,8 @@ void bar_add(struct buf *b, const struct bar *v, size_t columns, bool colour)
 	/* what was rounded up is taken from what is longest */
 	while (done + moving + failed > columns)
 		--*(done >= moving && done >= failed ? &done : moving >= failed ? &moving : &failed);
+	if (v->done + v->failed + v->moving >= total) /* nothing is to come: what was rounded down is no rest */
+		done = columns - failed - moving;
 	add_run(b, "\xe2\x96\x88", done, colour ? output_state_colour("applied") : "");
 	add_run(b, "\xe2\x96\x93", moving, colour ? output_state_colour("applying") : "");
 	add_run(b, "\xc3\x97", failed, colour ? output_state_colour("failed") : "");

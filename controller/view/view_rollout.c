@@ -168,10 +168,27 @@ static const char *wave_under_way(const struct rollout *r)
 	return "";
 }
 
+/* In memory, so that someone who watches costs the store nothing. */
+static struct delivery_counts counts_of(const struct rollout *r)
+{
+	struct delivery_counts c = {.total = (uint32_t)r->n_deliveries};
+	for (size_t i = 0; i < r->n_deliveries; i++) {
+		const struct delivery *d = &r->deliveries[i];
+		c.applied += d->state == DELIVERY_APPLIED;
+		c.rolled_back += d->state == DELIVERY_ROLLED_BACK;
+		c.attention += d->state == DELIVERY_NEEDS_ATTENTION;
+		c.failed += d->failed;
+		c.open += !delivery_settled(d);
+	}
+	return c;
+}
+
 int view_rollout(struct brain *b, struct arena *a, const struct store_rollout *rec, const struct run *u, struct view_rollout *ret, struct err *e)
 {
 	struct view_rollout v = {.rec = rec, .run = u, .speed = {.left_us = -1}, .wave = ""};
-	if (store_delivery_counts(b->store, rec->id, &v.counts, e) < 0)
+	if (u)
+		v.counts = counts_of(&u->r);
+	else if (store_delivery_counts(b->store, rec->id, &v.counts, e) < 0)
 		return -1;
 	v.done = rec->direction == DIRECTION_APPLY ? v.counts.applied : v.counts.rolled_back;
 	v.code = code_of(rec->state, &v.counts);

@@ -50,6 +50,7 @@ static void test_bars(void **state)
 	check_bar((struct bar){.total = 8}, REST REST REST REST REST REST REST REST);
 	check_bar((struct bar){0}, REST REST REST REST REST REST REST REST);
 	check_bar((struct bar){.done = 4, .moving = 2, .failed = 1, .total = 8}, DONE DONE DONE DONE MOVING MOVING FAILED REST);
+	check_bar((struct bar){.done = 2, .failed = 1, .total = 3}, DONE DONE DONE DONE DONE DONE FAILED FAILED);
 	check_bar((struct bar){.done = 8, .total = 8}, DONE DONE DONE DONE DONE DONE DONE DONE);
 	check_bar((struct bar){.done = 9999, .total = 10000}, DONE DONE DONE DONE DONE DONE DONE REST); /* one is missing: not full */
 	check_bar((struct bar){.done = 9999, .failed = 1, .total = 10000}, DONE DONE DONE DONE DONE DONE DONE FAILED); /* one in ten thousand is seen */
