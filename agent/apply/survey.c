@@ -133,11 +133,5 @@ void survey_actor(zsock_t *pipe, void *arg)
 	send_parts(pipe, &s.result);
 	arena_destroy(&s.arena);
 	engines_thread_end();
-	handover_give(arg);
-	zstr_send(pipe, "DONE");
-	for (bool end = false; !end;) {
-		char *word = zstr_recv(pipe);
-		end = !word || str_eq(word, "$TERM");
-		zstr_free(&word);
-	}
+	handover_end(pipe, arg);
 }

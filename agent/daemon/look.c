@@ -92,11 +92,5 @@ void look_actor(zsock_t *pipe, void *arg)
 		zmsg_send(&m, pipe);
 	}
 	engines_thread_end();
-	handover_give(arg);
-	zstr_send(pipe, "DONE");
-	for (bool end = false; !end;) {
-		char *word = zstr_recv(pipe);
-		end = !word || str_eq(word, "$TERM");
-		zstr_free(&word);
-	}
+	handover_end(pipe, arg);
 }

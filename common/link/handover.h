@@ -5,6 +5,8 @@
 #ifndef COMMON_LINK_HANDOVER_H
 #define COMMON_LINK_HANDOVER_H
 
+#include <czmq.h>
+
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define HANDOVER_SEEN 1
@@ -35,5 +37,8 @@ static inline void handover_take(void *p)
 	(void)p;
 #endif
 }
+
+/* An actor's last act: gives back what it was given, says DONE and waits for zactor_destroy. */
+void handover_end(zsock_t *pipe, void *given);
 
 #endif

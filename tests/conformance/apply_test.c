@@ -42,11 +42,7 @@ static void fresh(struct bench *b)
 
 static const char *value(struct bench *b, const char *sql)
 {
-	char *text = server_sql(b->server, b->database, sql);
-	text[strcspn(text, "\n")] = '\0';
-	const char *kept = arena_strdup(b->f.arena, text);
-	free(text);
-	return kept;
+	return server_value(b->server, b->database, sql, b->f.arena);
 }
 
 static const char *ledger(const struct bench *b)

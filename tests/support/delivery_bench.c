@@ -26,13 +26,7 @@ void delivery_bench_fresh(struct delivery_bench *b)
 
 const char *delivery_bench_value(struct delivery_bench *b, const char *sql)
 {
-	if (!b->server)
-		return fixture_value(&b->f, sql);
-	char *text = server_sql(b->server, b->database, sql);
-	text[strcspn(text, "\n")] = '\0';
-	const char *kept = arena_strdup(b->f.arena, text);
-	free(text);
-	return kept;
+	return b->server ? server_value(b->server, b->database, sql, b->f.arena) : fixture_value(&b->f, sql);
 }
 
 void delivery_bench_run(struct delivery_bench *b, const char *sql)

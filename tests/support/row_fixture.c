@@ -29,13 +29,7 @@ void row_sql(struct row_bench *b, const char *sql)
 
 const char *row_value(struct row_bench *b, const char *sql)
 {
-	if (!b->server)
-		return fixture_value(&b->f, sql);
-	char *text = server_sql(b->server, b->database, sql);
-	text[strcspn(text, "\n")] = '\0';
-	const char *kept = arena_strdup(b->f.arena, text);
-	free(text);
-	return kept;
+	return b->server ? server_value(b->server, b->database, sql, b->f.arena) : fixture_value(&b->f, sql);
 }
 
 void row_is(struct row_bench *b, const char *sql, const char *wanted)

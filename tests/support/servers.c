@@ -143,6 +143,15 @@ char *server_sql(const struct server *s, const char *database, const char *sql)
 	return RUN("sql", s->dir, database ? database : "", sql);
 }
 
+const char *server_value(const struct server *s, const char *database, const char *sql, struct arena *a)
+{
+	char *text = server_sql(s, database, sql);
+	text[strcspn(text, "\n")] = '\0';
+	const char *kept = arena_strdup(a, text);
+	free(text);
+	return kept;
+}
+
 void server_load(struct server *s, const char *database, const char *file)
 {
 	free(RUN("load", s->dir, database, file));

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "common/base/arena.h"
 #include "common/sql/dialect.h"
 
 struct server;
@@ -22,6 +23,8 @@ void server_create(struct server *s, const char *database);
 char *server_dsn(const struct server *s, const char *database);
 /* As the administrator; database NULL: the server's own. Rows as bare text, heap, caller frees. */
 char *server_sql(const struct server *s, const char *database, const char *sql);
+/* Of its first row. */
+const char *server_value(const struct server *s, const char *database, const char *sql, struct arena *a);
 void server_load(struct server *s, const char *database, const char *file); /* by the engine's own client, as the administrator */
 void server_copy(struct server *s, const char *database, const char *copy); /* by the engine's own dump, into an empty database */
 void sqlite_load(const char *file, const char *sql); /* the same for a SQLite file */
