@@ -55,11 +55,13 @@ static void killed_in_alter(struct row_bench *b)
 	pid_t other = hold_item(b, "1"), agent = fixture_start(&b->f, NULL);
 	row_becomes(b, RUNS("ALTER TABLE item"), "1");
 	row_kill_agent(b, agent);
-	row_is(b, RUNS("ALTER TABLE item"), "1"); /* it waits in the server, and will run to its end */
 	row_applied(b, 1);
 	row_end(other);
 	row_is(b, NOTE, "1");
-	row_is(b, VIA, "probe");
+	/* Who waits for a metadata lock is asked once a second whether its client is still there: the statement ran to its end before that, or was given up. */
+	const char *via = row_value(b, VIA);
+	if (!str_eq(via, "probe") && !str_eq(via, "run"))
+		fail_msg("via %s", via);
 }
 
 static void server_dies_in_copy(struct row_bench *b)
@@ -67,9 +69,9 @@ static void server_dies_in_copy(struct row_bench *b)
 	pid_t agent = start_copy(b);
 	server_kill(b->server);
 	server_restart(b->server);
-	row_is(b, LEFT_BEHIND, "0");
 	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
 	row_applied(b, 1);
+	row_is(b, LEFT_BEHIND, "0"); /* not before: the agent's next try copies, too */
 	row_is(b, NOTE, "1");
 	row_is(b, "SELECT count(*) FROM big", COPY_ROWS);
 }

@@ -39,7 +39,7 @@ static void before_begin(struct row_bench *b)
 
 static void in_transaction(struct row_bench *b)
 {
-	row_step(b, "a:one", STEP_T, "INSERT INTO tick SELECT 'one' FROM pg_sleep(1)");
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick SELECT 'one' FROM pg_sleep(3)");
 	pid_t agent = fixture_start(&b->f, NULL);
 	row_becomes(b, BUSY("INSERT"), "1");
 	row_kill_agent(b, agent);
@@ -174,7 +174,7 @@ static pid_t start_index(struct row_bench *b)
 
 static void killed_in_index(struct row_bench *b)
 {
-	pid_t other = hold_item(b, "1"), agent = start_index(b);
+	pid_t other = hold_item(b, "3"), agent = start_index(b);
 	row_kill_agent(b, agent);
 	row_is(b, LOCKED, "1");
 	row_end(other);
