@@ -131,6 +131,13 @@ restart_controller() { # with another store
 	run enroll ap-3 --wait 5s
 	[ "$status" -eq 6 ] && [[ $output == *"0 of 1 signatures (enrol)"* ]]
 	told ATK-26 "a token that a stranger signed" "denied"
+	invite ap-4
+	quietly "$ROLLCALL_BIN/rollcall-agent" init --name ap-4 --site us --dir ap-4
+	answers "^DENY .*CURVE key" intrude --report-key ap-4/report.key enrol ap-4.token ap-4/ap-4.request
+	told ATK-26 "a request for another CURVE key than the connection's" "denied"
+	quietly "$ROLLCALL_BIN/rollcall-agent" init --name ap-5 --site ap --dir ap-5
+	answers "^DENY " intrude --key ap-5/curve.key --report-key ap-5/report.key enrol ap-4.token ap-5/ap-5.request
+	told ATK-26 "a token for another name and site" "denied"
 }
 
 @test "ATK-27: every type of message on every socket in every state" {
