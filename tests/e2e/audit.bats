@@ -88,7 +88,7 @@ tampered() { # CHECK SED-SCRIPT
 	tampered chain '/"event":"approve"/d'
 	tampered approvals '/"document":"approval"/d'
 	tampered reports '/"name":"eu-1\/1\/1"/d'
-	tampered reports '/"document":"report"/{s/"hex":"(.{200})./"hex":"\10/}'
+	tampered reports '/"document":"report"/{s/"hex":"(.{200})0/"hex":"\11/;t;s/"hex":"(.{200})./"hex":"\10/}' # whichever digit it is
 	tampered releases '/"document":"release"/{s/"hex":"(.{400})../"hex":"\1ff/}'
 	tampered orders '/"document":"leaves"/{s/"hex":"30/"hex":"31/}'
 	tampered certificates '/"document":"certificate"/{s/"hex":"(.{100})../"hex":"\1ff/}'
