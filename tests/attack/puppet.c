@@ -3,10 +3,9 @@
  *
  *   puppet --key FILE --control ENDPOINT --blobs ENDPOINT --dir FOLDER --agent NAME=CURVE-KEY [--epoch N] ACTION...
  *
- *   blob FILE                 serves it under its hash           blob-as FILE OTHER    serves OTHER's bytes under FILE's hash
+ *   blob FILE                 serves it under its hash
  *   offer KEY=VALUE,...       target, release, dossier, proof (files; release and dossier are served too), task (hex), and optionally attempt, epoch, direction, deadline (us),
- *                             release-size, wait (ms for an answer); prints the answer: "ACCEPT", "REFUSE code message", then "REPORT outcome: check: message (N steps)"
- *   offer-only KEY=VALUE,...  does not wait for the answer       answer SECONDS        waits for it
+ *                             release-as (other bytes under the hash of `release`, which stands before it), release-size, wait (ms for an answer); prints the answer: "ACCEPT", "REFUSE code message", then "REPORT outcome: check: message (N steps)"
  *   silent SECONDS            prints what comes unasked, or "nothing"
  *   clock FILE DAYS           the site's clock is so far ahead from now on (tests/fault/shim/moved_clock.c)
  *   trust [fresh=]VERSION:FILE... --   names trust documents and a freshness document to be fetched
@@ -140,13 +139,12 @@ static uint64_t serve(struct puppet *p, const char *path, uint8_t hash[DIGEST_SI
 	return data.n;
 }
 
-static void serve_as(struct puppet *p, const char *path, const char *other)
+/* Other bytes under this hash. */
+static void serve_instead(struct puppet *p, const uint8_t hash[DIGEST_SIZE], const char *other)
 {
 	AUTO(buf_done) struct buf data = BUF_INIT;
-	uint8_t hash[DIGEST_SIZE];
 	char hex[DIGEST_SIZE * 2 + 1], at[4096];
 	struct err e = ERR_INIT;
-	serve(p, path, hash);
 	read_file(other, &data);
 	snprintf(at, sizeof at, "%s/%s", p->dir, bytes_to_hex(bytes_of(hash, DIGEST_SIZE), hex));
 	if (file_write_atomic(at, buf_bytes(&data), 0600, &e) != 0)
@@ -159,6 +157,8 @@ static void set_offer(struct puppet *p, struct msg_offer *o, const char *key, co
 		o->target = value;
 	else if (str_eq(key, "release"))
 		o->release_size = serve(p, value, o->release_hash);
+	else if (str_eq(key, "release-as"))
+		serve_instead(p, o->release_hash, value);
 	else if (str_eq(key, "dossier"))
 		o->dossier_size = serve(p, value, o->dossier_hash);
 	else if (str_eq(key, "proof"))
@@ -249,14 +249,8 @@ static void act(struct puppet *p, int argc, char **argv)
 		const char *what = argv[i];
 		if (str_eq(what, "blob") && i + 1 < argc)
 			serve(p, argv[++i], hash);
-		else if (str_eq(what, "blob-as") && i + 2 < argc)
-			serve_as(p, argv[i + 1], argv[i + 2]), i += 2;
 		else if (str_eq(what, "offer") && i + 1 < argc)
 			offer(p, argv[++i]), answer(p, p->wait_ms);
-		else if (str_eq(what, "offer-only") && i + 1 < argc)
-			offer(p, argv[++i]);
-		else if (str_eq(what, "answer") && i + 1 < argc)
-			answer(p, (uint32_t)strtoul(argv[++i], NULL, 10) * 1000);
 		else if (str_eq(what, "silent") && i + 1 < argc)
 			silent(p, argv[++i]);
 		else if (str_eq(what, "clock") && i + 2 < argc)

@@ -134,7 +134,7 @@ consented() { # NAME "release edits" ["order edits"]
 	attack ATK-15 "larger than it was said to be" "REPORT refused: -: the release could not be fetched" offer "$OFFER,release-size=100"
 	attack ATK-15 "smaller than it was said to be" "REPORT refused: -: the release could not be fetched" offer "$OFFER,release-size=60000000"
 	forge flip blobs.release 500 >other.release
-	attack ATK-42 "other content under the right name" "REPORT refused: -: the release could not be fetched" offer-only "$OFFER" blob-as blobs.release other.release answer 15
+	attack ATK-42 "other content under the right name" "REPORT refused: -: the release could not be fetched" offer "${OFFER/blobs.release/blobs.release,release-as=$F/other.release}"
 }
 
 @test "ATK-17: another database than the one that the ledger names" {
