@@ -353,13 +353,29 @@ static enum ended journal_intents(struct delivery *d)
 	return ENDED_OK;
 }
 
-static enum ended connect_target(struct delivery *d)
+/* A lock that is in the way of the first question (SQLite: another process writes) is waited for like any other; what is lost is tried again by who called us. */
+static enum ended open_target(struct delivery *d)
 {
-	if (d->engine->open(d->target, &d->conn, &d->error) != 0) {
+	for (uint32_t n = 0;; n++) {
+		d->error = ERR_INIT;
+		if (d->engine->open(d->target, &d->conn, &d->error) == 0)
+			return ENDED_OK;
 		enum ended end = delivery_judge(d, &d->error);
 		err_wrap(&d->error, "target unreachable");
-		return end == ENDED_ATTENTION && !d->ledger_read ? ENDED_FAILED : end; /* nothing of ours is there to be settled */
+		if (end == ENDED_ATTENTION && !d->ledger_read)
+			return ENDED_FAILED; /* nothing of ours is there to be settled */
+		if (end == ENDED_FAILED)
+			end = delivery_wait(d, &d->error, n, NULL, false);
+		if (end != ENDED_OK)
+			return end;
 	}
+}
+
+static enum ended connect_target(struct delivery *d)
+{
+	enum ended end = open_target(d);
+	if (end != ENDED_OK)
+		return end;
 	watch_connection(d->watch, d->engine, d->target, d->conn);
 	FAILPOINT("connected");
 	return ENDED_OK;

@@ -20,6 +20,7 @@ static struct { /* what the replaced functions do, and on which call */
 	bool exec_fail_after, exec_lost_before; /* fails, or is lost, though it ran, or before it ran */
 	enum wish exec_asks;
 	unsigned lock_busy, opens_fail, opens;
+	int open_code; /* 0: connection refused */
 	unsigned backend_alive, cancels;
 	enum engine_witness witness;
 	struct ledger_sql ledger; /* with a transaction number */
@@ -81,8 +82,8 @@ static int fake_open(const struct engine_target *t, struct conn **ret, struct er
 	if (!fake.opens_fail)
 		return fake.real->open(t, ret, e);
 	fake.opens_fail--;
-	err_set(e, ERR_DB_CONNECT, "connection refused");
-	e->db_errno = 14;
+	err_set(e, fake.open_code ? ERR_DB : ERR_DB_CONNECT, fake.open_code ? "database is locked" : "connection refused");
+	e->db_errno = fake.open_code ? fake.open_code : 14;
 	return -1;
 }
 
@@ -560,6 +561,17 @@ static void test_unreachable_for_a_while(void **state)
 	assert_non_null(strstr(buf_str(&f->progress), "unreachable - 0/0 target unreachable: connection refused; next try in "));
 }
 
+static void test_locked_at_the_first_question(void **state)
+{
+	struct fixture *f = *state;
+	one_insert(f);
+	fake.opens_fail = 2;
+	fake.open_code = 5; /* SQLITE_BUSY */
+	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
+	assert_int_equal(fake.opens, 3);
+	assert_non_null(strstr(buf_str(&f->progress), "waiting-lock - 0/0 target unreachable: database is locked; next try in "));
+}
+
 static void test_stop_ends_between_steps(void **state)
 {
 	struct fixture *f = *state;
@@ -616,6 +628,7 @@ int main(void)
 	    TEST(test_own_orphan_is_cancelled_when_the_site_says_so),
 	    TEST(test_a_superuser_is_refused_where_the_site_says_so),
 	    TEST(test_unreachable_for_a_while),
+	    TEST(test_locked_at_the_first_question),
 	    TEST(test_stop_ends_between_steps),
 	    TEST(test_terminate_leaves_the_intent),
 	};
