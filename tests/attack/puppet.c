@@ -5,7 +5,8 @@
  *
  *   blob FILE                 serves it under its hash
  *   offer KEY=VALUE,...       target, release, dossier, proof (files; release and dossier are served too), task (hex), and optionally attempt, epoch, direction, deadline (us),
- *                             release-as (other bytes under the hash of `release`, which stands before it), release-size, wait (ms for an answer); prints the answer: "ACCEPT", "REFUSE code message", then "REPORT outcome: check: message (N steps)"
+ *                             release-as (other bytes under the hash of `release`, which stands before it), release-size, wait (ms for an
+ *                             answer); prints the answer: "ACCEPT", "REFUSE code message", then "REPORT outcome: check: message (N steps)"
  *   silent SECONDS            prints what comes unasked, or "nothing"
  *   clock FILE DAYS           the site's clock is so far ahead from now on (tests/fault/shim/moved_clock.c)
  *   trust [fresh=]VERSION:FILE... --   names trust documents and a freshness document to be fetched
