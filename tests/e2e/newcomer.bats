@@ -28,3 +28,8 @@ setup() {
 	run grep -rl 'PRIVATE KEY' try # neither the controller's nor the agent's folder has a signing key of a person
 	[ "$output" = try/agent/report.key ]
 }
+
+@test "README holds the newcomer's way word for word" {
+	readme=$BATS_TEST_DIRNAME/../../README.md
+	diff <(sed -n '/^mkdir try stick/,/^```$/p' "$readme" | sed '$d') <(sed 1d "$BATS_TEST_DIRNAME/newcomer.sh")
+}
