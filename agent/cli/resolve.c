@@ -35,14 +35,22 @@ static int keep_reason(struct visit *v, const struct ledger_row *row, const char
 static int decide(const struct cmd_args *a, struct visit *v, struct ledger *l, struct err *e)
 {
 	const char *target = v->target->target.id, *why = NULL;
-	bool applied = cmd_option_given(a, "applied");
+	bool applied = cmd_option_given(a, "applied"), again = cmd_option_given(a, "retry");
 	struct ledger_row row;
-	if (visit_reason(a, v, &why, e) != 0 || keep_reason(v, ledger_open_intent(l), why, e) != 0 ||
+	if (visit_reason(a, v, &why, e) != 0)
+		return -1;
+	if (again)
+		why = arena_printf(v->desk.arena, "may run again, whatever of it is there: %s", why);
+	if (keep_reason(v, ledger_open_intent(l), why, e) != 0 ||
 	    ledger_settle(v->en, v->conn, l, applied, arena_printf(v->desk.arena, "operator %s", desk_user(&v->desk)), clock_wall_us(), &row, e) != 0)
 		return -1;
 	print_row(a, &row);
 	fprintf(stderr, "%s: step %u of %s is settled: %s. Next: 'rollcall rollout retry ROLLOUT %s' goes on from here\n", target, row.step + 1,
-	        row.changeset, applied ? "it counts as applied and will not run again" : "it counts as not applied and runs again", target);
+	        row.changeset,
+	        applied ? "it counts as applied and will not run again"
+	        : again ? "it may run again, whatever of it is there"
+	                : "it counts as not applied and runs again",
+	        target);
 	return EXIT_DONE;
 }
 
@@ -85,19 +93,20 @@ static int show_open(const struct cmd_args *a, const struct visit *v, const stru
 	fprintf(stderr,
 	        "%s: this step was begun and its end is not known. Look at the database, then type one of\n"
 	        "  rollcall-agent resolve %s --applied --reason '...'      its effect is there, whole\n"
-	        "  rollcall-agent resolve %s --not-applied --reason '...'  nothing of it is there, or you have undone it\n",
-	        target, target, target);
+	        "  rollcall-agent resolve %s --not-applied --reason '...'  nothing of it is there, or you have undone it\n"
+	        "  rollcall-agent resolve %s --retry --reason '...'        running it again does no harm, whatever of it is there\n",
+	        target, target, target, target);
 	return EXIT_ATTENTION;
 }
 
 static int check_choice(const struct cmd_args *a, bool *ret_given, struct err *e)
 {
-	static const char *const choices[] = {"applied", "not-applied", "accept-ledger"};
+	static const char *const choices[] = {"applied", "not-applied", "retry", "accept-ledger"};
 	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(choices); i++)
 		n += cmd_option_given(a, choices[i]);
 	if (n > 1)
-		return err_set(e, ERR_USAGE, "--applied, --not-applied and --accept-ledger exclude each other");
+		return err_set(e, ERR_USAGE, "--applied, --not-applied, --retry and --accept-ledger exclude each other");
 	*ret_given = n;
 	if (n && str_empty(cmd_option_value(a, "reason")))
 		return err_set(e, ERR_USAGE, "--reason is missing: say what you saw in the database");
@@ -130,6 +139,7 @@ static const struct cmd_option resolve_options[] = {
     {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
     {.name = "applied", .help = "the step's effect is in the database, whole: it will not run again"},
     {.name = "not-applied", .help = "nothing of it is there, or you have undone it: it runs again with the next try"},
+    {.name = "retry", .help = "it can be repeated without harm, whatever of it is there: it runs again with the next try"},
     {.name = "accept-ledger", .help = "the ledger was set back (a restored backup, a fail-over): go on from it as it is"},
     {.name = "reason", .value = "TEXT", .help = "what you saw; kept in the ledger's meta table and the agent's journal"},
     {0},
