@@ -26,13 +26,22 @@ static pid_t hold_item(struct row_bench *b, const char *seconds)
 	return pid;
 }
 
-/* A delivery in the midst of ALTER TABLE ... ALGORITHM=COPY. */
-static pid_t start_copy(struct row_bench *b)
+/* One statement of the server waits for the copy and then acts: a second client would come after a short copy. It fails when no copy begins. */
+#define WHEN_COPYING(then)                                                                                     \
+	"DELIMITER //\n"                                                                                           \
+	"BEGIN NOT ATOMIC DECLARE victim bigint; DECLARE tries int DEFAULT 0; "                                    \
+	"WHILE victim IS NULL AND tries < 30000 DO "                                                               \
+	"SET victim = (SELECT ID FROM information_schema.PROCESSLIST WHERE STATE = 'copy to tmp table' LIMIT 1); " \
+	"SET tries = tries + 1 + SLEEP(0.001); END WHILE; "                                                        \
+	"IF victim IS NULL THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no copy'; END IF; " then " END//\n"
+
+/* A delivery in the midst of ALTER TABLE ... ALGORITHM=COPY, at which the server has run `when_copying`. */
+static pid_t start_copy(struct row_bench *b, const char *when_copying)
 {
 	row_sql(b, "CREATE TABLE big (id int PRIMARY KEY, name varchar(100) NOT NULL); INSERT INTO big SELECT seq, md5(seq) FROM seq_1_to_" COPY_ROWS);
 	row_step(b, "a:copy", STEP_N, "ALTER TABLE big ADD COLUMN note varchar(20), ALGORITHM=COPY");
 	pid_t agent = fixture_start(&b->f, NULL);
-	row_becomes(b, "SELECT count(*) FROM information_schema.PROCESSLIST WHERE STATE = 'copy to tmp table'", "1");
+	row_sql(b, when_copying);
 	return agent;
 }
 
@@ -66,7 +75,7 @@ static void killed_in_alter(struct row_bench *b)
 
 static void server_dies_in_copy(struct row_bench *b)
 {
-	pid_t agent = start_copy(b);
+	pid_t agent = start_copy(b, WHEN_COPYING(""));
 	server_kill(b->server);
 	server_restart(b->server);
 	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
@@ -130,8 +139,7 @@ static void metadata_lock(struct row_bench *b)
 
 static void operator_kills_copy(struct row_bench *b)
 {
-	pid_t agent = start_copy(b);
-	row_sql(b, arena_printf(b->f.arena, "KILL %s", row_value(b, "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE = 'copy to tmp table'")));
+	pid_t agent = start_copy(b, WHEN_COPYING("KILL victim;"));
 	int outcome = fixture_wait(&b->f, agent);
 	row_is(b, NOTE, outcome == OUTCOME_APPLIED ? "1" : "0");
 	row_is(b, LEFT_BEHIND, "0");
