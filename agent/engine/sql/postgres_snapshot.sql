@@ -72,7 +72,9 @@ UNION ALL SELECT 'column', c.name, pg_catalog.concat(pg_catalog.format_type(c.at
 		CASE WHEN c.attstorage <> t.typstorage AND c.relkind IN ('r', 'p', 'f', 'm') THEN ' STORAGE ' || c.attstorage::text END,
 		' COMPRESSION ' || nullif(c.attcompression::text, ''),
 		' STATISTICS ' || CASE WHEN c.attstattarget >= 0 THEN c.attstattarget END,
-		' OPTIONS (' || pg_catalog.array_to_string(c.attoptions || c.attfdwoptions, ', ') || ')')
+		-- a build of PostgreSQL stamps columns with a number of its own, pg_attver: it differs between equal schemas
+		' OPTIONS (' || (SELECT pg_catalog.string_agg(o.o, ', ' ORDER BY o.n)
+			FROM pg_catalog.unnest(c.attoptions || c.attfdwoptions) WITH ORDINALITY AS o (o, n) WHERE o.o NOT LIKE 'pg\_attver=%') || ')')
 	FROM col c JOIN pg_catalog.pg_type t ON t.oid = c.atttypid LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.relid AND d.adnum = c.attnum
 
 UNION ALL SELECT 'constraint', r.name || '.' || pg_catalog.quote_ident(x.conname), pg_catalog.concat(pg_catalog.pg_get_constraintdef(x.oid, true),
