@@ -23,6 +23,8 @@
 #define ATTACK_MS  1500
 #define ENDLESS_MS 5000 /* on a busy machine it takes its time to send as much as the limit */
 #define LATE_US    2000000 /* between two heartbeats, which come each half second */
+#define BETWEEN_LOOKS \
+	(2000 * MB) /* above the memory at start: what an idle loopback brings in between two looks, with room; without the limit it has no end */
 
 /* A sanitizer keeps freed memory and makes everything slower: there the attacks only show that nothing breaks. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -221,7 +223,7 @@ static void test_endless_message(void **state)
 	suffer(w, ATTACK_ENDLESS, hub_ctrl_endpoint(w->hub), &w->other_key);
 	print_message("# memory %+lld MB at most\n", (long long)(seen.peak - before) / (long long)MB);
 	assert_true(seen.peak > w->memory_limit); /* or the attack was none */
-	assert_true(seen.peak < before + 500 * MB);
+	assert_true(seen.peak < before + BETWEEN_LOOKS);
 	assert_true(w->downs > 0); /* everybody had to come back, */
 	link_run(w, is_up_again); /* and does */
 	link_run(w, is_small_again);
@@ -241,7 +243,7 @@ static void test_endless_message_of_a_stranger(void **state)
 	print_message("# memory %+lld MB at most\n", (long long)(seen.peak - before) / (long long)MB);
 	assert_int_equal(w->downs, 0); /* the fleet did not notice */
 	assert_true(seen.longest_gap_us < LATE_US);
-	assert_true(seen.peak < before + 500 * MB);
+	assert_true(seen.peak < before + BETWEEN_LOOKS);
 }
 
 int main(void)
