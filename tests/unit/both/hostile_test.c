@@ -243,7 +243,7 @@ static void test_endless_message_of_a_stranger(void **state)
 	print_message("# memory %+lld MB at most\n", (long long)(seen.peak - before) / (long long)MB);
 	assert_int_equal(w->downs, 0); /* the fleet did not notice */
 	assert_true(seen.longest_gap_us < LATE_US);
-	assert_true(seen.peak < before + BETWEEN_LOOKS);
+	assert_true(seen.peak < before + 500 * MB);
 }
 
 int main(void)
