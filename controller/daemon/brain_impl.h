@@ -200,7 +200,7 @@ const char *agent_objection(const struct brain *b, const struct brain_agent *g, 
 /* brain_reports.c */
 int report_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK;
 
-/* brain_rollout.c */
+/* brain_run.c: rollouts in memory */
 int runs_load(struct brain *b, struct err *e) MUST_CHECK;
 void runs_free(struct brain *b);
 /* Takes a rollout that is in the store into memory; the same object when it is there already. NULL in *ret when the store has none. */
@@ -209,20 +209,28 @@ int run_open(struct brain *b, const char *id, struct run **ret, struct err *e) M
 int run_find(struct brain *b, const char *prefix, struct run **ret, struct err *e) MUST_CHECK;
 int run_by_order(struct brain *b, const uint8_t order_digest[DIGEST_SIZE], struct run **ret, struct err *e) MUST_CHECK; /* NULL: none */
 struct delivery *run_delivery(struct run *u, const char *target); /* NULL: not in it */
-void runs_touch(struct brain *b); /* who is connected changed */
 /* The delivery under way that a task of this agent belongs to; NULL for a task that is over or not ours. */
 struct delivery *run_by_task(struct brain *b, const struct brain_agent *g, const uint8_t task[TASK_SIZE], struct run **ret_run);
+void runs_touch(struct brain *b); /* who is connected changed */
+void run_note(struct run *u, uint32_t index, const char *changeset, const char *code, const char *detail); /* copies; NULL clears */
+/* A failed target that is being taken back: why it failed stays its note, also when the way back went well. */
+bool run_keeps_reason(const struct delivery *d);
+void task_id(const uint8_t order_digest[DIGEST_SIZE], const char *target, enum direction d, uint8_t out[TASK_SIZE]);
+void run_set_task(struct run *u, struct delivery *d); /* names its task for its present direction */
+void run_bind_agents(const struct brain *b, struct run *u); /* which agent has which target */
+void run_text(const char **field, const char *text); /* a copy on the heap in the place of the former one; NULL clears */
+void run_free(struct run *u);
+
+/* brain_task.c */
 int task_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* ACCEPT, REFUSE, PROGRESS, UNHELD */
+
+/* brain_rollout.c */
 int run_delivery_event(struct brain *b, struct run *u, struct delivery *d, enum delivery_event ev, const char *actor, struct err *e) MUST_CHECK;
 int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, const char *actor, const char *reason, struct err *e) MUST_CHECK;
 int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, size_t *ret_count, struct err *e) MUST_CHECK;
 int run_wave_detail(struct brain *b, struct run *u, uint32_t wave, const char *text, struct err *e) MUST_CHECK;
 int run_persist(struct brain *b, struct run *u, const struct decision *d, const char *actor, const char *reason, struct err *e) MUST_CHECK;
-void run_note(struct run *u, uint32_t index, const char *changeset, const char *code, const char *detail); /* copies; NULL clears */
-/* A failed target that is being taken back: why it failed stays its note, also when the way back went well. */
-bool run_keeps_reason(const struct delivery *d);
 int runs_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* decides, persists, queues offers; lets go of final ones */
-void task_id(const uint8_t order_digest[DIGEST_SIZE], const char *target, enum direction d, uint8_t out[TASK_SIZE]);
 
 /* brain_steer.c */
 int steer_load(struct brain *b, struct err *e) MUST_CHECK; /* freezes that are not over, and quarantine, from the store */
