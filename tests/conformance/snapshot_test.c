@@ -1,7 +1,9 @@
-/* Every engine: the snapshot of a rich schema is the same after a dump and its restore, whoever asks and whatever rows do; and every kind of change shows in it. */
+/* Every engine: the snapshot of a rich schema is the same after a dump and its restore, whoever asks and whatever rows do; and every kind of change shows in it.
+ * SNAPSHOT_OUT=FOLDER keeps the text of each, ENGINE.txt: run it once more with another minor version's programs in PG_BIN, or first in PATH, and compare. */
 #include "tests/support/bench.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/ledger/ledger.h"
@@ -58,6 +60,18 @@ static void same(const struct snapshot *a, const struct snapshot *b, const char 
 		fail_msg("%s: the snapshot differs:\n%s", after, buf_str(&diff));
 }
 
+static void keep_text(const struct fixture *f, const struct snapshot *s)
+{
+	AUTO(buf_done) struct buf path = BUF_INIT;
+	struct err e = ERR_INIT;
+	const char *folder = getenv("SNAPSHOT_OUT");
+	if (!folder)
+		return;
+	buf_addf(&path, "%s/%s.txt", folder, f->en->name);
+	if (file_write_atomic(buf_str(&path), buf_bytes(&s->text), 0644, &e) != 0)
+		fail_msg("%s", e.msg);
+}
+
 /* ---- the same ---- */
 
 static void test_same_after_dump_and_restore(void **state)
@@ -71,6 +85,7 @@ static void test_same_after_dump_and_restore(void **state)
 	grant(f, f->database);
 	take(f, f->c, &first);
 	assert_true(first.n_objects > 20);
+	keep_text(f, &first);
 	OK(ledger_open(f->en, f->c, f->target.id, f->arena, &l, &f->e)); /* the copy has it too */
 	snprintf(copy, sizeof copy, "%s_copy", f->database);
 	if (f->b->server) {
@@ -104,6 +119,10 @@ static const struct {
     {DIALECT_POSTGRESQL, "SELECT nextval('free_seq')"},
     {DIALECT_POSTGRESQL, "VACUUM FULL orders"},
     {DIALECT_POSTGRESQL, "REINDEX TABLE customers"},
+    /* what a server may stamp its own rows with */
+    {DIALECT_POSTGRESQL, "UPDATE pg_attribute SET attoptions = coalesce(attoptions, '{}') || '{own_stamp=7}' WHERE attrelid = 'orders'::regclass"},
+    {DIALECT_POSTGRESQL,
+     "UPDATE pg_class SET reloptions = coalesce(reloptions, '{}') || '{own_stamp=7}' WHERE oid IN ('orders'::regclass, 'v2'::regclass)"},
     {DIALECT_POSTGRESQL, "GRANT SELECT ON customers TO app; REVOKE SELECT ON customers FROM app"},
     {DIALECT_POSTGRESQL,
      "ALTER ROLE rollcall SET search_path = other, public; ALTER ROLE rollcall SET DateStyle = 'German, DMY'; ALTER ROLE rollcall SET TimeZone = "
@@ -158,6 +177,9 @@ static const struct {
     {DIALECT_POSTGRESQL, "DROP INDEX orders_body", "- index public.orders_body"},
     {DIALECT_POSTGRESQL, "ALTER TABLE orders DISABLE TRIGGER tr", "+ trigger public.orders.tr"},
     {DIALECT_POSTGRESQL, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'orders_part'::regclass", "+ index public.orders_part"},
+    {DIALECT_POSTGRESQL, "ALTER TABLE customers ALTER COLUMN status SET (n_distinct = 3)", "+ column public.customers.status"},
+    {DIALECT_POSTGRESQL, "ALTER TABLE customers SET (autovacuum_enabled = off)", "+ table public.customers"},
+    {DIALECT_POSTGRESQL, "ALTER VIEW v SET (security_barrier)", "+ view public.v"},
     {DIALECT_POSTGRESQL, "CREATE OR REPLACE VIEW v2 AS SELECT id, 3 AS k FROM v", "+ view public.v2"},
     {DIALECT_POSTGRESQL, "ALTER TABLE orders VALIDATE CONSTRAINT kind_known", "+ constraint public.orders.kind_known"},
     {DIALECT_POSTGRESQL, "ALTER POLICY own ON orders USING (kind IN ('a','c'))", "+ policy public.orders.own"},

@@ -56,7 +56,9 @@ UNION ALL SELECT r.kind, r.name, pg_catalog.concat(
 		' ' || pg_catalog.pg_get_expr(r.relpartbound, r.oid),
 		' USING ' || (SELECT h.amname FROM pg_catalog.pg_am h WHERE h.oid = r.relam AND h.amname <> 'heap'),
 		' SERVER ' || (SELECT pg_catalog.quote_ident(s.srvname) FROM pg_catalog.pg_foreign_table f JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = r.oid),
-		' WITH (' || (SELECT pg_catalog.string_agg(x, ', ' ORDER BY x COLLATE "C") FROM pg_catalog.unnest(r.reloptions) x) || ')',
+		-- those of heaps and views, from PostgreSQL's reloptions.c; another access method (2 is heap) has what it likes
+		' WITH (' || (SELECT pg_catalog.string_agg(x, ', ' ORDER BY x COLLATE "C") FROM pg_catalog.unnest(r.reloptions) x WHERE r.relam NOT IN (0, 2)
+			OR pg_catalog.split_part(x, '=', 1) ~ '^(fillfactor|(log_)?autovacuum_[a-z_]+|vacuum_[a-z_]+|toast_tuple_target|parallel_workers|user_catalog_table|security_barrier|security_invoker|check_option)$') || ')',
 		CASE WHEN r.relrowsecurity THEN ' ROW SECURITY' END, CASE WHEN r.relforcerowsecurity THEN ' FORCED' END,
 		CASE WHEN r.relkind IN ('r', 'p') AND r.relreplident <> 'd' THEN ' REPLICA IDENTITY ' || r.relreplident::text END,
 		w.t,
@@ -72,9 +74,10 @@ UNION ALL SELECT 'column', c.name, pg_catalog.concat(pg_catalog.format_type(c.at
 		CASE WHEN c.attstorage <> t.typstorage AND c.relkind IN ('r', 'p', 'f', 'm') THEN ' STORAGE ' || c.attstorage::text END,
 		' COMPRESSION ' || nullif(c.attcompression::text, ''),
 		' STATISTICS ' || CASE WHEN c.attstattarget >= 0 THEN c.attstattarget END,
-		-- a build of PostgreSQL stamps columns with a number of its own, pg_attver: it differs between equal schemas
-		' OPTIONS (' || (SELECT pg_catalog.string_agg(o.o, ', ' ORDER BY o.n)
-			FROM pg_catalog.unnest(c.attoptions || c.attfdwoptions) WITH ORDINALITY AS o (o, n) WHERE o.o NOT LIKE 'pg\_attver=%') || ')')
+		-- by name, as a dump has them. Options that a server sets by itself are stamps, which differ between equal schemas: of a column's own there are but two that people set
+		' OPTIONS (' || (SELECT pg_catalog.string_agg(o, ', ' ORDER BY o COLLATE "C")
+			FROM pg_catalog.unnest(c.attoptions) o WHERE pg_catalog.split_part(o, '=', 1) IN ('n_distinct', 'n_distinct_inherited')) || ')',
+		' FOREIGN OPTIONS (' || (SELECT pg_catalog.string_agg(o, ', ' ORDER BY o COLLATE "C") FROM pg_catalog.unnest(c.attfdwoptions) o) || ')')
 	FROM col c JOIN pg_catalog.pg_type t ON t.oid = c.atttypid LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.relid AND d.adnum = c.attnum
 
 UNION ALL SELECT 'constraint', r.name || '.' || pg_catalog.quote_ident(x.conname), pg_catalog.concat(pg_catalog.pg_get_constraintdef(x.oid, true),

@@ -51,6 +51,7 @@ CREATE STATISTICS st ON kind, amount FROM orders;
 COMMENT ON TABLE orders IS 'the
 orders'; COMMENT ON COLUMN orders.kind IS 'k'; COMMENT ON FUNCTION g(int) IS 'g';
 ALTER TABLE customers ALTER COLUMN email SET STATISTICS 500, ALTER COLUMN email SET STORAGE EXTERNAL;
+ALTER TABLE orders ALTER COLUMN kind SET (n_distinct_inherited = -0.5), ALTER COLUMN kind SET (n_distinct = 5);
 ALTER TABLE orders SET (fillfactor = 70); CLUSTER orders USING orders_pkey; ALTER TABLE orders REPLICA IDENTITY FULL;
 CREATE UNLOGGED TABLE other.u (t time DEFAULT '10:00', i interval DEFAULT '1 day 02:03', mny money DEFAULT 12.5, f float8 DEFAULT 0.1, ba bytea DEFAULT '\x00ff', ch char(3) CHECK (ch IN ('abc','def')), nr numeric CHECK (nr = ANY (ARRAY[1,2])), big bigint CHECK (big IN (1,2,3)), sm smallint CHECK (sm IN (1,2)));
 INSERT INTO customers (email) VALUES ('a'), ('b');
