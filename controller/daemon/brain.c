@@ -23,9 +23,21 @@ static void add_principal(struct brain *b, size_t *cap, enum link_role kind, con
 	str_copy(p->curve_key, sizeof p->curve_key, key);
 }
 
+static void add_agent_key(struct brain *b, size_t *cap, const struct brain_agent *g, const struct certificate *c)
+{
+	int64_t end_us = agent_key_end_us(g, c);
+	if (end_us <= b->now_us)
+		return;
+	add_principal(b, cap, LINK_AGENT, g->rec.name, "", c->curve_key);
+	b->keys_due_us = end_us < b->keys_due_us ? end_us : b->keys_due_us;
+}
+
+/* The keys that are good now. The hub looks each message's key up, so what is not in here is not heard, whenever its session was opened. */
 static void collect_principals(struct brain *b)
 {
 	size_t cap = 0;
+	b->keys_as_of_us = b->now_us;
+	b->keys_due_us = INT64_MAX;
 	free(b->principals);
 	b->principals = NULL;
 	b->n_principals = 0;
@@ -39,8 +51,8 @@ static void collect_principals(struct brain *b)
 		if (agent_is_revoked(b, g))
 			continue;
 		if (former)
-			add_principal(b, &cap, LINK_AGENT, g->rec.name, "", former->curve_key);
-		add_principal(b, &cap, LINK_AGENT, g->rec.name, "", g->rec.curve_key);
+			add_agent_key(b, &cap, g, former);
+		add_agent_key(b, &cap, g, &g->cert);
 	}
 }
 
@@ -106,7 +118,7 @@ int brain_begin(struct brain *b, int64_t now_us, struct err *e)
 	b->now_us = now_us;
 	b->turn = arena_new(LIMIT_ARENA_DOCUMENT);
 	b->n_out = 0;
-	return store_begin(b->store, e);
+	return store_begin(b->store, e) < 0 ? -1 : agents_expire(b, e);
 }
 
 void brain_queue(struct brain *b, uint64_t session, const struct msg *m)
@@ -191,16 +203,17 @@ static void after_send(enum msg_type type)
 }
 
 /* A message that cannot go out now is not lost: its state is in the store, and offers and acks go again. */
-static void send_all(struct brain *b)
+static void send_all(struct brain *b, bool denials)
 {
 	for (size_t i = 0; i < b->n_out; i++) {
 		struct err e = ERR_INIT;
+		if ((b->out[i].msg.type == MSG_DENY) != denials)
+			continue;
 		before_send(b->out[i].msg.type);
 		if (b->link.send && b->link.send(b->link.arg, b->out[i].session, b->epoch, &b->out[i].msg, &e) < 0)
 			log_warn("%s not sent: %s", msg_type_name(b->out[i].msg.type), e.msg);
 		after_send(b->out[i].msg.type);
 	}
-	b->n_out = 0;
 }
 
 int brain_end(struct brain *b, struct err *e)
@@ -212,13 +225,15 @@ int brain_end(struct brain *b, struct err *e)
 	if (store_commit(b->store, e) < 0)
 		return -1;
 	FAILPOINT("turn-committed");
+	send_all(b, true); /* before the hub forgets a key, so that its owner hears why */
 	if (b->principals_changed) {
 		collect_principals(b);
 		if (b->link.set_principals && b->link.set_principals(b->link.arg, b->principals, b->n_principals, e) < 0)
 			return -1;
 		b->principals_changed = false;
 	}
-	send_all(b);
+	send_all(b, false);
+	b->n_out = 0;
 	targets_end_turn(b);
 	arena_destroy(&b->turn);
 	return 0;
@@ -231,6 +246,8 @@ int64_t brain_wake_at(const struct brain *b)
 		at = fresh_at;
 	if (probes_at < at)
 		at = probes_at;
+	if (b->keys_due_us < at)
+		at = b->keys_due_us;
 	if (b->catch_up_at_us && b->catch_up_at_us < at)
 		at = b->catch_up_at_us;
 	for (size_t i = 0; i < b->n_runs; i++) {

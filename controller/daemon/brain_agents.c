@@ -97,7 +97,7 @@ static int agent_make(const struct store_agent *rec, struct brain_agent **ret, s
 		return -1;
 	}
 	g->rec.former_certificate = arena_bytes(g->arena, rec->former_certificate);
-	if (rec->former_until_us && read_certificate(g->rec.former_certificate, g->arena, &g->former, &env, e) < 0) {
+	if (rec->former_certificate.n && read_certificate(g->rec.former_certificate, g->arena, &g->former, &env, e) < 0) {
 		(void)err_wrap(e, "agent %s, former", rec->name);
 		agent_free(g);
 		return -1;
@@ -161,6 +161,8 @@ int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e)
 	struct store_agent merged = *rec;
 	if (old && old->rec.revoked_at_us)
 		return err_set(e, ERR_POLICY, "agent %s was revoked (%s): its name stays used up: give the agent another one", rec->name, old->rec.standing);
+	if (old && !rec->former_certificate.n) /* what the keys before have signed still counts; they open no session */
+		merged.former_certificate = old->rec.certificate;
 	if (old) {
 		merged.version = old->rec.version;
 		merged.held_at_us = old->rec.held_at_us;
@@ -192,9 +194,11 @@ int agents_key_is_free(const struct brain *b, const char *agent, const char *cur
 		if (str_eq(b->config->operators[i].curve_key, curve_key))
 			return err_set(e, ERR_EXISTS, "the CURVE key of %s is operator %s's: make the agent a key of its own", agent,
 			               b->config->operators[i].name);
-	for (size_t i = 0; i < b->n_agents; i++)
-		if (str_eq(b->agents[i]->rec.curve_key, curve_key) && !str_eq(b->agents[i]->rec.name, agent))
-			return err_set(e, ERR_EXISTS, "the CURVE key of %s is agent %s's: make it a key of its own", agent, b->agents[i]->rec.name);
+	for (size_t i = 0; i < b->n_agents; i++) {
+		const struct brain_agent *g = b->agents[i];
+		if (!str_eq(g->rec.name, agent) && (str_eq(g->rec.curve_key, curve_key) || str_eq(g->former.curve_key, curve_key)))
+			return err_set(e, ERR_EXISTS, "the CURVE key of %s is agent %s's: make it a key of its own", agent, g->rec.name);
+	}
 	return 0;
 }
 
@@ -210,8 +214,49 @@ int agents_read_certificate(struct brain *b, struct bytes data, struct envelope 
 
 const struct certificate *agent_former(const struct brain *b, const struct brain_agent *g)
 {
-	bool revoked = b->trusted.fresh && g->former.serial && freshness_revokes_agent(b->trusted.fresh, g->former.serial);
-	return g->rec.former_until_us > b->now_us && !revoked ? &g->former : NULL;
+	return agent_key_end_us(g, &g->former) > b->now_us ? agent_former_signer(b, g) : NULL;
+}
+
+const struct certificate *agent_former_signer(const struct brain *b, const struct brain_agent *g)
+{
+	if (!g->former.serial || (b->trusted.fresh && freshness_revokes_agent(b->trusted.fresh, g->former.serial)))
+		return NULL;
+	return &g->former;
+}
+
+int64_t agent_key_end_us(const struct brain_agent *g, const struct certificate *c)
+{
+	return c == &g->former && g->rec.former_until_us < c->not_after_us ? g->rec.former_until_us : c->not_after_us;
+}
+
+static int end_expired_session(struct brain *b, struct brain_agent *g, struct err *e)
+{
+	const char *who = arena_printf(b->turn, "agent %s", g->rec.name);
+	bool replaced = b->now_us < g->cert.not_after_us;
+	const struct msg m = {
+	    .type = MSG_DENY,
+	    .deny = {.code = "expired",
+	             .message = replaced ? "the certificate of this session was replaced, and the time in which both are good is over: go on "
+	                                   "with the new keys"
+	                                 : "the certificate of this session has expired: have a new one made"}};
+	brain_queue(b, g->session, &m);
+	agent_set_session(b, g, 0);
+	g->ack = false;
+	runs_touch(b);
+	log_warn("agent %s: its session ends: %s", g->rec.name, m.deny.message);
+	return brain_log(b, "controller", NULL, who, "expired", m.deny.message, e);
+}
+
+int agents_expire(struct brain *b, struct err *e)
+{
+	/* A clock that was ahead, and was set right, brings back what it had ended. */
+	if (b->now_us < b->keys_due_us && b->now_us >= b->keys_as_of_us)
+		return 0;
+	b->principals_changed = true;
+	for (size_t i = 0; i < b->n_agents; i++)
+		if (b->agents[i]->session && b->agents[i]->session_until_us <= b->now_us && end_expired_session(b, b->agents[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 bool agent_may_serve(const struct brain_agent *g, const char *target)
@@ -249,13 +294,14 @@ static int check_certificate(struct brain *b, const struct brain_agent *g, const
 	return 0;
 }
 
-static int check_hello(struct brain *b, const struct brain_agent *g, const struct hub_event *ev, struct err *e)
+static int check_hello(struct brain *b, const struct brain_agent *g, const struct hub_event *ev, int64_t *ret_until_us, struct err *e)
 {
 	const struct msg_hello *h = &ev->msg.hello;
 	AUTO(buf_done) struct buf signed_bytes = BUF_INIT;
 	const struct certificate *shown = NULL;
 	if (check_certificate(b, g, ev, &shown, e) < 0)
 		return -1;
+	*ret_until_us = agent_key_end_us(g, shown);
 	hello_signed_bytes(h, b->link.controller_key, &signed_bytes);
 	if (h->signature.n != SIGNATURE_SIZE || !sign_check(shown->report_key, buf_bytes(&signed_bytes), h->signature.p))
 		return err_set(e, ERR_SIGNATURE, "HELLO of %s is not signed by the report key of its certificate", g->rec.name);
@@ -288,7 +334,7 @@ static uint32_t heartbeat_ms(size_t n_agents)
 	return ms < HEARTBEAT_MIN_MS ? HEARTBEAT_MIN_MS : ms > HEARTBEAT_MAX_MS ? HEARTBEAT_MAX_MS : (uint32_t)ms;
 }
 
-static int welcome(struct brain *b, struct brain_agent *g, const struct hub_event *ev, struct err *e)
+static int welcome(struct brain *b, struct brain_agent *g, const struct hub_event *ev, int64_t until_us, struct err *e)
 {
 	const struct msg_hello *h = &ev->msg.hello;
 	if (h->max_epoch > b->epoch) { /* our store was set back: go above what the agents have seen, or they would drop us */
@@ -306,6 +352,7 @@ static int welcome(struct brain *b, struct brain_agent *g, const struct hub_even
 	g->rec.version = mem_strdup(h->agent_version);
 	g->rec.seen_at_us = b->now_us;
 	agent_set_session(b, g, ev->session);
+	g->session_until_us = until_us;
 	g->trust_version = h->trust_version;
 	g->seen = true;
 	agent_stir(b, g);
@@ -332,15 +379,16 @@ static int hello(struct brain *b, const struct hub_event *ev, struct err *e)
 	struct brain_agent *g = agent_by_name(b, ev->from.name);
 	struct err why = ERR_INIT;
 	const char *code = NULL;
+	int64_t until_us = 0;
 	if (!g)
 		(void)err_set(&why, ERR_POLICY, "agent %s is not admitted: `rollcall agents admit` its certificate", ev->from.name);
-	else if (check_hello(b, g, ev, &why) == 0) {
+	else if (check_hello(b, g, ev, &until_us, &why) == 0) {
 		if (agent_is_cloned(g, ev->msg.hello.boot_id) &&
 		    agent_hold(b, g, "a process of it came back that another one had replaced: two machines run with its keys", e) < 0)
 			return -1;
 		const char *objection = agent_objection(b, g, &code);
 		if (!objection)
-			return welcome(b, g, ev, e);
+			return welcome(b, g, ev, until_us, e);
 		(void)err_set(&why, ERR_POLICY, "%s", objection);
 	}
 	log_warn("agent %s denied: %s", ev->from.name, why.msg);

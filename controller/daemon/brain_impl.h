@@ -15,9 +15,10 @@
 struct brain_agent {
 	struct store_agent rec; /* strings in `arena` */
 	struct certificate cert;
-	struct certificate former; /* of the keys before, while rec.former_until_us lies ahead */
+	struct certificate former; /* of the keys before; they open a session while rec.former_until_us lies ahead */
 	struct arena *arena;
 	uint64_t session; /* 0: not connected */
+	int64_t session_until_us; /* what the certificate is good for that the session was opened with */
 	uint8_t boots[2][DIGEST_SIZE]; /* of the process that is connected, or was last, and of the one before it */
 	bool ready; /* its targets of this session are known */
 	bool stirred; /* in the brain's list of this turn */
@@ -116,6 +117,7 @@ struct brain {
 	struct principal *principals;
 	size_t n_principals;
 	bool principals_changed;
+	int64_t keys_as_of_us, keys_due_us; /* when the principals were collected, and when the first of their keys ends */
 	int64_t catch_up_at_us; /* look then for targets that lack their environment's release; 0: no need */
 	struct probe_round *probe_rounds; /* waves whose probes are being asked */
 	bool probes_changed;
@@ -152,12 +154,18 @@ int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e) 
 struct brain_agent *agent_by_name(const struct brain *b, const char *name);
 struct brain_agent *agent_by_session(const struct brain *b, uint64_t session);
 void agent_set_session(struct brain *b, struct brain_agent *g, uint64_t session); /* 0: not connected any more; not ready either way */
-/* The CURVE key is no operator's and no other agent's. */
+/* The CURVE key is no operator's and no other agent's, nor was it the other's before. */
 int agents_key_is_free(const struct brain *b, const char *agent, const char *curve_key, struct err *e) MUST_CHECK;
 /* A certificate that an enrol key has signed and that has not expired; in the turn's arena. */
 int agents_read_certificate(struct brain *b, struct bytes data, struct envelope *ret_env, struct certificate *ret, struct err *e) MUST_CHECK;
 /* The former certificate while it is still good; NULL otherwise. */
 const struct certificate *agent_former(const struct brain *b, const struct brain_agent *g);
+/* The former certificate, for reports that were signed before the new keys and come through a session of the new ones, however late; NULL when there is none, or it is revoked. */
+const struct certificate *agent_former_signer(const struct brain *b, const struct brain_agent *g);
+/* When the present certificate of this agent, or its former one, ends here: by its own word, or with the overlap. */
+int64_t agent_key_end_us(const struct brain_agent *g, const struct certificate *c);
+/* At the turn's begin: sessions whose certificate has ended are closed before anything that they say is looked at. */
+int agents_expire(struct brain *b, struct err *e) MUST_CHECK;
 bool agent_may_serve(const struct brain_agent *g, const char *target);
 int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* HELLO, TARGETS, HEARTBEAT, gone */
 void agent_stir(struct brain *b, struct brain_agent *g); /* something of it is to be saved or sent at the turn's end */

@@ -17,7 +17,7 @@ static int open_report(struct brain *b, const struct brain_agent *g, const struc
 	if (envelope_decode(m->envelope, b->turn, &env, why) < 0)
 		return -1;
 	bool is_signed = ev->checked && memcmp(ev->checked_key, g->cert.report_key, SIGN_PUBLIC_SIZE) == 0;
-	const struct certificate *former = agent_former(b, g); /* reports from before its new keys may still come */
+	const struct certificate *former = agent_former_signer(b, g);
 	if (!is_signed && !dsse_signed_by(&env, TYPE_REPORT, g->cert.report_key) && !(former && dsse_signed_by(&env, TYPE_REPORT, former->report_key)))
 		return err_set(why, ERR_SIGNATURE, "not signed by the report key of the agent's certificate");
 	if (report_decode(env.payload, b->turn, ret, why) < 0)

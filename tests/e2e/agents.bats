@@ -160,3 +160,32 @@ await_agent() { # NAME STATE
 	grep -q "connected, epoch" eu-1.log
 	[ "$(rc agents list -o json 2>/dev/null | jq '.agents | length')" -eq 1 ]
 }
+
+@test "a session of the old keys is cut off when the overlap ends, and its keys open nothing any more" {
+	enrolment keys/enrol
+	fleet_moved_controller
+	fleet_up
+	run "$ROLLCALL_BIN/rollcall-agent" renew --config eu-1/agent.yaml --endpoint "$ENROL" --wait 20s
+	[ "$status" -eq 0 ]
+	await_agent eu-1 online # with the old keys
+	fleet_move_clock $((7 * 86400 - 60)) controller-clock
+	sleep 1
+	rc status >/dev/null 2>&1 # the controller has looked at its clock
+	[ "$(agent_state eu-1)" = online ]
+	! grep -q 'refused this agent: expired' eu-1.log
+	fleet_move_clock $((7 * 86400 + 60)) controller-clock
+	local i
+	for i in $(seq 200); do grep -q 'refused this agent: expired' eu-1.log && break; sleep 0.1; done
+	grep -q 'it refused this agent: expired: the certificate of this session was replaced' eu-1.log
+	[ "$(agent_state eu-1)" = offline ]
+	fleet_kill eu-1 TERM
+	fleet_start_agent eu-1 # nor are its keys let into a handshake
+	for i in $(seq 100); do grep -q 'it refused our key' eu-1.log && break; sleep 0.05; done
+	grep -q 'it refused our key' eu-1.log
+	local day
+	day=$(date -u +%F)
+	fleet_kill eu-1 TERM
+	sed -i "s/curve.key/curve-$day.key/; s/report.key/report-$day.key/; s/certificate: .*/certificate: eu-1-$day.cert/" eu-1/agent.yaml
+	fleet_start_agent eu-1
+	await_agent eu-1 online
+}

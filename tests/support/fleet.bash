@@ -103,8 +103,19 @@ fleet_moved_agents() {
 	ROLLCALL_AGENT=$F/moved-agent
 }
 
-fleet_move_clock() { # SECONDS ahead of the right time
-	perl -e 'print pack("q<", $ARGV[0] * 1000000)' -- "$1" | dd of="$F/clock" conv=notrunc status=none
+# The same for a controller that is started from here on; fleet_move_clock SECONDS controller-clock.
+fleet_moved_controller() {
+	head -c 8 /dev/zero >"$F/controller-clock"
+	cat >"$F/moved-controller" <<-EOF
+		#!/bin/sh
+		LD_PRELOAD=$FLEET_SHIM/moved_clock.so ROLLCALL_CLOCK=$F/controller-clock exec "${ROLLCALL_CONTROLLER:-$ROLLCALL_BIN/rollcall-controller}" "\$@"
+	EOF
+	chmod +x "$F/moved-controller"
+	ROLLCALL_CONTROLLER=$F/moved-controller
+}
+
+fleet_move_clock() { # SECONDS ahead of the right time [FILE]
+	perl -e 'print pack("q<", $ARGV[0] * 1000000)' -- "$1" | dd of="$F/${2:-clock}" conv=notrunc status=none
 }
 
 fleet_alive() { # PID: a zombie that nobody reaped yet is dead

@@ -30,6 +30,7 @@ struct asking { /* what a stranger brings; changed by a case before it is put to
 	enum fixture_person inviter;
 	const char *user; /* the key of the handshake */
 	bool break_signature;
+	int64_t life_us; /* of the certificate that is made for it */
 };
 
 static struct brain_fixture f;
@@ -54,6 +55,7 @@ static int setup(void **state)
 	sign_key_public(x.report, x.request.report_key);
 	x.inviter = ERIN;
 	x.user = KEY_ONE;
+	x.life_us = FIXTURE_HOUR;
 	return 0;
 }
 
@@ -124,7 +126,7 @@ static struct bytes certificate_of(enum fixture_person by)
 	struct envelope env;
 	struct err e = ERR_INIT;
 	struct buf b = BUF_INIT;
-	if (certificate_make(&x.request, &f.trust.trust, f.trust.keys[by], f.now_us, f.now_us + FIXTURE_HOUR, f.arena, &env, &e) != 0)
+	if (certificate_make(&x.request, &f.trust.trust, f.trust.keys[by], f.now_us, f.now_us + x.life_us, f.arena, &env, &e) != 0)
 		fail_msg("%s", e.msg);
 	envelope_encode(&env, &b);
 	struct bytes data = arena_bytes(f.arena, buf_bytes(&b));
@@ -281,6 +283,41 @@ static const struct msg *ask_renewal(struct sign_key *former)
 	return say(&m);
 }
 
+#define DAY_US (INT64_C(24) * 3600 * 1000000)
+
+/* New keys of eu-agent, certified by a person; x.report is the new report key. The old session is over, nothing of either is connected. */
+static struct bytes renewed(void)
+{
+	static const char *all[] = {"eu/*"};
+	brain_fixture_admit(&f);
+	x.request.agent = "eu-agent";
+	x.request.targets = all;
+	x.request.curve_key = x.user = KEY_TWO;
+	assert_int_equal(ask_renewal(f.agent.report_key)->type, MSG_ENROL_PENDING);
+	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_AGENT_APPROVE, certificate_of(ERIN), "agent", "eu-agent", NULL);
+	assert_string_equal(r->error_code ? r->error_code : "", "");
+	const struct msg *m = poll_state();
+	assert_int_equal(m->type, MSG_ENROL_GRANT);
+	return arena_bytes(f.arena, m->enrol_grant.certificate);
+}
+
+static void take_new_keys(struct bytes certificate)
+{
+	f.agent.certificate = certificate;
+	str_copy(f.agent.curve_key, sizeof f.agent.curve_key, KEY_TWO);
+}
+
+static void expect_ended(uint64_t session, const char *words)
+{
+	for (size_t i = 0; i < f.n_sent; i++)
+		if (f.sent[i].session == session && f.sent[i].msg.type == MSG_DENY) {
+			assert_string_equal(f.sent[i].msg.deny.code, "expired");
+			assert_non_null(strstr(f.sent[i].msg.deny.message, words));
+			return;
+		}
+	fail_msg("the session goes on");
+}
+
 static const char *agent_state(void)
 {
 	static const char *const targets[] = {"eu/pg1/a"};
@@ -331,6 +368,95 @@ static void test_new_keys_of_a_known_agent(void **state)
 	assert_non_null(strstr(agent_state(), "was replaced by")); /* the overlap is over */
 }
 
+/* A report that the agent has signed with the key that it has now. */
+static struct msg_report some_report(void)
+{
+	static const uint8_t order[DIGEST_SIZE];
+	return brain_fixture_report(&f, &(struct msg_offer){.target = "eu/pg1/a", .attempt = 1}, order, OUTCOME_APPLIED);
+}
+
+static void test_a_session_of_the_old_keys_ends_with_the_overlap(void **state)
+{
+	(void)state;
+	x.life_us = 30 * DAY_US;
+	struct bytes fresh = renewed();
+	assert_string_equal(agent_state(), "in"); /* with the old keys */
+	uint64_t old = f.agent.session;
+	struct msg_report report = some_report();
+	brain_fixture_idle(&f, 7 * DAY_US - 1);
+	assert_int_equal(f.principals, 2);
+	assert_int_equal(f.n_sent, 0);
+	brain_fixture_idle(&f, 1); /* nothing came, nobody asked: its time is over */
+	expect_ended(old, "was replaced");
+	assert_int_equal(f.principals, 1);
+	brain_fixture_send_report(&f, &report); /* a message that was on its way */
+	assert_int_equal(f.n_sent, 0);
+	assert_non_null(strstr(agent_state(), "was replaced by"));
+	sign_key_destroy(&f.agent.report_key);
+	f.agent.report_key = x.report;
+	x.report = NULL;
+	take_new_keys(fresh);
+	f.agent.report_seq = 0; /* as the store has it */
+	assert_string_equal(agent_state(), "in");
+	brain_fixture_send_report(&f, &report); /* signed before the new keys, and still true */
+	assert_int_equal(f.sent[0].msg.type, MSG_REPORT_ACK);
+	assert_int_equal(f.sent[0].msg.report_ack.seq, 1);
+}
+
+static void test_a_message_behind_the_overlap_is_not_taken_even_when_it_is_what_wakes_us(void **state)
+{
+	(void)state;
+	x.life_us = 30 * DAY_US;
+	(void)renewed();
+	assert_string_equal(agent_state(), "in");
+	uint64_t old = f.agent.session;
+	struct msg_report report = some_report();
+	f.now_us += 7 * DAY_US;
+	brain_fixture_send_report(&f, &report);
+	expect_ended(old, "was replaced");
+	assert_int_equal(f.n_sent, 1); /* no acknowledgement */
+}
+
+static void test_a_session_ends_with_its_certificate(void **state)
+{
+	(void)state;
+	struct bytes fresh = renewed();
+	sign_key_destroy(&f.agent.report_key);
+	f.agent.report_key = x.report;
+	x.report = NULL;
+	take_new_keys(fresh);
+	assert_string_equal(agent_state(), "in");
+	brain_fixture_idle(&f, FIXTURE_HOUR);
+	expect_ended(f.agent.session, "has expired");
+	assert_int_equal(f.principals, 1); /* the former key is good for some days more */
+	brain_fixture_idle(&f, -FIXTURE_HOUR); /* our clock was ahead, and is right again */
+	assert_int_equal(f.principals, 2);
+	assert_string_equal(agent_state(), "in");
+}
+
+static void test_an_overlap_is_no_longer_than_the_former_certificate(void **state)
+{
+	(void)state;
+	x.life_us = 3 * DAY_US;
+	struct bytes first = renewed();
+	struct sign_key *older = f.agent.report_key;
+	f.agent.report_key = x.report;
+	assert_int_equal(sign_key_generate(&x.report, NULL), 0);
+	take_new_keys(first);
+	brain_fixture_idle(&f, 2 * DAY_US);
+	sign_key_public(x.report, x.request.report_key);
+	x.request.curve_key = x.user = KEY_ONE;
+	x.life_us = 30 * DAY_US;
+	assert_int_equal(ask_renewal(f.agent.report_key)->type, MSG_ENROL_PENDING);
+	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_AGENT_APPROVE, certificate_of(ERIN), "agent", "eu-agent", NULL);
+	assert_string_equal(r->error_code ? r->error_code : "", "");
+	assert_string_equal(agent_state(), "in");
+	brain_fixture_idle(&f, DAY_US);
+	expect_ended(f.agent.session, "was replaced");
+	assert_int_equal(f.principals, 1);
+	sign_key_destroy(&older);
+}
+
 static void test_bytes_that_are_no_request(void **state)
 {
 	(void)state;
@@ -362,6 +488,10 @@ int main(void)
 	    CASE(test_keys_are_proven),
 	    CASE(test_names_that_are_taken),
 	    CASE(test_new_keys_of_a_known_agent),
+	    CASE(test_a_session_of_the_old_keys_ends_with_the_overlap),
+	    CASE(test_a_message_behind_the_overlap_is_not_taken_even_when_it_is_what_wakes_us),
+	    CASE(test_a_session_ends_with_its_certificate),
+	    CASE(test_an_overlap_is_no_longer_than_the_former_certificate),
 	    CASE(test_bytes_that_are_no_request),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
