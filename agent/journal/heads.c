@@ -16,38 +16,28 @@ int journal_head_insert(struct journal *j, const char *target, const struct jour
 	return lite_run(s, e);
 }
 
-static int read_head(struct lite_stmt *s, struct arena *a, struct journal_head *ret, struct err *e)
+static int read_head(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)
 {
+	struct journal_head *h = ret;
 	struct bytes head = lite_blob(s, 1);
 	if (head.n != DIGEST_SIZE)
-		return err_set(e, ERR_PARSE, "journal: table ledger_head holds a head of %zu bytes: the file was changed from outside", head.n);
-	*ret = (struct journal_head){.rows = (uint64_t)lite_int(s, 0), .uuid = arena_strdup(a, lite_text(s, 2))};
-	memcpy(ret->head, head.p, DIGEST_SIZE);
+		return err_set(e, ERR_PARSE, "table ledger_head holds a head of %zu bytes: the file was changed from outside", head.n);
+	*h = (struct journal_head){.rows = (uint64_t)lite_int(s, 0), .uuid = arena_strdup(a, lite_text(s, 2))};
+	memcpy(h->head, head.p, DIGEST_SIZE);
 	return 0;
 }
 
 int journal_heads(struct journal *j, const char *target, struct arena *a, struct journal_head **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *s = NULL;
-	struct journal_head *heads = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
+	struct lite_list list = {0};
 	if (lite_prepare(j->lite, heads_newest_first, &s, e) != 0)
 		return err_wrap(e, "journal");
 	lite_bind_text(s, 1, target);
-	for (;;) {
-		if (lite_step(s, &row, e) != 0)
-			return err_wrap(e, "journal");
-		if (!row)
-			break;
-		arena_vec_grow(a, heads, n, cap);
-		if (read_head(s, a, &heads[n++], e) != 0) {
-			lite_reset(s);
-			return -1;
-		}
-	}
-	*ret = heads;
-	*ret_n = n;
+	if (lite_list(s, a, sizeof **ret, read_head, &list, e) != 0)
+		return err_wrap(e, "journal");
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 

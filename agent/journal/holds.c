@@ -59,28 +59,25 @@ int journal_hold_drop(struct journal *j, const char *target, size_t *ret_n, stru
 	return 0;
 }
 
+static int read_hold(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)
+{
+	(void)e;
+	*(struct site_hold *)ret = (struct site_hold){.target = arena_strdup(a, lite_text(s, 0)),
+	                                              .reason = arena_strdup(a, lite_text(s, 1)),
+	                                              .by = arena_strdup(a, lite_text(s, 2)),
+	                                              .at_us = lite_int(s, 3),
+	                                              .until_us = lite_int(s, 4)};
+	return 0;
+}
+
 int journal_holds(struct journal *j, struct arena *a, struct site_hold **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *s = NULL;
-	struct site_hold *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(j->lite, holds_list, &s, e) != 0)
-		return err_wrap(e, "journal");
-	for (;;) {
-		if (lite_step(s, &row, e) != 0)
-			return err_wrap(e, "journal: holds");
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		list[n++] = (struct site_hold){.target = arena_strdup(a, lite_text(s, 0)),
-		                               .reason = arena_strdup(a, lite_text(s, 1)),
-		                               .by = arena_strdup(a, lite_text(s, 2)),
-		                               .at_us = lite_int(s, 3),
-		                               .until_us = lite_int(s, 4)};
-	}
-	*ret = list;
-	*ret_n = n;
+	struct lite_list list = {0};
+	if (lite_prepare(j->lite, holds_list, &s, e) != 0 || lite_list(s, a, sizeof **ret, read_hold, &list, e) != 0)
+		return err_wrap(e, "journal: holds");
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 
@@ -139,55 +136,43 @@ int journal_unaccept(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t at
 	return by_id(j, helds_unaccept, id, attempt, e);
 }
 
-static int held_row(struct lite_stmt *s, struct arena *a, struct held *ret, struct err *e)
+static int held_row(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)
 {
-	*ret = (struct held){.task = {.attempt = (uint32_t)lite_int(s, 1),
-	                              .target = arena_strdup(a, lite_text(s, 2)),
-	                              .release_size = (uint64_t)lite_int(s, 4),
-	                              .dossier_size = (uint64_t)lite_int(s, 6),
-	                              .proof = arena_bytes(a, lite_blob(s, 7)),
-	                              .deadline_us = lite_int(s, 8),
-	                              .direction = (enum direction)lite_int(s, 9)},
-	                     .code = arena_strdup(a, lite_text(s, 10)),
-	                     .reason = arena_strdup(a, lite_text(s, 11)),
-	                     .until_us = lite_int(s, 12),
-	                     .at_us = lite_int(s, 13)};
+	struct held *h = ret;
+	*h = (struct held){.task = {.attempt = (uint32_t)lite_int(s, 1),
+	                            .target = arena_strdup(a, lite_text(s, 2)),
+	                            .release_size = (uint64_t)lite_int(s, 4),
+	                            .dossier_size = (uint64_t)lite_int(s, 6),
+	                            .proof = arena_bytes(a, lite_blob(s, 7)),
+	                            .deadline_us = lite_int(s, 8),
+	                            .direction = (enum direction)lite_int(s, 9)},
+	                   .code = arena_strdup(a, lite_text(s, 10)),
+	                   .reason = arena_strdup(a, lite_text(s, 11)),
+	                   .until_us = lite_int(s, 12),
+	                   .at_us = lite_int(s, 13)};
 	struct bytes id = lite_blob(s, 0);
 	if (id.n != TASK_SIZE)
 		return err_set(e, ERR_PARSE, "table held: an id of %zu bytes: the file was changed from outside", id.n);
-	memcpy(ret->task.id, id.p, TASK_SIZE);
+	memcpy(h->task.id, id.p, TASK_SIZE);
 	struct bytes release = lite_blob(s, 3);
 	if (release.n != DIGEST_SIZE)
 		return err_set(e, ERR_PARSE, "table held: a digest of %zu bytes: the file was changed from outside", release.n);
-	memcpy(ret->task.release_hash, release.p, DIGEST_SIZE);
+	memcpy(h->task.release_hash, release.p, DIGEST_SIZE);
 	struct bytes dossier = lite_blob(s, 5);
 	if (dossier.n != DIGEST_SIZE)
 		return err_set(e, ERR_PARSE, "table held: a digest of %zu bytes: the file was changed from outside", dossier.n);
-	memcpy(ret->task.dossier_hash, dossier.p, DIGEST_SIZE);
+	memcpy(h->task.dossier_hash, dossier.p, DIGEST_SIZE);
 	return 0;
 }
 
 int journal_helds(struct journal *j, struct arena *a, struct held **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *s = NULL;
-	struct held *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(j->lite, helds_list, &s, e) != 0)
+	struct lite_list list = {0};
+	if (lite_prepare(j->lite, helds_list, &s, e) != 0 || lite_list(s, a, sizeof **ret, held_row, &list, e) != 0)
 		return err_wrap(e, "journal");
-	for (;;) {
-		if (lite_step(s, &row, e) != 0)
-			return err_wrap(e, "journal");
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		if (held_row(s, a, &list[n++], e) != 0) {
-			lite_reset(s);
-			return err_wrap(e, "journal");
-		}
-	}
-	*ret = list;
-	*ret_n = n;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 

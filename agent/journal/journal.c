@@ -159,20 +159,21 @@ static int copy_fixed(struct lite_stmt *s, int column, uint8_t *out, size_t n, s
 	return 0;
 }
 
-static int task_row(struct lite_stmt *s, struct arena *a, struct task *ret, struct err *e)
+static int task_row(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)
 {
-	*ret = (struct task){.attempt = (uint32_t)lite_int(s, 1),
-	                     .epoch = (uint32_t)lite_int(s, 2),
-	                     .target = arena_strdup(a, lite_text(s, 3)),
-	                     .release_size = (uint64_t)lite_int(s, 5),
-	                     .dossier_size = (uint64_t)lite_int(s, 7),
-	                     .proof = arena_bytes(a, lite_blob(s, 8)),
-	                     .deadline_us = lite_int(s, 9),
-	                     .direction = (enum direction)lite_int(s, 10),
-	                     .state = (enum task_state)lite_int(s, 11)};
-	if (copy_fixed(s, 0, ret->id, TASK_SIZE, e) != 0 || copy_fixed(s, 4, ret->release_hash, DIGEST_SIZE, e) != 0)
+	struct task *t = ret;
+	*t = (struct task){.attempt = (uint32_t)lite_int(s, 1),
+	                   .epoch = (uint32_t)lite_int(s, 2),
+	                   .target = arena_strdup(a, lite_text(s, 3)),
+	                   .release_size = (uint64_t)lite_int(s, 5),
+	                   .dossier_size = (uint64_t)lite_int(s, 7),
+	                   .proof = arena_bytes(a, lite_blob(s, 8)),
+	                   .deadline_us = lite_int(s, 9),
+	                   .direction = (enum direction)lite_int(s, 10),
+	                   .state = (enum task_state)lite_int(s, 11)};
+	if (copy_fixed(s, 0, t->id, TASK_SIZE, e) != 0 || copy_fixed(s, 4, t->release_hash, DIGEST_SIZE, e) != 0)
 		return -1;
-	return copy_fixed(s, 6, ret->dossier_hash, DIGEST_SIZE, e);
+	return copy_fixed(s, 6, t->dossier_hash, DIGEST_SIZE, e);
 }
 
 int journal_get_task(struct journal *j, const uint8_t id[TASK_SIZE], struct arena *a, bool *ret_found, struct task *ret, struct err *e)
@@ -193,25 +194,11 @@ int journal_get_task(struct journal *j, const uint8_t id[TASK_SIZE], struct aren
 int journal_open_tasks(struct journal *j, struct arena *a, struct task **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *s = NULL;
-	struct task *tasks = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(j->lite, journal_task_open, &s, e) != 0)
-		return err_wrap(e, "journal");
-	for (;;) {
-		if (lite_step(s, &row, e) != 0)
-			return err_wrap(e, "journal");
-		if (!row)
-			break;
-		arena_vec_grow(a, tasks, n, cap);
-		if (task_row(s, a, &tasks[n], e) != 0) {
-			lite_reset(s);
-			return err_wrap(e, "journal: table task");
-		}
-		n++;
-	}
-	*ret = tasks;
-	*ret_n = n;
+	struct lite_list list = {0};
+	if (lite_prepare(j->lite, journal_task_open, &s, e) != 0 || lite_list(s, a, sizeof **ret, task_row, &list, e) != 0)
+		return err_wrap(e, "journal: table task");
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 

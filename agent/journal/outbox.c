@@ -140,27 +140,25 @@ int journal_finish(struct journal *j, const struct journal_step *steps, size_t n
 	return 0;
 }
 
+static int read_entry(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)
+{
+	(void)e;
+	*(struct outbox_entry *)ret = (struct outbox_entry){.seq = (uint64_t)lite_int(s, 0), .envelope = arena_bytes(a, lite_blob(s, 1))};
+	return 0;
+}
+
 int journal_outbox(struct journal *j, uint64_t from_seq, size_t max, struct arena *a, struct outbox_entry **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *s = NULL;
-	struct outbox_entry *entries = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
+	struct lite_list list = {0};
 	if (lite_prepare(j->lite, journal_report_from, &s, e) != 0)
 		return err_wrap(e, "journal");
 	lite_bind_int(s, 1, (int64_t)from_seq);
 	lite_bind_int(s, 2, (int64_t)max);
-	for (;;) {
-		if (lite_step(s, &row, e) != 0)
-			return err_wrap(e, "journal");
-		if (!row)
-			break;
-		arena_vec_grow(a, entries, n, cap);
-		entries[n].seq = (uint64_t)lite_int(s, 0);
-		entries[n++].envelope = arena_bytes(a, lite_blob(s, 1));
-	}
-	*ret = entries;
-	*ret_n = n;
+	if (lite_list(s, a, sizeof **ret, read_entry, &list, e) != 0)
+		return err_wrap(e, "journal");
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 

@@ -45,26 +45,26 @@ int journal_refuse(struct journal *j, const struct journal_refusal *r, struct er
 	return journal_end(j, journal_refuse_in(j, r, e), e);
 }
 
+static int read_refusal(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)
+{
+	(void)e;
+	*(struct journal_refusal *)ret = (struct journal_refusal){.at_us = lite_int(s, 0),
+	                                                          .target = arena_strdup(a, lite_text(s, 1)),
+	                                                          .code = arena_strdup(a, lite_text(s, 2)),
+	                                                          .message = arena_strdup(a, lite_text(s, 3))};
+	return 0;
+}
+
 int journal_refusals(struct journal *j, size_t max, struct arena *a, struct journal_refusal **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *s = NULL;
-	struct journal_refusal *list = NULL;
-	size_t n = 0, cap = 0;
+	struct lite_list list = {0};
 	if (lite_prepare(j->lite, journal_refusals_newest, &s, e) != 0)
 		return err_wrap(e, "journal");
 	lite_bind_int(s, 1, (int64_t)max);
-	for (bool row = false;;) {
-		if (lite_step(s, &row, e) != 0)
-			return err_wrap(e, "journal");
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		list[n++] = (struct journal_refusal){.at_us = lite_int(s, 0),
-		                                     .target = arena_strdup(a, lite_text(s, 1)),
-		                                     .code = arena_strdup(a, lite_text(s, 2)),
-		                                     .message = arena_strdup(a, lite_text(s, 3))};
-	}
-	*ret = list;
-	*ret_n = n;
+	if (lite_list(s, a, sizeof **ret, read_refusal, &list, e) != 0)
+		return err_wrap(e, "journal");
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }

@@ -243,6 +243,28 @@ int lite_step(struct lite_stmt *s, bool *ret_row, struct err *e)
 	return 0;
 }
 
+int lite_list(struct lite_stmt *s, struct arena *a, size_t size, lite_read_fn *read, struct lite_list *ret, struct err *e)
+{
+	struct lite_list list = {0};
+	size_t cap = 0;
+	for (bool row = false;; list.n++) {
+		if (lite_step(s, &row, e) != 0)
+			return -1;
+		if (!row)
+			break;
+		if (list.n == cap) {
+			cap = cap ? cap * 2 : 8;
+			list.rows = arena_regrow(a, list.rows, list.n * size, cap * size);
+		}
+		if (read(s, a, (char *)list.rows + list.n * size, e) != 0) {
+			lite_reset(s);
+			return -1;
+		}
+	}
+	*ret = list;
+	return 0;
+}
+
 int lite_run(struct lite_stmt *s, struct err *e)
 {
 	for (bool row = true; row;)

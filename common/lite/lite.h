@@ -37,6 +37,15 @@ void lite_bind_null(struct lite_stmt *s, int i);
 /* *ret_row true: a row stands ready. After false the statement is reset. */
 int lite_step(struct lite_stmt *s, bool *ret_row, struct err *e) MUST_CHECK;
 int lite_run(struct lite_stmt *s, struct err *e) MUST_CHECK; /* steps to the end */
+
+/* Reads the row that stands ready into `ret`, one zeroed element; what it points to goes into `a`. */
+typedef int lite_read_fn(struct lite_stmt *s, struct arena *a, void *ret, struct err *e);
+struct lite_list {
+	void *rows; /* an array of what lite_read_fn fills, in the arena; NULL when there are none */
+	size_t n;
+};
+/* All rows that are left, each read into an element of `size` octets. The statement is reset in the end, also after an error. */
+int lite_list(struct lite_stmt *s, struct arena *a, size_t size, lite_read_fn *read, struct lite_list *ret, struct err *e) MUST_CHECK;
 int64_t lite_int(struct lite_stmt *s, int column);
 const char *lite_text(struct lite_stmt *s, int column); /* borrowed until the next step; NULL for NULL */
 struct bytes lite_blob(struct lite_stmt *s, int column);

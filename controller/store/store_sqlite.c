@@ -158,46 +158,36 @@ int store_agent_standing(struct store *s, const struct store_agent *a, struct er
 	return lite_run(q, e);
 }
 
-static int read_agent(struct lite_stmt *q, struct arena *a, struct store_agent *ret, struct err *e)
+static int read_agent(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
 {
-	*ret = (struct store_agent){.name = column_text(q, 0, a),
-	                            .site = column_text(q, 1, a),
-	                            .certificate = column_bytes(q, 2, a),
-	                            .serial = column_text(q, 3, a),
-	                            .curve_key = column_text(q, 4, a),
-	                            .version = column_text(q, 5, a),
-	                            .session_counter = (uint64_t)lite_int(q, 6),
-	                            .admitted_at_us = lite_int(q, 7),
-	                            .seen_at_us = lite_int(q, 8),
-	                            .journal = (uint32_t)lite_int(q, 9),
-	                            .report_seq = (uint64_t)lite_int(q, 10),
-	                            .revoked_at_us = lite_int(q, 12),
-	                            .held_at_us = lite_int(q, 13),
-	                            .standing = column_text(q, 14, a),
-	                            .former_certificate = column_bytes(q, 15, a),
-	                            .former_until_us = lite_int(q, 16)};
-	return column_exact(q, 11, ret->report_hash, DIGEST_SIZE, "agent.report_hash", e);
+	struct store_agent *t = ret;
+	*t = (struct store_agent){.name = column_text(q, 0, a),
+	                          .site = column_text(q, 1, a),
+	                          .certificate = column_bytes(q, 2, a),
+	                          .serial = column_text(q, 3, a),
+	                          .curve_key = column_text(q, 4, a),
+	                          .version = column_text(q, 5, a),
+	                          .session_counter = (uint64_t)lite_int(q, 6),
+	                          .admitted_at_us = lite_int(q, 7),
+	                          .seen_at_us = lite_int(q, 8),
+	                          .journal = (uint32_t)lite_int(q, 9),
+	                          .report_seq = (uint64_t)lite_int(q, 10),
+	                          .revoked_at_us = lite_int(q, 12),
+	                          .held_at_us = lite_int(q, 13),
+	                          .standing = column_text(q, 14, a),
+	                          .former_certificate = column_bytes(q, 15, a),
+	                          .former_until_us = lite_int(q, 16)};
+	return column_exact(q, 11, t->report_hash, DIGEST_SIZE, "agent.report_hash", e);
 }
 
 int store_agents(struct store *s, struct arena *a, struct store_agent **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_agent *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(s->db, sql_agents, &q, e) < 0)
+	struct lite_list list = {0};
+	if (lite_prepare(s->db, sql_agents, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_agent, &list, e) < 0)
 		return -1;
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		if (read_agent(q, a, &list[n++], e) < 0)
-			return -1;
-	}
-	*ret = list;
-	*ret_n = n;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 
@@ -261,33 +251,30 @@ int store_target_facts(struct store *s, const struct target_facts *f, struct err
 	return lite_run(q, e);
 }
 
+static int read_target(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	struct store_target *t = ret;
+	(void)e;
+	*t = (struct store_target){
+	    .target = {.id = column_text(q, 0, a), .engine = column_text(q, 2, a)}, .agent = column_text(q, 1, a), .seen_at_us = lite_int(q, 4)};
+	read_labels(lite_text(q, 3), a, &t->target);
+	t->facts = (struct target_facts){.target = t->target.id,
+	                                 .version = column_text(q, 5, a),
+	                                 .trouble = column_text(q, 6, a),
+	                                 .size_bytes = (uint64_t)lite_int(q, 7),
+	                                 .lag_ms = lite_int(q, 8),
+	                                 .at_us = lite_int(q, 9)};
+	return 0;
+}
+
 int store_targets(struct store *s, struct arena *a, struct store_target **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_target *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(s->db, sql_targets, &q, e) < 0)
+	struct lite_list list = {0};
+	if (lite_prepare(s->db, sql_targets, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_target, &list, e) < 0)
 		return -1;
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		struct store_target *t = &list[n++];
-		*t = (struct store_target){
-		    .target = {.id = column_text(q, 0, a), .engine = column_text(q, 2, a)}, .agent = column_text(q, 1, a), .seen_at_us = lite_int(q, 4)};
-		read_labels(lite_text(q, 3), a, &t->target);
-		t->facts = (struct target_facts){.target = t->target.id,
-		                                 .version = column_text(q, 5, a),
-		                                 .trouble = column_text(q, 6, a),
-		                                 .size_bytes = (uint64_t)lite_int(q, 7),
-		                                 .lag_ms = lite_int(q, 8),
-		                                 .at_us = lite_int(q, 9)};
-	}
-	*ret = list;
-	*ret_n = n;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 
@@ -311,40 +298,30 @@ int store_release_put(struct store *s, const struct store_release *r, struct err
 	return lite_run(q, e) < 0 ? -1 : current_release_known(s, r->digest, e);
 }
 
-static int read_release(struct lite_stmt *q, struct arena *a, struct store_release *ret, struct err *e)
+static int read_release(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
 {
-	*ret = (struct store_release){.envelope_size = (uint64_t)lite_int(q, 2),
-	                              .project = column_text(q, 3, a),
-	                              .version = column_text(q, 4, a),
-	                              .sequence = (uint64_t)lite_int(q, 5),
-	                              .changesets = (uint32_t)lite_int(q, 6),
-	                              .signed_by = column_text(q, 7, a),
-	                              .added_by = column_text(q, 8, a),
-	                              .added_at_us = lite_int(q, 9)};
-	if (column_exact(q, 0, ret->digest, DIGEST_SIZE, "release.digest", e) < 0)
+	struct store_release *r = ret;
+	*r = (struct store_release){.envelope_size = (uint64_t)lite_int(q, 2),
+	                            .project = column_text(q, 3, a),
+	                            .version = column_text(q, 4, a),
+	                            .sequence = (uint64_t)lite_int(q, 5),
+	                            .changesets = (uint32_t)lite_int(q, 6),
+	                            .signed_by = column_text(q, 7, a),
+	                            .added_by = column_text(q, 8, a),
+	                            .added_at_us = lite_int(q, 9)};
+	if (column_exact(q, 0, r->digest, DIGEST_SIZE, "release.digest", e) < 0)
 		return -1;
-	return column_exact(q, 1, ret->envelope_hash, DIGEST_SIZE, "release.envelope_hash", e);
+	return column_exact(q, 1, r->envelope_hash, DIGEST_SIZE, "release.envelope_hash", e);
 }
 
 int store_releases(struct store *s, struct arena *a, struct store_release **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_release *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(s->db, sql_releases, &q, e) < 0)
+	struct lite_list list = {0};
+	if (lite_prepare(s->db, sql_releases, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_release, &list, e) < 0)
 		return -1;
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		if (read_release(q, a, &list[n++], e) < 0)
-			return -1;
-	}
-	*ret = list;
-	*ret_n = n;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 

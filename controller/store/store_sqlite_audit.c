@@ -101,84 +101,70 @@ int store_event_put(struct store *s, const struct store_event *given, struct err
 	return 0;
 }
 
-static struct audit_row read_row(struct lite_stmt *q, struct arena *a)
+static int read_row(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
 {
-	struct audit_row r = {.seq = (uint64_t)lite_int(q, 0),
-	                      .ev = {.at_us = lite_int(q, 1),
-	                             .actor = column_text(q, 2, a),
-	                             .rollout = column_text(q, 3, a),
-	                             .object = column_text(q, 4, a),
-	                             .event = column_text(q, 5, a),
-	                             .from = column_text(q, 6, a),
-	                             .to = column_text(q, 7, a),
-	                             .detail = column_text(q, 8, a),
-	                             .ref = column_text(q, 9, a)}};
+	struct audit_row *r = ret;
+	(void)e;
+	*r = (struct audit_row){.seq = (uint64_t)lite_int(q, 0),
+	                        .ev = {.at_us = lite_int(q, 1),
+	                               .actor = column_text(q, 2, a),
+	                               .rollout = column_text(q, 3, a),
+	                               .object = column_text(q, 4, a),
+	                               .event = column_text(q, 5, a),
+	                               .from = column_text(q, 6, a),
+	                               .to = column_text(q, 7, a),
+	                               .detail = column_text(q, 8, a),
+	                               .ref = column_text(q, 9, a)}};
 	struct bytes evidence = column_bytes(q, 10, a), hash = lite_blob(q, 11);
-	r.ev.evidence = evidence.n == DIGEST_SIZE ? evidence.p : NULL;
+	r->ev.evidence = evidence.n == DIGEST_SIZE ? evidence.p : NULL;
 	if (hash.n == DIGEST_SIZE) /* another length is for the verifier to find, as a wrong hash */
-		memcpy(r.hash, hash.p, DIGEST_SIZE);
-	return r;
+		memcpy(r->hash, hash.p, DIGEST_SIZE);
+	return 0;
 }
 
 int store_audit_rows(struct store *s, uint64_t after_seq, size_t limit, struct arena *a, struct audit_row **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct audit_row *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
+	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_audit_rows, &q, e) < 0)
 		return -1;
 	lite_bind_int(q, 1, (int64_t)after_seq);
 	lite_bind_int(q, 2, (int64_t)limit);
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		list[n++] = read_row(q, a);
-	}
-	*ret = list;
-	*ret_n = n;
+	if (lite_list(q, a, sizeof **ret, read_row, &list, e) < 0)
+		return -1;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 
 /* ---- documents ------------------------------------------------------------------------------------------------------------------------------------------ */
 
-static int read_document(struct lite_stmt *q, struct arena *a, struct audit_document *ret, struct err *e)
+static int read_document(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
 {
+	struct audit_document *d = ret;
 	struct bytes rest = lite_blob(q, 2);
-	*ret = (struct audit_document){.kind = column_text(q, 0, a), .name = column_text(q, 1, a), .size_bytes = (uint64_t)lite_int(q, 3)};
+	*d = (struct audit_document){.kind = column_text(q, 0, a), .name = column_text(q, 1, a), .size_bytes = (uint64_t)lite_int(q, 3)};
 	if (rest.n) {
 		char *hex = arena_alloc(a, rest.n * 2 + 1);
-		ret->name = arena_printf(a, "%s/%s", ret->name, bytes_to_hex(rest, hex));
+		d->name = arena_printf(a, "%s/%s", d->name, bytes_to_hex(rest, hex));
 	}
-	return column_exact(q, 4, ret->blob, DIGEST_SIZE, "release.envelope_hash", e);
+	return column_exact(q, 4, d->blob, DIGEST_SIZE, "release.envelope_hash", e);
 }
 
 int store_audit_documents(struct store *s, int64_t from_us, int64_t to_us, const char *target, struct arena *a, struct audit_document **ret,
                           size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct audit_document *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
+	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_audit_documents, &q, e) < 0)
 		return -1;
 	lite_bind_int(q, 1, from_us);
 	lite_bind_int(q, 2, to_us);
 	lite_bind_text(q, 3, target);
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		if (read_document(q, a, &list[n++], e) < 0)
-			return -1;
-	}
-	*ret = list;
-	*ret_n = n;
+	if (lite_list(q, a, sizeof **ret, read_document, &list, e) < 0)
+		return -1;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 

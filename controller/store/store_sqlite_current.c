@@ -41,27 +41,24 @@ int current_release_known(struct store *s, const uint8_t digest[DIGEST_SIZE], st
 	return lite_run(q, e);
 }
 
+static int read_current(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	(void)e;
+	*(struct store_current *)ret = (struct store_current){.target = column_text(q, 0, a),
+	                                                      .project = column_text(q, 1, a),
+	                                                      .sequence = (uint64_t)lite_int(q, 2),
+	                                                      .version = column_text(q, 3, a),
+	                                                      .at_us = lite_int(q, 4)};
+	return 0;
+}
+
 int store_current_releases(struct store *s, struct arena *a, struct store_current **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_current *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(s->db, sql_current_releases, &q, e) < 0)
+	struct lite_list list = {0};
+	if (lite_prepare(s->db, sql_current_releases, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_current, &list, e) < 0)
 		return -1;
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		list[n++] = (struct store_current){.target = column_text(q, 0, a),
-		                                   .project = column_text(q, 1, a),
-		                                   .sequence = (uint64_t)lite_int(q, 2),
-		                                   .version = column_text(q, 3, a),
-		                                   .at_us = lite_int(q, 4)};
-	}
-	*ret = list;
-	*ret_n = n;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }

@@ -15,26 +15,26 @@ int store_document_put(struct store *s, const char *kind, uint64_t version, stru
 	return lite_run(q, e);
 }
 
+static int read_version(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	(void)e;
+	*(struct store_document *)ret = (struct store_document){.version = (uint64_t)lite_int(q, 0), .envelope = column_bytes(q, 1, a)};
+	return 0;
+}
+
 int store_documents(struct store *s, const char *kind, uint64_t from_version, struct arena *a, struct store_document **ret, size_t *ret_n,
                     struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_document *list = NULL;
-	size_t n = 0, cap = 0;
+	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_documents, &q, e) < 0)
 		return -1;
 	lite_bind_text(q, 1, kind);
 	lite_bind_int(q, 2, (int64_t)from_version);
-	for (bool row = false;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		list[n++] = (struct store_document){.version = (uint64_t)lite_int(q, 0), .envelope = column_bytes(q, 1, a)};
-	}
-	*ret = list;
-	*ret_n = n;
+	if (lite_list(q, a, sizeof **ret, read_version, &list, e) < 0)
+		return -1;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 

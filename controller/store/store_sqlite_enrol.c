@@ -38,30 +38,25 @@ int store_enrolments_prune(struct store *s, int64_t before_us, struct err *e)
 	return lite_run(q, e);
 }
 
+static int read_enrolment(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	struct store_enrolment *r = ret;
+	*r = (struct store_enrolment){.nonce = column_bytes(q, 1, a),
+	                              .agent = column_text(q, 2, a),
+	                              .curve_key = column_text(q, 3, a),
+	                              .request = column_bytes(q, 4, a),
+	                              .certificate = column_bytes(q, 5, a),
+	                              .asked_at_us = lite_int(q, 6)};
+	return column_exact(q, 0, r->digest, DIGEST_SIZE, "enrolment.digest", e);
+}
+
 int store_enrolments(struct store *s, struct arena *a, struct store_enrolment **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_enrolment *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(s->db, sql_enrolments, &q, e) < 0)
+	struct lite_list list = {0};
+	if (lite_prepare(s->db, sql_enrolments, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_enrolment, &list, e) < 0)
 		return -1;
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		list[n] = (struct store_enrolment){.nonce = column_bytes(q, 1, a),
-		                                   .agent = column_text(q, 2, a),
-		                                   .curve_key = column_text(q, 3, a),
-		                                   .request = column_bytes(q, 4, a),
-		                                   .certificate = column_bytes(q, 5, a),
-		                                   .asked_at_us = lite_int(q, 6)};
-		if (column_exact(q, 0, list[n++].digest, DIGEST_SIZE, "enrolment.digest", e) < 0)
-			return -1;
-	}
-	*ret = list;
-	*ret_n = n;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }

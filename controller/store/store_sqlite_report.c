@@ -55,42 +55,36 @@ int store_report_put(struct store *s, const struct report *r, uint32_t journal, 
 	return current_reported(s, r, e);
 }
 
-static struct history_row read_history(struct lite_stmt *q, struct arena *a)
+static int read_history(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
 {
-	return (struct history_row){.at_us = lite_int(q, 0),
-	                            .target = column_text(q, 1, a),
-	                            .rollout = column_text(q, 2, a),
-	                            .release = column_text(q, 3, a),
-	                            .direction = column_text(q, 4, a),
-	                            .outcome = column_text(q, 5, a),
-	                            .attempt = (uint32_t)lite_int(q, 6),
-	                            .detail = column_text(q, 7, a),
-	                            .agent = column_text(q, 8, a),
-	                            .journal = (uint32_t)lite_int(q, 9),
-	                            .seq = (uint64_t)lite_int(q, 10)};
+	(void)e;
+	*(struct history_row *)ret = (struct history_row){.at_us = lite_int(q, 0),
+	                                                  .target = column_text(q, 1, a),
+	                                                  .rollout = column_text(q, 2, a),
+	                                                  .release = column_text(q, 3, a),
+	                                                  .direction = column_text(q, 4, a),
+	                                                  .outcome = column_text(q, 5, a),
+	                                                  .attempt = (uint32_t)lite_int(q, 6),
+	                                                  .detail = column_text(q, 7, a),
+	                                                  .agent = column_text(q, 8, a),
+	                                                  .journal = (uint32_t)lite_int(q, 9),
+	                                                  .seq = (uint64_t)lite_int(q, 10)};
+	return 0;
 }
 
 int store_history(struct store *s, const char *target, const char *rollout, size_t limit, struct arena *a, struct history_row **ret, size_t *ret_n,
                   struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct history_row *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
+	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_history, &q, e) < 0)
 		return -1;
 	lite_bind_text(q, 1, target);
 	lite_bind_text(q, 2, rollout);
 	lite_bind_int(q, 3, (int64_t)limit);
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		list[n++] = read_history(q, a);
-	}
-	*ret = list;
-	*ret_n = n;
+	if (lite_list(q, a, sizeof **ret, read_history, &list, e) < 0)
+		return -1;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }

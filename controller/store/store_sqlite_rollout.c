@@ -115,8 +115,9 @@ static int damaged(const char *what, const char *value, struct err *e)
 	return err_set(e, ERR_STATE, "the store is damaged: %s \"%s\": restore it from a backup", what, value ? value : "");
 }
 
-static int read_rollout(struct lite_stmt *q, struct arena *a, struct store_rollout *r, struct err *e)
+static int read_rollout(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
 {
+	struct store_rollout *r = ret;
 	*r = (struct store_rollout){.id = column_text(q, 0, a),
 	                            .project = column_text(q, 1, a),
 	                            .environment = column_text(q, 3, a),
@@ -144,24 +145,15 @@ static int read_rollout(struct lite_stmt *q, struct arena *a, struct store_rollo
 int store_rollouts(struct store *s, const char *id, bool only_active, struct arena *a, struct store_rollout **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_rollout *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
+	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_rollouts, &q, e) < 0)
 		return -1;
 	lite_bind_text(q, 1, id);
 	lite_bind_int(q, 2, only_active);
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		if (read_rollout(q, a, &list[n++], e) < 0)
-			return -1;
-	}
-	*ret = list;
-	*ret_n = n;
+	if (lite_list(q, a, sizeof **ret, read_rollout, &list, e) < 0)
+		return -1;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 
@@ -301,27 +293,23 @@ int store_approval_put(struct store *s, const char *rollout, const struct store_
 	return lite_run(q, e);
 }
 
+static int read_approval(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	struct store_approval *p = ret;
+	*p = (struct store_approval){.approver = column_text(q, 1, a), .envelope = column_bytes(q, 2, a), .at_us = lite_int(q, 3)};
+	return column_exact(q, 0, p->public_key, SIGN_PUBLIC_SIZE, "approval.public_key", e);
+}
+
 int store_approvals(struct store *s, const char *rollout, struct arena *a, struct store_approval **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_approval *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
+	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_approvals, &q, e) < 0)
 		return -1;
 	lite_bind_text(q, 1, rollout);
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		struct store_approval *p = &list[n++];
-		*p = (struct store_approval){.approver = column_text(q, 1, a), .envelope = column_bytes(q, 2, a), .at_us = lite_int(q, 3)};
-		if (column_exact(q, 0, p->public_key, SIGN_PUBLIC_SIZE, "approval.public_key", e) < 0)
-			return -1;
-	}
-	*ret = list;
-	*ret_n = n;
+	if (lite_list(q, a, sizeof **ret, read_approval, &list, e) < 0)
+		return -1;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }

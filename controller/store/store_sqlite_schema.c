@@ -45,25 +45,20 @@ int store_schema(struct store *s, const char *target, struct store_schema *ret, 
 	return rc;
 }
 
+static int read_target_schema(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	struct store_target_schema *t = ret;
+	t->target = column_text(q, 7, a);
+	return read_schema(q, &t->schema, e);
+}
+
 int store_schemas(struct store *s, struct arena *a, struct store_target_schema **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_target_schema *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(s->db, sql_schemas, &q, e) < 0)
+	struct lite_list list = {0};
+	if (lite_prepare(s->db, sql_schemas, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_target_schema, &list, e) < 0)
 		return -1;
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		list[n] = (struct store_target_schema){.target = column_text(q, 7, a)};
-		if (read_schema(q, &list[n++].schema, e) < 0)
-			return -1;
-	}
-	*ret = list;
-	*ret_n = n;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }

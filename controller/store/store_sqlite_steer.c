@@ -32,31 +32,30 @@ int store_freeze_remove(struct store *s, int64_t id, bool *ret_found, struct err
 	return 0;
 }
 
+static int read_freeze(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	(void)e;
+	*(struct store_freeze *)ret = (struct store_freeze){.id = lite_int(q, 0),
+	                                                    .selector = column_text(q, 1, a),
+	                                                    .from_us = lite_int(q, 2),
+	                                                    .until_us = lite_int(q, 3),
+	                                                    .reason = column_text(q, 4, a),
+	                                                    .added_by = column_text(q, 5, a),
+	                                                    .added_at_us = lite_int(q, 6)};
+	return 0;
+}
+
 int store_freezes(struct store *s, int64_t now_us, struct arena *a, struct store_freeze **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_freeze *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
+	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_freezes, &q, e) < 0)
 		return -1;
 	lite_bind_int(q, 1, now_us);
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		list[n++] = (struct store_freeze){.id = lite_int(q, 0),
-		                                  .selector = column_text(q, 1, a),
-		                                  .from_us = lite_int(q, 2),
-		                                  .until_us = lite_int(q, 3),
-		                                  .reason = column_text(q, 4, a),
-		                                  .added_by = column_text(q, 5, a),
-		                                  .added_at_us = lite_int(q, 6)};
-	}
-	*ret = list;
-	*ret_n = n;
+	if (lite_list(q, a, sizeof **ret, read_freeze, &list, e) < 0)
+		return -1;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 
@@ -84,44 +83,40 @@ int store_quarantine_remove(struct store *s, const char *target, bool *ret_found
 	return 0;
 }
 
+static int read_quarantine(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	(void)e;
+	*(struct store_quarantine *)ret = (struct store_quarantine){
+	    .target = column_text(q, 0, a), .reason = column_text(q, 1, a), .added_by = column_text(q, 2, a), .added_at_us = lite_int(q, 3)};
+	return 0;
+}
+
 int store_quarantines(struct store *s, struct arena *a, struct store_quarantine **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_quarantine *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(s->db, sql_quarantines, &q, e) < 0)
+	struct lite_list list = {0};
+	if (lite_prepare(s->db, sql_quarantines, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_quarantine, &list, e) < 0)
 		return -1;
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		list[n++] = (struct store_quarantine){
-		    .target = column_text(q, 0, a), .reason = column_text(q, 1, a), .added_by = column_text(q, 2, a), .added_at_us = lite_int(q, 3)};
-	}
-	*ret = list;
-	*ret_n = n;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }
 
 /* ---- who is behind ----------------------------------------------------------------------------------------------------------------------------------- */
 
+static int read_name(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	(void)e;
+	*(const char **)ret = column_text(q, 0, a);
+	return 0;
+}
+
 static int read_names(struct lite_stmt *q, struct arena *a, struct store_names *ret, struct err *e)
 {
-	struct store_names list = {0};
-	size_t cap = 0;
-	bool row = false;
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list.names, list.n, cap);
-		list.names[list.n++] = column_text(q, 0, a);
-	}
-	*ret = list;
+	struct lite_list list = {0};
+	if (lite_list(q, a, sizeof *ret->names, read_name, &list, e) < 0)
+		return -1;
+	*ret = (struct store_names){.names = list.rows, .n = list.n};
 	return 0;
 }
 
@@ -144,30 +139,24 @@ int store_targets_tried(struct store *s, const uint8_t release_digest[DIGEST_SIZ
 	return read_names(q, a, ret, e);
 }
 
+static int read_catch_up(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	struct store_rollout *r = ret;
+	*r = (struct store_rollout){.id = column_text(q, 0, a),
+	                            .project = column_text(q, 1, a),
+	                            .environment = column_text(q, 2, a),
+	                            .plan_text = column_bytes(q, 4, a),
+	                            .release_version = column_text(q, 5, a)};
+	return column_exact(q, 3, r->release_digest, DIGEST_SIZE, "rollout.release_digest", e);
+}
+
 int store_catch_ups(struct store *s, struct arena *a, struct store_rollout **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_rollout *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
-	if (lite_prepare(s->db, sql_catch_ups, &q, e) < 0)
+	struct lite_list list = {0};
+	if (lite_prepare(s->db, sql_catch_ups, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_catch_up, &list, e) < 0)
 		return -1;
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		struct store_rollout *r = &list[n++];
-		*r = (struct store_rollout){.id = column_text(q, 0, a),
-		                            .project = column_text(q, 1, a),
-		                            .environment = column_text(q, 2, a),
-		                            .plan_text = column_bytes(q, 4, a),
-		                            .release_version = column_text(q, 5, a)};
-		if (column_exact(q, 3, r->release_digest, DIGEST_SIZE, "rollout.release_digest", e) < 0)
-			return -1;
-	}
-	*ret = list;
-	*ret_n = n;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }

@@ -101,8 +101,50 @@ static void test_second_handle_keeps_the_locks(void **state)
 	assert_int_equal(other.l_type, F_RDLCK);
 }
 
+static int read_key(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)
+{
+	(void)a;
+	*(int64_t *)ret = lite_int(s, 0);
+	return lite_int(s, 0) == 13 ? err_set(e, ERR_PARSE, "13 cannot be read") : 0;
+}
+
+static const char keys_sql[] = "SELECT k FROM t WHERE k <= ? ORDER BY k";
+
+static int keys(struct lite *l, int64_t up_to, struct arena *a, struct lite_list *ret, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	assert_int_equal(lite_prepare(l, keys_sql, &s, e), 0);
+	lite_bind_int(s, 1, up_to);
+	return lite_list(s, a, sizeof(int64_t), read_key, ret, e);
+}
+
+/* None, more than the first allocation holds, and a row that cannot be read: then the caller's list is untouched and no read stays open. */
+static void test_lists(void **state)
+{
+	(void)state;
+	AUTO(lite_close) struct lite *l = NULL;
+	AUTO(arena_destroy) struct arena *a = arena_new(1 << 16);
+	struct lite_list list = {0};
+	struct err e = ERR_INIT;
+	assert_int_equal(lite_open(path, two, &l, &e), 0);
+	assert_int_equal(keys(l, -1, a, &list, &e), 0);
+	assert_int_equal(list.n, 0);
+	assert_null(list.rows);
+	for (int k = 2; k < 40; k++)
+		insert(l, k, "v", 0);
+	assert_int_equal(keys(l, 12, a, &list, &e), 0);
+	assert_int_equal(list.n, 12);
+	for (size_t i = 0; i < list.n; i++)
+		assert_int_equal(((int64_t *)list.rows)[i], i + 1);
+	assert_int_equal(keys(l, 40, a, &list, &e), -1);
+	assert_string_equal(e.msg, "13 cannot be read");
+	assert_int_equal(list.n, 12);
+	assert_int_equal(lite_exec(l, "DROP TABLE t", &e), 0); /* SQLITE_LOCKED while a read is open */
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_migrates_and_keeps), cmocka_unit_test(test_second_handle_keeps_the_locks)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_migrates_and_keeps), cmocka_unit_test(test_second_handle_keeps_the_locks),
+	                                   cmocka_unit_test(test_lists)};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
