@@ -1,7 +1,6 @@
-/* The last bound on memory. libzmq keeps the parts of a message that never ends: neither MAXMSGSIZE nor a high-water mark counts them, no call shows them, and no peer can be cut
- * off a ROUTER. What can be done is to close a socket and open it again: what it held is freed, everybody else comes back with jitter and goes on where they were. The socket
- * of strangers goes first, and stays shut for a while when it was the one. */
-#include <malloc.h>
+/* The last bound on memory, for what hub_watch.c did not bring below the limit in a second, such as many peers that each hold a part of a message and send no more. What can be done
+ * is to close a socket and open it again: what it held is freed, everybody else comes back with jitter and goes on where they were. The socket of strangers goes first, and stays
+ * shut for a while when it was the one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,9 @@
 #include "common/base/log.h"
 #include "common/link/options.h"
 #include "controller/link/hub_state.h"
+#include "controller/link/hub_watch.h"
 
-#define LOOK_EVERY_US ((int64_t)250 * 1000)
+#define OVER_US       ((int64_t)1000 * 1000) /* above the limit for so long: hub_watch.c alone does not get it down */
 #define SETTLE_US     ((int64_t)2 * 1000 * 1000) /* until it can be seen whether shutting enrolment helped */
 #define ENROL_SHUT_US ((int64_t)5 * 60 * 1000 * 1000)
 #define REST_US       ((int64_t)30 * 1000 * 1000) /* between two times that everybody has to come back */
@@ -37,18 +37,6 @@ uint64_t hub_guard_default(void)
 {
 	uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE), cgroup = read_number("/sys/fs/cgroup/memory.max");
 	return (cgroup && cgroup < machine ? cgroup : machine) / SHARE;
-}
-
-static uint64_t resident_bytes(void)
-{
-	unsigned long long total = 0, resident = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-	if (!f)
-		return 0;
-	if (fscanf(f, "%llu %llu", &total, &resident) != 2)
-		resident = 0;
-	fclose(f);
-	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* The old listener goes in a thread of libzmq's: its port is free a moment later. */
@@ -94,9 +82,8 @@ static void open_enrolment(struct hub *h)
 /* Nothing is served by a hub that cannot listen: the process ends, and whoever watches it starts it again. */
 static void reopen_all(struct hub *h)
 {
-	log_error("link: this process holds too much memory: all connections are closed, and everybody comes back; a peer with a known key sends "
-	          "messages that do not "
-	          "end: look for one that reconnects and never says HELLO");
+	log_error("link: this process holds too much memory: all connections are closed, and everybody comes back; peers with known keys hold parts of "
+	          "messages that do not end: look for those that reconnect and never say HELLO");
 	hub_ctrl_end_all(h);
 	if (!reopen(h, LINK_CTRL_ROUTER, &h->ctrl, &h->ctrl_raw, h->ctrl_endpoint) ||
 	    !reopen(h, LINK_BLOB_ROUTER, &h->blob, &h->blob_raw, h->blob_endpoint))
@@ -107,14 +94,15 @@ void hub_guard(struct hub *h)
 {
 	if (h->enrol_open_at_us && h->now_us >= h->enrol_open_at_us)
 		open_enrolment(h);
-	if (h->now_us - h->guarded_us < LOOK_EVERY_US)
+	if (hub_resident_bytes() <= h->memory_limit) {
+		h->over_since_us = 0;
 		return;
-	h->guarded_us = h->now_us;
-	if (resident_bytes() <= h->memory_limit)
+	}
+	if (!h->over_since_us)
+		h->over_since_us = h->now_us;
+	if (h->now_us - h->over_since_us < OVER_US || h->now_us < h->guard_rests_until_us)
 		return;
-	malloc_trim(0); /* what a closed socket held is freed in libzmq's own time, and stays with the allocator */
-	if (resident_bytes() <= h->memory_limit || h->now_us < h->guard_rests_until_us)
-		return;
+	h->over_since_us = 0;
 	h->guard_rests_until_us = h->now_us + (h->enrol ? SETTLE_US : REST_US);
 	if (h->enrol)
 		shut_enrolment(h);

@@ -62,7 +62,7 @@ struct enrol_slot {
 struct hub {
 	zsock_t *pipe, *ctrl, *blob, *enrol; /* enrol may be NULL */
 	void *ctrl_raw, *blob_raw, *enrol_raw;
-	zactor_t *zap;
+	zactor_t *zap, *watch;
 	struct principals *known;
 	struct sessions *sessions;
 	const char *blob_dir;
@@ -73,8 +73,8 @@ struct hub {
 	size_t enrol_next;
 	struct curve_key key; /* a copy: sockets may have to be made again */
 	const char *ctrl_endpoint, *blob_endpoint, *enrol_endpoint; /* as bound */
-	uint64_t memory_limit; /* bytes: see hub_guard.c */
-	int64_t guarded_us, guard_rests_until_us, enrol_open_at_us; /* enrol_open_at_us 0: it is open, or there is none */
+	uint64_t memory_limit; /* bytes: see hub_watch.h */
+	int64_t over_since_us, guard_rests_until_us, enrol_open_at_us; /* enrol_open_at_us 0: it is open, or there is none */
 	struct hub_waiting *first, *last; /* events for the brain */
 	uint64_t *stalled; /* ids of the sessions that have messages waiting, and of some that are gone */
 	size_t n_stalled, cap_stalled, pending_bytes; /* pending_bytes: of all sessions */
@@ -113,7 +113,7 @@ void hub_enrol_init(struct hub *h);
 bool hub_enrol_read(struct hub *h);
 bool hub_enrol_send(struct hub *h, const struct hub_command *c, struct bytes body); /* false: not one of its own */
 
-/* hub_guard.c: keeps the process's memory within its limit. */
+/* hub_guard.c: keeps the process's memory within its limit, behind hub_watch.c; once a tick. */
 void hub_guard(struct hub *h);
 uint64_t hub_guard_default(void);
 

@@ -9,6 +9,7 @@
 #include "common/link/handover.h"
 #include "common/link/options.h"
 #include "controller/link/hub_state.h"
+#include "controller/link/hub_watch.h"
 #include "controller/link/zap.h"
 
 #define TICK_MS        250
@@ -158,6 +159,18 @@ static int bind_socket(zsock_t *s, const char *endpoint, char (*ret_endpoint)[25
 	return frame_endpoint(zsock_resolve(s), *ret_endpoint, sizeof *ret_endpoint, e);
 }
 
+static int open_enrolment(struct hub *h, const struct hub_start *start, struct err *e)
+{
+	const struct hub_config *c = start->config;
+	hub_enrol_init(h);
+	if (!c->enrol_endpoint)
+		return 0;
+	if (link_socket_server(LINK_ENROL_ROUTER, start->key, &h->enrol, e) != 0)
+		return -1;
+	h->enrol_raw = zsock_resolve(h->enrol);
+	return bind_socket(h->enrol, c->enrol_endpoint, start->enrol_endpoint, e);
+}
+
 static int open_hub(struct hub *h, const struct hub_start *start, struct err *e)
 {
 	const struct hub_config *c = start->config;
@@ -180,17 +193,15 @@ static int open_hub(struct hub *h, const struct hub_start *start, struct err *e)
 	h->blob_raw = zsock_resolve(h->blob);
 	if (bind_socket(h->ctrl, c->ctrl_endpoint, start->ctrl_endpoint, e) != 0 || bind_socket(h->blob, c->blob_endpoint, start->blob_endpoint, e) != 0)
 		return -1;
-	hub_enrol_init(h);
-	if (!c->enrol_endpoint)
-		return 0;
-	if (link_socket_server(LINK_ENROL_ROUTER, start->key, &h->enrol, e) != 0)
+	if (open_enrolment(h, start, e) != 0)
 		return -1;
-	h->enrol_raw = zsock_resolve(h->enrol);
-	return bind_socket(h->enrol, c->enrol_endpoint, start->enrol_endpoint, e);
+	const char *const endpoints[WATCH_ENDPOINTS] = {h->ctrl_endpoint, h->blob_endpoint, h->enrol_endpoint};
+	return hub_watch_new(h->memory_limit, endpoints, &h->watch, e);
 }
 
 static void close_hub(struct hub *h)
 {
+	zactor_destroy(&h->watch); /* before the sockets, whose descriptors others may get */
 	sessions_destroy(&h->sessions);
 	zsock_destroy(&h->ctrl);
 	zsock_destroy(&h->blob);
