@@ -61,11 +61,25 @@ static int check_statements(const struct policy *p, const struct verified *v, co
 	return 0;
 }
 
+/* Where the trust document has a role gate, verify_delivery has asked for its signatures. */
+static int check_wave_gate(const struct policy *p, const struct verified *v, struct err *e)
+{
+	if (!p->wave_gate_signed || !v->wave_before || v->n_gate_signers)
+		return 0;
+	return err_set(
+	    e, ERR_POLICY,
+	    "this site asks for a gate's signature that wave %s of order %s has passed (wave_gate: signed), and the trust document has no role "
+	    "gate: have the root keys name one ('rollcall trust add-key --role gate')",
+	    v->wave_before, v->order.id);
+}
+
 int policy_check_release(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e)
 {
 	int rc = check_statements(p, v, engine, e);
 	if (rc == 0 && v->n_approvers < p->minimum_approvals)
 		rc = err_set(e, ERR_POLICY, "order %s has %zu approvals, and this site asks for %u", v->order.id, v->n_approvers,
 		             (unsigned)p->minimum_approvals);
-	return rc == 0 ? 0 : check_refuse(C2_SITE_POLICY, ret_check, e);
+	if (rc != 0)
+		return check_refuse(C2_SITE_POLICY, ret_check, e);
+	return check_wave_gate(p, v, e) == 0 ? 0 : check_refuse(C12_WAVE_GATE, ret_check, e);
 }

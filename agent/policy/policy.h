@@ -11,6 +11,7 @@
  *   consent: ["eu/pg1/bank"]                     globs: nothing begins there until the site says yes
  *   statements: {deny: [DROP TABLE, "ALTER SYSTEM*"], deny_classes: [X]}
  *   minimum_approvals: 2                         of each order, whatever the trust document asks
+ *   wave_gate: signed                            C12 whatever the trust document says: no later wave on the controller's word alone
  *   longest_lock: 3s                             caps lock_timeout of agent.yaml
  *   longest_statement: 10m                       caps statement_timeout of agent.yaml
  */
@@ -35,6 +36,7 @@ struct policy {
 	size_t n_deny;
 	bool deny_class[STEP_CLASS_COUNT];
 	uint32_t minimum_approvals;
+	bool wave_gate_signed;
 	uint32_t longest_lock_ms, longest_statement_ms; /* 0: no cap */
 };
 
@@ -64,7 +66,7 @@ void policy_decide(const struct policy_facts *f, struct policy_verdict *ret);
 const char *policy_answer_code(enum policy_answer a);
 bool policy_wants_consent(const struct policy *p, const char *target);
 
-/* C2 once the release is read: statements, classes and approvals that the site does not allow. ERR_POLICY, *ret_check names C2. */
+/* Once the papers are read: statements, classes and approvals that the site does not allow (C2), and a wave that no gate's key let begin (C12). ERR_POLICY, *ret_check names it. */
 int policy_check_release(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e) MUST_CHECK;
 
 #endif

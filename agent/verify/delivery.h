@@ -42,6 +42,9 @@ bool break_glass_is_enough(const struct delivery *d); /* by the votes as they st
 const char *approval_misfit(const struct delivery *d, const struct approval *p); /* why it does not count; NULL: it does */
 bool approvals_has_voted(const struct delivery *d, const struct trust_key *k);
 
+/* C12: the target's wave may begin. Notes who signed that the wave before it has passed. */
+int gate_check(struct delivery *d, struct err *e) MUST_CHECK;
+
 /* May the changeset's dbms attribute leave the engine out? "postgresql, !mariadb", "all", "none"; NULL: no. */
 bool dbms_allows(const char *dbms, const char *engine);
 

@@ -316,6 +316,7 @@ static const struct {
     {C11_ORDER, check_order_window},
     {C10_TARGET, check_target},
     {C11_ORDER, check_direction},
+    {C12_WAVE_GATE, gate_check},
     {C14_ENGINE, check_engine},
 };
 

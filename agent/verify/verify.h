@@ -35,6 +35,9 @@ struct verified { /* decoded from exactly the bytes that were verified; in the a
 	const char **approvers; /* owners of the keys that count */
 	size_t n_approvers;
 	bool break_glass; /* they declared an emergency, in place of the environment's approvers */
+	const char *wave_before; /* whose gate stands before the target's wave; NULL: none does */
+	const char **gate_signers; /* owners of the keys that said so, where the trust document has a role gate */
+	size_t n_gate_signers;
 	int64_t signed_us; /* the newest time in what was signed */
 };
 

@@ -64,12 +64,24 @@ size_t trust_count_signers(const struct trust *t, const char *role, const struct
 	return n;
 }
 
+/* PLAIN/NAME when the document has it, otherwise PLAIN. */
+static const struct trust_role *role_for(const struct trust *t, const char *plain, const char *name)
+{
+	size_t n = strlen(plain);
+	for (size_t i = 0; i < t->n_roles; i++)
+		if (str_starts(t->roles[i].name, plain) && t->roles[i].name[n] == '/' && str_eq(t->roles[i].name + n + 1, name))
+			return &t->roles[i];
+	return trust_role(t, plain);
+}
+
 const struct trust_role *trust_site_role(const struct trust *t, const char *site)
 {
-	for (size_t i = 0; i < t->n_roles; i++)
-		if (str_starts(t->roles[i].name, ROLE_SITE "/") && str_eq(t->roles[i].name + strlen(ROLE_SITE "/"), site))
-			return &t->roles[i];
-	return trust_role(t, ROLE_SITE);
+	return role_for(t, ROLE_SITE, site);
+}
+
+const struct trust_role *trust_gate_role(const struct trust *t, const char *environment)
+{
+	return role_for(t, ROLE_GATE, environment);
 }
 
 bool trust_role_has(const struct trust_role *r, const char *key_id)

@@ -34,6 +34,8 @@ size_t trust_approver_roles(const struct trust *t, const char *environment, cons
                             const struct trust_role *ret[APPROVER_ROLES_MAX]);
 /* site/SITE when the document has it, otherwise site; NULL when it has neither. */
 const struct trust_role *trust_site_role(const struct trust *t, const char *site);
+/* gate/ENVIRONMENT when the document has it, otherwise gate; NULL: waves begin on the controller's word. */
+const struct trust_role *trust_gate_role(const struct trust *t, const char *environment);
 bool trust_role_has(const struct trust_role *r, const char *key_id);
 
 #define TRUST_KEYS_MAX  1000

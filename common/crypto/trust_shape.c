@@ -41,12 +41,14 @@ static bool is_approver(const char *name)
 
 static bool role_name_is_known(const char *name)
 {
-	static const char *const plain[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, ROLE_FRESH, ROLE_SITE, ROLE_BREAK_GLASS};
+	static const char *const plain[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, ROLE_FRESH, ROLE_SITE, ROLE_BREAK_GLASS, ROLE_GATE};
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
 		if (str_eq(name, plain[i]))
 			return true;
 	if (str_starts(name, ROLE_SITE "/"))
 		return str_is_name(name + strlen(ROLE_SITE "/"));
+	if (str_starts(name, ROLE_GATE "/"))
+		return str_is_name(name + strlen(ROLE_GATE "/"));
 	return is_approver(name);
 }
 
@@ -80,19 +82,35 @@ static int check_role_keys(const struct trust *t, const struct trust_role *r, st
 	return 0;
 }
 
+/* The fresh key lies at the controller, and it is the controller's word that a gate's signature is asked for beside. */
+static int check_gate(const struct trust *t, const struct trust_role *r, struct err *e)
+{
+	const struct trust_role *fresh = trust_role(t, ROLE_FRESH);
+	if (!str_eq(r->name, ROLE_GATE) && !str_starts(r->name, ROLE_GATE "/"))
+		return 0;
+	for (size_t i = 0; fresh && i < r->n_key_ids; i++)
+		if (trust_role_has(fresh, r->key_ids[i]))
+			return err_set(
+			    e, ERR_PARSE,
+			    "trust document: key %s has role %s and role '%s', but the fresh key lies at the controller, which a gate is to watch: give "
+			    "the gate a key of its own",
+			    r->key_ids[i], ROLE_FRESH, r->name);
+	return 0;
+}
+
 static int check_role(const struct trust *t, size_t i, struct err *e)
 {
 	const struct trust_role *r = &t->roles[i];
 	if (!role_name_is_known(r->name))
 		return err_set(
 		    e, ERR_PARSE,
-		    "trust document: role '%s' is unknown: use root, release, enrol, fresh, site, site/<site>, break-glass, approver/<environment> or "
-		    "approver/<environment>/<name>",
+		    "trust document: role '%s' is unknown: use root, release, enrol, fresh, site, site/<site>, break-glass, gate, gate/<environment>, "
+		    "approver/<environment> or approver/<environment>/<name>",
 		    r->name);
 	for (size_t j = 0; j < i; j++)
 		if (str_eq(t->roles[j].name, r->name))
 			return err_set(e, ERR_PARSE, "trust document: role '%s' is there twice: join the two", r->name);
-	if (check_scopes(r, e) != 0 || check_role_keys(t, r, e) != 0)
+	if (check_scopes(r, e) != 0 || check_role_keys(t, r, e) != 0 || check_gate(t, r, e) != 0)
 		return -1;
 	if (r->threshold == 0 && !str_starts(r->name, ROLE_APPROVER_PREFIX))
 		return err_set(e, ERR_PARSE, "trust document: role '%s' has threshold 0, so that anyone could act for it: 1 is the least", r->name);

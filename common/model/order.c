@@ -23,6 +23,14 @@ bool order_allows_rollback(const struct order *o, uint32_t wave)
 	return false;
 }
 
+bool order_wave_before(const struct order *o, uint32_t wave, uint32_t *ret)
+{
+	for (uint32_t i = wave < o->n_waves ? wave : 0; i-- > 0;)
+		if (o->waves[i].target_count > 0)
+			return *ret = i, true;
+	return false;
+}
+
 const char *direction_name(enum direction d)
 {
 	return direction_names[d];

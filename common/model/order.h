@@ -61,6 +61,15 @@ struct approval {
 	size_t n_break_glass;
 };
 
+/* That a wave has passed, by one who has looked at its signed reports. */
+struct gate_pass {
+	uint8_t order_digest[DIGEST_SIZE], release_digest[DIGEST_SIZE], reports_digest[DIGEST_SIZE];
+	uint32_t wave; /* from 0 */
+	const char *wave_name, *signer, *reason; /* reason may be NULL */
+	uint32_t target_count, done, failed, unreported;
+	int64_t soak_until_us, created_at_us, expires_at_us;
+};
+
 #define BREAK_GLASS_US_MAX ((int64_t)4 * 3600 * 1000000) /* from created to expires */
 
 #define TARGET_SALT_SIZE 16
@@ -77,6 +86,8 @@ struct merkle_proof {
 /* May a target of this wave be offered a rollback under this order? Always under a rollback order; under an apply order only as far as its on_failure says
  * (proto/order.proto). */
 bool order_allows_rollback(const struct order *o, uint32_t wave);
+/* The wave whose gate stands before this one: the nearest earlier one that has targets. False: none does. */
+bool order_wave_before(const struct order *o, uint32_t wave, uint32_t *ret);
 
 const char *direction_name(enum direction d); /* "apply", "rollback" */
 bool direction_parse(const char *s, enum direction *ret);

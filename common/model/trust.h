@@ -19,6 +19,7 @@
 #define TYPE_ORDER       "application/vnd.rollcall.order.v1+protobuf"
 #define TYPE_APPROVAL    "application/vnd.rollcall.approval.v1+protobuf"
 #define TYPE_CERTIFICATE "application/vnd.rollcall.certificate.v1+protobuf"
+#define TYPE_GATE_PASS   "application/vnd.rollcall.gate-pass.v1+protobuf"
 #define TYPE_REPORT      "application/vnd.rollcall.report.v1+protobuf"
 #define TYPE_FRESHNESS   "application/vnd.rollcall.freshness.v1+protobuf"
 #define TYPE_REVOCATION  "application/vnd.rollcall.revocation.v1+protobuf"
@@ -30,6 +31,7 @@
 #define ROLE_FRESH           "fresh"
 #define ROLE_SITE            "site"
 #define ROLE_BREAK_GLASS     "break-glass"
+#define ROLE_GATE            "gate"
 
 struct signature {
 	const char *key_id; /* a hint, never a security decision */

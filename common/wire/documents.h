@@ -30,14 +30,16 @@ void order_encode(const struct order *o, struct buf *ret);
 int order_decode(struct bytes data, struct arena *a, struct order *ret, struct err *e) MUST_CHECK; /* sets digest */
 void approval_encode(const struct approval *p, struct buf *ret);
 int approval_decode(struct bytes data, struct arena *a, struct approval *ret, struct err *e) MUST_CHECK;
+void gate_pass_encode(const struct gate_pass *p, struct buf *ret);
+int gate_pass_decode(struct bytes data, struct arena *a, struct gate_pass *ret, struct err *e) MUST_CHECK;
 void report_encode(const struct report *r, struct buf *ret);
 int report_decode(struct bytes data, struct arena *a, struct report *ret, struct err *e) MUST_CHECK;
 
-/* The blob that a rollout's agents pull: the order's bytes and the approvals' envelopes. */
+/* The blob that a rollout's agents pull: the order's bytes, the approvals' envelopes, and those of the gate passes that there are. */
 struct dossier {
 	struct bytes order;
-	struct bytes *approvals; /* envelope bytes */
-	size_t n_approvals;
+	struct bytes *approvals, *gate_passes; /* envelope bytes */
+	size_t n_approvals, n_gate_passes;
 };
 void dossier_encode(const struct dossier *d, struct buf *ret);
 int dossier_decode(struct bytes data, struct arena *a, struct dossier *ret, struct err *e) MUST_CHECK;

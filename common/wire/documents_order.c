@@ -251,6 +251,10 @@ void dossier_encode(const struct dossier *d, struct buf *ret)
 	m.approvals = arena_alloc(a, d->n_approvals * sizeof *m.approvals);
 	for (size_t i = 0; i < d->n_approvals; i++)
 		m.approvals[i] = put_bytes(d->approvals[i]);
+	m.n_gate_passes = d->n_gate_passes;
+	m.gate_passes = arena_alloc(a, d->n_gate_passes * sizeof *m.gate_passes);
+	for (size_t i = 0; i < d->n_gate_passes; i++)
+		m.gate_passes[i] = put_bytes(d->gate_passes[i]);
 	pb_pack(&m.base, ret);
 }
 
@@ -261,12 +265,15 @@ int dossier_decode(struct bytes data, struct arena *a, struct dossier *ret, stru
 		return -1;
 	const Rollcall__V1__Dossier *m = (const Rollcall__V1__Dossier *)base;
 	struct reader r = {.what = "dossier", .a = a, .e = e};
-	struct dossier d = {.order = pb_to_bytes(m->order), .n_approvals = m->n_approvals};
+	struct dossier d = {.order = pb_to_bytes(m->order), .n_approvals = m->n_approvals, .n_gate_passes = m->n_gate_passes};
 	if (d.order.n == 0)
 		read_fail(&r, "the order is missing");
 	d.approvals = read_array(&r, "approvals", m->n_approvals, LIMIT_APPROVALS, sizeof *d.approvals);
 	for (size_t i = 0; i < m->n_approvals && !r.failed; i++)
 		d.approvals[i] = pb_to_bytes(m->approvals[i]);
+	d.gate_passes = read_array(&r, "gate passes", m->n_gate_passes, LIMIT_GATE_PASSES, sizeof *d.gate_passes);
+	for (size_t i = 0; i < m->n_gate_passes && !r.failed; i++)
+		d.gate_passes[i] = pb_to_bytes(m->gate_passes[i]);
 	if (r.failed)
 		return -1;
 	*ret = d;

@@ -20,6 +20,7 @@
 #define LIMIT_TRUST_STEPS       100 /* trust documents named at a time to an agent that is behind */
 #define LIMIT_BREAK_GLASS       100 /* targets of one emergency */
 #define LIMIT_APPROVALS         16
+#define LIMIT_GATE_PASSES       2000 /* of one order */
 #define LIMIT_TARGETS_PER_AGENT 2000
 #define LIMIT_YAML              ((size_t)1024 * 1024)
 #define LIMIT_CHANGE_FILE       ((size_t)64 * 1024 * 1024)

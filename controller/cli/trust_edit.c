@@ -277,7 +277,8 @@ int run_trust_rotate(const struct cmd_args *args, struct err *e)
 	}
 
 const struct cmd_option trust_add_options[] = {
-    {"role", 0, "ROLE", "root, release, enrol, fresh, site, break-glass, approver/ENVIRONMENT or approver/ENVIRONMENT/NAME", false, true},
+    {"role", 0, "ROLE", "root, release, enrol, fresh, site, break-glass, gate, gate/ENVIRONMENT, approver/ENVIRONMENT or approver/ENVIRONMENT/NAME",
+     false, true},
     {"scope", 0, "SELECTOR", "for approver roles: only targets with these labels; repeat for more", true, false},
     {"threshold", 0, "N", "the role's new threshold (default: as it was; 1 for a new role)", false, false},
     EDIT_OPTIONS,

@@ -35,6 +35,7 @@ CODEC(report)
 CODEC(dossier)
 CODEC(freshness)
 CODEC(revocation)
+CODEC(gate_pass)
 
 static int token_codec(struct bytes data, struct arena *a, struct buf *again, struct err *e)
 {
@@ -56,8 +57,8 @@ static int proof_codec(struct bytes data, struct arena *a, struct buf *again, st
 }
 
 static codec *const codecs[] = {
-    envelope_codec, trust_codec,   certificate_codec, release_codec,   order_codec,      approval_codec,
-    report_codec,   dossier_codec, proof_codec,       freshness_codec, revocation_codec, token_codec,
+    envelope_codec, trust_codec, certificate_codec, release_codec,    order_codec, approval_codec,  report_codec,
+    dossier_codec,  proof_codec, freshness_codec,   revocation_codec, token_codec, gate_pass_codec,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

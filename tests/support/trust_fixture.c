@@ -292,13 +292,35 @@ static struct bytes make_approval(struct trust_fixture *f, const struct fixture_
 	return trust_fixture_sign(f, TYPE_APPROVAL, keep(f, &b), from->by);
 }
 
+static struct bytes make_gate_pass(struct trust_fixture *f, const struct fixture_gate_pass *from)
+{
+	struct buf b = BUF_INIT;
+	struct gate_pass p = {.wave = 0,
+	                      .wave_name = f->order.waves[0].name,
+	                      .target_count = f->order.waves[0].target_count,
+	                      .done = f->order.waves[0].target_count,
+	                      .signer = owners[from->by],
+	                      .soak_until_us = f->now_us - FIXTURE_HOUR,
+	                      .created_at_us = f->now_us - FIXTURE_HOUR / 2,
+	                      .expires_at_us = f->now_us + 24 * FIXTURE_HOUR};
+	memcpy(p.order_digest, f->order.digest, DIGEST_SIZE);
+	memcpy(p.release_digest, f->order.release_digest, DIGEST_SIZE);
+	if (from->edit)
+		from->edit(&p);
+	gate_pass_encode(&p, &b);
+	return trust_fixture_sign(f, TYPE_GATE_PASS, keep(f, &b), from->by);
+}
+
 static void build_dossier(struct trust_fixture *f)
 {
 	struct buf b = BUF_INIT;
-	struct bytes approvals[FIXTURE_SIGNERS];
+	struct bytes approvals[FIXTURE_SIGNERS], passes[FIXTURE_SIGNERS];
+	for (size_t i = 0; i < f->n_gate_passes; i++)
+		passes[i] = make_gate_pass(f, &f->gate_passes[i]);
 	for (size_t i = 0; i < f->n_approvals; i++)
 		approvals[i] = make_approval(f, &f->approvals[i]);
-	const struct dossier d = {.order = f->order_bytes, .approvals = approvals, .n_approvals = f->n_approvals};
+	const struct dossier d = {
+	    .order = f->order_bytes, .approvals = approvals, .n_approvals = f->n_approvals, .gate_passes = passes, .n_gate_passes = f->n_gate_passes};
 	dossier_encode(&d, &b);
 	f->dossier_bytes = keep(f, &b);
 }

@@ -31,6 +31,11 @@ struct fixture_approval {
 	void (*edit)(struct approval *p); /* NULL: as it should be */
 };
 
+struct fixture_gate_pass { /* of wave canary, made half an hour ago, good for a day */
+	enum fixture_person by;
+	void (*edit)(struct gate_pass *p); /* NULL: as it should be */
+};
+
 struct trust_fixture {
 	struct arena *arena;
 	int64_t now_us;
@@ -46,6 +51,8 @@ struct trust_fixture {
 	size_t n_trust_signers, n_release_signers;
 	struct fixture_approval approvals[FIXTURE_SIGNERS];
 	size_t n_approvals;
+	struct fixture_gate_pass gate_passes[FIXTURE_SIGNERS]; /* default: none */
+	size_t n_gate_passes;
 	bool keep_digests; /* leave the release's step and changeset digests as they stand */
 	bool keep_order_links;
 

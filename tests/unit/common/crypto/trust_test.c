@@ -89,8 +89,31 @@ static void test_unknown_role(void **state)
 {
 	trust_fixture_role(*state, "approver/dev")->name = "approver/../etc";
 	assert_shape_refused(*state, "trust document: role 'approver/../etc' is unknown: use root, release, enrol, fresh, site, site/<site>, "
-	                             "break-glass, approver/<environment> or "
-	                             "approver/<environment>/<name>");
+	                             "break-glass, gate, gate/<environment>, approver/<environment> or approver/<environment>/<name>");
+}
+
+static void test_a_gate_is_not_the_controllers_own_key(void **state)
+{
+	struct trust_fixture *f = *state;
+	trust_fixture_set_role(f, "gate/production", 1, (const enum fixture_person[]){DAVE, ERIN}, 2);
+	trust_fixture_set_role(f, ROLE_FRESH, 1, (const enum fixture_person[]){ERIN}, 1);
+	assert_shape_refused(f, arena_printf(f->arena,
+	                                     "trust document: key %s has role fresh and role 'gate/production', but the fresh key lies at the "
+	                                     "controller, which a gate is to watch: give the gate a key of its own",
+	                                     f->key_ids[ERIN]));
+}
+
+static void test_the_environments_gate(void **state)
+{
+	struct trust_fixture *f = *state;
+	assert_null(trust_gate_role(&f->trust, "production"));
+	trust_fixture_set_role(f, ROLE_GATE, 1, (const enum fixture_person[]){BOB}, 1);
+	trust_fixture_set_role(f, "gate/production", 1, (const enum fixture_person[]){DAVE}, 1);
+	trust_fixture_build(f);
+	struct err e = ERR_INIT;
+	assert_int_equal(trust_check_shape(&f->trust, &e), 0);
+	assert_string_equal(trust_gate_role(&f->trust, "production")->name, "gate/production");
+	assert_string_equal(trust_gate_role(&f->trust, "dev")->name, "gate");
 }
 
 static void test_scopes_are_not_ignored(void **state)
@@ -289,6 +312,8 @@ int main(void)
 	    T(test_zero_threshold),
 	    T(test_unreachable_threshold),
 	    T(test_unknown_role),
+	    T(test_a_gate_is_not_the_controllers_own_key),
+	    T(test_the_environments_gate),
 	    T(test_scopes_are_not_ignored),
 	    T(test_missing_role),
 	    T(test_key_listed_twice),

@@ -45,6 +45,7 @@ CODEC(revocation, revocation)
 CODEC(release, release)
 CODEC(order, order)
 CODEC(approval, approval)
+CODEC(gate_pass, gate_pass)
 CODEC(report, report)
 CODEC(dossier, dossier)
 
@@ -153,6 +154,8 @@ static void test_approval(void **state)
 	assert_int_equal(dossier_decode(f.dossier_bytes, f.arena, &d, &e), 0);
 	assert_int_equal(envelope_decode(d.approvals[0], f.arena, &env, &e), 0);
 	fuzz("approval", env.payload, approval_codec);
+	assert_int_equal(envelope_decode(d.gate_passes[0], f.arena, &env, &e), 0);
+	fuzz("gate pass", env.payload, gate_pass_codec);
 }
 
 static void test_certificate(void **state)
@@ -228,6 +231,7 @@ static int setup(void **state)
 	if (wish)
 		seed = strtoull(wish, NULL, 10) | 1;
 	trust_fixture_init(&f);
+	f.n_gate_passes = 1;
 	trust_fixture_build(&f);
 	return 0;
 }
