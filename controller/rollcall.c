@@ -6,9 +6,25 @@
 #include "controller/cli/commands.h"
 
 static const struct cmd *const groups[] = {
-    keys_commands,    trust_commands,        project_commands, release_commands, plan_commands,   fsm_commands,
-    approve_commands, release_live_commands, connect_commands, rollout_commands, freeze_commands, agents_commands,
-    fleet_commands,   revoke_commands,       history_commands, audit_commands,   demo_commands,   NULL,
+    keys_commands,
+    trust_commands,
+    project_commands,
+    release_commands,
+    plan_commands,
+    fsm_commands,
+    approve_commands,
+    release_live_commands,
+    connect_commands,
+    rollout_commands,
+    gate_commands,
+    freeze_commands,
+    agents_commands,
+    fleet_commands,
+    revoke_commands,
+    history_commands,
+    audit_commands,
+    demo_commands,
+    NULL,
 };
 
 static const struct cmd_program program = {

@@ -149,6 +149,7 @@ static const struct {
     {"needs-attention", COLOUR_ASK},
     {"unknown", COLOUR_ASK},
     {"awaiting-approval", COLOUR_ASK},
+    {"awaiting-pass", COLOUR_ASK},
     {"waiting", COLOUR_ASK},
     {"warning", COLOUR_MOVING},
     {"offered", COLOUR_MOVING},

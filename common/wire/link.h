@@ -80,12 +80,12 @@ enum verb {
 	VERB_ROLLOUT_PREVIEW,
 	VERB_ROLLOUT_START, /* the same -> rollout,state,release,environment,direction,#targets; exit 3 while approvals are awaited */
 	VERB_ROLLOUT_ORDER, /* rollout -> document: order bytes, in the first reply; #index,#wave,target,salt (hex): the leaves in their order, wave from 0 */
-	VERB_ROLLOUT_APPROVE, /* rollout; document: approval envelope -> as ROLLOUT_LIST; exit 3 while more approvals are needed */
+	VERB_ROLLOUT_APPROVE, /* rollout; document: approval or gate pass, an envelope -> as ROLLOUT_LIST; exit 3 while more of them are needed */
 	VERB_ROLLOUT_LIST, /* -> rollout,state,release,environment,direction,#targets,#applied,#failed,#open,created,detail */
 	/* rollout, target* (globs), fold? -> three tables: as ROLLOUT_LIST,+present-wave,+#moving,+#eyes,+#per-minute,+#seconds-left,+next; wave,state,#targets,#applied,#failed,#open,max-failures,
 	 * detail,+#moving,+#eyes,+#soak-seconds; target,wave,state,step,#attempt,detail,next,+changeset,+since,+until. With fold and more targets than that: only what needs eyes, then what
 	 * moves, at most so many, and before them a table others,#targets: how many are not listed, by their state.
-	 * exit 0 succeeded or under way, 3 awaits approval, 4 targets failed (halted, failed, rolled back), 5 something needs attention, 1 aborted */
+	 * exit 0 succeeded or under way, 3 awaits approval or a gate pass, 4 targets failed (halted, failed, rolled back), 5 something needs attention, 1 aborted */
 	VERB_ROLLOUT_STATUS,
 	VERB_ROLLOUT_PAUSE, /* rollout, reason? -> as ROLLOUT_LIST, these five */
 	VERB_ROLLOUT_RESUME, /* rollout, reason? */

@@ -1,14 +1,11 @@
 /* What people signed: trust, certificates, releases, orders, approvals. */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
-#include "common/crypto/merkle.h"
 #include "common/crypto/trust.h"
+#include "controller/audit/leaves.h"
 #include "controller/audit/verify_impl.h"
-
-#define LEAVES_MAX 1000000
 
 /* ---- trust ---- */
 
@@ -95,43 +92,12 @@ static const struct audit_row *start_row(const struct verify *v, const char *rol
 	return NULL;
 }
 
-static size_t read_leaves(struct verify *v, const struct bundle_document *d, struct merkle_leaf **ret)
-{
-	char *text = arena_strndup(v->a, (const char *)d->data.p, d->data.n), *save = NULL;
-	size_t n = 0, cap = 0;
-	for (char *line = strtok_r(text, "\n", &save); line && n < LEAVES_MAX; line = strtok_r(NULL, "\n", &save)) {
-		char target[256], salt[TARGET_SALT_SIZE * 2 + 1];
-		uint32_t index, wave;
-		struct merkle_leaf leaf;
-		if (sscanf(line, "%" SCNu32 " %" SCNu32 " %255s %32s", &index, &wave, target, salt) != 4 || index != n ||
-		    bytes_from_hex(salt, leaf.salt, TARGET_SALT_SIZE, NULL) != 0)
-			return 0;
-		leaf.wave = wave;
-		leaf.target = arena_strdup(v->a, target);
-		arena_vec_grow(v->a, *ret, n, cap);
-		(*ret)[n++] = leaf;
-	}
-	return n;
-}
-
-static bool leaves_fit(struct verify *v, const struct order *o, const struct bundle_document *d)
-{
-	struct merkle_leaf *leaves = NULL;
-	uint8_t root[DIGEST_SIZE];
-	size_t n = read_leaves(v, d, &leaves);
-	if (n == 0 || n != o->target_count)
-		return false;
-	struct merkle_tree *t = merkle_new(leaves, n);
-	merkle_root(t, root);
-	merkle_destroy(&t);
-	return memcmp(root, o->targets_root, DIGEST_SIZE) == 0;
-}
-
 static void check_order(struct verify *v, const struct bundle_document *d)
 {
 	const char *place = arena_printf(v->a, "order %s", d->name);
 	const struct audit_row *row = start_row(v, d->name);
 	const struct bundle_document *leaves = bundle_find(v->b, "leaves", d->name);
+	struct merkle_leaf *list = NULL;
 	struct order o;
 	struct err e = ERR_INIT;
 	uint8_t hash[DIGEST_SIZE];
@@ -141,7 +107,7 @@ static void check_order(struct verify *v, const struct bundle_document *d)
 		verify_wrong(v, place, "%s", e.msg);
 	else if (!row || !row->ev.evidence || memcmp(row->ev.evidence, hash, DIGEST_SIZE) != 0)
 		verify_wrong(v, place, "it is not the order that the log says was started");
-	else if (leaves && !leaves_fit(v, &o, leaves))
+	else if (leaves && !leaves_read(leaves->data, &o, v->a, &list))
 		verify_wrong(v, place, "its target list does not have the Merkle root that was approved");
 }
 

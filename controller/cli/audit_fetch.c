@@ -139,26 +139,35 @@ static int fetch_all_shown(struct live *l, struct bundle *b, struct err *e)
 }
 
 /* The target list that an order froze comes with the order's own verb. */
-static int fetch_leaves(struct live *l, struct bundle *b, const char *rollout, struct err *e)
+static int ask_order(struct live *l, const char *rollout, struct answer *ret, struct err *e)
 {
-	AUTO(answer_done) struct answer r = {0};
 	AUTO(mem_free_ptr) struct question *q = mem_alloc(sizeof *q);
-	AUTO(buf_done) struct buf text = BUF_INIT;
 	q->verb = VERB_ROLLOUT_ORDER;
 	question_add(q, "rollout", rollout);
-	if (live_ask(l, q, &r, e) != 0)
-		return -1;
-	const struct answer_table *t = answer_find(&r, "salt");
+	return live_ask(l, q, ret, e);
+}
+
+static void take_leaves(struct bundle *b, const char *rollout, const struct answer *r)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	const struct answer_table *t = answer_find(r, "salt");
 	for (size_t i = 0; t && i < t->n_rows; i++)
 		buf_addf(&text, "%s %s %s %s\n", answer_cell(t, i, "index"), answer_cell(t, i, "wave"), answer_cell(t, i, "target"),
 		         answer_cell(t, i, "salt"));
 	bundle_add_document(b, "leaves", rollout, buf_bytes(&text));
+}
+
+static int fetch_leaves(struct live *l, struct bundle *b, const char *rollout, struct err *e)
+{
+	AUTO(answer_done) struct answer r = {0};
+	if (ask_order(l, rollout, &r, e) != 0)
+		return -1;
+	take_leaves(b, rollout, &r);
 	return 0;
 }
 
-static int fetch_documents(struct live *l, struct bundle *b, struct err *e)
+static int list_documents(struct live *l, const struct bundle *b, struct answer *ret, struct err *e)
 {
-	AUTO(answer_done) struct answer r = {0};
 	AUTO(mem_free_ptr) struct question *q = mem_alloc(sizeof *q);
 	char from[24], to[24];
 	snprintf(from, sizeof from, "%" PRId64, b->from_us);
@@ -167,7 +176,13 @@ static int fetch_documents(struct live *l, struct bundle *b, struct err *e)
 	question_add(q, "from-us", from);
 	question_add(q, "to-us", to);
 	question_add(q, "target", b->target);
-	if (live_ask(l, q, &r, e) != 0)
+	return live_ask(l, q, ret, e);
+}
+
+static int fetch_documents(struct live *l, struct bundle *b, struct err *e)
+{
+	AUTO(answer_done) struct answer r = {0};
+	if (list_documents(l, b, &r, e) != 0)
 		return -1;
 	const struct answer_table *t = answer_find(&r, "kind");
 	for (size_t i = 0; t && i < t->n_rows; i++) {
@@ -200,4 +215,29 @@ int audit_fetch(struct live *l, struct bundle *ret, struct err *e)
 	if (ret->to_us > last_us)
 		ret->to_us = last_us;
 	return fetch_documents(l, ret, e);
+}
+
+int audit_fetch_order(struct live *l, const char *rollout, struct bundle *ret, struct err *e)
+{
+	AUTO(answer_done) struct answer order = {0};
+	AUTO(answer_done) struct answer r = {0};
+	struct order o;
+	if (ask_order(l, rollout, &order, e) != 0)
+		return -1;
+	if (!order.document.n || order_decode(order.document, ret->arena, &o, e) != 0)
+		return err_wrap(e, "the order that the controller sent");
+	bundle_add_document(ret, "order", o.id, order.document);
+	take_leaves(ret, o.id, &order);
+	ret->from_us = o.created_at_us;
+	ret->to_us = INT64_MAX;
+	if (list_documents(l, ret, &r, e) != 0)
+		return -1;
+	const struct answer_table *t = answer_find(&r, "kind");
+	for (size_t i = 0; t && i < t->n_rows; i++) {
+		const char *kind = answer_cell(t, i, "kind");
+		bool wanted = str_eq(kind, "certificate") || str_eq(kind, "report");
+		if (wanted && fetch_document(l, ret, kind, answer_cell(t, i, "name"), e) != 0)
+			return -1;
+	}
+	return 0;
 }

@@ -8,4 +8,7 @@
 /* ret->from_us, ->to_us and ->target say what is wanted; target may be NULL. Blocks until everything is here. */
 int audit_fetch(struct live *l, struct bundle *ret, struct err *e) MUST_CHECK;
 
+/* Of one order only what tells of its waves: the order and its target list, certificates, and the reports since it was made. No rows. */
+int audit_fetch_order(struct live *l, const char *rollout, struct bundle *ret, struct err *e) MUST_CHECK;
+
 #endif

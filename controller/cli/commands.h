@@ -17,6 +17,7 @@ extern const struct cmd revoke_commands[]; /* keys revoke, release withdraw: off
 extern const struct cmd connect_commands[]; /* connect, ping */
 extern const struct cmd release_live_commands[]; /* push, list */
 extern const struct cmd rollout_commands[];
+extern const struct cmd gate_commands[]; /* gate check, gate pass: also offline, on a bundle */
 extern const struct cmd freeze_commands[];
 extern const struct cmd agents_commands[];
 extern const struct cmd fleet_commands[]; /* targets */

@@ -224,7 +224,7 @@ const struct cmd rollout_commands[] = {
      "Recomputes the target list's Merkle root and shows what the order says. 'rollcall approve' signs the file, 'rollcall rollout hand-in' brings "
      "the approvals back.",
      "rollcall rollout order 3f2a91bc --out stick/shop.order", order_options, run_rollout_order, 1, 1},
-    {"rollout hand-in", "ROLLOUT APPROVAL...", "Give the controller approvals that were signed away from the network", NULL,
+    {"rollout hand-in", "ROLLOUT FILE...", "Give the controller approvals and gate passes that were signed away from the network", NULL,
      "rollcall rollout hand-in 3f2a91bc stick/ann.approval stick/bob.approval --wait", hand_in_options, run_rollout_hand_in, 2, 17},
     {"rollout list", NULL, "List the rollouts, the newest first", NULL, "rollcall rollout list", list_options, run_list, 0, 0},
     {"rollout status", "ROLLOUT", "Show a rollout, its waves and each target, with what to type next",

@@ -50,6 +50,16 @@ static bool has_running(const struct answer *r)
 	return false;
 }
 
+/* For people: the approvers, or the gate of a wave. */
+static bool waits_for_people(const struct answer *r)
+{
+	const struct answer_table *t = answer_find(r, "max-failures");
+	for (size_t i = 0; t && i < t->n_rows; i++)
+		if (str_eq(answer_cell(t, i, "state"), "awaiting-pass"))
+			return true;
+	return str_eq(state_of(r), "awaiting-approval");
+}
+
 /* A person at a terminal goes on watching a halted one: it is retried, or aborted, from another terminal. */
 static bool is_over(const struct answer *r, bool stop_at_approval, bool stay_when_halted)
 {
@@ -58,7 +68,7 @@ static bool is_over(const struct answer *r, bool stop_at_approval, bool stay_whe
 	for (size_t i = 0; i < ARRAY_LEN(over); i++)
 		if (str_eq(state, over[i]))
 			return !has_running(r) && !(stay_when_halted && str_eq(state, "halted"));
-	return stop_at_approval && str_eq(state, "awaiting-approval");
+	return stop_at_approval && waits_for_people(r) && !has_running(r);
 }
 
 /* ---- lines for what changed ---- */

@@ -123,12 +123,13 @@ static int add_controllers(const struct cmd_args *args, struct trust *t, struct 
 
 static int add_roles(const struct cmd_args *args, struct trust *t, struct arena *a, struct err *e)
 {
-	static const char *const roles[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, ROLE_FRESH};
+	static const char *const roles[] = {ROLE_ROOT, ROLE_RELEASE, ROLE_ENROL, ROLE_FRESH, ROLE_GATE};
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		if (add_keys(args, roles[i], roles[i], t, a, e) != 0)
 			return -1;
 	if (set_threshold("root-threshold", cmd_option_value(args, "root-threshold"), ROLE_ROOT, t, a, e) != 0 ||
-	    set_threshold("release-threshold", cmd_option_value(args, "release-threshold"), ROLE_RELEASE, t, a, e) != 0)
+	    set_threshold("release-threshold", cmd_option_value(args, "release-threshold"), ROLE_RELEASE, t, a, e) != 0 ||
+	    set_threshold("gate-threshold", cmd_option_value(args, "gate-threshold"), ROLE_GATE, t, a, e) != 0)
 		return -1;
 	return add_approvers(args, t, a, e) != 0 || add_controllers(args, t, a, e) != 0 ? -1 : 0;
 }
@@ -169,6 +170,9 @@ const struct cmd_option trust_init_options[] = {
     {"enrol", 0, "KEY.pub", "who may sign agents' certificates; repeat for more", true, false},
     {"fresh", 0, "KEY.pub",
      "who may sign freshness documents, the controller's own key as a rule; with one, agents begin nothing without a current document", true, false},
+    {"gate", 0, "KEY.pub", "who may sign that a wave has passed; with one, no site begins a later wave without that signature; repeat for more", true,
+     false},
+    {"gate-threshold", 0, "N", "how many of them must sign (default: 1)", false, false},
     {"controller", 0, "KEY",
      "CURVE public key, or its file, of a controller that agents may talk to; repeat for more (default: any that agent.yaml pins)", true, false},
     {"expires", 0, "WHEN", "a date, or a time from now (default: 365d)", false, false},

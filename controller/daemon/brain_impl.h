@@ -68,6 +68,8 @@ struct run {
 	uint8_t (*tasks)[TASK_SIZE]; /* by delivery index: of the present direction; zero before the first offer */
 	struct map *by_target, *by_task; /* -> struct delivery */
 	struct merkle_tree *tree; /* made with the first offer */
+	struct store_gate_pass *passes; /* by role gate, for any wave; as they came */
+	size_t n_passes, cap_passes;
 	struct arena *arena;
 	bool touched; /* decide at the end of this turn */
 	int64_t wake_at_us; /* 0: no need */
@@ -281,11 +283,23 @@ struct order_request {
 int order_start(struct brain *b, const struct order_request *q, struct run **ret, struct err *e) MUST_CHECK;
 /* Checks an approval envelope against the rollout and takes it; starts the rollout when the threshold is met. */
 int order_approve(struct brain *b, struct run *u, struct bytes envelope, const char *actor, struct err *e) MUST_CHECK;
+/* Makes the dossier anew from what is in the store: with the approvals, and the gate passes so far. */
+int order_dossier(struct brain *b, struct run *u, struct err *e) MUST_CHECK;
 /* How many distinct keys have signed, and how many are needed. */
 int order_approvals(struct brain *b, const struct run *u, size_t *ret_have, uint32_t *ret_need, struct err *e) MUST_CHECK;
 /* The release as it was signed, decoded into `a`; its envelope too when ret_env is not NULL. */
 int order_release(struct brain *b, const uint8_t envelope_hash[DIGEST_SIZE], struct arena *a, struct release *ret, struct envelope *ret_env,
                   struct err *e) MUST_CHECK;
+
+/* brain_gate.c: passes of waves, where the trust document has a role gate. */
+/* Says to each wave whether it needs a pass and has it. Reads memory. */
+void gates_to_run(const struct brain *b, struct run *u);
+/* Checks a gate pass against the rollout and takes it; *ret_wave: of which wave. */
+int gate_take(struct brain *b, struct run *u, const struct envelope *env, struct bytes envelope, uint32_t *ret_wave, struct err *e) MUST_CHECK;
+/* "1 of 2 signatures (gate): signed by gina; have one of hugo sign"; "" when it has them, or needs none. */
+const char *gate_missing(const struct brain *b, struct arena *a, const struct run *u, uint32_t wave);
+/* The wave that waits for people of role gate; NULL: none does. */
+const struct wave_run *gate_awaited(const struct run *u, uint32_t *ret_wave);
 
 /* Soon, so that several newcomers share one order. */
 void catch_up_later(struct brain *b);

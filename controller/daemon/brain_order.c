@@ -174,22 +174,33 @@ static uint32_t approvals_wanted(const struct deciders *d)
 	return n;
 }
 
-/* The order's bytes with the approvals' envelopes become one blob; from here on the rollout runs. */
-static int release_dossier(struct brain *b, struct run *u, const char *actor, struct err *e)
+int order_dossier(struct brain *b, struct run *u, struct err *e)
 {
 	struct store_approval *list = NULL;
 	size_t n = 0;
 	if (store_approvals(b->store, u->rec.id, b->turn, &list, &n, e) < 0)
 		return -1;
-	struct dossier d = {.order = u->rec.order, .approvals = arena_alloc(b->turn, (n + 1) * sizeof *d.approvals), .n_approvals = n};
+	struct dossier d = {.order = u->rec.order,
+	                    .approvals = arena_alloc(b->turn, (n + 1) * sizeof *d.approvals),
+	                    .n_approvals = n,
+	                    .gate_passes = arena_alloc(b->turn, (u->n_passes + 1) * sizeof *d.gate_passes),
+	                    .n_gate_passes = u->n_passes};
 	for (size_t i = 0; i < n; i++)
 		d.approvals[i] = list[i].envelope;
+	for (size_t i = 0; i < u->n_passes; i++)
+		d.gate_passes[i] = u->passes[i].envelope;
 	AUTO(buf_done) struct buf data = BUF_INIT;
 	dossier_encode(&d, &data);
 	if (blobs_put(b->config->blob_dir, buf_bytes(&data), u->rec.dossier_hash, e) < 0)
 		return -1;
 	u->rec.dossier_size = data.n;
-	return run_rollout_event(b, u, ROLLOUT_EV_APPROVED, actor, NULL, e);
+	return 0;
+}
+
+/* The order's bytes with the approvals' envelopes become one blob; from here on the rollout runs. */
+static int release_dossier(struct brain *b, struct run *u, const char *actor, struct err *e)
+{
+	return order_dossier(b, u, e) < 0 ? -1 : run_rollout_event(b, u, ROLLOUT_EV_APPROVED, actor, NULL, e);
 }
 
 int order_start(struct brain *b, const struct order_request *q, struct run **ret, struct err *e)

@@ -182,6 +182,7 @@ static int think(struct brain *b, struct run *u, struct err *e)
 	AUTO(decision_done) struct decision d = DECISION_INIT;
 	refresh_sessions(u);
 	freezes_to_run(b, u);
+	gates_to_run(b, u);
 	u->touched = false;
 	if (decide(&u->r, b->now_us, &d, e) < 0)
 		return -1;

@@ -126,11 +126,13 @@ static int run_load(struct brain *b, const struct store_rollout *rec, struct are
 	struct run *u = mem_alloc(sizeof *u);
 	u->rec = *rec;
 	u->arena = arena;
-	if (store_rollout_load(b->store, rec->id, arena, &u->r, &u->notes, e) < 0 || complete_from_order(u, e) < 0) {
+	if (store_rollout_load(b->store, rec->id, arena, &u->r, &u->notes, e) < 0 || complete_from_order(u, e) < 0 ||
+	    store_gate_passes(b->store, rec->id, arena, &u->passes, &u->n_passes, e) < 0) {
 		free(u); /* the arena stays the caller's */
 		return -1;
 	}
 	own_texts(u);
+	u->cap_passes = u->n_passes;
 	size_t n = u->r.n_deliveries;
 	u->agents = arena_alloc(arena, (n + 1) * sizeof(struct brain_agent *));
 	u->tasks = arena_alloc(arena, (n + 1) * TASK_SIZE);

@@ -33,6 +33,7 @@ static void find_valid(struct brain *b)
 	arena_destroy(&t->valid_arena);
 	t->valid_arena = arena_new(TRUST_ARENA);
 	t->valid = trust_without_revoked(&t->doc, t->fresh, t->valid_arena);
+	runs_touch(b); /* whose signatures open a wave's gate depends on it */
 }
 
 static int use_trust(struct brain *b, struct bytes envelope, struct err *e)

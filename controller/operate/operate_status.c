@@ -43,11 +43,14 @@ int operate_rollout_list(struct request *q, struct err *e)
 	return 0;
 }
 
-static const char *wave_detail(struct request *q, const struct run *u, const struct wave_run *w, const struct wave_tally *t)
+static const char *wave_detail(struct request *q, const struct run *u, uint32_t i, const struct wave_tally *t)
 {
+	const struct wave_run *w = &u->r.waves[i];
 	char until[CLOCK_TEXT_SIZE];
 	if (w->state == WAVE_SOAKING && !rollout_is_final(u->r.state))
 		return arena_printf(q->a, "until %s", clock_text(w->soak_until_us, until));
+	if (w->state == WAVE_AWAITING_PASS && !rollout_is_final(u->r.state))
+		return gate_missing(q->b, q->a, u, i);
 	if (w->detail)
 		return w->detail;
 	if (w->state == WAVE_PROBING)
@@ -67,7 +70,7 @@ static void wave_row(struct request *q, const struct run *u, uint32_t i)
 	for (size_t k = wave_first(&u->r, i); k < u->r.n_deliveries && u->r.deliveries[k].wave == i; k++)
 		by_interest[view_interest(&u->r.deliveries[k])]++;
 	reply_row(q, "%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%s", w->name,
-	          wave_state_name(w->state), w->target_count, t.done, t.failures, t.open, limit_text(w->max_failures, limit), wave_detail(q, u, w, &t),
+	          wave_state_name(w->state), w->target_count, t.done, t.failures, t.open, limit_text(w->max_failures, limit), wave_detail(q, u, i, &t),
 	          by_interest[INTEREST_MOVING], by_interest[INTEREST_EYES], soak);
 }
 

@@ -164,6 +164,8 @@ static int drive_running(struct work *w, struct err *e)
 	if (r->not_after_us <= w->now_us && work_is_left(r) && r->state == ROLLOUT_RUNNING)
 		return move_rollout(w, ROLLOUT_EV_EXPIRED, e);
 	wake(w, r->not_after_us);
+	if (ask_passes(w, e) < 0)
+		return -1;
 	uint32_t i = first_open_wave(r);
 	bool stop = false;
 	if (r->not_after_us <= w->now_us && r->state == ROLLOUT_CATCHING_UP && expire_deferred(w, e) < 0)
@@ -248,6 +250,9 @@ static int drive_undoing(struct work *w, struct err *e)
 		if (busy)
 			return 0;
 	}
+	for (size_t i = 0; i < w->r->n_deliveries; i++) /* a deferred target of an earlier wave may have followed just then: it comes to its end first */
+		if (delivery_in_flight(&w->r->deliveries[i]))
+			return 0;
 	return move_rollout(w, ROLLOUT_EV_UNDONE, e);
 }
 
@@ -330,7 +335,7 @@ static int drive(struct work *w, struct err *e)
 	case ROLLOUT_HALTED:
 		return take_back_silent(w, e) < 0 || end_holds(w, true, e) < 0 || undo_failed_targets(w, e) < 0 ? -1 : offer_undos(w, e);
 	case ROLLOUT_ROLLING_BACK:
-		return end_holds(w, true, e) < 0 || drive_undoing(w, e) < 0 ? -1 : offer_undos(w, e);
+		return take_back_silent(w, e) < 0 || end_holds(w, true, e) < 0 || drive_undoing(w, e) < 0 ? -1 : offer_undos(w, e);
 	case ROLLOUT_ABORTING:
 		return drive_aborting(w, e);
 	case ROLLOUT_PENDING:
@@ -351,9 +356,8 @@ static int resend(struct work *w, struct delivery *d, struct err *e)
 {
 	if (!delivery_in_flight(d) || !d->session)
 		return 0;
-	bool starts =
-	    w->r->state == ROLLOUT_RUNNING || w->r->state == ROLLOUT_SOAKING || w->r->state == ROLLOUT_CATCHING_UP || w->r->state == ROLLOUT_ROLLING_BACK;
-	starts |= w->r->state == ROLLOUT_HALTED && d->direction != d->order_direction;
+	bool starts = w->r->state == ROLLOUT_RUNNING || w->r->state == ROLLOUT_SOAKING || w->r->state == ROLLOUT_CATCHING_UP;
+	starts |= (w->r->state == ROLLOUT_HALTED || w->r->state == ROLLOUT_ROLLING_BACK) && d->direction != d->order_direction;
 	if (!d->accepted && !starts)
 		return 0;
 	bool new_session = d->offered_session != d->session, silent = !d->accepted && d->offered_at_us + OFFER_RESEND_US <= w->now_us;

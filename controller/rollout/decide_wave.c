@@ -117,6 +117,18 @@ static int drive_probing(struct work *w, uint32_t i, struct err *e)
 	return 0;
 }
 
+/* People are waited for; those of its targets that come late follow meanwhile. */
+static int drive_awaiting_pass(struct work *w, uint32_t i, struct err *e)
+{
+	const struct wave_run *v = &w->r->waves[i];
+	struct wave_tally t = wave_tally(w->r, i);
+	if (is_exceeded(v, &t))
+		return fail_wave(w, i, WAVE_EV_EXCEEDED, e);
+	if (v->has_pass || !v->needs_pass)
+		return move_wave(w, i, WAVE_EV_PASS, e);
+	return t.waiting || t.deferred ? for_wave(w, i, catch_up_delivery, e) : 0;
+}
+
 static int drive_evaluating(struct work *w, uint32_t i, struct err *e)
 {
 	struct wave_tally t = wave_tally(w->r, i);
@@ -136,6 +148,7 @@ bool wave_fails(const struct rollout *r, uint32_t i)
 		return is_exceeded(v, &t) || is_short(v, &t);
 	case WAVE_EVALUATING:
 	case WAVE_SOAKING:
+	case WAVE_AWAITING_PASS:
 		return is_exceeded(v, &t);
 	case WAVE_PROBING:
 		return is_exceeded(v, &t) || v->probing == PROBING_FAIL;
@@ -163,11 +176,23 @@ int drive_wave(struct work *w, uint32_t i, struct err *e)
 		return drive_soaking(w, i, e);
 	case WAVE_PROBING:
 		return drive_probing(w, i, e);
+	case WAVE_AWAITING_PASS:
+		return drive_awaiting_pass(w, i, e);
 	case WAVE_FAILED: /* a running rollout with a failed wave: its deliveries were retried elsewhere; look at it anew */
 		return move_wave(w, i, WAVE_EV_REOPEN, e);
 	case WAVE_PASSED:
 	case WAVE_STATE_COUNT:
 		break;
+	}
+	return 0;
+}
+
+int ask_passes(struct work *w, struct err *e)
+{
+	for (uint32_t i = 0; i < w->r->n_waves; i++) {
+		const struct wave_run *v = &w->r->waves[i];
+		if (v->state == WAVE_PASSED && v->needs_pass && !v->has_pass && move_wave(w, i, WAVE_EV_ASK_PASS, e) < 0)
+			return -1;
 	}
 	return 0;
 }

@@ -237,6 +237,7 @@ static void act(struct delivery *d, int action, int64_t now_us)
 		break;
 	case ACCEPTED:
 		d->accepted = true;
+		d->offered_at_us = d->offered_at_us ? d->offered_at_us : now_us; /* of one that was given up waiting for: its agent has it all the same */
 		break;
 	case FAILURE:
 		d->failed = true;

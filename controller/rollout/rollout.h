@@ -70,6 +70,7 @@ enum wave_state {
 	WAVE_EVALUATING,
 	WAVE_SOAKING,
 	WAVE_PROBING,
+	WAVE_AWAITING_PASS, /* good, and sites begin the next one only with the signature of a gate's key */
 	WAVE_PASSED,
 	WAVE_FAILED,
 	WAVE_HELD,
@@ -86,6 +87,8 @@ enum wave_event {
 	WAVE_EV_SOAK_OVER,
 	WAVE_EV_PROBES_HOLD,
 	WAVE_EV_PROBES_FAIL,
+	WAVE_EV_PASS, /* the gate's keys have signed */
+	WAVE_EV_ASK_PASS, /* it has passed, and now sites ask for a signature that is not there, or has expired */
 	WAVE_EV_PAUSE,
 	WAVE_EV_RESUME,
 	WAVE_EV_REOPEN, /* deliveries of it are retried */
@@ -164,6 +167,8 @@ struct wave_run {
 	int64_t soak_until_us; /* 0 outside a soak */
 	const char *detail; /* why its probes do not hold; NULL: nothing to say */
 	size_t n_probes;
+	bool needs_pass,
+	    has_pass; /* a gate's signatures are asked for before any later wave; they are there. Not persisted: the brain says it anew before each decision */
 	enum probing probing; /* what the probes say, in state probing; not persisted: they are asked again after a restart */
 };
 

@@ -6,15 +6,17 @@
  *      | reopen        +------- exceeded -------+----- exceeded ----------+                     |
  *      +------------ FAILED <-----------------------------------------------------exceeded-----+   (PASSED too: deferred targets follow later)
  *   with probes: EVALUATING, SOAKING --> PROBING --probes hold--> PASSED | --probes fail, exceeded--> FAILED
+ *   with a gate's key: whatever leads to PASSED leads to AWAITING-PASS --pass--> PASSED | --exceeded--> FAILED;   PASSED --ask pass--> AWAITING-PASS
  *   short (min_success is out of reach): OPEN, DRAINING --> FAILED
  *   pause: OPEN, DRAINING, SOAKING --> HELD --resume--> OPEN */
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "controller/rollout/rollout.h"
 
-static const char *const states[WAVE_STATE_COUNT] = {"blocked", "open", "draining", "evaluating", "soaking", "probing", "passed", "failed", "held"};
-static const char *const events[WAVE_EVENT_COUNT] = {"open",      "all-offered", "more",        "all-settled", "within", "exceeded", "short",
-                                                     "soak-over", "probes-hold", "probes-fail", "pause",       "resume", "reopen"};
+static const char *const states[WAVE_STATE_COUNT] = {"blocked", "open",          "draining", "evaluating", "soaking",
+                                                     "probing", "awaiting-pass", "passed",   "failed",     "held"};
+static const char *const events[WAVE_EVENT_COUNT] = {"open",        "all-offered", "more", "all-settled", "within", "exceeded", "short", "soak-over",
+                                                     "probes-hold", "probes-fail", "pass", "ask-pass",    "pause",  "resume",   "reopen"};
 
 enum { NOTHING, START_SOAK, END_SOAK, ASK_PROBES };
 static const char *const actions[] = {NULL, "start soak", "end soak", "ask probes"};
@@ -28,7 +30,12 @@ static bool has_probes(const void *facts)
 	return ((const struct wave_run *)facts)->n_probes > 0;
 }
 static const struct fsm_guard soak = {"has soak", has_soak};
+static bool needs_pass(const void *facts)
+{
+	return ((const struct wave_run *)facts)->needs_pass;
+}
 static const struct fsm_guard probes = {"has probes", has_probes};
+static const struct fsm_guard gate = {"needs a pass", needs_pass};
 
 #define S(x)  WAVE_##x
 #define EV(x) WAVE_EV_##x
@@ -48,9 +55,12 @@ static const struct fsm_row rows[] = {
     {S(DRAINING), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},
     {S(EVALUATING), EV(WITHIN), &soak, S(SOAKING), START_SOAK, "good so far: watch it for the soak time"},
     {S(EVALUATING), EV(WITHIN), &probes, S(PROBING), ASK_PROBES, "good so far: ask the probes"},
+    {S(EVALUATING), EV(WITHIN), &gate, S(AWAITING_PASS), NOTHING, "good: a gate's key has to say so"},
     {S(EVALUATING), EV(WITHIN), NULL, S(PASSED), NOTHING, "good, and no soak is asked for"},
     {S(EVALUATING), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "more failures than max_failures"},
     {S(SOAKING), EV(SOAK_OVER), &probes, S(PROBING), ASK_PROBES, "nothing went wrong during the soak: ask the probes"},
+    {S(SOAKING), EV(SOAK_OVER), &gate, S(AWAITING_PASS), END_SOAK, "nothing went wrong during the soak: a gate's key has to say so"},
+    {S(PROBING), EV(PROBES_HOLD), &gate, S(AWAITING_PASS), NOTHING, "every probe is as expected: a gate's key has to say so"},
     {S(PROBING), EV(PROBES_HOLD), NULL, S(PASSED), NOTHING, "every probe is as expected"},
     {S(PROBING), EV(PROBES_FAIL), NULL, S(FAILED), NOTHING, "a probe is not as expected, or was not answered in time"},
     {S(PROBING), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "a failure became known meanwhile"},
@@ -60,6 +70,10 @@ static const struct fsm_row rows[] = {
     {S(SOAKING), EV(EXCEEDED), NULL, S(FAILED), END_SOAK, "a failure became known during the soak"},
     {S(SOAKING), EV(PAUSE), NULL, S(HELD), END_SOAK, "the rollout is paused: the soak starts anew afterwards"},
     {S(SOAKING), EV(REOPEN), NULL, S(BLOCKED), END_SOAK, "an operator retries deliveries of it"},
+    {S(AWAITING_PASS), EV(PASS), NULL, S(PASSED), NOTHING, "the gate's keys have signed, or sites ask for it no more"},
+    {S(AWAITING_PASS), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "a failure became known meanwhile"},
+    {S(AWAITING_PASS), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},
+    {S(PASSED), EV(ASK_PASS), NULL, S(AWAITING_PASS), NOTHING, "sites ask for a gate's signature since, or what was signed has expired"},
     {S(PASSED), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "more failures than max_failures, by those of its deferred targets"},
     {S(PASSED), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},
     {S(FAILED), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},

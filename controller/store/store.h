@@ -180,6 +180,17 @@ struct store_approval {
 int store_approval_put(struct store *s, const char *rollout, const struct store_approval *p, struct err *e) MUST_CHECK;
 int store_approvals(struct store *s, const char *rollout, struct arena *a, struct store_approval **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 
+struct store_gate_pass {
+	uint32_t wave;
+	uint8_t public_key[SIGN_PUBLIC_SIZE];
+	const char *signer;
+	int64_t expires_at_us;
+	struct bytes envelope;
+};
+int store_gate_pass_put(struct store *s, const char *rollout, const struct store_gate_pass *p, int64_t now_us, struct err *e) MUST_CHECK;
+/* By wave. */
+int store_gate_passes(struct store *s, const char *rollout, struct arena *a, struct store_gate_pass **ret, size_t *ret_n, struct err *e) MUST_CHECK;
+
 /* ---- signed documents that the controller keeps: kinds "trust", "fresh", "revocation" ---- */
 struct store_document {
 	uint64_t version;
@@ -222,8 +233,8 @@ int store_audit_rows(struct store *s, uint64_t after_seq, size_t limit, struct a
 
 /* What the chain's evidence points to, other than blobs: names to ask store_audit_document for. */
 struct audit_document {
-	const char *kind; /* "certificate", "release", "order", "approval", "report" */
-	const char *name; /* "agent/serial"; version; rollout; "rollout/public key in hex"; "agent/journal/number" */
+	const char *kind; /* "certificate", "release", "order", "approval", "gate-pass", "report" */
+	const char *name; /* "agent/serial"; version; rollout; "rollout/public key in hex"; "rollout/wave/public key in hex"; "agent/journal/number" */
 	uint64_t size_bytes;
 	uint8_t blob[DIGEST_SIZE]; /* of a release: where its envelope is */
 };

@@ -189,18 +189,19 @@ static int by_text(struct store *s, const char *sql, const char *kind, const cha
 	return one_blob(q, a, ret, kind, name, e);
 }
 
-static int find_approval(struct store *s, const char *name, struct arena *a, struct bytes *ret, struct err *e)
+/* ROLLOUT/PUBLIC-KEY of an approval, ROLLOUT/WAVE/PUBLIC-KEY of a gate pass. */
+static int by_key(struct store *s, const char *sql, const char *kind, const char *name, struct arena *a, struct bytes *ret, struct err *e)
 {
 	struct lite_stmt *q = NULL;
 	uint8_t key[SIGN_PUBLIC_SIZE];
-	const char *slash = strchr(name, '/');
+	const char *slash = strrchr(name, '/');
 	if (!slash || bytes_from_hex(slash + 1, key, sizeof key, NULL) < 0)
-		return err_set(e, ERR_USAGE, "an approval's name is ROLLOUT/PUBLIC-KEY, not '%s'", name);
-	if (lite_prepare(s->db, sql_audit_approval, &q, e) < 0)
+		return err_set(e, ERR_USAGE, "the name of %s ends with a public key in hex, not '%s'", kind, name);
+	if (lite_prepare(s->db, sql, &q, e) < 0)
 		return -1;
 	lite_bind_text(q, 1, arena_strndup(a, name, (size_t)(slash - name)));
 	lite_bind_blob(q, 2, bytes_of(key, sizeof key));
-	return one_blob(q, a, ret, "approval", name, e);
+	return one_blob(q, a, ret, kind, name, e);
 }
 
 static int find_report(struct store *s, const char *name, struct arena *a, struct bytes *ret, struct err *e)
@@ -225,7 +226,9 @@ int store_audit_document(struct store *s, const char *kind, const char *name, st
 	if (str_eq(kind, "order"))
 		return by_text(s, sql_audit_order, kind, name, a, ret, e);
 	if (str_eq(kind, "approval"))
-		return find_approval(s, name, a, ret, e);
+		return by_key(s, sql_audit_approval, kind, name, a, ret, e);
+	if (str_eq(kind, "gate-pass"))
+		return by_key(s, sql_audit_gate_pass, kind, name, a, ret, e);
 	if (str_eq(kind, "report"))
 		return find_report(s, name, a, ret, e);
 	return err_set(e, ERR_USAGE, "there is no document of kind '%s'", kind);

@@ -24,6 +24,7 @@ struct view_rollout {
 	const struct run *run; /* NULL: not in memory, it is over */
 	struct delivery_counts counts;
 	uint32_t done; /* reached what the order wants */
+	bool awaits_pass; /* a wave of it waits for the keys of role gate */
 	uint32_t moving, eyes; /* by view_interest; 0 without run */
 	struct view_speed speed;
 	const char *wave; /* that is under way; "" when none is */

@@ -123,13 +123,14 @@ static void add_deliveries(struct list *l, const struct run *u)
 static void add_rollout(struct list *l, const struct view_rollout *v)
 {
 	enum rollout_state s = v->rec->state;
-	bool stands = s == ROLLOUT_HALTED || s == ROLLOUT_FAILED || s == ROLLOUT_PAUSED || s == ROLLOUT_AWAITING_APPROVAL;
+	bool gate = s == ROLLOUT_RUNNING && v->awaits_pass;
+	bool stands = s == ROLLOUT_HALTED || s == ROLLOUT_FAILED || s == ROLLOUT_PAUSED || s == ROLLOUT_AWAITING_APPROVAL || gate;
 	if (!stands)
 		return;
-	(void)add(l, &(struct view_eye){.rank = s == ROLLOUT_AWAITING_APPROVAL || s == ROLLOUT_PAUSED ? RANK_APPROVAL : RANK_HALTED,
+	(void)add(l, &(struct view_eye){.rank = s == ROLLOUT_AWAITING_APPROVAL || s == ROLLOUT_PAUSED || gate ? RANK_APPROVAL : RANK_HALTED,
 	                                .name = v->rec->id,
 	                                .kind = "rollout",
-	                                .state = rollout_state_name(s),
+	                                .state = gate ? wave_state_name(WAVE_AWAITING_PASS) : rollout_state_name(s),
 	                                .rollout = v->rec->id,
 	                                .detail = v->detail,
 	                                .next = v->next,

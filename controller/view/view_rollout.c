@@ -88,12 +88,12 @@ const char *view_seconds_left(struct arena *a, const struct view_rollout *v)
 	return v->speed.left_us >= 0 ? arena_printf(a, "%" PRId64, (v->speed.left_us + 999999) / 1000000) : "";
 }
 
-/* The worst that it has come to. */
-static enum exit_code code_of(enum rollout_state s, const struct delivery_counts *c)
+/* The worst that it has come to. `waits`: a wave of it, for a gate's signature. */
+static enum exit_code code_of(enum rollout_state s, const struct delivery_counts *c, bool waits)
 {
 	if (c->attention > 0)
 		return EXIT_ATTENTION;
-	if (s == ROLLOUT_AWAITING_APPROVAL)
+	if (s == ROLLOUT_AWAITING_APPROVAL || (waits && s == ROLLOUT_RUNNING))
 		return EXIT_WAITING;
 	if (s == ROLLOUT_ABORTED)
 		return EXIT_FAILED;
@@ -120,6 +120,13 @@ static const char *plural(uint32_t n)
 static bool say_run(struct brain *b, struct arena *a, const struct run *u, struct view_rollout *v)
 {
 	char at[CLOCK_TEXT_SIZE];
+	uint32_t wave = 0;
+	if (v->awaits_pass && u->r.state == ROLLOUT_RUNNING && gate_awaited(u, &wave)) {
+		v->detail = arena_printf(a, "awaiting-pass: wave %s is good, and the next one begins when its gate's keys have signed: %s",
+		                         u->r.waves[wave].name, gate_missing(b, a, u, wave));
+		v->next = arena_printf(a, "who has such a key runs: rollcall gate pass %.8s --trust TRUST-DOCUMENT --key KEY", u->rec.id);
+		return true;
+	}
 	if (u->r.state == ROLLOUT_RUNNING && u->r.not_before_us > b->now_us)
 		v->detail = arena_printf(a, "scheduled: nothing starts before %s", clock_text(u->r.not_before_us, at));
 	else if (u->r.state == ROLLOUT_CATCHING_UP)
@@ -191,7 +198,9 @@ int view_rollout(struct brain *b, struct arena *a, const struct store_rollout *r
 	else if (store_delivery_counts(b->store, rec->id, &v.counts, e) < 0)
 		return -1;
 	v.done = rec->direction == DIRECTION_APPLY ? v.counts.applied : v.counts.rolled_back;
-	v.code = code_of(rec->state, &v.counts);
+	uint32_t wave = 0;
+	v.awaits_pass = u && gate_awaited(u, &wave);
+	v.code = code_of(rec->state, &v.counts, v.awaits_pass);
 	if (u) {
 		v.speed = view_speed(&u->r, u->notes, u->rec.changed_at_us, b->now_us);
 		v.wave = wave_under_way(&u->r);

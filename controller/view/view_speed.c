@@ -64,7 +64,7 @@ static int64_t soak_left(const struct rollout *r, int64_t now_us)
 		const struct wave_run *w = &r->waves[i];
 		if (w->state == WAVE_SOAKING)
 			left_us += w->soak_until_us > now_us ? w->soak_until_us - now_us : 0;
-		else if (w->state != WAVE_PASSED && w->state != WAVE_PROBING)
+		else if (w->state != WAVE_PASSED && w->state != WAVE_PROBING && w->state != WAVE_AWAITING_PASS)
 			left_us += (int64_t)w->soak_ms * 1000;
 	}
 	return left_us;
@@ -85,8 +85,11 @@ struct view_speed view_speed(const struct rollout *r, const struct delivery_note
 	for (uint32_t wave = (uint32_t)r->n_waves; wave-- > 0 && v.per_minute == 0;)
 		if (ends_of(r, notes, wave).first_us)
 			v.per_minute = speed_of_wave(r, notes, wave, running_since_us, now_us);
+	bool waits = false; /* for people */
+	for (size_t i = 0; i < r->n_waves; i++)
+		waits |= r->waves[i].state == WAVE_AWAITING_PASS;
 	bool goes_on = r->state == ROLLOUT_RUNNING || r->state == ROLLOUT_SOAKING || r->state == ROLLOUT_ROLLING_BACK;
-	if (goes_on && r->not_before_us <= now_us && (open == 0 || v.per_minute > 0))
+	if (goes_on && !waits && r->not_before_us <= now_us && (open == 0 || v.per_minute > 0))
 		v.left_us = soak_left(r, now_us) + (open ? (int64_t)((double)open / v.per_minute * 60.0 * (double)SECOND_US) : 0);
 	return v;
 }

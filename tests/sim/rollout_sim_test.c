@@ -45,6 +45,7 @@ struct world {
 	int64_t now_us;
 	struct decision d;
 	bool calm; /* the trouble is over */
+	bool strict; /* gates have keys of their own */
 	unsigned started; /* forward deliveries that were ever offered */
 };
 
@@ -132,6 +133,7 @@ static void make_world(struct world *w, uint64_t seed)
 		}
 	}
 	rollout_group(w->deliveries, w->r.n_deliveries);
+	w->strict = chance(w, 40);
 	for (int s = 0; s < SITES; s++)
 		w->session[s] = chance(w, 80) ? w->next_session++ : 0;
 }
@@ -300,6 +302,21 @@ static void restart(struct world *w)
 		w->session[s] = w->session[s] ? w->next_session++ : 0;
 }
 
+/* As the brain does before each decision; now and then a pass expires, and is signed anew. */
+static void look_for_passes(struct world *w)
+{
+	for (uint32_t v = 0; v < w->r.n_waves; v++) {
+		bool later = false;
+		for (size_t i = 0; i < w->r.n_deliveries; i++)
+			later |= w->deliveries[i].wave > v && !delivery_settled(&w->deliveries[i]);
+		w->waves[v].needs_pass = w->strict && later;
+		if (w->waves[v].state == WAVE_AWAITING_PASS)
+			w->waves[v].has_pass = w->waves[v].has_pass || w->calm || chance(w, 30);
+		else if (!w->calm && chance(w, 2))
+			w->waves[v].has_pass = false;
+	}
+}
+
 static void answer_probes(struct world *w)
 {
 	for (size_t v = 0; v < w->r.n_waves; v++)
@@ -360,7 +377,8 @@ static void check_start(struct world *w, const struct delivery *d)
 {
 	const struct wave_run *v = &w->waves[d->wave];
 	for (uint32_t k = 0; k < d->wave; k++)
-		HOLDS(w, w->waves[k].state == WAVE_PASSED, "%s starts, and wave %s is %s", d->target, w->waves[k].name, wave_state_name(w->waves[k].state));
+		HOLDS(w, w->waves[k].state == WAVE_PASSED && (!w->waves[k].needs_pass || w->waves[k].has_pass), "%s starts, and wave %s is %s", d->target,
+		      w->waves[k].name, wave_state_name(w->waves[k].state));
 	HOLDS(w, wave_tally(&w->r, d->wave).failures <= limit_of(v->max_failures, v->target_count), "%s starts", d->target);
 	HOLDS(w, ran_at_offer(w, d->index), "%s starts", d->target);
 	HOLDS(w, d->frozen_until_us <= w->now_us, "%s starts", d->target);
@@ -386,15 +404,16 @@ static void check_passed(struct world *w)
 {
 	for (size_t i = 0; i < w->d.n_transitions; i++) {
 		const struct transition *t = &w->d.transitions[i];
-		if (t->object != OBJECT_WAVE || !str_eq(t->to, "passed") ||
-		    w->r.state == ROLLOUT_ROLLING_BACK) /* passed, and taken back at once by a later one */
+		bool good = str_eq(t->to, "passed") || (str_eq(t->to, "awaiting-pass") && !str_eq(t->event, "ask-pass"));
+		if (t->object != OBJECT_WAVE || !good || w->r.state == ROLLOUT_ROLLING_BACK) /* passed, and taken back at once by a later one */
 			continue;
 		const struct wave_run *v = &w->waves[t->index];
+		HOLDS(w, !str_eq(t->to, "passed") || !v->needs_pass || v->has_pass, "wave %s passed", v->name);
 		struct wave_tally y = wave_tally(&w->r, t->index);
 		HOLDS(w, y.done >= limit_of(v->min_success, v->target_count - y.skipped), "wave %s passed", v->name);
 		HOLDS(w, y.done > 0 || y.deferred == 0, "wave %s passed by its deferred targets", v->name);
 		HOLDS(w, y.failures <= limit_of(v->max_failures, v->target_count), "wave %s passed", v->name);
-		HOLDS(w, !v->n_probes || v->probing == PROBING_HOLD, "wave %s passed", v->name);
+		HOLDS(w, !v->n_probes || v->probing == PROBING_HOLD || str_eq(t->event, "pass"), "wave %s passed", v->name); /* they were asked before it */
 	}
 }
 
@@ -404,6 +423,7 @@ static void think(struct world *w)
 	struct delivery before[TARGETS];
 	for (uint32_t i = 0; i < w->r.n_deliveries; i++)
 		w->deliveries[i].session = w->session[site_of(w, i)];
+	look_for_passes(w);
 	memcpy(before, w->deliveries, sizeof before);
 	decision_done(&w->d);
 	if (decide(&w->r, w->now_us, &w->d, &e) < 0)

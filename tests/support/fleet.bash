@@ -1,5 +1,6 @@
 # A whole fleet for end-to-end tests and benches: keys, trust, one controller, agents, all by the programs' own commands, nothing mocked.
 # Source it, then: fleet_new DIR; fleet_agent NAME SITE "globs" <<<"targets yaml"; fleet_up; ...; fleet_down.
+# FLEET_GATES=N: waves wait for N signatures of the keys gate and gate2.
 # Everything lives in DIR and dies with fleet_down. Environment of this fleet: dev needs no approval, production $FLEET_APPROVALS (1); a release needs
 # $FLEET_RELEASE_SIGNATURES (1): with 2, of the keys release and release2. FLEET_FRESH="INTERVAL LIFETIME": the controller makes freshness documents with the key fresh.
 # shellcheck shell=bash
@@ -35,6 +36,10 @@ fleet_new() {
 	local release=(--release "$F/keys/release.pub")
 	[ "${FLEET_RELEASE_SIGNATURES:-1}" = 1 ] || release+=(--release "$F/keys/release2.pub" --release-threshold "$FLEET_RELEASE_SIGNATURES")
 	[ -z "${FLEET_FRESH:-}" ] || release+=(--fresh "$F/keys/fresh.pub")
+	if [ -n "${FLEET_GATES:-}" ]; then
+		for k in gate gate2; do quietly rc keys new "$F/keys/$k" --no-passphrase --owner "$k" || return 1; done
+		release+=(--gate "$F/keys/gate.pub" --gate "$F/keys/gate2.pub" --gate-threshold "$FLEET_GATES")
+	fi
 	quietly rc trust init --fleet test --root "$F/keys/root.pub" "${release[@]}" --approver "production=$F/keys/approver.pub" \
 		--approver "production=$F/keys/approver2.pub" --approver-threshold "production=${FLEET_APPROVALS:-1}" --approver "dev=$F/keys/approver.pub" \
 		--approver-threshold dev=0 --enrol "$F/keys/enrol.pub" --out "$F/trust.env" || return 1

@@ -98,6 +98,18 @@ SELECT form, left_fingerprint, seen_fingerprint, ledger_head, ledger_rows, left_
 -- Signed documents that the controller itself keeps: trust (every version since the first), fresh (the newest), revocation (version: in the order of coming).
 CREATE TABLE document (kind TEXT NOT NULL, version BIGINT NOT NULL, envelope BLOB NOT NULL, at_us BIGINT NOT NULL, PRIMARY KEY (kind, version));
 
+--: store_schema_gates
+-- That a wave has passed, by a key of role gate.
+CREATE TABLE gate_pass (rollout TEXT NOT NULL REFERENCES rollout(id), wave INTEGER NOT NULL, public_key BLOB NOT NULL, signer TEXT NOT NULL, expires_at_us BIGINT NOT NULL,
+	envelope BLOB NOT NULL, at_us BIGINT NOT NULL, PRIMARY KEY (rollout, wave, public_key));
+
+--: sql_gate_pass_put
+INSERT INTO gate_pass (rollout, wave, public_key, signer, expires_at_us, envelope, at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (rollout, wave, public_key) DO UPDATE SET signer = excluded.signer, expires_at_us = excluded.expires_at_us, envelope = excluded.envelope, at_us = excluded.at_us;
+
+--: sql_gate_passes
+SELECT wave, public_key, signer, expires_at_us, envelope FROM gate_pass WHERE rollout = ?1 ORDER BY wave, at_us, signer;
+
 --: store_schema_probes
 ALTER TABLE wave ADD COLUMN detail TEXT;
 
@@ -305,6 +317,8 @@ UNION ALL SELECT 'order', id, NULL, length(order_bytes), NULL FROM rollout
 	WHERE changed_at_us >= ?1 AND created_at_us <= ?2 AND (?3 IS NULL OR id IN (SELECT rollout FROM delivery WHERE target = ?3))
 UNION ALL SELECT 'approval', p.rollout, p.public_key, length(p.envelope), NULL FROM approval p JOIN rollout r ON r.id = p.rollout
 	WHERE r.changed_at_us >= ?1 AND r.created_at_us <= ?2 AND (?3 IS NULL OR r.id IN (SELECT rollout FROM delivery WHERE target = ?3))
+UNION ALL SELECT 'gate-pass', p.rollout || '/' || p.wave, p.public_key, length(p.envelope), NULL FROM gate_pass p JOIN rollout r ON r.id = p.rollout
+	WHERE r.changed_at_us >= ?1 AND r.created_at_us <= ?2 AND (?3 IS NULL OR r.id IN (SELECT rollout FROM delivery WHERE target = ?3))
 UNION ALL SELECT 'report', agent || '/' || journal || '/' || seq, NULL, length(envelope), NULL FROM report
 	WHERE received_at_us >= ?1 AND received_at_us <= ?2 AND (?3 IS NULL OR target = ?3);
 
@@ -316,6 +330,9 @@ SELECT order_bytes FROM rollout WHERE id = ?1;
 
 --: sql_audit_approval
 SELECT envelope FROM approval WHERE rollout = ?1 AND public_key = ?2;
+
+--: sql_audit_gate_pass
+SELECT envelope FROM gate_pass WHERE rollout || '/' || wave = ?1 AND public_key = ?2;
 
 --: sql_audit_report
 SELECT envelope FROM report WHERE agent = ?1 AND journal = ?2 AND seq = ?3;

@@ -253,6 +253,73 @@ static void test_probes_hold_the_gate(void **state)
 	rollout_fixture_done(&f);
 }
 
+static void test_a_gates_signature_is_waited_for(void **state)
+{
+	(void)state;
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 1, 1);
+	f.waves[0].soak_ms = 1000;
+	f.waves[0].n_probes = 1;
+	f.waves[0].needs_pass = true;
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	later(&f, SECOND);
+	assert_int_equal(f.waves[0].state, WAVE_PROBING);
+	f.waves[0].probing = PROBING_HOLD;
+	later(&f, SECOND);
+	assert_int_equal(f.waves[0].state, WAVE_AWAITING_PASS);
+	assert_int_equal(f.r.state, ROLLOUT_RUNNING);
+	later(&f, 1000 * SECOND);
+	rollout_fixture_offers(&f, 0);
+	f.waves[0].has_pass = true;
+	later(&f, SECOND);
+	assert_int_equal(f.waves[0].state, WAVE_PASSED);
+	rollout_fixture_offers(&f, 1, 1);
+	rollout_fixture_done(&f);
+}
+
+/* The trust document has a gate since, or the pass has expired: what runs, runs on, and nothing else begins. */
+static void test_a_pass_that_is_asked_for_later_keeps_back_what_has_not_begun(void **state)
+{
+	(void)state;
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 1, 2);
+	f.waves[1].max_parallel = 1;
+	rollout_fixture_think(&f);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_think(&f);
+	rollout_fixture_offers(&f, 1, 1);
+	f.waves[0].needs_pass = true;
+	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
+	later(&f, SECOND);
+	assert_int_equal(f.waves[0].state, WAVE_AWAITING_PASS);
+	rollout_fixture_offers(&f, 0);
+	f.waves[0].has_pass = true;
+	later(&f, SECOND);
+	rollout_fixture_offers(&f, 1, 2);
+	rollout_fixture_done(&f);
+}
+
+static void test_a_failure_is_no_less_one_while_a_pass_is_awaited(void **state)
+{
+	(void)state;
+	struct rollout_fixture f;
+	begin_deferring(&f);
+	f.waves[0].needs_pass = true;
+	later(&f, MINUTE);
+	assert_int_equal(f.deliveries[3].state, DELIVERY_DEFERRED);
+	assert_int_equal(f.waves[0].state, WAVE_AWAITING_PASS);
+	f.deliveries[3].session = 9;
+	later(&f, SECOND);
+	rollout_fixture_offers(&f, 1, 3); /* it follows meanwhile */
+	rollout_fixture_report(&f, 3, OUTCOME_FAILED);
+	later(&f, SECOND);
+	assert_int_equal(f.waves[0].state, WAVE_FAILED);
+	assert_int_equal(f.r.state, ROLLOUT_HALTED);
+	rollout_fixture_done(&f);
+}
+
 static void leave_out(struct rollout_fixture *f, const char *target)
 {
 	struct err e = ERR_INIT;
@@ -329,6 +396,9 @@ int main(void)
 	    cmocka_unit_test(test_a_deferred_failure_fails_its_wave),
 	    cmocka_unit_test(test_a_freeze_holds_what_is_new),
 	    cmocka_unit_test(test_probes_hold_the_gate),
+	    cmocka_unit_test(test_a_gates_signature_is_waited_for),
+	    cmocka_unit_test(test_a_pass_that_is_asked_for_later_keeps_back_what_has_not_begun),
+	    cmocka_unit_test(test_a_failure_is_no_less_one_while_a_pass_is_awaited),
 	    cmocka_unit_test(test_skipping_what_failed_lets_a_halted_rollout_go_on),
 	    cmocka_unit_test(test_skipping_one_of_too_many_failures_halts_again),
 	    cmocka_unit_test(test_skip_names_what_is_wrong),
