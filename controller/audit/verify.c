@@ -20,6 +20,7 @@ static const struct {
     {"releases", "every release is signed by its threshold", verify_releases},
     {"orders", "every order is the one that was logged, over the target list that it froze", verify_orders},
     {"approvals", "enough approvers had signed before anything was sent", verify_approvals},
+    {"gates", "every wave's pass is signed by a gate's key, over its order, and logged", verify_gates},
     {"reports", "every report is signed by its agent, and logged", verify_reports},
     {"report-chain", "no report of an agent is missing or out of place", verify_report_chain},
     {"outcomes", "every outcome that was shown rests on a signed report", verify_outcomes},

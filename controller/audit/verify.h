@@ -15,7 +15,7 @@ struct audit_finding {
 	const char *check, *place, *text; /* place: "row 412", "report eu-1/1/7" */
 };
 
-#define AUDIT_CHECKS 11
+#define AUDIT_CHECKS 12
 struct audit_result {
 	struct audit_check checks[AUDIT_CHECKS];
 	struct audit_finding *findings;

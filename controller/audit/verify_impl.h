@@ -32,6 +32,7 @@ struct verify {
 typedef void verify_fn(struct verify *v);
 verify_fn verify_chain, verify_outcomes, verify_countersigned; /* verify.c */
 verify_fn verify_trust, verify_certificates, verify_releases, verify_orders, verify_approvals; /* verify_documents.c */
+verify_fn verify_gates; /* verify_gates.c */
 verify_fn verify_reports, verify_report_chain; /* verify_reports.c */
 verify_fn verify_shown; /* verify_shown.c */
 

@@ -178,11 +178,6 @@ consented() { # NAME "release edits" ["order edits"]
 	attack ATK-21 "the offer's own time" "REPORT refused: C11 window" offer "$OFFER,deadline=$past"
 }
 
-@test "ATK-31: a wave skipped" {
-	not_played ATK-31 "a wave begun before the gate of the one before it" \
-		"agents keep no gate passes: what bounds it is the order's own window and target list, which people signed, and the audit shows the order in which waves began"
-}
-
 @test "ATK-32: more targets than were approved" {
 	{ cat loot/1.1.0.leaves && echo "1 0 eu/lite/two 00112233445566778899aabbccddeeff"; } >wide.leaves
 	forge order loot/1.1.0.order root=wide.leaves >wide.order

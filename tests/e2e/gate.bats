@@ -105,6 +105,7 @@ tables_of() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_master WHERE name NOT
 	[ "$(tables_of three)" != 0 ]
 	run -0 rc audit export --format bundle --out all.audit
 	run -0 rc audit verify all.audit --trust trust.env
+	[[ "$output" =~ gates\ +holds\ +4\  ]]
 	[ "$(grep -c '"document": *"gate-pass"' all.audit)" = 4 ]
 }
 
