@@ -9,23 +9,27 @@
 #include "controller/cli/key_option.h"
 #include "controller/cli/rollout_cli.h"
 
-int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const struct answer *r, struct err *e)
+int rollout_wait(const struct cmd_args *a, struct live *l, const char *rollout, struct err *e)
 {
-	struct follow f = {.stop_at_approval = true, .lines = stderr};
+	struct follow f = {.rollout = rollout, .stop_at_approval = true, .lines = stderr};
 	const char *timeout = cmd_option_value(a, "timeout");
-	int code = answer_print(r, cmd_output(a));
-	if (!cmd_option_given(a, "wait"))
-		return code;
 	if (timeout && str_to_duration_ms(timeout, "--timeout", &f.timeout_ms, e) != 0)
 		return -1;
-	f.rollout = answer_cell(answer_find(r, "rollout"), 0, "rollout");
-	if (str_empty(f.rollout))
-		return err_set(e, ERR_LINK, "the controller did not say which rollout to wait for: run 'rollcall rollout list'");
 	return rollout_follow(l, &f, e);
 }
 
-/* Refuses a bad --timeout before anything is asked of the controller. */
-static int check_wait(const struct cmd_args *a, struct err *e)
+int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const struct answer *r, struct err *e)
+{
+	int code = answer_print(r, cmd_output(a));
+	if (!cmd_option_given(a, "wait"))
+		return code;
+	const char *rollout = answer_cell(answer_find(r, "rollout"), 0, "rollout");
+	if (str_empty(rollout))
+		return err_set(e, ERR_LINK, "the controller did not say which rollout to wait for: run 'rollcall rollout list'");
+	return rollout_wait(a, l, rollout, e);
+}
+
+int rollout_wait_check(const struct cmd_args *a, struct err *e)
 {
 	const char *timeout = cmd_option_value(a, "timeout");
 	uint64_t ms = 0;
@@ -38,7 +42,7 @@ static int ask_and_wait(const struct cmd_args *a, const struct question *q, stru
 {
 	AUTO(live_close) struct live l = {0};
 	AUTO(answer_done) struct answer r = {0};
-	if (check_wait(a, e) != 0 || live_open(a, &l, e) != 0 || live_ask(&l, q, &r, e) != 0)
+	if (rollout_wait_check(a, e) != 0 || live_open(a, &l, e) != 0 || live_ask(&l, q, &r, e) != 0)
 		return -1;
 	return rollout_answer_and_wait(a, &l, &r, e);
 }
@@ -178,6 +182,7 @@ static const struct cmd_option list_options[] = {CONTEXT_OPTIONS, {0}};
 static const struct cmd_option status_options[] = {
     {"target", 0, "TARGET", "only this target, or those that a glob such as 'eu/*' matches", true, false},
     {"all", 0, NULL, "on a terminal: every target, also when there are more than 40", false, false},
+    WAIT_OPTIONS,
     CONTEXT_OPTIONS,
     {0},
 };
@@ -230,7 +235,10 @@ const struct cmd rollout_commands[] = {
     {"rollout status", "ROLLOUT", "Show a rollout, its waves and each target, with what to type next",
      "On a terminal, of more than 40 targets those that need eyes and those that move are listed, the others counted. The exit code tells the state: "
      "0 done or under way, 3 waits for approval, 4 targets failed, 5 something needs attention.",
-     "rollcall rollout status 3f2a91bc\nrollcall rollout status 3f2a91bc --target eu/db1/acme -o json", status_options, run_rollout_status, 1, 1},
+     "rollcall rollout status 3f2a91bc\nrollcall rollout status 3f2a91bc --target eu/db1/acme -o json\nrollcall rollout status 3f2a91bc --wait "
+     "--timeout "
+     "30m",
+     status_options, run_rollout_status, 1, 1},
     {"rollout watch", "ROLLOUT", "Watch a rollout as it goes: a live tree on a terminal, lines otherwise",
      "q or Ctrl-C leaves; the rollout goes on (exit 130). It ends when the rollout does, with the exit code of its state; lines, not the tree, also "
      "end when it is halted (exit 4).",

@@ -41,6 +41,10 @@ int rollout_follow(struct live *l, const struct follow *f, struct err *e);
 	{                                                                                                                \
 		"timeout", 0, "DURATION", "with --wait: give up waiting after this time, such as 30m (exit 8)", false, false \
 	}
+/* Refuses a bad --timeout, or one without --wait, before anything is asked of the controller. */
+int rollout_wait_check(const struct cmd_args *a, struct err *e) MUST_CHECK;
+/* What --wait does: follows the rollout, its changes as lines on standard error. Blocks; returns as rollout_follow. */
+int rollout_wait(const struct cmd_args *a, struct live *l, const char *rollout, struct err *e);
 /* Prints the answer, then follows its rollout when --wait was given. */
 int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const struct answer *r, struct err *e);
 

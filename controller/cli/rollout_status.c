@@ -109,7 +109,14 @@ int run_rollout_status(const struct cmd_args *a, struct err *e)
 	question_add(&q, "rollout", cmd_argument(a, 0));
 	question_add_options(&q, a, "target");
 	question_add(&q, "fold", is_folded(a) ? ROWS_SHOWN_TEXT : NULL);
-	if (live_open(a, &l, e) != 0 || live_ask(&l, &q, &r, e) != 0)
+	if (rollout_wait_check(a, e) != 0 || live_open(a, &l, e) != 0)
+		return -1;
+	if (cmd_option_given(a, "wait")) {
+		int code = rollout_wait(a, &l, cmd_argument(a, 0), e);
+		if (code < 0 || code == EXIT_INTERRUPTED)
+			return code;
+	}
+	if (live_ask(&l, &q, &r, e) != 0)
 		return -1;
 	return is_folded(a) ? rollout_status_print(&r, cmd_argument(a, 0)) : answer_print(&r, cmd_output(a));
 }

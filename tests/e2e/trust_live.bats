@@ -41,9 +41,7 @@ wait_believed() {
 
 ends() { # CODE: so the rollout ends; what it says then is kept for `has`
 	run rc rollout status "$id" --wait --timeout 120s
-	local waited="$status, $output"
-	run rc rollout status "$id"
-	[ "$status" -eq "$1" ] || { echo "waited: $waited"; echo "exit $status, $output"; tail -n 5 "$F"/*.log; return 1; }
+	[ "$status" -eq "$1" ] || { echo "exit $status, $output"; tail -n 5 "$F"/*.log; return 1; }
 }
 
 fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == "fresh") | .value'; }
