@@ -101,7 +101,7 @@ void conclude(struct delivery *d, enum ended end)
 	r->outcome = outcome_of(d, end);
 	if (r->reverted && r->outcome != OUTCOME_APPLIED)
 		say_more(&d->error, "The changeset was rolled back at once.");
-	if (r->outcome == OUTCOME_FAILED && d->ledger_read && release_needs(&d->verified->release, FEATURE_RELEASE_TRANSACTION))
+	if (r->outcome == OUTCOME_FAILED && d->ledger_read && !d->schema_taken && release_needs(&d->verified->release, FEATURE_RELEASE_TRANSACTION))
 		say_more(&d->error, "The release is one transaction: nothing of this delivery was kept.");
 	if (end == ENDED_FAILED)
 		note_unclassified(d);

@@ -233,6 +233,7 @@ static int deliver_verified(struct delivery *d, const struct deliver_job *job, c
 {
 	d->engine = engine_by_name(job->target->target.engine);
 	d->budget_end_us = budget_end(job);
+	d->refuse_drift = p->refuse_drift || order_needs(&d->verified->order, FEATURE_REFUSE_DRIFT);
 	memcpy(d->report->report.order_digest, d->verified->order.digest, DIGEST_SIZE);
 	memcpy(d->report->report.release_digest, d->verified->release.digest, DIGEST_SIZE);
 	if (!d->engine) {
@@ -276,6 +277,7 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	                      .verified = &p.verified,
 	                      .journal = j,
 	                      .agent = job->config->name,
+	                      .data_dir = job->config->data_dir,
 	                      .limits = &job->config->limits,
 	                      .orphan_cancel_ms = job->config->orphan_cancel_ms,
 	                      .refuse_superuser = job->config->refuse_superuser,

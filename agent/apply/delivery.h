@@ -53,6 +53,8 @@ struct delivery {
 	/* Taken before, or after, a delivery that runs something; also after one that does not. */
 	bool refuse_superuser;
 	bool fingerprint_before, fingerprint_after, fingerprint_idle;
+	bool refuse_drift; /* C17, beside what the release itself expects */
+	const char *data_dir; /* where what deliveries leave of schemas is kept (agent/schema/baseline.h); NULL: nowhere */
 	int64_t budget_end_us; /* monotonic: no retry starts after it */
 	struct watch *watch;
 	void (*progress)(void *arg, const struct delivery_progress *p); /* may be NULL; called on the worker's thread */
@@ -80,6 +82,7 @@ struct delivery {
 	bool whole; /* inside the one transaction of a release that asks for it (whole.c): nothing begins, commits or is tried again for itself */
 	bool reverting; /* a revert, once begun, is finished: only the agent's own end ends it */
 	bool begun; /* the intents of this run are in the journal */
+	bool schema_taken; /* everything is done, and C24 has taken the schema that is left */
 	bool uncertain; /* something was in flight and no ledger was read since */
 	const char *doubt; /* the COMMIT that was not answered, as doubt.c notes it; NULL: none */
 	uint32_t random_state;
@@ -164,8 +167,10 @@ enum ended rollback_item(struct delivery *d, const struct plan_item *it, uint32_
 /* A validation after has failed (d->error): undoes the changeset at once. Never ENDED_OK. */
 enum ended rollback_revert(struct delivery *d, const struct plan_item *it, uint32_t first_step);
 
-/* fingerprint.c: the schema's, into the report, as the site wants it. What fails leaves it out. */
-enum ended fingerprint_before(struct delivery *d); /* ENDED_OK */
+/* fingerprint.c: the schema's, into the report, as the site wants it, where what fails leaves it out; and compared, where somebody asks for that. */
+enum ended fingerprint_before(struct delivery *d); /* C17; just before the first intent */
+enum ended fingerprint_forget(struct delivery *d); /* from here on the last delivery is no longer the last */
+enum ended fingerprint_expected(struct delivery *d); /* C24; when all is done */
 void fingerprint_after(struct delivery *d, enum ended end);
 
 /* conclude.c: the report's outcome, failure text, what to type next. */

@@ -116,6 +116,7 @@ static void policy_rows(struct table *t, struct arena *a, const struct policy *p
 	table_rowf(t, "denied classes\t%s", join(a, classes, n, "none"));
 	table_rowf(t, "minimum approvals\t%" PRIu32, p->minimum_approvals);
 	table_rowf(t, "wave gate\t%s", p->wave_gate_signed ? "signed" : "as the trust document says");
+	table_rowf(t, "drift\t%s", p->refuse_drift ? "refuse" : "report, unless the order says refuse");
 	table_rowf(t, "longest lock\t%s", cap_text(a, p->longest_lock_ms));
 	table_rowf(t, "longest statement\t%s", cap_text(a, p->longest_statement_ms));
 }
@@ -218,7 +219,7 @@ const struct cmd policy_commands[] = {
         .arguments = "FILE",
         .summary = "Check a policy document and sign it with a site key",
         .details = "FILE is YAML: site, version, zone, windows, blackouts, consent, statements {deny, deny_classes}, minimum_approvals, wave_gate, "
-                   "longest_lock, "
+                   "drift, longest_lock, "
                    "longest_statement. Give the written envelope again to add a second signature.",
         .example = "rollcall-agent policy sign site-policy.yaml --key keys/dave --out /etc/rollcall/site-policy.env",
         .options = sign_options,

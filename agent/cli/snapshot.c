@@ -3,6 +3,7 @@
 
 #include "agent/cli/commands.h"
 #include "agent/cli/visit.h"
+#include "agent/schema/baseline.h"
 #include "agent/schema/snapshot.h"
 #include "common/base/file.h"
 
@@ -22,6 +23,17 @@ static int print_diff(const char *target, const char *path, const struct snapsho
 	return n ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* From now on drift is what differs from this. */
+static int accept(const struct visit *v, const struct snapshot *now, struct err *e)
+{
+	const char *target = v->target->target.id;
+	if (baseline_keep(v->desk.config.data_dir, target, buf_bytes(&now->text), e) != 0)
+		return -1;
+	fprintf(stderr, "%s: its schema of %zu objects is taken to be as it should be. Next: 'rollcall rollout retry ROLLOUT %s'\n", target,
+	        now->n_objects, target);
+	return EXIT_DONE;
+}
+
 static int run_snapshot(const struct cmd_args *a, struct err *e)
 {
 	AUTO(visit_end) struct visit v = {0};
@@ -30,6 +42,8 @@ static int run_snapshot(const struct cmd_args *a, struct err *e)
 	char hex[DIGEST_HEX_SIZE];
 	if (visit_begin(a, false, &v, e) != 0 || snapshot_take(v.en, v.conn, &s, e) != 0)
 		return -1;
+	if (cmd_option_given(a, "accept"))
+		return accept(&v, &s, e);
 	if (earlier)
 		return print_diff(v.target->target.id, earlier, &s, e);
 	fputs(buf_str(&s.text), stdout);
@@ -40,6 +54,7 @@ static int run_snapshot(const struct cmd_args *a, struct err *e)
 static const struct cmd_option snapshot_options[] = {
     {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
     {.name = "diff", .value = "FILE", .help = "print only what differs from an earlier snapshot (exit 1 when something does)"},
+    {.name = "accept", .help = "what is there now is as it should be: the next delivery finds no drift in it"},
     {0},
 };
 
@@ -49,7 +64,8 @@ const struct cmd snapshot_commands[] = {
         .arguments = "TARGET",
         .summary = "Print a target's schema as text, one line an object, or what differs from an earlier snapshot",
         .details =
-            "The text is the same for a database and its restored dump. Its SHA-256 is the fingerprint that reports carry. Nothing is changed.",
+            "The text is the same for a database and its restored dump. Its SHA-256 is the fingerprint that reports carry. Nothing is changed in "
+            "the database.",
         .example = "rollcall-agent snapshot eu/pg1/shop1 --config /etc/rollcall/agent.yaml --diff before.txt",
         .options = snapshot_options,
         .run = run_snapshot,

@@ -19,7 +19,7 @@ struct yaml_statements {
 	unsigned deny_count, deny_classes_count;
 };
 struct yaml_policy {
-	char *site, *zone, *wave_gate, *longest_lock, *longest_statement;
+	char *site, *zone, *wave_gate, *drift, *longest_lock, *longest_statement;
 	uint64_t version;
 	uint32_t minimum_approvals;
 	struct yaml_row *windows, *blackouts;
@@ -54,6 +54,7 @@ static const cyaml_schema_field_t policy_fields[] = {
     CYAML_FIELD_MAPPING("statements", CYAML_FLAG_OPTIONAL, struct yaml_policy, statements, statements_fields),
     CYAML_FIELD_UINT("minimum_approvals", CYAML_FLAG_OPTIONAL, struct yaml_policy, minimum_approvals),
     OPT_TEXT(wave_gate, yaml_policy),
+    OPT_TEXT(drift, yaml_policy),
     OPT_TEXT(longest_lock, yaml_policy),
     OPT_TEXT(longest_statement, yaml_policy),
     CYAML_FIELD_END,
@@ -163,15 +164,14 @@ static int take_cap(const struct reading *x, const char *key, const char *text, 
 	return 0;
 }
 
-static int take_wave_gate(const struct reading *x, const char *text, struct err *e)
+/* One of two words; absent: the second. */
+static int take_word(const struct reading *x, const char *key, const char *text, const char *word, const char *other, bool *ret, struct err *e)
 {
-	if (!text || str_eq(text, "controller"))
+	*ret = str_eq(text, word);
+	if (!text || *ret || str_eq(text, other))
 		return 0;
-	x->p->wave_gate_signed = str_eq(text, "signed");
-	if (x->p->wave_gate_signed)
-		return 0;
-	(void)err_set(e, ERR_PARSE, "wave_gate '%s': write signed, or controller (the trust document decides)", text);
-	return at_key(x, "wave_gate", 0, e);
+	(void)err_set(e, ERR_PARSE, "%s '%s': write %s or %s", key, text, word, other);
+	return at_key(x, key, 0, e);
 }
 
 static int take_all(const struct reading *x, const struct yaml_policy *y, struct err *e)
@@ -184,7 +184,10 @@ static int take_all(const struct reading *x, const struct yaml_policy *y, struct
 	p->n_consent = y->consent_count;
 	if (zone_load(y->zone ? y->zone : "UTC", x->arena, &p->zone, e) != 0)
 		return at_key(x, "zone", 0, e);
-	if (take_calendar(x, y, e) != 0 || take_statements(x, &y->statements, e) != 0 || take_wave_gate(x, y->wave_gate, e) != 0)
+	if (take_calendar(x, y, e) != 0 || take_statements(x, &y->statements, e) != 0)
+		return -1;
+	if (take_word(x, "wave_gate", y->wave_gate, "signed", "controller", &p->wave_gate_signed, e) != 0 ||
+	    take_word(x, "drift", y->drift, "refuse", "report", &p->refuse_drift, e) != 0)
 		return -1;
 	return take_cap(x, "longest_lock", y->longest_lock, &p->longest_lock_ms, e) != 0
 	           ? -1

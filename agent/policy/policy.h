@@ -12,6 +12,7 @@
  *   statements: {deny: [DROP TABLE, "ALTER SYSTEM*"], deny_classes: [X]}
  *   minimum_approvals: 2                         of each order, whatever the trust document asks
  *   wave_gate: signed                            C12 whatever the trust document says: no later wave on the controller's word alone
+ *   drift: refuse                                C17: nothing runs where the schema is not as the last delivery left it; report (default) tells the centre
  *   longest_lock: 3s                             caps lock_timeout of agent.yaml
  *   longest_statement: 10m                       caps statement_timeout of agent.yaml
  */
@@ -36,7 +37,7 @@ struct policy {
 	size_t n_deny;
 	bool deny_class[STEP_CLASS_COUNT];
 	uint32_t minimum_approvals;
-	bool wave_gate_signed;
+	bool wave_gate_signed, refuse_drift;
 	uint32_t longest_lock_ms, longest_statement_ms; /* 0: no cap */
 };
 

@@ -25,7 +25,7 @@ static const struct {
     [C15_LOCK] = {"C15 lock", "wait: another session is at work on this target"},
     [C16_LEDGER] = {"C16 ledger",
                     "put the changeset back as it was applied and write a new one for the change, or accept the old digest with validCheckSum"},
-    [C17_SCHEMA_BEFORE] = {"C17 schema-before", "look at the drift, then adopt or repair it"},
+    [C17_SCHEMA_BEFORE] = {"C17 schema-before", "look at the drift, then repair it, or accept it with 'rollcall-agent snapshot TARGET --accept'"},
     [C18_CONTENT] = {"C18 content", "build and sign the release again: its parts do not fit together"},
     [C19_STATEMENT] = {"C19 statement", "change the changeset, then build and sign the release again"},
     [C20_CLASS] = {"C20 class", "build the release with the same version of Rollcall that the agents run, then sign it again"},

@@ -19,7 +19,7 @@
 #include "common/sql/dialect.h"
 
 /* Features of documents that this version knows and honours. */
-static const char *const known_features[] = {FEATURE_RELEASE_TRANSACTION, NULL};
+static const char *const known_features[] = {FEATURE_RELEASE_TRANSACTION, FEATURE_SCHEMA_EXPECTED, FEATURE_REFUSE_DRIFT, NULL};
 
 static const char *unknown_feature(const char *const *critical, size_t n)
 {

@@ -23,6 +23,14 @@ bool order_allows_rollback(const struct order *o, uint32_t wave)
 	return false;
 }
 
+bool order_needs(const struct order *o, const char *feature)
+{
+	for (size_t i = 0; i < o->n_critical; i++)
+		if (str_eq(o->critical[i], feature))
+			return true;
+	return false;
+}
+
 bool order_wave_before(const struct order *o, uint32_t wave, uint32_t *ret)
 {
 	for (uint32_t i = wave < o->n_waves ? wave : 0; i-- > 0;)

@@ -70,6 +70,9 @@ struct gate_pass {
 	int64_t soak_until_us, created_at_us, expires_at_us;
 };
 
+/* A critical feature: a target whose schema is not as its last delivery left it is refused (C17). */
+#define FEATURE_REFUSE_DRIFT "refuse-drift"
+
 #define BREAK_GLASS_US_MAX ((int64_t)4 * 3600 * 1000000) /* from created to expires */
 
 #define TARGET_SALT_SIZE 16
@@ -86,6 +89,7 @@ struct merkle_proof {
 /* May a target of this wave be offered a rollback under this order? Always under a rollback order; under an apply order only as far as its on_failure says
  * (proto/order.proto). */
 bool order_allows_rollback(const struct order *o, uint32_t wave);
+bool order_needs(const struct order *o, const char *feature);
 /* The wave whose gate stands before this one: the nearest earlier one that has targets. False: none does. */
 bool order_wave_before(const struct order *o, uint32_t wave, uint32_t *ret);
 

@@ -30,6 +30,7 @@ struct plan_environment {
 	size_t n_contexts;
 	uint64_t not_after_ms; /* how long an order holds, from its start; 24 h by default */
 	bool catch_up_automatic; /* an order is made for tenants that lack the release, when they come; false: `rollcall rollout catch-up` makes it */
+	bool refuse_drift; /* a target whose schema was changed from outside is refused; false: that is only reported */
 	int64_t start_at_us; /* nothing starts before; 0: at once */
 	struct plan_wave *waves;
 	size_t n_waves;

@@ -18,3 +18,11 @@ bool release_needs(const struct release *r, const char *feature)
 			return true;
 	return false;
 }
+
+const struct schema_expected *release_schema(const struct release *r, const char *engine)
+{
+	for (size_t i = 0; i < r->n_schemas; i++)
+		if (str_eq(r->schemas[i].engine, engine))
+			return &r->schemas[i];
+	return NULL;
+}

@@ -15,6 +15,13 @@ struct provenance { /* of the Git commit; all NULL outside a repository */
 	bool dirty; /* files differed from the commit */
 };
 
+struct schema_expected {
+	const char *engine;
+	uint32_t form;
+	uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
+	bool has_before, has_after;
+};
+
 struct release {
 	const char *project, *version;
 	uint64_t sequence; /* grows with each release of a project */
@@ -32,12 +39,18 @@ struct release {
 	const char *author;
 	const char **pipeline; /* environments in order; none may be skipped */
 	size_t n_pipeline;
+	struct schema_expected *schemas;
+	size_t n_schemas;
 	uint8_t digest[DIGEST_SIZE]; /* SHA-256 of the manifest's bytes: set by the decoder and by pack */
 };
 
 /* A critical feature: all pending changesets of a delivery are one transaction. Only for engines and releases in which every statement allows it. */
 #define FEATURE_RELEASE_TRANSACTION "release-transaction"
+/* The release says which schema it finds, or leaves: C17 and C24 compare. */
+#define FEATURE_SCHEMA_EXPECTED "schema-expected"
 bool release_needs(const struct release *r, const char *feature);
+
+const struct schema_expected *release_schema(const struct release *r, const char *engine); /* NULL: nothing is said */
 
 const struct changeset *release_changeset(const struct release *r, const char *id); /* NULL if there is none */
 

@@ -44,6 +44,22 @@ static Rollcall__V1__Step **put_steps(struct arena *a, const struct step *from, 
 	return to;
 }
 
+static Rollcall__V1__SchemaExpected **put_schemas(struct arena *a, const struct release *r)
+{
+	Rollcall__V1__SchemaExpected **to = put_array(a, r->n_schemas);
+	for (size_t i = 0; i < r->n_schemas; i++) {
+		Rollcall__V1__SchemaExpected *x = to[i] = arena_alloc(a, sizeof *x);
+		rollcall__v1__schema_expected__init(x);
+		x->engine = put_text(r->schemas[i].engine);
+		x->form = r->schemas[i].form;
+		if (r->schemas[i].has_before)
+			x->before = put_fixed(r->schemas[i].before, DIGEST_SIZE);
+		if (r->schemas[i].has_after)
+			x->after = put_fixed(r->schemas[i].after, DIGEST_SIZE);
+	}
+	return to;
+}
+
 static Rollcall__V1__Body *put_body(struct arena *a, const struct body *from)
 {
 	Rollcall__V1__Body *b = arena_alloc(a, sizeof *b);
@@ -194,6 +210,8 @@ void release_encode(const struct release *r, struct buf *ret)
 	for (size_t i = 0; i < m.n_changesets; i++)
 		m.changesets[i] = put_changeset(a, &r->changesets[i]);
 	m.author = put_text(r->author);
+	m.n_schemas = r->n_schemas;
+	m.schemas = put_schemas(a, r);
 	m.n_pipeline = r->n_pipeline;
 	m.pipeline = put_texts(a, r->pipeline, r->n_pipeline);
 	pb_pack(&m.base, ret);
@@ -404,6 +422,27 @@ static void read_engines(struct reader *r, const Rollcall__V1__ReleaseManifest *
 	}
 }
 
+static void read_schemas(struct reader *r, const Rollcall__V1__ReleaseManifest *m, struct release *ret)
+{
+	ret->n_schemas = m->n_schemas;
+	ret->schemas = read_array(r, "expected schemas", m->n_schemas, ENGINES_MAX, sizeof *ret->schemas);
+	for (size_t i = 0; i < m->n_schemas && !r->failed; i++) {
+		struct schema_expected *x = &ret->schemas[i];
+		x->engine = read_name(r, "expected schema's engine", m->schemas[i]->engine);
+		x->form = m->schemas[i]->form;
+		x->has_before = m->schemas[i]->before.len > 0;
+		x->has_after = m->schemas[i]->after.len > 0;
+		if (x->has_before)
+			read_digest(r, "expected schema before", m->schemas[i]->before, x->before);
+		if (x->has_after)
+			read_digest(r, "expected schema after", m->schemas[i]->after, x->after);
+		if (!r->failed && release_schema(&(struct release){.schemas = ret->schemas, .n_schemas = i}, x->engine))
+			read_fail(r, "the expected schema of engine %s is there twice", x->engine);
+	}
+	if (!r->failed && m->n_schemas && !release_needs(ret, FEATURE_SCHEMA_EXPECTED))
+		read_fail(r, "it expects a schema without asking for the feature " FEATURE_SCHEMA_EXPECTED);
+}
+
 static void read_head(struct reader *r, const Rollcall__V1__ReleaseManifest *m, struct release *ret)
 {
 	ret->project = read_name(r, "project", m->project);
@@ -418,6 +457,7 @@ static void read_head(struct reader *r, const Rollcall__V1__ReleaseManifest *m, 
 	ret->critical = read_lines(r, "critical features", m->critical, m->n_critical, 100);
 	read_engines(r, m, ret);
 	read_provenance(r, m->provenance, &ret->provenance);
+	read_schemas(r, m, ret);
 	read_digest(r, "gate report's digest", m->gate_report_digest, ret->gate_report_digest);
 	ret->splitter_version = m->splitter_version;
 	ret->author = read_line(r, "author", m->author, OPTIONAL);

@@ -45,6 +45,8 @@ static void show_order(const struct order *o, const struct release *r)
 		fprintf(stderr, "wave         %s: %" PRIu32 " targets\n", o->waves[i].name, o->waves[i].target_count);
 	fprintf(stderr, "targets      %" PRIu32 "\n", o->target_count);
 	fprintf(stderr, "valid        %s to %s\n", clock_text(o->not_before_us, from), clock_text(o->not_after_us, to));
+	for (size_t i = 0; i < o->n_critical; i++)
+		fprintf(stderr, "asks for     %s\n", o->critical[i]);
 	fprintf(stderr, "sha256       %s\n", bytes_to_hex(bytes_of(o->digest, DIGEST_SIZE), hex));
 }
 

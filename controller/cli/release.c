@@ -13,6 +13,7 @@
 #include "controller/cli/commands.h"
 #include "controller/cli/key_option.h"
 #include "controller/release/build.h"
+#include "controller/release/expect.h"
 #include "controller/release/open.h"
 
 static void table_done(struct table **t)
@@ -75,6 +76,22 @@ static int write_build(const struct cmd_args *a, const char *folder, struct buil
 	return EXIT_DONE;
 }
 
+/* Every ENGINE=FILE of an option. */
+static int expect_each(const struct cmd_args *a, const char *option, bool after, struct build *b, struct err *e)
+{
+	const char *const *values;
+	size_t n = cmd_option_values(a, option, &values);
+	for (size_t i = 0; i < n; i++)
+		if (release_expect_schema(&b->release, values[i], after, b->arena, e) != 0)
+			return err_wrap(e, "--%s", option);
+	return 0;
+}
+
+static int expect_schemas(const struct cmd_args *a, struct build *b, struct err *e)
+{
+	return expect_each(a, "schema-before", false, b, e) != 0 ? -1 : expect_each(a, "schema-after", true, b, e);
+}
+
 static int run_build(const struct cmd_args *a, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *arena = arena_new(4 * LIMIT_ARENA_DOCUMENT);
@@ -94,6 +111,8 @@ static int run_build(const struct cmd_args *a, struct err *e)
 		return -1;
 	if (!b.release.author)
 		b.release.author = b.release.provenance.committer;
+	if (expect_schemas(a, &b, e) != 0)
+		return -1;
 	print_findings(&b);
 	if (build_check(&b, e) != 0)
 		return err_wrap(e, "no release was written");
@@ -228,6 +247,14 @@ static struct table *summary(const struct release *r, const struct envelope *env
 	add_row(t, "pipeline", joined(r->pipeline, r->n_pipeline, a));
 	add_row(t, "engines", engines);
 	add_row(t, "needs", r->n_critical ? joined(r->critical, r->n_critical, a) : NULL);
+	for (size_t i = 0; i < r->n_schemas; i++) {
+		const struct schema_expected *x = &r->schemas[i];
+		char before[DIGEST_HEX_SIZE], after[DIGEST_HEX_SIZE];
+		add_row(t, "schema",
+		        arena_printf(a, "%s: before %.12s, after %.12s", x->engine,
+		                     x->has_before ? bytes_to_hex(bytes_of(x->before, DIGEST_SIZE), before) : "any",
+		                     x->has_after ? bytes_to_hex(bytes_of(x->after, DIGEST_SIZE), after) : "any"));
+	}
 	add_row(t, "author", r->author);
 	add_row(t, "commit", p->commit ? arena_printf(a, "%s%s", p->commit, p->dirty ? " (files differed from it)" : "") : NULL);
 	add_row(t, "tree", p->tree);
@@ -291,6 +318,9 @@ static const struct cmd_option build_options[] = {
     {"sequence", 0, "N", "grows with each release of the project (default: one more than the highest in releases/)", false, false},
     {"against", 0, "RELEASE", "the release before this one (default: the highest sequence in releases/)", false, false},
     {"author", 0, "NAME", "who builds it (default: the committer in Git)", false, false},
+    {"schema-before", 0, "ENGINE=FILE",
+     "the schema that it expects to find, as 'rollcall-agent snapshot' prints it: a target with another one is refused (C17)", true, false},
+    {"schema-after", 0, "ENGINE=FILE", "the schema that it leaves: a target that it leaves with another one has failed (C24)", true, false},
     {"allow-dirty", 0, NULL, "build although files differ from the commit", false, false},
     {0},
 };

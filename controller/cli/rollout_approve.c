@@ -115,6 +115,8 @@ static void show_order(FILE *out, const struct order *o, const struct answer_tab
 	fprintf(out, "             sha256 %s\n", bytes_to_hex(bytes_of(o->release_digest, DIGEST_SIZE), hex));
 	fprintf(out, "environment  %s, plan %s, direction %s\n", o->environment, o->plan, direction_name(o->direction));
 	fprintf(out, "valid        %s to %s\n", clock_text(o->not_before_us, from), clock_text(o->not_after_us, to));
+	for (size_t i = 0; i < o->n_critical; i++)
+		fprintf(out, "asks for     %s\n", o->critical[i]);
 	for (size_t i = 0; i < o->n_except; i++)
 		fprintf(out, "except       %s\n", o->except[i]);
 	for (size_t w = 0; w < o->n_waves; w++) {

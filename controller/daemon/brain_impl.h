@@ -271,6 +271,7 @@ struct order_request {
 	struct bytes plan_text; /* kept where the plan lets new tenants catch up by themselves; empty otherwise */
 	const char *const *contexts;
 	size_t n_contexts;
+	bool refuse_drift;
 	int64_t not_before_us, not_after_us; /* not_before_us 0: at once */
 	const struct wave *waves;
 	const struct plan_wave *const *plan_waves; /* site and server caps; NULL: none */

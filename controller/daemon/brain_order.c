@@ -98,6 +98,11 @@ static void draft_order(struct brain *b, const struct order_request *q, struct d
 	o->n_contexts = q->n_contexts;
 	o->except = (const char **)q->except;
 	o->n_except = q->n_except;
+	if (q->refuse_drift) {
+		static const char *critical[] = {FEATURE_REFUSE_DRIFT};
+		o->critical = critical;
+		o->n_critical = ARRAY_LEN(critical);
+	}
 	memcpy(o->release_digest, q->release->digest, DIGEST_SIZE);
 	memcpy(o->plan_digest, q->plan_digest, DIGEST_SIZE);
 }

@@ -183,6 +183,7 @@ int wish_start(struct request *q, const struct wish *w, struct run **ret, struct
 	                          .plan_name = w->plan.name,
 	                          .contexts = w->env->contexts,
 	                          .n_contexts = w->env->n_contexts,
+	                          .refuse_drift = w->env->refuse_drift,
 	                          .not_before_us = w->start_at_us,
 	                          .not_after_us = (w->start_at_us ? w->start_at_us : q->b->now_us) + (int64_t)w->env->not_after_ms * 1000,
 	                          .waves = w->frozen.waves,

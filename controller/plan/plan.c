@@ -26,7 +26,7 @@ struct yaml_wave {
 	unsigned probes_count;
 };
 struct yaml_environment {
-	char *name, *not_after, *start_at, *catch_up;
+	char *name, *not_after, *start_at, *catch_up, *drift;
 	char **contexts;
 	unsigned contexts_count;
 	struct yaml_wave *waves;
@@ -75,6 +75,7 @@ static const cyaml_schema_field_t environment_fields[] = {
     TEXT(not_after, yaml_environment, false),
     TEXT(start_at, yaml_environment, false),
     TEXT(catch_up, yaml_environment, false),
+    TEXT(drift, yaml_environment, false),
     CYAML_FIELD_SEQUENCE("contexts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_environment, contexts, &text_schema, 0, 64),
     CYAML_FIELD_SEQUENCE("waves", CYAML_FLAG_POINTER, struct yaml_environment, waves, &wave_schema, 1, WAVES_MAX),
     CYAML_FIELD_END,
@@ -103,10 +104,12 @@ enum key {
 	KEY_NOT_AFTER,
 	KEY_START_AT,
 	KEY_CATCH_UP,
+	KEY_DRIFT,
 	N_KEYS
 };
-static const char *const keys[N_KEYS] = {"name",       "selector", "count",       "percent",     "max_parallel", "max_failures", "min_success",
-                                         "on_failure", "soak",     "unreachable", "defer_after", "not_after",    "start_at",     "catch_up"};
+static const char *const keys[N_KEYS] = {"name",         "selector",    "count",      "percent",  "max_parallel",
+                                         "max_failures", "min_success", "on_failure", "soak",     "unreachable",
+                                         "defer_after",  "not_after",   "start_at",   "catch_up", "drift"};
 
 struct reading {
 	const char *path;
@@ -307,17 +310,26 @@ static int read_catch_up(struct reading *x, const struct yaml_environment *y, st
 	return 0;
 }
 
+static int read_drift(struct reading *x, const struct yaml_environment *y, struct plan_environment *env, struct err *e)
+{
+	env->refuse_drift = str_eq(y->drift, "refuse");
+	if (y->drift && !env->refuse_drift && !str_eq(y->drift, "report"))
+		return wrong(x, KEY_DRIFT, e, "%s: drift \"%s\": give report or refuse", y->name, y->drift);
+	return 0;
+}
+
 static int read_environment(struct reading *x, const struct yaml_environment *y, struct plan_environment *env, struct err *e)
 {
 	if (!str_is_name(y->name))
 		return wrong(x, KEY_NAME, e, "environment \"%s\": a name is 1 to 63 of a-z, 0-9, '.', '_', '-': rename it", y->name);
 	*env = (struct plan_environment){.name = arena_strdup(x->arena, y->name), .not_after_ms = NOT_AFTER_DEFAULT_MS};
 	if (read_duration(x, KEY_NOT_AFTER, y->name, y->not_after, &env->not_after_ms, e) < 0 || read_start_at(x, y, env, e) < 0 ||
-	    read_catch_up(x, y, env, e) < 0)
+	    read_catch_up(x, y, env, e) < 0 || read_drift(x, y, env, e) < 0)
 		return -1;
 	x->passed[KEY_NAME]++;
 	x->passed[KEY_NOT_AFTER] += y->not_after != NULL;
 	x->passed[KEY_CATCH_UP] += y->catch_up != NULL;
+	x->passed[KEY_DRIFT] += y->drift != NULL;
 	x->passed[KEY_START_AT] += y->start_at != NULL;
 	env->contexts = arena_alloc(x->arena, (y->contexts_count + 1) * sizeof *env->contexts);
 	for (unsigned i = 0; i < y->contexts_count; i++)

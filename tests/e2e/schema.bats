@@ -83,6 +83,57 @@ schema_cells() { rc targets list -o json 2>/dev/null | jq -r '.targets[0] | [.sc
 	[ "$(schema_cells)" = "$(printf 'as-left\t%s' "$fingerprint")" ]
 }
 
+# What the plan's approvers sign binds the site; so does the site's own policy, whatever the plan says.
+@test "drift: where it is refused nothing runs, what differs is named, and the site's people may accept it" {
+	shop_project
+	sed -i 's/name: dev,/name: dev, drift: refuse,/' shop/plans/all.yaml
+	fleet_up
+	delivered 1
+	sqlite3 db/shop 'CREATE INDEX by_hand ON first (id)'
+	makes_table 2 second
+	fleet_release shop 2
+	id=$(fleet_start shop/plans/all.yaml dev 2)
+	[ "$(settle "$id")" = refused ]
+	detail=$(rc rollout status "$id" -o json 2>/dev/null | tr -s ' ')
+	[[ "$detail" == *"C17 schema-before: drift: the schema was changed from outside since the last delivery ('-' is gone, '+' is new): + index first.by_hand CREATE INDEX by_hand ON first (id)"* ]]
+	[ "$(sqlite3 db/shop '.tables second')" = "" ]
+	run --separate-stderr "$agent" snapshot eu/lite/shop --config "$config" --accept
+	[ "$status" -eq 0 ]
+	[[ "$stderr" == "eu/lite/shop: its schema of "*" objects is taken to be as it should be."* ]]
+	rc rollout retry "$id" eu/lite/shop >/dev/null 2>&1
+	[ "$(settle "$id")" = applied ]
+	[ "$(sqlite3 db/shop '.tables second')" != "" ]
+	run -0 rc rollout order "$id" --out o.order
+	[[ "$output" == *"asks for     refuse-drift"* ]]
+}
+
+@test "a release that is signed with its schemas: what it does not find, or does not leave, is refused or failed" {
+	shop_project
+	fleet_up
+	"$agent" snapshot eu/lite/shop --config "$config" >before.txt 2>/dev/null
+	cp db/shop scratch && sqlite3 scratch 'CREATE TABLE first (id int)'
+	sed "s|sqlite:$F/db/shop|sqlite:$F/scratch|" "$config" >eu-1/scratch.yaml
+	"$agent" snapshot eu/lite/shop --config eu-1/scratch.yaml >after.txt 2>/dev/null
+	run -1 rc release build shop --version 1 --schema-after sqlite=shop/rollcall.yaml
+	[[ "$output" == *"--schema-after: shop/rollcall.yaml: not a snapshot: give what 'rollcall-agent snapshot TARGET >FILE' wrote" ]]
+	signed() { quietly rc release build shop --version "$1" --sequence "$1" --out "$1.release" "${@:2}" && quietly rc release sign "$1.release" --key keys/release && quietly rc release push "$1.release"; }
+	signed 1 --schema-before sqlite=before.txt --schema-after sqlite=after.txt
+	run -0 rc release show 1.release
+	[[ "$output" == *"before $(sha256sum <before.txt | cut -c1-12), after $(sha256sum <after.txt | cut -c1-12)"* ]]
+	sqlite3 db/shop 'CREATE TABLE other (id int)'
+	id=$(fleet_start shop/plans/all.yaml dev 1)
+	[ "$(settle "$id")" = refused ]
+	[[ "$(rc rollout status "$id" -o json 2>/dev/null | tr -s ' ')" == *"C17 schema-before: the schema is not the one that release shop 1 was signed to find"* ]]
+	sqlite3 db/shop 'DROP TABLE other'
+	rc rollout retry "$id" >/dev/null 2>&1
+	[ "$(settle "$id")" = applied ]
+	makes_table 2 second
+	signed 2 --schema-after sqlite=after.txt
+	id=$(fleet_start shop/plans/all.yaml dev 2)
+	[ "$(settle "$id")" = failed ]
+	[[ "$(rc rollout status "$id" -o json 2>/dev/null | tr -s ' ')" == *"C24 schema-after: the schema is not the one that release shop 2 was signed to leave"* ]]
+}
+
 settle() { quietly rc rollout watch "$1" --timeout 30s || true; rc rollout status "$1" -o json 2>/dev/null | jq -r '[.. | objects | select(has("target")) | .state][0]'; }
 
 @test "a restored backup stops as diverged, and goes on when a person has said that it is meant" {

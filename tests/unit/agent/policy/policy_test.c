@@ -66,7 +66,7 @@ static void test_document(void **state)
 	                  "targets: [\"eu/pg1/*\"]}\n"
 	                  "blackouts:\n  - {from: 2026-12-20, to: 2027-01-02, reason: year end}\n  - {from: 2027-03-01}\n"
 	                  "consent: [\"eu/pg1/bank\"]\nstatements: {deny: [DROP TABLE], deny_classes: [X, B]}\n"
-	                  "minimum_approvals: 2\nwave_gate: signed\nlongest_lock: 3s\nlongest_statement: 10m\n");
+	                  "minimum_approvals: 2\nwave_gate: signed\ndrift: refuse\nlongest_lock: 3s\nlongest_statement: 10m\n");
 	assert_string_equal(p.site, "eu");
 	assert_int_equal(p.version, 3);
 	assert_int_equal(p.calendar.n_windows, 2);
@@ -78,6 +78,7 @@ static void test_document(void **state)
 	assert_false(policy_wants_consent(&p, TARGET));
 	assert_true(p.deny_class[STEP_X] && p.deny_class[STEP_B] && !p.deny_class[STEP_T]);
 	assert_true(p.wave_gate_signed);
+	assert_true(p.refuse_drift);
 	assert_int_equal(p.longest_lock_ms, 3000);
 	assert_int_equal(p.longest_statement_ms, 600000);
 }
@@ -98,6 +99,7 @@ static void test_document_mistakes(void **state)
 	    {"site: eu\nversion: 1\nblackouts:\n  - {from: 2027-01-02, to: 2027-01-01}\n", "p.yaml:3: blackout 2027-01-02 to 2027-01-01: it ends before"},
 	    {"site: eu\nversion: 1\nstatements: {deny_classes: [Z]}\n", "p.yaml:3: class 'Z'"},
 	    {"site: eu\nversion: 1\nwave_gate: yes\n", "p.yaml:3: wave_gate 'yes': write signed"},
+	    {"site: eu\nversion: 1\ndrift: no\n", "p.yaml:3: drift 'no': write refuse or report"},
 	    {"site: eu\nversion: 1\nlongest_lock: 3\n", "p.yaml:3: "},
 	    {"site: eu\nversion: 1\nlongest_lock: 1ms\n", "p.yaml:3: longest_lock '1ms': outside"},
 	};

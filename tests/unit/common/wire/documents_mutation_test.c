@@ -231,6 +231,11 @@ static int setup(void **state)
 	if (wish)
 		seed = strtoull(wish, NULL, 10) | 1;
 	trust_fixture_init(&f);
+	static const char *critical[] = {FEATURE_SCHEMA_EXPECTED};
+	static struct schema_expected schemas[] = {{.engine = "sqlite", .form = 1, .before = {1}, .has_before = true},
+	                                           {.engine = "mariadb", .form = 1, .after = {2}, .has_after = true}};
+	f.release.critical = critical, f.release.n_critical = 1;
+	f.release.schemas = schemas, f.release.n_schemas = 2;
 	f.n_gate_passes = 1;
 	trust_fixture_build(&f);
 	return 0;

@@ -85,6 +85,7 @@ static const struct {
      "p.yaml:5: wave a: min_success \"most\": give a count such as \"3\" or a percentage such as \"95%\""},
     {"name: p\nenvironments:\n  - {name: staging, catch_up: always, waves: [{name: a}]}\n",
      "p.yaml:3: staging: catch_up \"always\": give manual or automatic"},
+    {"name: p\nenvironments:\n  - {name: staging, drift: never, waves: [{name: a}]}\n", "p.yaml:3: staging: drift \"never\": give report or refuse"},
     {HEAD "      - name: a\n        probes:\n          - {name: x, expect: \"0\"}\n", "p.yaml:7: probe x: give either sql or url"},
     {HEAD "      - {name: a, probes: [{name: x, sql: \"DELETE FROM t\", expect: \"0\"}]}\n",
      "p.yaml:5: probe x: sql: give one SELECT that gives one value"},
