@@ -14,14 +14,16 @@
 static enum ended look_at_lag(struct delivery *d, const struct batching *o, struct arena *texts, const char **ret_why, struct err *e)
 {
 	char is[CLOCK_TEXT_SIZE], limit[CLOCK_TEXT_SIZE];
-	uint64_t lag_ms = 0;
+	struct engine_lag lag;
 	if (!o->max_lag_ms || !d->engine->replica_lag)
 		return ENDED_OK;
-	if (d->engine->replica_lag(d->conn, &lag_ms, e) != 0)
+	if (d->engine->replica_lag(d->conn, &lag, e) != 0)
 		return delivery_judge(d, e);
-	if (lag_ms > o->max_lag_ms)
-		*ret_why = arena_printf(texts, "a replica is %s behind, maxLag is %s", clock_duration_text((int64_t)lag_ms * 1000, is),
-		                        clock_duration_text((int64_t)o->max_lag_ms * 1000, limit));
+	if (lag.why[0])
+		*ret_why = arena_printf(texts, "%s %s", lag.replica, lag.why);
+	else if (lag.ms > o->max_lag_ms)
+		*ret_why = arena_printf(texts, "%s is %s behind, maxLag is %s", lag.replica[0] ? lag.replica : "a replica",
+		                        clock_duration_text((int64_t)lag.ms * 1000, is), clock_duration_text((int64_t)o->max_lag_ms * 1000, limit));
 	return ENDED_OK;
 }
 

@@ -107,6 +107,25 @@ static int take_environment(struct loading *l, unsigned i, struct agent_target *
 	return 0;
 }
 
+static int take_lag_from(struct loading *l, unsigned i, struct agent_target *t, struct err *e)
+{
+	const struct engine *en = engine_by_name(t->target.engine);
+	unsigned line = raw_target_line(&l->raw, i, "lag_from");
+	if (raw_lag_from(&l->raw, l->path, i, l->c->arena, &t->connect.lag_from, e) != 0)
+		return -1;
+	if (t->connect.lag_from && !en->lag_from)
+		return config_wrong(l, line, e, "target %s: lag_from: %s: take it out", t->target.id,
+		                    en->replica_lag ? "a primary of this engine knows its replicas itself" : "this engine has no replicas");
+	for (const char *const *dsn = t->connect.lag_from; dsn && *dsn; dsn++) {
+		if (has_password(*dsn))
+			return config_wrong(l, line, e, "target %s: a password stands in lag_from: replicas are asked with the target's own", t->target.id);
+		if (engine_by_dsn(*dsn) != en)
+			return config_wrong(l, line, e, "target %s: lag_from '%.60s': not of the target's engine: write %s://HOST:PORT", t->target.id, *dsn,
+			                    en->schemes[0]);
+	}
+	return 0;
+}
+
 /* A pattern: its id has one mark, and its dsn, or its schema, the same. */
 static int take_pattern(struct loading *l, unsigned i, const struct agent_target *t, struct err *e)
 {
@@ -135,7 +154,7 @@ static int take_target(struct loading *l, unsigned i, const struct engine_target
 	const struct raw_target *r = &l->raw.config->targets[i];
 	struct agent_target t = {.connect = *timeouts};
 	if (take_id(l, i, r->id, &t, e) != 0 || take_dsn(l, i, r->dsn, &t, e) != 0 || (r->password && take_password(l, i, r->password, &t, e) != 0) ||
-	    raw_labels(&l->raw, l->path, i, l->c->arena, &t.target, e) != 0 || take_environment(l, i, &t, e) != 0)
+	    take_lag_from(l, i, &t, e) != 0 || raw_labels(&l->raw, l->path, i, l->c->arena, &t.target, e) != 0 || take_environment(l, i, &t, e) != 0)
 		return -1;
 	t.connect.user = arena_strdup(l->c->arena, r->user);
 	t.connect.schema = arena_strdup(l->c->arena, r->schema);

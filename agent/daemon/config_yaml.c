@@ -13,6 +13,7 @@
 
 #define LABELS_MAX     64
 #define LABEL_TEXT_MAX 256
+#define LAG_FROM_MAX   16
 
 #define TEXT(key, type, member)     CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER, type, member, 1, CYAML_UNLIMITED)
 #define OPT_TEXT(key, type, member) CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 1, CYAML_UNLIMITED)
@@ -63,6 +64,7 @@ static const cyaml_schema_field_t target_fields[] = {
     OPT_TEXT("look_in", struct raw_target, look_in),
     CYAML_FIELD_MAPPING_PTR("password", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_target, password, password_fields),
     CYAML_FIELD_IGNORE("labels", CYAML_FLAG_OPTIONAL),
+    CYAML_FIELD_IGNORE("lag_from", CYAML_FLAG_OPTIONAL), /* libcyaml cannot tell an empty list from none */
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t target_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_target, target_fields)};
@@ -196,5 +198,27 @@ int raw_labels(struct raw_file *f, const char *path, unsigned target, struct are
 		if (take_label(path, (unsigned)k->start_mark.line + 1, scalar(k), scalar(yaml_document_get_node(&f->document, p->value)), a, ret, e) != 0)
 			return -1;
 	}
+	return 0;
+}
+
+int raw_lag_from(struct raw_file *f, const char *path, unsigned target, struct arena *a, const char *const **ret, struct err *e)
+{
+	unsigned line = 1;
+	yaml_node_t *list = child(f, target_node(f, target, &line), "lag_from", &line);
+	*ret = NULL;
+	if (!list)
+		return 0;
+	size_t n = list->type == YAML_SEQUENCE_NODE ? (size_t)(list->data.sequence.items.top - list->data.sequence.items.start) : SIZE_MAX;
+	if (n > LAG_FROM_MAX)
+		return err_set(e, ERR_USAGE, "%s:%u: lag_from: not a list of at most %d: write 'lag_from: [mariadb://HOST:PORT]'", path, line, LAG_FROM_MAX);
+	const char **dsns = arena_alloc(a, (n + 1) * sizeof *dsns);
+	for (size_t i = 0; i < n; i++) {
+		const char *dsn = scalar(yaml_document_get_node(&f->document, list->data.sequence.items.start[i]));
+		if (!dsn)
+			return err_set(e, ERR_USAGE, "%s:%u: lag_from: each is one address: write 'lag_from: [mariadb://HOST:PORT]'", path, line);
+		dsns[i] = arena_strdup(a, dsn);
+	}
+	dsns[n] = NULL;
+	*ret = dsns;
 	return 0;
 }

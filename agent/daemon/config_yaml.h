@@ -56,5 +56,7 @@ unsigned raw_line(struct raw_file *f, const char *section, const char *key);
 unsigned raw_target_line(struct raw_file *f, unsigned target, const char *key);
 /* The labels of a target, copied into the arena. Errors carry the file's name and line. */
 int raw_labels(struct raw_file *f, const char *path, unsigned target, struct arena *a, struct target *ret, struct err *e) MUST_CHECK;
+/* The replicas of a target, in the arena, NULL-terminated; *ret NULL: nothing is said of them. Errors as raw_labels. */
+int raw_lag_from(struct raw_file *f, const char *path, unsigned target, struct arena *a, const char *const **ret, struct err *e) MUST_CHECK;
 
 #endif

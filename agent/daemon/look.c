@@ -18,14 +18,14 @@ static int ask(const struct engine *en, struct conn *c, struct look *k, struct e
 {
 	struct engine_identity id;
 	struct err ignored = ERR_INIT;
-	uint64_t lag_ms = 0;
+	struct engine_lag lag;
 	if (en->identity(c, &id, e) != 0)
 		return -1;
 	str_copy(k->version, sizeof k->version, id.version);
 	if (en->query(c, bytes_of_str(en->size_sql), NULL, 0, number_row, &k->size_bytes, e) != 0)
 		return -1;
-	if (en->replica_lag && en->replica_lag(c, &lag_ms, &ignored) == 0) /* a role that may not see the replicas is no trouble */
-		k->lag_ms = (int64_t)lag_ms;
+	if (en->replica_lag && en->replica_lag(c, &lag, &ignored) == 0 && !lag.why[0]) /* a role that may not see the replicas is no trouble */
+		k->lag_ms = (int64_t)lag.ms;
 	return 0;
 }
 

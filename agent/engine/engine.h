@@ -36,6 +36,7 @@ struct engine_target {
 	const char *option_file; /* MariaDB defaults file or libpq service file; NULL: none */
 	const char *schema; /* NULL: the database as a whole */
 	const char *role; /* SET ROLE for the steps; NULL: none */
+	const char *const *lag_from; /* dsns of the replicas that maxLag counts, NULL-terminated; NULL: not said */
 	uint32_t connect_timeout_ms;
 	uint32_t lock_timeout_ms; /* what a session begins with; always set, never 0 */
 	uint32_t lock_timeout_max_ms; /* what later tries may raise it to; 0: not at all */
@@ -87,6 +88,12 @@ struct engine_key { /* a key by which all rows of a table can be walked in order
 		const char *literal; /* an expression: its value as a literal of SQL text */
 	} columns[ENGINE_KEY_COLUMNS];
 	uint64_t rows; /* about how many the table has; 0: not known */
+};
+
+struct engine_lag { /* of the replica that is furthest behind */
+	uint64_t ms; /* 0: there is none */
+	char replica[160]; /* which, for people: "replica db2 port 3306"; "": the primary does not say */
+	char why[480]; /* not "": how far it is behind cannot be told, and this says why, and what to do */
 };
 
 struct engine_own { /* a statement of Rollcall's own */
@@ -157,8 +164,10 @@ struct engine {
 	/* The primary key, or else a unique one, of a table (schema "": where the session looks). Strings in `a`. Inside a transaction: that is where role and search path hold. */
 	int (*table_key)(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret, struct err *e);
 
-	/* How far the replica that is furthest behind is behind; 0: there is none. NULL where the primary cannot tell. ERR_DB when this role may not see it. */
-	int (*replica_lag)(struct conn *c, uint64_t *ret_ms, struct err *e);
+	/* How far the replica that is furthest behind is behind, as the primary or the replicas of lag_from tell. NULL where there are no replicas. ERR_DB when this role may not see it,
+	 * or the site has to say whom to ask. */
+	int (*replica_lag)(struct conn *c, struct engine_lag *ret, struct err *e);
+	bool lag_from; /* does it take the target's lag_from? */
 
 	/* The schema's objects as rows of three texts, kind, name and definition, in no order: what agent/schema/snapshot.h makes its lines of. Without the ledger; independent of
 	 * session settings, counters, and of whatever a dump and its restore change. Not inside a transaction. */

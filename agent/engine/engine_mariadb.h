@@ -28,6 +28,7 @@ struct conn {
 	bool dirty; /* the server said that a release's statement changed session state */
 	bool lock_held;
 	struct engine_identity identity;
+	struct maria_lag *lag; /* of engine_mariadb_lag.c; NULL until it is asked */
 	char backend[64]; /* "connection id/connected at, in microseconds since 1970" */
 	struct maria_prepared {
 		char *sql;
@@ -38,6 +39,8 @@ struct conn {
 
 /* engine_mariadb_connect.c */
 int maria_connect_open(const struct engine_target *t, struct conn **ret, struct err *e) MUST_CHECK;
+/* A replica's dsn, which needs no database: without pins and role, refuses nobody. Only for asking how it stands. */
+int maria_connect_replica(const struct engine_target *t, struct conn **ret, struct err *e) MUST_CHECK;
 void maria_connect_close(struct conn **c);
 int maria_pin(struct conn *c, struct err *e) MUST_CHECK; /* after a release's SET: every session variable back to where it was */
 int maria_set_lock_timeout(struct conn *c, struct err *e) MUST_CHECK; /* of the session: to lock_ms */
@@ -67,5 +70,9 @@ int maria_catalog_unlock(struct conn *c, struct err *e) MUST_CHECK;
 int maria_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e) MUST_CHECK;
 /* engine_mariadb_key.c */
 int maria_key_of(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret, struct err *e) MUST_CHECK;
+
+/* engine_mariadb_lag.c */
+int maria_replica_lag(struct conn *c, struct engine_lag *ret, struct err *e) MUST_CHECK;
+void maria_lag_free(struct maria_lag **l); /* NULL-safe */
 
 #endif

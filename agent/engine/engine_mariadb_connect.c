@@ -86,7 +86,7 @@ static int parse_authority(struct maria_address *a, const char *p, size_t n, str
 	return n ? parse_host(a, p, n, e) : (a->port = 3306, 0);
 }
 
-static int parse_dsn(const char *dsn, struct maria_address *a, struct err *e)
+static int parse_dsn(const char *dsn, bool needs_database, struct maria_address *a, struct err *e)
 {
 	const char *p = strstr(dsn, "://");
 	if (!p || !(str_starts(dsn, "mariadb:") || str_starts(dsn, "mysql:")))
@@ -98,7 +98,7 @@ static int parse_dsn(const char *dsn, struct maria_address *a, struct err *e)
 	p += authority;
 	size_t path = strcspn(p, "?");
 	a->database = path > 1 ? part(p + 1, path - 1) : NULL;
-	if (!a->database)
+	if (!a->database && needs_database)
 		return err_set(e, ERR_USAGE, "the dsn names no database: mariadb://host:port/database");
 	AUTO(mem_free_ptr) char *options = mem_strdup(p + path + (p[path] == '?'));
 	char *save = NULL;
@@ -282,6 +282,7 @@ void maria_connect_close(struct conn **cp)
 	}
 	if (c->my)
 		mysql_close(c->my);
+	maria_lag_free(&c->lag);
 	free(c->address.host);
 	free(c->address.user);
 	free(c->address.database);
@@ -316,21 +317,37 @@ static int set_role(struct conn *c, struct err *e)
 	return maria_run_text(c, buf_str(&sql), NULL, NULL, e);
 }
 
+static int dial(struct conn *c, const char *user, struct err *e)
+{
+	const struct engine_target *t = c->target;
+	const struct maria_address *a = &c->address;
+	c->my = mysql_init(NULL);
+	if (!c->my)
+		return err_set(e, ERR_INTERNAL, "the MariaDB client library has no memory");
+	set_options(c->my, t, a);
+	if (!mysql_real_connect(c->my, a->host, user, t->password ? secret_reveal(t->password) : NULL, a->database, a->port, a->socket,
+	                        CLIENT_MULTI_RESULTS))
+		return refused(c, e);
+	return 0;
+}
+
+int maria_connect_replica(const struct engine_target *t, struct conn **ret, struct err *e)
+{
+	AUTO(maria_connect_close) struct conn *c = mem_alloc(sizeof *c);
+	c->target = t;
+	if (parse_dsn(t->dsn, false, &c->address, e) < 0 || dial(c, c->address.user ? c->address.user : t->user, e) < 0)
+		return -1;
+	*ret = take_ptr(&c);
+	return 0;
+}
+
 int maria_connect_open(const struct engine_target *t, struct conn **ret, struct err *e)
 {
 	AUTO(maria_connect_close) struct conn *c = mem_alloc(sizeof *c);
 	c->target = t;
 	c->lock_ms = c->session_lock_ms = t->lock_timeout_ms;
-	if (parse_dsn(t->dsn, &c->address, e) < 0)
+	if (parse_dsn(t->dsn, true, &c->address, e) < 0 || dial(c, t->user ? t->user : c->address.user, e) < 0)
 		return -1;
-	c->my = mysql_init(NULL);
-	if (!c->my)
-		return err_set(e, ERR_INTERNAL, "the MariaDB client library has no memory");
-	const struct maria_address *a = &c->address;
-	set_options(c->my, t, a);
-	if (!mysql_real_connect(c->my, a->host, t->user ? t->user : a->user, t->password ? secret_reveal(t->password) : NULL, a->database, a->port,
-	                        a->socket, CLIENT_MULTI_RESULTS))
-		return refused(c, e);
 	make_names(c);
 	if (maria_run_text(c, c->pins, NULL, NULL, e) < 0 || set_role(c, e) < 0 || identify(c, e) < 0) {
 		if (e)

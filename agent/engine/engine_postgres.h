@@ -70,7 +70,7 @@ int pg_catalog_unlock(struct conn *c, struct err *e) MUST_CHECK;
 int pg_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e) MUST_CHECK;
 void pg_snapshot_canonical(struct buf *text); /* an expression as the server writes it after it has read it once more */
 /* engine_postgres_key.c */
-int pg_replica_lag(struct conn *c, uint64_t *ret_ms, struct err *e) MUST_CHECK;
+int pg_replica_lag(struct conn *c, struct engine_lag *ret, struct err *e) MUST_CHECK;
 int pg_key_of(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -59,7 +59,7 @@ static int lag_row(void *arg, size_t n, const char *const *values, struct err *e
 }
 
 /* A replica that stands still tells no lag: it has not come to where the log ended when we last saw all of them there. */
-int pg_replica_lag(struct conn *c, uint64_t *ret_ms, struct err *e)
+int pg_replica_lag(struct conn *c, struct engine_lag *ret, struct err *e)
 {
 	const char *mark = c->lag_mark[0] ? c->lag_mark : NULL;
 	int64_t now_us = clock_mono_us();
@@ -74,6 +74,6 @@ int pg_replica_lag(struct conn *c, uint64_t *ret_ms, struct err *e)
 		c->lag_mark_us = now_us;
 	}
 	uint64_t stands_ms = (uint64_t)(now_us - c->lag_mark_us) / 1000;
-	*ret_ms = l.ms > stands_ms ? l.ms : stands_ms;
+	*ret = (struct engine_lag){.ms = l.ms > stands_ms ? l.ms : stands_ms};
 	return 0;
 }

@@ -38,14 +38,6 @@ static void refuse_batch(struct packer *k, const struct parsed_script *s, const 
 }
 
 /* batch: on the changeset's line makes a class B step of each statement. */
-static void check_lag(struct packer *k, const struct change *c, enum dialect d)
-{
-	if (c->batching.max_lag_ms && d == DIALECT_MARIADB)
-		problem_add(&k->set->problems, c->file, c->line,
-		            "ask your own heartbeat table with --throttle-query limit:10 SELECT ..., or give the changeset a dbms",
-		            "maxLag on mariadb: a primary there does not know how far its replicas are behind");
-}
-
 static void pack_batches(struct packer *k, const struct parsed_script *s, enum dialect d, struct step *steps, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -100,7 +92,6 @@ static void pack_body(struct packer *k, const struct parsed_change *p, enum dial
 	*b = (struct body){.engine = dialect_name(d), .has_rollback = change_has_rollback(c, d)};
 	b->steps = group(k, &p->forward[d], c->run_in_transaction && !c->batching.size, &b->n_steps);
 	b->rollback = group(k, &p->rollback[d], c->run_in_transaction && !c->batching.rollback_size, &b->n_rollback);
-	check_lag(k, c, d);
 	if (c->batching.size)
 		pack_batches(k, &p->forward[d], d, b->steps, b->n_steps);
 	if (c->batching.rollback_size)

@@ -8,6 +8,7 @@
 #   server_restart DIR     after server_kill, or stops first         server_get DIR NAME  kind, port, user, password, pid
 #   server_create DIR DB   a database owned by the test user         server_dsn DIR DB    as agent.yaml takes it
 #   server_sql DIR DB SQL  as the administrator, bare rows           server_pooler DIR    pgbouncer before it; prints its port
+#   server_replica DIR     a MariaDB replica of it, which has all databases that are made from here on; prints its folder
 #   server_load DIR DB FILE   a file, by the engine's own client     server_copy DIR DB COPY  by the engine's own dump and client, into an empty database
 #   server_feed DIR DB FILE QUERY  what a script leaves, by the engine's own client and as the test's user; feed_sqlite FILE SCRIPT
 #   load_sqlite FILE SQL, copy_sqlite FILE COPY   the same for a SQLite file
@@ -74,16 +75,17 @@ server_make() { # DIR KIND AUTH
 }
 
 server_launch() { # DIR: starts it on its port and waits until it answers
-	local dir=$1 port fsync=${SERVER_FSYNC:-off}
+	local dir=$1 port fsync=${SERVER_FSYNC:-off} options=()
 	port=$(server_get "$dir" port)
 	if [ "$(server_get "$dir" kind)" = postgresql ]; then
 		server_exec postgresql setsid "$PG_BIN/postgres" -D "$dir/data" -k "$dir/run" -p "$port" -c listen_addresses=127.0.0.1 -c "fsync=$fsync" \
 			-c "full_page_writes=$fsync" -c max_connections=200 -c log_min_messages=warning >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
 	else
+		if [ -e "$dir/options" ]; then mapfile -t options <"$dir/options"; fi
 		server_exec mariadb setsid mariadbd --no-defaults --datadir="$dir/data" --tmpdir="$dir/run" --socket="$dir/run/mysqld.sock" --port="$port" --bind-address=127.0.0.1 \
 			--pid-file="$dir/data/server.pid" --skip-name-resolve --innodb-log-file-size=8M --innodb-buffer-pool-size=32M --max-connections=200 \
 			--innodb-flush-log-at-trx-commit="$([ "$fsync" = on ] && echo 1 || echo 2)" --plugin-maturity=unknown \
-			--plugin-load-add=metadata_lock_info >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
+			--plugin-load-add=metadata_lock_info "${options[@]}" >>"$dir/log" 2>&1 </dev/null 3>&- 4>&- &
 	fi
 	server_put "$dir" pid $!
 	for _ in $(seq 1500); do
@@ -152,6 +154,16 @@ server_start() {
 	done
 	server_stop "$dir"
 	server_die "$kind did not start in $attempt attempts"
+}
+
+server_replica() { # DIR
+	local replica
+	printf '%s\n' --log-bin=binlog --server-id=1 >"$1/options"
+	replica=$(server_start mariadb) || return 1
+	printf '%s\n' --server-id=2 --read-only --relay-log=relay >"$replica/options"
+	server_restart "$1" && server_restart "$replica" || return 1
+	server_sql "$replica" '' "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=$(server_get "$1" port), MASTER_USER='$SERVER_USER',
+		MASTER_PASSWORD='$(server_get "$1" password)', MASTER_CONNECT_RETRY=1, MASTER_USE_GTID=slave_pos; START SLAVE" && echo "$replica"
 }
 
 server_children() { # PID: it and all below it
@@ -314,7 +326,7 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
 	verb=$1
 	shift
 	case $verb in
-	start | stop | kill | halt | restart | get | create | dsn | sql | pooler | load | copy | feed | effect | empty) "server_$verb" "$@" ;;
+	start | stop | kill | replica | halt | restart | get | create | dsn | sql | pooler | load | copy | feed | effect | empty) "server_$verb" "$@" ;;
 	copy_sqlite | load_sqlite | feed_sqlite | effect_sqlite) "$verb" "$@" ;;
 	*) server_die "unknown verb $verb" ;;
 	esac

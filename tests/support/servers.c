@@ -91,6 +91,16 @@ struct server *server_start(enum dialect kind, bool password)
 	return s;
 }
 
+struct server *server_replica(struct server *primary)
+{
+	struct server *s = mem_alloc(sizeof *s);
+	s->kind = primary->kind;
+	s->dir = RUN("replica", primary->dir);
+	s->port = number(RUN("get", s->dir, "port"));
+	s->password = mem_strdup("");
+	return s;
+}
+
 void server_stop(struct server **sp)
 {
 	struct server *s = *sp;

@@ -13,6 +13,8 @@ struct server;
 
 struct server *server_start(enum dialect kind, bool password); /* postgresql or mariadb; password: scram or mysql_native_password, else trust */
 void server_stop(struct server **s); /* NULL-safe */
+/* A MariaDB replica of it, with all databases that are made from here on. The primary is started anew for it. */
+struct server *server_replica(struct server *primary);
 void server_kill(struct server *s); /* kill -9 */
 void server_restart(struct server *s);
 const char *server_password(const struct server *s); /* of user "rollcall"; "" when there is none */

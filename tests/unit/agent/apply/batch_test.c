@@ -259,17 +259,17 @@ static void test_throttled_by_a_query(void **state)
 static uint64_t lags[] = {0, 90000, 90000, 0};
 static unsigned lag_looks;
 
-static int lag_told(struct conn *c, uint64_t *ret_ms, struct err *e)
+static int lag_told(struct conn *c, struct engine_lag *ret, struct err *e)
 {
 	(void)c, (void)e;
-	*ret_ms = lag_looks < ARRAY_LEN(lags) ? lags[lag_looks] : 0;
+	*ret = (struct engine_lag){.ms = lag_looks < ARRAY_LEN(lags) ? lags[lag_looks] : 0};
 	lag_looks++;
 	return 0;
 }
 
-static int lag_hidden(struct conn *c, uint64_t *ret_ms, struct err *e)
+static int lag_hidden(struct conn *c, struct engine_lag *ret, struct err *e)
 {
-	(void)c, (void)ret_ms;
+	(void)c, (void)ret;
 	return err_set(e, ERR_DB, "this role may not see how far the replicas are behind");
 }
 

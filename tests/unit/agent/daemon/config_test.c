@@ -125,12 +125,42 @@ static void test_batch_limits(void **state)
 	assert_string_equal(c.limits.batch_hold_file, "./hold");
 }
 
+static void test_replicas(void **state)
+{
+	(void)state;
+	static const char *const lists[] = {"", "    lag_from: []\n", "    lag_from: ['mariadb://db2:3307', 'mariadb://lag@db3']\n"};
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		AUTO(agent_config_done) struct agent_config c = {0};
+		AUTO(buf_done) struct buf text = BUF_INIT;
+		struct err e = ERR_INIT;
+		const char *at = strstr(good, "    dsn: sqlite:one.db\n"), *behind = strchr(at, '\n') + 1;
+		buf_add(&text, good, (size_t)(at - good));
+		buf_addf(&text, "    dsn: mariadb://db1/one\n%s%s", lists[i], behind);
+		agent_fixture_file(&f, "agent.yaml", text.p, 0644);
+		if (agent_config_load("agent.yaml", &c, &e) != 0)
+			fail_msg("%s", e.msg);
+		const char *const *from = c.targets[0].connect.lag_from;
+		assert_true(i == 0 ? !from : i == 1 ? from && !from[0] : from && str_eq(from[0], "mariadb://db2:3307") && !from[2]);
+		assert_null(c.targets[1].connect.lag_from);
+	}
+}
+
 static void test_each_mistake_has_its_line(void **state)
 {
 	(void)state;
 	static const struct {
 		const char *from, *to, *message;
 	} cases[] = {
+	    {"one.db\n", "one.db\n    lag_from: ['sqlite:two.db']\n",
+	     "agent.yaml:17: target eu/files/one: lag_from: this engine has no replicas: take it out"},
+	    {"sqlite:one.db\n", "postgresql://db1/one\n    lag_from: ['postgresql://db2']\n",
+	     "agent.yaml:17: target eu/files/one: lag_from: a primary of this engine knows its replicas itself: take it out"},
+	    {"sqlite:one.db\n", "mariadb://db1/one\n    lag_from: db2\n",
+	     "agent.yaml:17: lag_from: not a list of at most 16: write 'lag_from: [mariadb://HOST:PORT]'"},
+	    {"sqlite:one.db\n", "mariadb://db1/one\n    lag_from: [db2]\n",
+	     "agent.yaml:17: target eu/files/one: lag_from 'db2': not of the target's engine: write mariadb://HOST:PORT"},
+	    {"sqlite:one.db\n", "mariadb://db1/one\n    lag_from: ['mariadb://root:secret@db2']\n",
+	     "agent.yaml:17: target eu/files/one: a password stands in lag_from: replicas are asked with the target's own"},
 	    {"site: eu\n", "site: eu\nsite_name: x\n", "agent.yaml:3: unknown key 'site_name': remove it"},
 	    {"  lock_timeout", "  lock_timout", "agent.yaml:13: unknown key 'lock_timout': did you mean 'lock_timeout'?"},
 	    {"certificate: eu-1.cert\n", "", "agent.yaml:14: key 'certificate' is missing: add it"},
@@ -320,6 +350,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_good_file),
 	    CASE(test_batch_limits),
+	    CASE(test_replicas),
 	    CASE(test_each_mistake_has_its_line),
 	    CASE(test_unknown_scheme_names_the_known_ones),
 	    CASE(test_open_files_are_refused),
