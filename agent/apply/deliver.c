@@ -299,7 +299,7 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 		refuse(&c, job, check, e);
 	else if (deliver_verified(&d, job, &p.policy, e) != 0)
 		return -1;
-	if (delivery_finish(&d, report_seal, job->config->report_key, e) != 0)
+	if (delivery_finish(&d, report_seal, (void *)(uintptr_t)job->report_key, e) != 0)
 		return -1;
 	*ret_outcome = c.report.outcome;
 	if (c.report.failure.message)

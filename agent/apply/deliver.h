@@ -8,6 +8,7 @@
 struct deliver_job {
 	const struct agent_config *config;
 	const struct agent_target *target;
+	const struct sign_key *report_key; /* not asked for by deliver_preview */
 	const struct task *task;
 	struct watch *watch;
 	void (*progress)(void *arg, const struct delivery_progress *p);

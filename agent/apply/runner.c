@@ -87,8 +87,13 @@ static void worker(zsock_t *pipe, void *arg)
 	enum outcome outcome = OUTCOME_FAILED;
 	w->pipe = pipe;
 	zsock_signal(pipe, 0);
-	struct deliver_job job = {
-	    .config = w->job->config, .target = w->job->target, .task = &w->job->task, .watch = w->watch, .progress = on_progress, .progress_arg = w};
+	struct deliver_job job = {.config = w->job->config,
+	                          .target = w->job->target,
+	                          .report_key = w->job->report_key,
+	                          .task = &w->job->task,
+	                          .watch = w->watch,
+	                          .progress = on_progress,
+	                          .progress_arg = w};
 	if (deliver(&job, &outcome, &e) == 0)
 		log_end(w->job, outcome, &e);
 	else if (watch_wish(w->watch) >= WISH_PARK)

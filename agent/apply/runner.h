@@ -11,6 +11,7 @@
 struct runner_job { /* all borrowed until the runner ended */
 	const struct agent_config *config;
 	const struct agent_target *target;
+	const struct sign_key *report_key; /* that signs its report: of the moment when it began */
 	struct task task;
 };
 

@@ -76,7 +76,7 @@ static int run_check(const struct cmd_args *a, struct err *e)
 	AUTO(agent_config_done) struct agent_config c = {0};
 	AUTO(table_destroy) struct table *t = table_new("target,engine,environment,result,version,detail,+database,+cautions");
 	size_t failed = 0;
-	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0 || check_policy(&c, e) != 0)
+	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0 || agent_config_check_dates(&c, e) != 0 || check_policy(&c, e) != 0)
 		return -1;
 	bool connect = cmd_option_given(a, "connect");
 	if (connect)

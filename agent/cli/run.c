@@ -14,6 +14,12 @@ static int run_run(const struct cmd_args *a, struct err *e)
 	log_open("rollcall-agent", level);
 	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0)
 		return -1;
+	struct err ended = ERR_INIT;
+	if (agent_config_check_dates(&c, &ended) != 0) {
+		if (!c.enrol_endpoint)
+			return err_set(e, ERR_POLICY, "%s", ended.msg);
+		log_error("%s; until then the controller lets this agent in for nothing else", ended.msg);
+	}
 	malloc_trim(0); /* the file's trees are gone */
 	return agent_run(&c, e) == 0 ? EXIT_DONE : -1;
 }

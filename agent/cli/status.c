@@ -6,6 +6,7 @@
 #include "agent/cli/commands.h"
 #include "agent/cli/desk.h"
 #include "agent/daemon/site.h"
+#include "agent/keyset/schedule.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
 #include "common/cli/table.h"
@@ -101,6 +102,26 @@ static int add_refusals(struct desk *d, struct table *t, struct err *e)
 	return 0;
 }
 
+/* ---- the certificate ---- */
+
+static int add_certificate(struct desk *d, struct table *t, int64_t now_us, struct err *e)
+{
+	const struct agent_config *c = &d->config;
+	struct keyset pending;
+	char until[CLOCK_TEXT_SIZE], from[CLOCK_TEXT_SIZE];
+	int64_t due_us = renewal_due_us(&c->cert);
+	if (keyset_pending(c->data_dir, d->arena, &pending, e) != 0)
+		return -1;
+	const char *state = pending.folder ? keyset_state(&pending, d->arena) : "";
+	if (now_us >= c->cert.not_after_us && str_empty(state))
+		state = "it has expired: type rollcall-agent renew";
+	else if (!c->enrol_endpoint && str_empty(state))
+		state = "not renewed by itself: agent.yaml names no controller.enrol";
+	table_row(t, (const char *const[]){c->cert.serial, clock_text(c->cert.not_after_us, until), clock_text(due_us, from),
+	                                   str_empty(state) ? NULL : state, c->certificate_file});
+	return 0;
+}
+
 /* ---- all of it ---- */
 
 static void say(struct desk *d, const struct site_view *v, size_t holds, size_t held, size_t tasks)
@@ -128,17 +149,19 @@ static int run_status(const struct cmd_args *a, struct err *e)
 	AUTO(table_destroy) struct table *windows = table_new("target,next-opening");
 	AUTO(table_destroy) struct table *tasks = table_new("target,state,direction,#attempt,deadline,+task");
 	AUTO(table_destroy) struct table *refused = table_new("at,target,check,~detail");
+	AUTO(table_destroy) struct table *certificate = table_new("certificate,until,renewed-from,~detail,+file");
 	struct site_view v;
 	size_t n_held = 0;
 	int64_t now_us = clock_wall_us();
 	if (desk_open(a, &d, e) != 0 || site_view_read(&d.config, d.journal, d.arena, &v, e) != 0)
 		return -1;
 	size_t n_holds = add_holds(&v, holds, now_us);
-	if (add_held(&d, held, &n_held, e) != 0 || add_tasks(&d, tasks, e) != 0 || add_refusals(&d, refused, e) != 0)
+	if (add_held(&d, held, &n_held, e) != 0 || add_tasks(&d, tasks, e) != 0 || add_refusals(&d, refused, e) != 0 ||
+	    add_certificate(&d, certificate, now_us, e) != 0)
 		return -1;
 	add_windows(&d.config, &v, windows, now_us);
-	const struct table *const tables[] = {holds, held, windows, refused, tasks};
-	static const char *const kinds[] = {"holds", "held", "closed-windows", "refusals", "tasks"};
+	const struct table *const tables[] = {holds, held, windows, refused, tasks, certificate};
+	static const char *const kinds[] = {"holds", "held", "closed-windows", "refusals", "tasks", "certificate"};
 	tables_print(tables, kinds, ARRAY_LEN(kinds), cmd_output(a), stdout);
 	say(&d, &v, n_holds, n_held, table_count(tasks));
 	return EXIT_DONE;
@@ -152,7 +175,8 @@ const struct cmd status_commands[] = {
         .summary = "Show what this agent does, holds back and has refused, and what it still has to report",
         .details =
             "Holds in force; deliveries that wait for the site, and why; targets whose window is closed, and when it opens; the last refusals; open "
-            "tasks; unsent reports; versions of the trust document and the site policy.",
+            "tasks; unsent reports; until when the certificate is good, and what its renewal waits for; versions of the trust document and the site "
+            "policy.",
         .example = "rollcall-agent status --config /etc/rollcall/agent.yaml",
         .options = status_options,
         .run = run_status,

@@ -3,6 +3,7 @@
 #define AGENT_DAEMON_CONFIG_H
 
 #include "agent/engine/engine.h"
+#include "agent/keyset/keyset.h"
 #include "common/base/arena.h"
 #include "common/base/err.h"
 #include "common/crypto/sign.h"
@@ -44,14 +45,18 @@ enum fingerprint_when {
 struct agent_config {
 	const char *path, *name, *site, *data_dir; /* journal.db and blobs/ are in data_dir */
 	const char *controller_endpoint, *blob_endpoint;
+	const char *enrol_endpoint; /* where new certificates are asked for; NULL: this agent does not renew by itself */
 	const char **controller_keys; /* Z85: pinned; from agent.yaml, must be among the trust document's when that lists any */
 	size_t n_controller_keys;
-	const char *curve_key_file, *report_key_file, *trust_file, *certificate_file;
+	const char *trust_file;
+	const char *curve_key_file, *report_key_file, *certificate_file; /* those in use: of agent.yaml, or of `keyset` */
+	struct keyset keyset; /* that a renewal made; folder NULL: agent.yaml's own files are newer */
 	const char *policy_file; /* the site's policy document; NULL: the site has none */
 	struct bytes trust_pin; /* the envelope of trust_file, signed by its own root keys */
 	struct trust trust; /* the newest that was believed when this was loaded; what counts when something is to run: agent/verify/trusted.h */
 	struct sign_key *report_key;
 	struct bytes certificate; /* envelope bytes */
+	struct certificate cert; /* the same; it may have ended: agent_config_check_dates */
 	uint32_t max_parallel, max_parallel_per_instance; /* deliveries at once: in all, and for one database server */
 	uint32_t retry_budget_ms;
 	struct agent_limits limits;
@@ -74,6 +79,10 @@ struct agent_config {
 /* Reads, checks everything that can be checked without a database or the network; each error as "agent.yaml:LINE: what: what to do". */
 int agent_config_load(const char *path, struct agent_config *ret, struct err *e) MUST_CHECK;
 void agent_config_done(struct agent_config *c);
+/* The certificate is good by this machine's clock. Apart from the rest, because an agent whose certificate has ended can still have it renewed. */
+int agent_config_check_dates(const struct agent_config *c, struct err *e) MUST_CHECK;
+/* From here on this keyset, whose certificate was checked, is in use; its keys are the caller's business. */
+void agent_config_keyset(struct agent_config *c, const struct keyset *i);
 const struct agent_target *agent_config_target(const struct agent_config *c, const char *id); /* NULL if not ours */
 /* Fetches the password from its source, NULL when the client library finds it itself. Blocks (a command has 10 s). */
 int agent_config_password(const struct agent_target *t, struct secret **ret, struct err *e) MUST_CHECK;

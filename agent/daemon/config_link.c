@@ -25,10 +25,12 @@ int config_take_controller(struct loading *l, struct err *e)
 {
 	const struct raw_controller *r = &l->raw.config->controller;
 	unsigned line = raw_line(&l->raw, "controller", "keys");
-	if (check_endpoint(l, "endpoint", r->endpoint, e) != 0 || check_endpoint(l, "blobs", r->blobs, e) != 0)
+	if (check_endpoint(l, "endpoint", r->endpoint, e) != 0 || check_endpoint(l, "blobs", r->blobs, e) != 0 ||
+	    (r->enrol && check_endpoint(l, "enrol", r->enrol, e) != 0))
 		return -1;
 	l->c->controller_endpoint = arena_strdup(l->c->arena, r->endpoint);
 	l->c->blob_endpoint = arena_strdup(l->c->arena, r->blobs);
+	l->c->enrol_endpoint = arena_strdup(l->c->arena, r->enrol);
 	l->c->controller_keys = arena_alloc(l->c->arena, r->keys_count * sizeof *l->c->controller_keys);
 	for (unsigned i = 0; i < r->keys_count; i++) {
 		char key[41];

@@ -23,6 +23,7 @@ static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_P
 static const cyaml_schema_field_t controller_fields[] = {
     TEXT("endpoint", struct raw_controller, endpoint),
     TEXT("blobs", struct raw_controller, blobs),
+    OPT_TEXT("enrol", struct raw_controller, enrol),
     CYAML_FIELD_SEQUENCE("keys", CYAML_FLAG_POINTER, struct raw_controller, keys, &text_schema, 1, 16),
     CYAML_FIELD_END,
 };

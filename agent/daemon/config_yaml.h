@@ -9,7 +9,7 @@
 #include "common/model/target.h"
 
 struct raw_controller {
-	char *endpoint, *blobs;
+	char *endpoint, *blobs, *enrol;
 	char **keys;
 	unsigned keys_count;
 };

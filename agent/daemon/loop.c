@@ -10,6 +10,7 @@
 
 #include "agent/daemon/discover.h"
 #include "agent/daemon/looks.h"
+#include "agent/daemon/renewals.h"
 #include "agent/daemon/surveys.h"
 #include "agent/daemon/tasks.h"
 #include "agent/daemon/updates.h"
@@ -41,6 +42,9 @@ struct agent {
 	struct fetch *fetch;
 	struct tasks *tasks;
 	struct updates *updates;
+	struct renewals *renewals;
+	struct sign_key **former_keys; /* deliveries that began with them seal their reports with them */
+	size_t n_former_keys, cap_former_keys;
 	struct surveys *surveys;
 	struct looks *looks;
 	unsigned signals;
@@ -50,8 +54,14 @@ struct agent {
 
 static void on_up(void *arg, const struct msg_welcome *w)
 {
-	(void)w; /* open tasks go on by themselves; the controller offers again what it misses */
+	/* Open tasks go on by themselves; the controller offers again what it misses. */
 	looks_tell(((struct agent *)arg)->looks);
+	renewals_welcome(((struct agent *)arg)->renewals, w->now_us);
+}
+
+static void on_refused(void *arg, const char *code)
+{
+	renewals_refused(((struct agent *)arg)->renewals, code);
 }
 
 static void on_down(void *arg, const char *why)
@@ -98,6 +108,20 @@ static void on_fetched(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, cons
 static void on_settled(void *arg)
 {
 	tasks_go_on(((struct agent *)arg)->tasks);
+}
+
+static void on_renewed(void *arg, const struct keyset *i, struct agent_keys *keys)
+{
+	struct agent *g = arg;
+	struct agent_config *c = g->config;
+	agent_config_keyset(c, i);
+	vec_grow(g->former_keys, g->n_former_keys, g->cap_former_keys);
+	g->former_keys[g->n_former_keys++] = c->report_key;
+	c->report_key = take_ptr(&keys->report);
+	curve_key_done(&g->key);
+	g->key = keys->curve;
+	keys->curve = (struct curve_key){.secret_text = NULL};
+	uplink_keyset(g->uplink, c->report_key, c->certificate);
 }
 
 static int on_prune(zloop_t *loop, int id, void *arg)
@@ -234,7 +258,7 @@ static int open_link(struct agent *g, struct err *e)
 	    .retry_min_ms = RETRY_MIN_MS,
 	    .retry_max_ms = BLOB_RETRY_MAX_MS,
 	};
-	struct uplink_handler handler = {.up = on_up, .down = on_down, .message = on_message, .load = on_load, .arg = g};
+	struct uplink_handler handler = {.up = on_up, .down = on_down, .message = on_message, .refused = on_refused, .load = on_load, .arg = g};
 	g->fetch = fetch_new(g->loop, &blobs, on_fetched, g);
 	return uplink_new(g->loop, g->journal, &up, &handler, &g->uplink, e);
 }
@@ -252,6 +276,7 @@ static int open_agent(struct agent *g, struct err *e)
 	g->surveys = surveys_new(g->loop, g->config);
 	g->looks = looks_new(g->loop, g->config);
 	g->updates = updates_new(g->config, g->journal, g->blob_dir, on_settled, g);
+	g->renewals = renewals_new(g->loop, g->config, g->journal, on_renewed, g);
 	if (open_link(g, e) != 0)
 		return -1;
 	zloop_timer(g->loop, PRUNE_EVERY_MS, 0, on_prune, g);
@@ -267,6 +292,10 @@ static void close_agent(struct agent *g)
 	tasks_destroy(&g->tasks);
 	surveys_destroy(&g->surveys);
 	updates_destroy(&g->updates);
+	renewals_destroy(&g->renewals);
+	while (g->n_former_keys) /* no delivery runs any more */
+		sign_key_destroy(&g->former_keys[--g->n_former_keys]);
+	free(g->former_keys);
 	if (g->uplink)
 		uplink_kick(g->uplink); /* the last reports, if the controller is there */
 	uplink_destroy(&g->uplink);

@@ -188,6 +188,7 @@ static int on_runner(zloop_t *loop, zsock_t *pipe, void *arg)
 static void start_job(struct tasks *t, struct job *j)
 {
 	char id[TASK_SIZE * 2 + 1];
+	j->run.report_key = t->config->report_key;
 	j->actor = zactor_new(runner_actor, &j->run);
 	if (!j->actor) {
 		log_error("%s: no thread for its delivery: tried again in %d s", j->run.task.target, AGAIN_MS / 1000);

@@ -316,6 +316,7 @@ static void on_deny(struct uplink *u, const struct msg_deny *d)
 	snprintf(why, sizeof why, "it refused this agent: %s: %s", d->code, d->message);
 	if (!str_eq(d->code, "replaced") && !str_eq(d->code, "protocol"))
 		u->said_down = false; /* the reason is worth a line each time it is told */
+	u->on.refused(u->on.arg, d->code);
 	give_up(u, why);
 }
 
@@ -404,7 +405,9 @@ static void on_event(void *arg, enum monitor_event event)
 			greet(u);
 		break;
 	case MONITOR_REFUSED:
-		fail_attempt(u, "it refused our key: the agent is not admitted there (rollcall agents admit)");
+		u->on.refused(u->on.arg, "key");
+		fail_attempt(u,
+		             "it refused our key: the agent is not admitted there (rollcall agents admit), was revoked, or its certificate is good no more");
 		break;
 	case MONITOR_UNREACHABLE:
 		fail_attempt(u, "it cannot be reached");
@@ -486,13 +489,28 @@ int uplink_new(zloop_t *loop, struct journal *j, const struct uplink_settings *s
 	return 0;
 }
 
+static void say_bye(struct uplink *u)
+{
+	if (u->state == UP && send_msg(u, &(struct msg){.type = MSG_BYE}) == FRAME_SENT)
+		zsock_set_linger(u->dial.socket, BYE_MS);
+}
+
+void uplink_keyset(struct uplink *u, const struct sign_key *report_key, struct bytes certificate)
+{
+	u->set.report_key = report_key;
+	u->set.certificate = certificate;
+	say_bye(u);
+	u->pause_ms = u->set.retry_min_ms;
+	u->keys_tried = 0;
+	fall(u, 0, "new keys");
+}
+
 void uplink_destroy(struct uplink **up)
 {
 	struct uplink *u = *up;
 	if (!u)
 		return;
-	if (u->state == UP && send_msg(u, &(struct msg){.type = MSG_BYE}) == FRAME_SENT)
-		zsock_set_linger(u->dial.socket, BYE_MS);
+	say_bye(u);
 	zloop_timer_end(u->loop, u->timer);
 	dial_close(&u->dial);
 	free(u);

@@ -35,6 +35,8 @@ struct uplink_handler {
 	void (*up)(void *arg, const struct msg_welcome *w);
 	void (*down)(void *arg, const char *why);
 	void (*message)(void *arg, const struct msg *m); /* OFFER, RECALL, STOP, SURVEY, TRUST_UPDATE; gone after the call */
+	void (*refused)(void *arg,
+	                const char *code); /* DENY's code; "key" when the handshake was refused. Before `down`; may call nothing of the uplink */
 	void (*load)(void *arg, struct msg_heartbeat *ret); /* fills running and queued */
 	void *arg;
 };
@@ -46,6 +48,8 @@ void uplink_destroy(struct uplink **u); /* says BYE when it is up */
 bool uplink_is_up(const struct uplink *u);
 /* False when it could not be sent now: the caller's state decides what happens on the next `up`. */
 bool uplink_send(struct uplink *u, const struct msg *m);
+/* Other keys and another certificate from now on, borrowed like those of the settings, whose CURVE key's content has changed: says BYE, and comes back with them. */
+void uplink_keyset(struct uplink *u, const struct sign_key *report_key, struct bytes certificate);
 /* The outbox has more. */
 void uplink_kick(struct uplink *u);
 /* Sends again what was not acknowledged yet. */

@@ -45,6 +45,9 @@ const char *const failpoint_agent_names[] = {"offer-received", "offer-journaled"
 const char *const failpoint_controller_names[] = {
     "accept-received", "report-received", "turn-uncommitted", "turn-committed", "offer-stored", "offer-sent", "report-stored", "ack-sent", NULL};
 
+const char *const failpoint_renewal_names[] = {"renewal-keys-made", "renewal-prepared", "renewal-granted",
+                                               "renewal-certified", "renewal-taken",    NULL};
+
 static const char *const own_tests[] = {"believe-uncommitted", NULL}; /* a unit test passes there by itself */
 
 static bool is_in(const char *const *names, const char *name)
@@ -85,7 +88,8 @@ static void act(const char *action)
 void failpoint_hit(const char *name)
 {
 	static atomic_ulong passes; /* of the one name that the environment asks for */
-	assert(is_in(failpoint_names, name) || is_in(failpoint_agent_names, name) || is_in(failpoint_controller_names, name) || is_in(own_tests, name));
+	assert(is_in(failpoint_names, name) || is_in(failpoint_agent_names, name) || is_in(failpoint_controller_names, name) ||
+	       is_in(failpoint_renewal_names, name) || is_in(own_tests, name));
 	const char *wanted = getenv("ROLLCALL_CRASH_AT");
 	size_t n = strlen(name);
 	if (!wanted || strncmp(wanted, name, n) != 0 || (wanted[n] && wanted[n] != ':' && wanted[n] != '='))

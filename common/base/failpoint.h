@@ -12,6 +12,7 @@
 extern const char *const failpoint_names[]; /* of a delivery, in its order; NULL-terminated: what a test walks through */
 extern const char *const failpoint_agent_names[]; /* of the agent around it */
 extern const char *const failpoint_controller_names[];
+extern const char *const failpoint_renewal_names[]; /* of an agent that renews its certificate */
 void failpoint_hit(const char *name);
 #define FAILPOINT(name) failpoint_hit(name)
 #else

@@ -155,7 +155,8 @@ static int make_certificate(const struct cmd_args *a, struct live *l, struct byt
 	struct agent_request r;
 	struct trust t;
 	int64_t now_us = clock_wall_us(), ends_us = now_us + CERTIFICATE_US;
-	if (request_parse("request", text, arena, &r, e) != 0 || live_ask(l, &(struct question){.verb = VERB_TRUST_SHOW}, &trust_answer, e) != 0)
+	if (time_option(a, "expires", now_us, &ends_us, e) != 0 || request_parse("request", text, arena, &r, e) != 0 ||
+	    live_ask(l, &(struct question){.verb = VERB_TRUST_SHOW}, &trust_answer, e) != 0)
 		return -1;
 	if (envelope_decode(trust_answer.document, arena, &env, e) != 0 || trust_decode(env.payload, arena, &t, e) != 0)
 		return err_wrap(e, "trust document of the controller");
@@ -214,6 +215,7 @@ static const struct cmd_option approve_options[] = {
      false},
     {"passphrase-file", 0, "FILE", "first line is the key's passphrase (default: asked)", false, false},
     {"fingerprint", 0, "TEXT", "the fingerprint that the site sees (default: asked)", false, false},
+    {"expires", 0, "WHEN", "when the certificate ends: a date, or a time from now (default: 365d)", false, false},
     CONTEXT_OPTIONS,
     {0},
 };

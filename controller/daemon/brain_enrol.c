@@ -14,11 +14,11 @@
 #include "controller/daemon/brain_impl.h"
 #include "controller/release/trust_draft.h"
 
-#define POLL_MS        3000
-#define KEEP_US        ((int64_t)7 * 24 * 3600 * 1000000) /* a token's nonce is remembered long after the token has ended */
-#define WAITING_MAX    1000
-#define OVERLAP_US     ((int64_t)7 * 24 * 3600 * 1000000) /* both keys of an agent are good while it changes over */
-#define CERTIFICATE_US ((int64_t)365 * 24 * 3600 * 1000000)
+#define POLL_MS     3000
+#define KEEP_US     ((int64_t)7 * 24 * 3600 * 1000000) /* a token's nonce is remembered long after the token has ended */
+#define WAITING_MAX 1000
+#define OVERLAP_US  ((int64_t)7 * 24 * 3600 * 1000000) /* both keys of an agent are good while it changes over */
+#define OFTEN_US    ((int64_t)3600 * 1000000) /* new keys more often than this want a person */
 
 struct asking { /* one ENROL_REQ, and what it is found to hold */
 	const struct msg_enrol_req *m;
@@ -26,6 +26,8 @@ struct asking { /* one ENROL_REQ, and what it is found to hold */
 	struct enrol_token token;
 	struct agent_request request;
 	uint8_t digest[DIGEST_SIZE];
+	bool is_granted; /* what it asks for is the agent's present certificate: the answer was lost */
+	const char *person; /* why a person has to look, though there is a key that signs by itself; NULL: nothing is odd */
 };
 
 static const char *actor_of(const struct brain *b, const char *agent)
@@ -118,6 +120,26 @@ static bool covers(const struct certificate *c, const char *glob)
 	return false;
 }
 
+const char *enrol_why_a_person(const struct brain *b, const struct brain_agent *g)
+{
+	struct envelope env;
+	struct err ignored = ERR_INIT;
+	int64_t age_us = b->now_us - g->cert.not_before_us, often_us = (g->cert.not_after_us - g->cert.not_before_us) / 4;
+	if (b->now_us >= g->cert.not_after_us)
+		return "its certificate has expired";
+	if (envelope_decode(g->rec.certificate, b->turn, &env, &ignored) < 0 ||
+	    trust_check_role(&b->trusted.valid, ROLE_ENROL, &env, TYPE_CERTIFICATE, &ignored) < 0)
+		return "who signed its certificate is not of role enrol any more";
+	if (g->former.serial && age_us < (often_us < OFTEN_US ? often_us : OFTEN_US))
+		return "it has had new keys a moment ago";
+	return NULL;
+}
+
+static bool is_present(const struct brain_agent *g, const struct agent_request *r)
+{
+	return str_eq(g->cert.curve_key, r->curve_key) && memcmp(g->cert.report_key, r->report_key, SIGN_PUBLIC_SIZE) == 0;
+}
+
 /* A known agent asks for new keys: its present report key says so, and it asks for no more than it has. */
 static int check_renewal(struct brain *b, struct asking *x, struct err *e)
 {
@@ -129,6 +151,11 @@ static int check_renewal(struct brain *b, struct asking *x, struct err *e)
 	const char *objection = g ? agent_objection(b, g, &code) : "no such agent is known: a new one needs a token (rollcall agents invite)";
 	if (objection)
 		return err_set(e, ERR_POLICY, "new keys for %s: %s", x->request.agent, objection);
+	if (is_present(g, &x->request)) {
+		x->is_granted = true;
+		return check_keys(b, x, e);
+	}
+	x->person = enrol_why_a_person(b, g);
 	if (!str_eq(x->request.site, g->rec.site))
 		return err_set(e, ERR_POLICY, "new keys for %s: it is of site %s", x->request.agent, g->rec.site);
 	for (size_t i = 0; i < x->request.n_targets; i++)
@@ -179,15 +206,22 @@ int enrol_grant(struct brain *b, const struct store_enrolment *n, struct bytes e
 	return brain_log_evidence(b, actor, NULL, actor_of(b, c.agent), "enrol", c.serial, (struct brain_evidence){.hash = hash}, e);
 }
 
-static int grant_by_itself(struct brain *b, const struct asking *x, struct store_enrolment *n, struct err *e)
+/* False: a person has to, for x->person. The trust document may have taken the role from the controller's key since it was started. */
+static bool sign_by_itself(struct brain *b, struct asking *x, struct bytes *ret)
 {
 	struct envelope env;
+	struct err e = ERR_INIT;
 	AUTO(buf_done) struct buf bytes = BUF_INIT;
-	if (certificate_make(&x->request, &b->trusted.valid, b->config->enrol_key, b->now_us, b->now_us + CERTIFICATE_US, b->turn, &env, e) < 0)
-		return -1;
+	if (!b->config->enrol_key || x->person)
+		return false;
+	if (certificate_make(&x->request, &b->trusted.valid, b->config->enrol_key, b->now_us, b->now_us + b->config->certificate_lifetime_us, b->turn,
+	                     &env, &e) < 0) {
+		x->person = arena_printf(b->turn, "this controller's enrol_key cannot sign: %s", e.msg);
+		return false;
+	}
 	envelope_encode(&env, &bytes);
-	n->certificate = arena_bytes(b->turn, buf_bytes(&bytes));
-	return enrol_grant(b, n, n->certificate, "controller", e);
+	*ret = arena_bytes(b->turn, buf_bytes(&bytes));
+	return true;
 }
 
 /* ---- events ---- */
@@ -214,15 +248,16 @@ static const struct store_enrolment *seen_before(const struct store_enrolment *l
 	return NULL;
 }
 
-static int take_new(struct brain *b, const struct asking *x, struct store_enrolment *n, struct err *e)
+static int take_new(struct brain *b, struct asking *x, struct store_enrolment *n, struct err *e)
 {
 	char fingerprint[ENROL_FINGERPRINT_SIZE];
 	if (store_enrolment_put(b->store, n, e) < 0)
 		return -1;
-	if (b->config->enrol_key)
-		return grant_by_itself(b, x, n, e);
-	log_info("agent %s asks to be enrolled: fingerprint %s: rollcall agents approve %s", n->agent, enrol_fingerprint(n->request, fingerprint),
-	         n->agent);
+	if (sign_by_itself(b, x, &n->certificate))
+		return enrol_grant(b, n, n->certificate, "controller", e);
+	enrol_fingerprint(n->request, fingerprint);
+	log_info("agent %s asks %s%s%s: fingerprint %s: rollcall agents approve %s", n->agent, n->nonce.n ? "to be enrolled" : "for new keys",
+	         x->person ? ", and " : "", x->person ? x->person : "", fingerprint, n->agent);
 	return brain_log(b, actor_of(b, n->agent), NULL, actor_of(b, n->agent), "enrol-asked", arena_strdup(b->turn, fingerprint), e);
 }
 
@@ -252,6 +287,10 @@ static int on_request(struct brain *b, const struct hub_event *ev, struct err *e
 	if (rc < 0) {
 		log_warn("enrolment refused: %s", why.msg);
 		deny(b, ev->session, &why);
+		return 0;
+	}
+	if (x.is_granted) {
+		answer_state(b, ev->session, &(struct store_enrolment){.certificate = agent_by_name(b, x.request.agent)->rec.certificate});
 		return 0;
 	}
 	struct store_enrolment fresh = {

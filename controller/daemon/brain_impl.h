@@ -192,6 +192,9 @@ int enrol_find(struct brain *b, const char *agent, struct store_enrolment **ret,
 /* Admits it by a certificate made from exactly its request. */
 int enrol_grant(struct brain *b, const struct store_enrolment *n, struct bytes envelope, const char *actor, struct err *e) MUST_CHECK;
 
+/* Why a request of this agent for new keys is for a person to judge, though the controller has an enrol key: such a key goes on with what people have begun. NULL: nothing is odd. */
+const char *enrol_why_a_person(const struct brain *b, const struct brain_agent *g);
+
 /* brain_standing.c */
 /* Revokes for ever: its keys are not admitted any more, its session ends, its name goes to nobody else. */
 int agent_revoke(struct brain *b, struct brain_agent *g, const char *actor, const char *reason, struct err *e) MUST_CHECK;

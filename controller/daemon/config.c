@@ -23,7 +23,7 @@ struct yaml_listen {
 	unsigned *max_peers;
 };
 struct yaml_config {
-	char *data_dir, *curve_key, *trust, *fresh_key, *fresh_interval, *fresh_lifetime, *enrol_key;
+	char *data_dir, *curve_key, *trust, *fresh_key, *fresh_interval, *fresh_lifetime, *enrol_key, *certificate_lifetime;
 	struct yaml_listen listen;
 	struct yaml_operator *operators;
 	unsigned operators_count;
@@ -35,6 +35,10 @@ struct yaml_config {
 #define FRESH_LIFETIME_MS (6 * 3600 * 1000)
 #define FRESH_MIN_MS      100
 #define FRESH_MAX_MS      ((uint64_t)30 * 24 * 3600 * 1000)
+
+#define CERTIFICATE_MS     ((uint64_t)365 * 24 * 3600 * 1000)
+#define CERTIFICATE_MIN_MS (10 * 1000)
+#define CERTIFICATE_MAX_MS ((uint64_t)1830 * 24 * 3600 * 1000)
 
 #define TEXT(key, type)          CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER, struct type, key, 1, 4096)
 #define OPTIONAL_TEXT(key, type) CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct type, key, 1, 4096)
@@ -58,6 +62,7 @@ static const cyaml_schema_field_t config_fields[] = {
     OPTIONAL_TEXT(fresh_interval, yaml_config),
     OPTIONAL_TEXT(fresh_lifetime, yaml_config),
     OPTIONAL_TEXT(enrol_key, yaml_config),
+    OPTIONAL_TEXT(certificate_lifetime, yaml_config),
     CYAML_FIELD_SEQUENCE("operators", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_config, operators, &operator_schema, 0, 1000),
     CYAML_FIELD_END,
 };
@@ -182,6 +187,20 @@ static int read_enrol_key(const struct reading *x, const struct yaml_config *y, 
 	               id);
 }
 
+static int read_certificate_lifetime(const struct yaml_config *y, struct controller_config *c, struct err *e)
+{
+	uint64_t ms = CERTIFICATE_MS;
+	if (y->certificate_lifetime && !y->enrol_key)
+		return err_set(e, ERR_USAGE,
+		               "certificate_lifetime without enrol_key: it is for the certificates that this controller signs: give approve --expires");
+	if (y->certificate_lifetime && str_to_duration_ms(y->certificate_lifetime, "certificate_lifetime", &ms, e) < 0)
+		return -1;
+	if (ms < CERTIFICATE_MIN_MS || ms > CERTIFICATE_MAX_MS)
+		return err_set(e, ERR_USAGE, "certificate_lifetime '%s': outside 10s to 1830d", y->certificate_lifetime);
+	c->certificate_lifetime_us = (int64_t)ms * 1000;
+	return 0;
+}
+
 static int read_max_peers(const struct reading *x, const unsigned *wanted, struct controller_config *c, struct err *e)
 {
 	if (wanted && (*wanted == 0 || *wanted > MAX_PEERS_MAX)) {
@@ -215,6 +234,8 @@ static int read_config(const struct reading *x, const struct yaml_config *y, str
 		return -1;
 	if (y->enrol_key && read_enrol_key(x, y, c, e) < 0)
 		return at_key(x, "enrol_key", 0, e);
+	if (read_certificate_lifetime(y, c, e) < 0)
+		return at_key(x, "certificate_lifetime", 0, e);
 	c->operators = arena_alloc(x->arena, (y->operators_count + 1) * sizeof *c->operators);
 	for (; c->n_operators < y->operators_count; c->n_operators++)
 		if (read_operator(x, &y->operators[c->n_operators], c->n_operators, c, e) < 0)

@@ -17,7 +17,9 @@ struct controller_config {
 	const char *data_dir, *store_path, *blob_dir; /* DATA/store.db, DATA/blobs */
 	const char *control_endpoint, *blob_endpoint;
 	const char *enrol_endpoint; /* NULL: agents enrol by files only */
-	struct sign_key *enrol_key; /* signs certificates by itself for whoever brings a token; NULL: a person approves each */
+	struct sign_key *
+	    enrol_key; /* signs certificates by itself for whoever brings a token; NULL: a person approves each. It renews what people have enrolled, too */
+	int64_t certificate_lifetime_us; /* of what enrol_key signs */
 	const char *gateway_socket; /* the peers' side runs in a process of its own and speaks to this one over it; NULL: a thread of this one */
 	uint32_t max_peers; /* 0: not said */
 	const char *curve_key_file;

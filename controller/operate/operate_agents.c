@@ -35,7 +35,8 @@ static const char *detail_of(struct request *q, const struct brain_agent *g)
 		return "its certificate has expired: have a new one made and admit it";
 	if (g->session && !str_eq(g->rec.version, ROLLCALL_VERSION))
 		return arena_printf(q->a, "version %s, this controller is %s: bring the older one up to date", g->rec.version, ROLLCALL_VERSION);
-	if (g->cert.not_after_us - q->b->now_us < EXPIRES_SOON_US)
+	int64_t left_us = g->cert.not_after_us - q->b->now_us;
+	if (left_us < EXPIRES_SOON_US && left_us < (g->cert.not_after_us - g->cert.not_before_us) / 5) /* by then an agent has renewed it, if it can */
 		return arena_printf(q->a, "its certificate expires at %s", clock_text(g->cert.not_after_us, at));
 	return "";
 }
@@ -46,6 +47,14 @@ static void agent_row(struct request *q, const struct brain_agent *g)
 	clock_text(g->session ? q->b->now_us : g->rec.seen_at_us, seen);
 	reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s", g->rec.name, state_of(g), g->rec.site, g->n_targets, g->rec.version ? g->rec.version : "",
 	          g->session || g->rec.seen_at_us ? seen : "", detail_of(q, g), g->rec.serial, clock_text(g->cert.not_after_us, expires));
+}
+
+/* "; its certificate has expired": what is odd about a known agent's request for new keys; "" when nothing is. */
+static const char *oddity(struct request *q, const struct store_enrolment *n)
+{
+	const struct brain_agent *g = n->nonce.n ? NULL : agent_by_name(q->b, n->agent);
+	const char *why = g ? enrol_why_a_person(q->b, g) : NULL;
+	return why ? arena_printf(q->a, "; %s", why) : "";
 }
 
 /* Those who wait to be enrolled. */
@@ -60,9 +69,9 @@ static int pending_rows(struct request *q, size_t *ret_n, struct err *e)
 		if (list[i].certificate.n)
 			continue;
 		reply_row(q,
-		          "%s\tpending\t\t0\t\t\t%s at %s, fingerprint %s: compare it with what the site sees, then: rollcall agents approve %s --key "
+		          "%s\tpending\t\t0\t\t\t%s at %s%s; fingerprint %s: compare it with what the site sees, then: rollcall agents approve %s --key "
 		          "ENROL-KEY\t\t",
-		          list[i].agent, list[i].nonce.n ? "asked" : "asked for new keys", clock_text(list[i].asked_at_us, at),
+		          list[i].agent, list[i].nonce.n ? "asked" : "asked for new keys", clock_text(list[i].asked_at_us, at), oddity(q, &list[i]),
 		          enrol_fingerprint(list[i].request, fingerprint), list[i].agent);
 		++*ret_n;
 	}

@@ -78,6 +78,7 @@ void brain_fixture_init(struct brain_fixture *f)
 	                                       .store_path = arena_printf(f->arena, "%s/store.db", f->dir),
 	                                       .blob_dir = arena_printf(f->arena, "%s/blobs", f->dir),
 	                                       .trust = f->trust.trust,
+	                                       .certificate_lifetime_us = 365 * 24 * FIXTURE_HOUR,
 	                                       .trust_envelope = f->trust.trust_bytes};
 	open_brain(f);
 }

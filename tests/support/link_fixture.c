@@ -139,6 +139,11 @@ static void on_down(void *arg, const char *why)
 	str_copy(w->why, sizeof w->why, why);
 }
 
+static void on_refused(void *arg, const char *code)
+{
+	str_copy(((struct link_world *)arg)->code, sizeof((struct link_world *)arg)->code, code);
+}
+
 static void on_message(void *arg, const struct msg *m)
 {
 	((struct link_world *)arg)->offers += m->type == MSG_OFFER;
@@ -268,7 +273,7 @@ void link_start_agent(struct link_world *w, const struct curve_key *key)
 	    .retry_min_ms = 50,
 	    .retry_max_ms = 200,
 	};
-	struct uplink_handler h = {.up = on_up, .down = on_down, .message = on_message, .load = on_load, .arg = w};
+	struct uplink_handler h = {.up = on_up, .down = on_down, .message = on_message, .refused = on_refused, .load = on_load, .arg = w};
 	assert_int_equal(uplink_new(w->loop, w->journal, &s, &h, &w->uplink, &e), 0);
 }
 

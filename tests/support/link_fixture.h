@@ -40,7 +40,7 @@ struct link_world {
 	uint64_t resume_from;
 	/* what the agent saw */
 	unsigned ups, downs, offers, fetched, fetch_failed;
-	char why[256];
+	char why[256], code[64]; /* code: of the last refusal */
 	bool (*until)(struct link_world *w);
 	int64_t end_us;
 };

@@ -103,7 +103,8 @@ void papers_fixture_done(struct papers_fixture *f)
 
 int papers_fixture_deliver(struct papers_fixture *f, enum outcome *ret, struct err *e)
 {
-	struct deliver_job job = {.config = &f->config, .target = &f->config.targets[0], .task = &f->task, .watch = &f->watch};
+	struct deliver_job job = {
+	    .config = &f->config, .target = &f->config.targets[0], .report_key = f->config.report_key, .task = &f->task, .watch = &f->watch};
 	return deliver(&job, ret, e);
 }
 

@@ -32,7 +32,7 @@ static int setup(void **state)
 	papers_fixture_init(&w.f);
 	papers_fixture_write(&w.f);
 	w.f.config.targets[0].connect.lock_timeout_ms = LOCK_TIMEOUT_MS;
-	w.job = (struct runner_job){.config = &w.f.config, .target = &w.f.config.targets[0], .task = w.f.task};
+	w.job = (struct runner_job){.config = &w.f.config, .target = &w.f.config.targets[0], .report_key = w.f.config.report_key, .task = w.f.task};
 	return 0;
 }
 

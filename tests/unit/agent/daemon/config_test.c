@@ -10,9 +10,11 @@
 #include <cmocka.h>
 
 #include "agent/daemon/config.h"
+#include "agent/keyset/keys.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
+#include "common/wire/documents.h"
 #include "tests/support/agent_fixture.h"
 
 #define KEY "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"
@@ -166,6 +168,7 @@ static void test_each_mistake_has_its_line(void **state)
 	    {"certificate: eu-1.cert\n", "", "agent.yaml:14: key 'certificate' is missing: add it"},
 	    {"name: eu-1", "name: EU 1", "agent.yaml:1: name 'EU 1': use lower-case letters, digits, '.', '_' and '-', 63 at most"},
 	    {"tcp://10.0.0.1:7101", "10.0.0.1:7101", "agent.yaml:5: endpoint '10.0.0.1:7101': not an address: write tcp://HOST:PORT"},
+	    {"  blobs:", "  enrol: controller\n  blobs:", "agent.yaml:6: enrol 'controller': not an address: write tcp://HOST:PORT"},
 	    {"tcp://10.0.0.1:7110", "tcp://10.0.0.1:0", "agent.yaml:6: blobs 'tcp://10.0.0.1:0': not an address: write tcp://HOST:PORT"},
 	    {"'" KEY "'", "short",
 	     "agent.yaml:7: controller key: neither a CURVE public key (40 characters of Z85) nor a file that holds one: ./short: No such file or "
@@ -270,14 +273,67 @@ static void test_certificate_must_be_ours(void **state)
 	expect("max_parallel: 8", "max_parallel: 7", message);
 }
 
+/* It is loaded, because it can still be renewed; whoever is to serve with it asks for the dates. */
 static void test_expired_certificate(void **state)
 {
 	(void)state;
+	AUTO(agent_config_done) struct agent_config c = {0};
+	struct err e = ERR_INIT;
 	char at[CLOCK_TEXT_SIZE], message[256];
 	f.certificate.not_after_us = clock_wall_us() - 1000000;
 	agent_fixture_write(&f);
-	snprintf(message, sizeof message, "agent.yaml:10: certificate: expired at %s: have a new one made", clock_text(f.certificate.not_after_us, at));
-	expect("max_parallel: 8", "max_parallel: 7", message);
+	int rc = agent_config_load("agent.yaml", &c, &e);
+	assert_string_equal(e.msg, "");
+	assert_int_equal(rc, 0);
+	assert_int_equal(agent_config_check_dates(&c, &e), -1);
+	snprintf(message, sizeof message, "./eu-1.cert: the certificate expired at %s: type rollcall-agent renew --config agent.yaml",
+	         clock_text(f.certificate.not_after_us, at));
+	assert_string_equal(e.msg, message);
+}
+
+/* New keys in data/keys, with a certificate from this time on. */
+static void renew(int64_t not_before_us)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new((size_t)16 * 1024 * 1024);
+	AUTO(agent_keys_done) struct agent_keys keys = {.report = NULL};
+	AUTO(buf_done) struct buf payload = BUF_INIT;
+	struct keyset k;
+	struct err e = ERR_INIT;
+	struct certificate c = f.certificate;
+	assert_int_equal(keyset_begin("./data", INT64_MAX, clock_wall_us(), a, &k, &e), 0);
+	assert_int_equal(agent_keys_make(k.curve_key_file, k.report_key_file, &keys, &e), 0);
+	sign_key_public(keys.report, c.report_key);
+	c.curve_key = keys.curve.public_text;
+	c.serial = "8";
+	c.not_before_us = not_before_us;
+	certificate_encode(&c, &payload);
+	assert_int_equal(keyset_certify(&k, trust_fixture_sign(&f.signed_by, TYPE_CERTIFICATE, buf_bytes(&payload), ERIN), &e), 0);
+}
+
+static void expect_serial(const char *serial, const char *certificate_file)
+{
+	AUTO(agent_config_done) struct agent_config c = {0};
+	struct err e = ERR_INIT;
+	uint8_t report_key[SIGN_PUBLIC_SIZE];
+	int rc = agent_config_load("agent.yaml", &c, &e);
+	assert_string_equal(e.msg, "");
+	assert_int_equal(rc, 0);
+	assert_string_equal(c.cert.serial, serial);
+	sign_key_public(c.report_key, report_key);
+	assert_memory_equal(c.cert.report_key, report_key, sizeof report_key);
+	assert_non_null(strstr(c.certificate_file, certificate_file));
+}
+
+static void test_the_newest_keys_count(void **state)
+{
+	(void)state;
+	renew(f.certificate.not_before_us - 1); /* somebody has put newer ones beside agent.yaml since */
+	expect_serial("7", "eu-1.cert");
+	renew(f.certificate.not_before_us + 1);
+	expect_serial("8", "data/keys/");
+	agent_fixture_file(&f, "curve.key", "gone", 0600); /* those of agent.yaml do not matter any more */
+	agent_fixture_file(&f, "eu-1.cert", "gone", 0644);
+	expect_serial("8", "data/keys/");
 }
 
 static void test_trust_must_hold(void **state)
@@ -356,6 +412,7 @@ int main(void)
 	    CASE(test_open_files_are_refused),
 	    CASE(test_certificate_must_be_ours),
 	    CASE(test_expired_certificate),
+	    CASE(test_the_newest_keys_count),
 	    CASE(test_trust_must_hold),
 	    CASE(test_expired_trust_is_loaded),
 	    CASE(test_controller_key_must_be_listed),

@@ -120,6 +120,7 @@ static void test_mistakes(void **state)
 	    {HEAD CURVE TRUST "enrol_key: none.key\n", ":5: enrol_key without listen.enrol: agents could not ask it"},
 	    {PEERS("enrol: \"tcp://127.0.0.1:3\"") CURVE TRUST "enrol_key: none.key\n", ":5: "},
 	    {PEERS("enrol: \"tcp://127.0.0.1:3\"") CURVE TRUST "enrol_key: stranger.key\n", ":5: enrol_key "},
+	    {HEAD CURVE TRUST "certificate_lifetime: 30d\n", ":5: certificate_lifetime without enrol_key"},
 	    {HEAD CURVE TRUST "fresh_key: k\nfresh_interval: 1ms\n", ":6: fresh_interval '1ms': outside 100ms to 30d"},
 	    {HEAD CURVE TRUST "fresh_key: k\nfresh_interval: soon\n", ":6: fresh_interval"},
 	    {HEAD CURVE TRUST "fresh_key: k\nfresh_interval: 4h\n", ":6: fresh_lifetime is less than twice fresh_interval"},

@@ -457,6 +457,126 @@ static void test_an_overlap_is_no_longer_than_the_former_certificate(void **stat
 	sign_key_destroy(&older);
 }
 
+/* A known agent, and a controller with a key that signs by itself. */
+static void begin_renewal(void)
+{
+	static const char *all[] = {"eu/*"};
+	f.config.enrol_key = f.trust.keys[ERIN];
+	brain_fixture_admit(&f);
+	x.request.agent = "eu-agent";
+	x.request.targets = all;
+	x.request.curve_key = x.user = KEY_TWO;
+}
+
+/* Other keys, of the agent that has the present ones of x by now. */
+static void next_keys(void)
+{
+	sign_key_destroy(&f.agent.report_key);
+	f.agent.report_key = x.report;
+	assert_int_equal(sign_key_generate(&x.report, NULL), 0);
+	sign_key_public(x.report, x.request.report_key);
+	x.request.curve_key = x.user = str_eq(x.user, KEY_TWO) ? KEY_ONE : KEY_TWO;
+}
+
+static const char *pending_detail(void)
+{
+	(void)brain_fixture_command(&f, "viewer", VERB_AGENT_LIST, NONE, NULL);
+	return brain_fixture_cell_of(&f, "state", "pending", "detail");
+}
+
+static void test_an_enrol_key_at_the_controller_renews(void **state)
+{
+	(void)state;
+	struct envelope env;
+	struct certificate c;
+	begin_renewal();
+	f.config.certificate_lifetime_us = 30 * DAY_US;
+	const struct msg *m = ask_renewal(f.agent.report_key);
+	assert_int_equal(m->type, MSG_ENROL_GRANT);
+	assert_int_equal(envelope_decode(m->enrol_grant.certificate, f.arena, &env, NULL), 0);
+	assert_int_equal(certificate_decode(env.payload, f.arena, &c, NULL), 0);
+	assert_int_equal(c.not_after_us - f.now_us, 30 * DAY_US);
+	assert_int_equal(f.principals, 2);
+	next_keys(); /* at once again: somebody should look */
+	assert_int_equal(ask_renewal(f.agent.report_key)->type, MSG_ENROL_PENDING);
+	assert_non_null(strstr(pending_detail(), "new keys a moment ago"));
+	brain_fixture_idle(&f, 8 * DAY_US); /* the request that waited is forgotten, and an hour has passed */
+	assert_int_equal(ask_renewal(f.agent.report_key)->type, MSG_ENROL_GRANT);
+}
+
+static void test_an_agent_whose_certificate_has_expired_is_for_a_person(void **state)
+{
+	(void)state;
+	begin_renewal();
+	brain_fixture_idle(&f, 1000 * FIXTURE_HOUR);
+	assert_int_equal(f.principals, 0);
+	assert_int_equal(ask_renewal(f.agent.report_key)->type, MSG_ENROL_PENDING);
+	assert_non_null(strstr(pending_detail(), "its certificate has expired"));
+	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_AGENT_APPROVE, certificate_of(ERIN), "agent", "eu-agent", NULL);
+	assert_string_equal(r->error_code ? r->error_code : "", "");
+	assert_int_equal(f.principals, 1); /* the new key; the old one stays what it was */
+}
+
+static void test_an_agent_that_a_lost_key_has_certified_is_for_a_person(void **state)
+{
+	(void)state;
+	begin_renewal();
+	for (size_t i = 0; i < f.trust.trust.n_roles; i++)
+		if (str_eq(f.trust.trust.roles[i].name, ROLE_ENROL))
+			f.trust.trust.roles[i].key_ids[0] = f.trust.key_ids[DAVE];
+	f.trust.trust.version++;
+	trust_fixture_build(&f.trust);
+	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_TRUST_PUSH, f.trust.trust_bytes, NULL);
+	assert_string_equal(r->error_code ? r->error_code : "", "");
+	assert_int_equal(ask_renewal(f.agent.report_key)->type, MSG_ENROL_PENDING); /* nor may the controller's key sign any more */
+	assert_non_null(strstr(pending_detail(), "not of role enrol any more"));
+	f.config.enrol_key = f.trust.keys[DAVE];
+	next_keys();
+	assert_int_equal(ask_renewal(x.report)->type, MSG_ENROL_DENY); /* not the present report key */
+}
+
+static void test_a_token_when_the_controllers_key_has_lost_its_role(void **state)
+{
+	(void)state;
+	f.config.enrol_key = f.trust.keys[MALLORY];
+	assert_int_equal(ask()->type, MSG_ENROL_PENDING);
+	assert_int_equal(f.principals, 0);
+}
+
+static void test_who_is_shut_out_gets_no_new_keys(void **state)
+{
+	(void)state;
+	begin_renewal();
+	assert_string_equal(agent_state(), "in");
+	struct hub_event cloned = {.type = HUB_CLONED, .session = f.agent.session, .from = {.kind = LINK_AGENT, .name = "eu-agent"}};
+	brain_fixture_event(&f, &cloned);
+	const struct msg *m = ask_renewal(f.agent.report_key);
+	assert_int_equal(m->type, MSG_ENROL_DENY);
+	assert_non_null(strstr(m->deny.message, "Nothing is taken from either"));
+	(void)brain_fixture_command(&f, NULL, VERB_AGENT_REVOKE, NONE, "agent", "eu-agent", "reason", "stolen", NULL);
+	m = ask_renewal(f.agent.report_key);
+	assert_int_equal(m->type, MSG_ENROL_DENY);
+	assert_non_null(strstr(m->deny.message, "this agent was revoked"));
+	assert_string_equal(pending_detail(), "");
+	assert_int_equal(f.principals, 0);
+}
+
+/* The agent was away for longer than the controller remembers requests, and than its old keys were good. */
+static void test_an_answer_that_was_lost_is_given_again(void **state)
+{
+	(void)state;
+	begin_renewal();
+	const struct msg *m = ask_renewal(f.agent.report_key);
+	assert_int_equal(m->type, MSG_ENROL_GRANT);
+	struct bytes certificate = arena_bytes(f.arena, m->enrol_grant.certificate);
+	brain_fixture_idle(&f, 20 * DAY_US);
+	m = ask_renewal(f.agent.report_key);
+	assert_int_equal(m->type, MSG_ENROL_GRANT);
+	assert_true(bytes_equal(m->enrol_grant.certificate, certificate));
+	x.user = KEY_ONE; /* who has not its CURVE key */
+	assert_int_equal(ask_renewal(f.agent.report_key)->type, MSG_ENROL_DENY);
+}
+
 static void test_bytes_that_are_no_request(void **state)
 {
 	(void)state;
@@ -492,6 +612,12 @@ int main(void)
 	    CASE(test_a_message_behind_the_overlap_is_not_taken_even_when_it_is_what_wakes_us),
 	    CASE(test_a_session_ends_with_its_certificate),
 	    CASE(test_an_overlap_is_no_longer_than_the_former_certificate),
+	    CASE(test_an_enrol_key_at_the_controller_renews),
+	    CASE(test_an_agent_whose_certificate_has_expired_is_for_a_person),
+	    CASE(test_an_agent_that_a_lost_key_has_certified_is_for_a_person),
+	    CASE(test_a_token_when_the_controllers_key_has_lost_its_role),
+	    CASE(test_who_is_shut_out_gets_no_new_keys),
+	    CASE(test_an_answer_that_was_lost_is_given_again),
 	    CASE(test_bytes_that_are_no_request),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,177 @@
+#!/usr/bin/env bats
+# An agent's certificate and keys are renewed by the agent itself: by the controller's key, by a person, behind a crash at any point, and not for whoever was shut out.
+
+setup() {
+	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}
+	: "${ROLLCALL_DEBUG_BIN:=$BATS_TEST_DIRNAME/../../build/debug/bin}"
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	. "$BATS_TEST_DIRNAME/../support/enrol.bash"
+	fleet_new "$BATS_TEST_TMPDIR/fleet"
+	cd "$F" || return 1
+	touch one.db
+	fleet_agent eu-1 eu 'eu/*' <<-EOF2
+		  - {id: eu/lite/one, dsn: "sqlite:$F/one.db", labels: {environment: dev}}
+	EOF2
+}
+
+teardown() { fleet_down; }
+
+short_lived() { # TIME: eu-1's first certificate; and it knows where to ask
+	rm eu-1/eu-1.cert
+	quietly rc trust certify eu-1/eu-1.request --key keys/enrol --trust trust.env --out eu-1/eu-1.cert --expires "$1"
+	sed -i "s|^controller: {|controller: {enrol: \"$ENROL\", |" eu-1/agent.yaml
+}
+
+cell() { rc agents list -o json 2>/dev/null | jq -r --arg c "$1" '[.agents[] | select(.agent == "eu-1" and .state != "pending")][0][$c]'; }
+serial() { cell serial; }
+
+await() { # SECONDS COMMAND...
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || { echo "not within the time: $*" >&2; rc agents list -o wide >&2; tail -n 12 "$F"/*.log >&2; return 1; }
+		sleep 0.1
+	done
+}
+
+is_online_with_other_than() { [ "$(cell state)" = online ] && [ "$(serial)" != "$1" ]; }
+uses_what_it_was_given() { [ "$("$ROLLCALL_BIN/rollcall-agent" status --config eu-1/agent.yaml -o json 2>/dev/null | jq -r '.certificate[0].certificate')" = "$(serial)" ]; }
+has_said() { grep -q "$1" eu-1.log; }
+is_gone() { ! fleet_alive "$(cat "$F/$1.pid")"; }
+status_detail() { "$ROLLCALL_BIN/rollcall-agent" status --config eu-1/agent.yaml -o json 2>/dev/null | jq -r '.certificate[0].detail'; }
+
+@test "an agent renews by itself, again and again, and work goes on" {
+	enrolment keys/enrol
+	echo 'certificate_lifetime: 20s' >>controller.yaml
+	short_lived 20s
+	fleet_up
+	local first second
+	first=$(serial)
+	grep -q 'certificate good until .*; renewed by itself from' eu-1.log
+	await 25 is_online_with_other_than "$first"
+	second=$(serial)
+	cp -r "$BATS_TEST_DIRNAME/../data/projects/sqlite" shop 2>/dev/null || rc init shop --engine sqlite >/dev/null
+	sed -i 's/^pipeline:.*/pipeline: [dev]/' shop/rollcall.yaml
+	printf 'name: dev\nenvironments:\n  - name: dev\n    waves: [{name: all, selector: "environment=dev"}]\n' >shop/plans/dev.yaml
+	fleet_release shop 1.0.0
+	rc rollout start shop/plans/dev.yaml --environment dev --release 1.0.0 --wait # its report is signed by a key that eu-1 has made since
+	await 25 is_online_with_other_than "$second"
+	[ "$(grep -c 'new keys from here on' eu-1.log)" -ge 2 ]
+	[ "$(stat -c %a eu-1/data/keys/*/report.key | sort -u)" = 600 ]
+	await 10 test "$(find eu-1/data/keys -name certificate | wc -l)" = 1 # those before are gone
+	fleet_kill eu-1 TERM
+	fleet_start_agent eu-1 # agent.yaml is as it was
+	await 10 is_online_with_other_than "$second"
+	rc audit export --format bundle --out all.audit >/dev/null
+	rc audit verify all.audit --trust trust.env
+}
+
+@test "where a person signs, the renewal waits, and both sides say for whom" {
+	enrolment
+	short_lived 60s
+	fleet_up
+	local first seen
+	first=$(serial)
+	await 60 has_said 'it waits for a person at the centre'
+	[ "$(cell state)" = online ] # with the present keys
+	seen=$(status_detail)
+	[[ "$seen" == "it waits for a person at the centre, who compares the fingerprint "*"rollcall agents approve eu-1 --key ENROL-KEY"* ]]
+	seen=$(sed 's/.*--fingerprint //' <<<"$seen")
+	rc agents list -o json 2>/dev/null | jq -r '.agents[] | select(.state == "pending") | .detail' | grep -q 'asked for new keys at'
+	fleet_kill eu-1 TERM
+	fleet_start_agent eu-1 # the same request again
+	await 10 has_said 'it waits for a person'
+	rc agents approve eu-1 --key keys/enrol --fingerprint "$seen"
+	await 15 is_online_with_other_than "$first"
+	[ "$(grep -c 'new keys from here on' eu-1.log)" -eq 1 ]
+	[ "$(status_detail)" = null ]
+}
+
+@test "an agent that was away when its certificate expired comes in again by a person's word, whatever key the controller has" {
+	enrolment keys/enrol
+	short_lived 12s
+	fleet_up
+	local first
+	first=$(serial)
+	fleet_kill eu-1 TERM
+	sleep 12
+	run "$ROLLCALL_BIN/rollcall-agent" check --config eu-1/agent.yaml
+	[ "$status" -ne 0 ]
+	[[ "$output" == *"the certificate expired at"*"rollcall-agent renew"* ]]
+	fleet_start_agent eu-1
+	await 20 has_said 'it waits for a person'
+	[ "$(cell state)" = offline ]
+	rc agents list -o json 2>/dev/null | jq -r '.agents[] | select(.state == "pending") | .detail' | grep -q 'its certificate has expired'
+	rc agents approve eu-1 --key keys/enrol --fingerprint "$(status_detail | sed 's/.*--fingerprint //')"
+	await 30 is_online_with_other_than "$first"
+}
+
+@test "who was revoked, or is held as cloned, gets no new keys" {
+	enrolment keys/enrol
+	short_lived 365d
+	fleet_up
+	rc agents revoke eu-1 --reason 'its machine was stolen' >/dev/null
+	await 10 has_said 'refused this agent: revoked'
+	run "$ROLLCALL_BIN/rollcall-agent" renew --config eu-1/agent.yaml --wait 3s
+	[ "$status" -eq 6 ]
+	[[ "$output" == *"new keys for eu-1: this agent was revoked"* ]]
+	await 20 has_said 'the controller refused: new keys for eu-1: this agent was revoked' # the agent asks too, as its key is refused
+	[ "$(rc agents list -o json 2>/dev/null | jq '[.agents[] | select(.state == "pending")] | length')" -eq 0 ]
+}
+
+@test "a clock that is wrong at the site decides nothing: the controller's counts" {
+	enrolment keys/enrol
+	echo 'certificate_lifetime: 20s' >>controller.yaml
+	short_lived 20s
+	fleet_moved_agents
+	fleet_move_clock $((-400 * 86400))
+	fleet_up
+	local first
+	first=$(serial)
+	grep -Eq 'clock is (399|400) d behind the controller' eu-1.log
+	await 25 is_online_with_other_than "$first"
+	fleet_kill eu-1 TERM
+	fleet_move_clock $((3650 * 86400)) # everything has expired, it seems
+	first=$(serial)
+	fleet_start_agent eu-1
+	await 10 has_said 'clock is 36[45][09] d ahead of the controller'
+	sleep 3
+	[ "$(cell state)" = online ]
+	[ "$(serial)" = "$first" ] # not due yet
+}
+
+@test "renewal is safe at every failpoint" {
+	enrolment keys/enrol
+	echo 'certificate_lifetime: 15s' >>controller.yaml
+	short_lived 15s
+	fleet_up
+	local name before
+	for name in $(sed -n '/failpoint_renewal_names\[\] = {/,/NULL}/p' "$BATS_TEST_DIRNAME/../../common/base/failpoint.c" | grep -o '"[^"]*"' | tr -d '"'); do
+		before=$(serial)
+		fleet_kill eu-1 TERM
+		ROLLCALL_CRASH_AT=$name ROLLCALL_AGENT=$ROLLCALL_DEBUG_BIN/rollcall-agent fleet_start_agent eu-1
+		await 25 is_gone eu-1
+		fleet_start_agent eu-1
+		await 15 is_online_with_other_than "$before"
+		await 5 uses_what_it_was_given
+		echo "# $name" >&3
+	done
+	[ "$name" = renewal-taken ]
+}
+
+@test "the command makes new keys now, and the running agent takes them" {
+	enrolment keys/enrol
+	short_lived 365d
+	fleet_up
+	local first
+	first=$(serial)
+	run "$ROLLCALL_BIN/rollcall-agent" renew --config eu-1/agent.yaml --wait 20s
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"agent eu-1 has new keys"* ]]
+	await 15 is_online_with_other_than "$first"
+	await 10 has_said 'new keys from here on'
+	await 10 uses_what_it_was_given
+	run "$ROLLCALL_BIN/rollcall-agent" renew --config eu-1/agent.yaml --wait 1s # twice within the hour: not without a person
+	[ "$status" -ne 0 ]
+	rc agents list -o json 2>/dev/null | jq -r '.agents[] | select(.state == "pending") | .detail' | grep -q 'it has had new keys a moment ago'
+}
