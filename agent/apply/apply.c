@@ -400,9 +400,9 @@ static enum ended check_role(struct delivery *d)
 
 static enum ended one_connection(struct delivery *d)
 {
-	static enum ended (*const parts[])(struct delivery *) = {connect_target,     check_role,          lock_take, read_ledger,
-	                                                         doubt_settle,       resolve_open_intent, make_plan, fingerprint_before,
-	                                                         fingerprint_forget, journal_intents,     do_items,  fingerprint_expected};
+	static enum ended (*const parts[])(struct delivery *) = {
+	    connect_target, check_role,    limits_timeouts,    lock_take,          read_ledger,     doubt_settle, resolve_open_intent,
+	    make_plan,      limits_tables, fingerprint_before, fingerprint_forget, journal_intents, do_items,     fingerprint_expected};
 	d->error = ERR_INIT;
 	d->place = (struct failure_place){0};
 	d->advice = NULL;

@@ -153,11 +153,6 @@ static int check_site(const struct deliver_job *job, struct papers *p, struct ar
 	return policy_check_release(&p->policy, &p->verified, job->target->target.engine, ret_check, e);
 }
 
-static uint32_t lower(uint32_t ms, uint32_t cap_ms)
-{
-	return cap_ms && cap_ms < ms ? cap_ms : ms;
-}
-
 /* A task that has begun is finished whatever the clock says; one that has not is not begun late. */
 static int check_deadline(const struct task *t, const char **ret_check, struct err *e)
 {
@@ -212,8 +207,7 @@ static int run(struct delivery *d, const struct deliver_job *job, const struct p
 	if (agent_config_password(job->target, &password, e) != 0)
 		return -1;
 	connect.password = password;
-	connect.lock_timeout_ms = lower(connect.lock_timeout_ms, p->longest_lock_ms);
-	connect.statement_timeout_ms = lower(connect.statement_timeout_ms, p->longest_statement_ms);
+	policy_cap_timeouts(p, &connect.lock_timeout_ms, &connect.lock_timeout_max_ms, &connect.statement_timeout_ms);
 	d->target = &connect;
 	enum ended end = delivery_run(d);
 	watch_connection(job->watch, d->engine, NULL, NULL);
@@ -233,6 +227,7 @@ static int deliver_verified(struct delivery *d, const struct deliver_job *job, c
 {
 	d->engine = engine_by_name(job->target->target.engine);
 	d->budget_end_us = budget_end(job);
+	d->policy = p;
 	d->refuse_drift = p->refuse_drift || order_needs(&d->verified->order, FEATURE_REFUSE_DRIFT);
 	memcpy(d->report->report.order_digest, d->verified->order.digest, DIGEST_SIZE);
 	memcpy(d->report->report.release_digest, d->verified->release.digest, DIGEST_SIZE);

@@ -14,6 +14,8 @@
 #include "agent/report/collect.h"
 #include "agent/verify/verify.h"
 
+struct policy;
+
 /* How a part of the work ended. Everything but ENDED_OK leaves its reason in delivery.error and .place. */
 enum ended {
 	ENDED_OK,
@@ -53,6 +55,7 @@ struct delivery {
 	/* Taken before, or after, a delivery that runs something; also after one that does not. */
 	bool refuse_superuser;
 	bool fingerprint_before, fingerprint_after, fingerprint_idle;
+	const struct policy *policy; /* of the site; NULL: it has none. For what only the database can tell: C21, and the sizes of tables */
 	bool refuse_drift; /* C17, beside what the release itself expects */
 	const char *data_dir; /* where what deliveries leave of schemas is kept (agent/schema/baseline.h); NULL: nowhere */
 	int64_t budget_end_us; /* monotonic: no retry starts after it */
@@ -172,6 +175,10 @@ enum ended fingerprint_before(struct delivery *d); /* C17; just before the first
 enum ended fingerprint_forget(struct delivery *d); /* from here on the last delivery is no longer the last */
 enum ended fingerprint_expected(struct delivery *d); /* C24; when all is done */
 void fingerprint_after(struct delivery *d, enum ended end);
+
+/* limits.c: the site's caps, against what the database says. */
+enum ended limits_timeouts(struct delivery *d); /* C21, on each connection */
+enum ended limits_tables(struct delivery *d); /* before the first statement of a delivery */
 
 /* conclude.c: the report's outcome, failure text, what to type next. */
 void conclude(struct delivery *d, enum ended end);

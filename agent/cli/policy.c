@@ -119,6 +119,7 @@ static void policy_rows(struct table *t, struct arena *a, const struct policy *p
 	table_rowf(t, "drift\t%s", p->refuse_drift ? "refuse" : "report, unless the order says refuse");
 	table_rowf(t, "longest lock\t%s", cap_text(a, p->longest_lock_ms));
 	table_rowf(t, "longest statement\t%s", cap_text(a, p->longest_statement_ms));
+	table_rowf(t, "largest table\t%s", table_limit_text(&p->largest_table, a));
 }
 
 static int run_policy_show(const struct cmd_args *a, struct err *e)
@@ -220,7 +221,7 @@ const struct cmd policy_commands[] = {
         .summary = "Check a policy document and sign it with a site key",
         .details = "FILE is YAML: site, version, zone, windows, blackouts, consent, statements {deny, deny_classes}, minimum_approvals, wave_gate, "
                    "drift, longest_lock, "
-                   "longest_statement. Give the written envelope again to add a second signature.",
+                   "longest_statement, largest_table. Give the written envelope again to add a second signature.",
         .example = "rollcall-agent policy sign site-policy.yaml --key keys/dave --out /etc/rollcall/site-policy.env",
         .options = sign_options,
         .run = run_policy_sign,

@@ -115,6 +115,8 @@ struct engine {
 	/* For the inventory; one column each. How large the target is in bytes; which databases there are on this server, which schemas in this database: NULL where a database is a
 	 * file, and where there are no schemas. */
 	const char *size_sql, *databases_sql, *schemas_sql;
+	/* One row: how long this session's statements wait for a lock, and how long they may run, in ms, as the server has it; 0: for ever. NULL where that is no setting of a server. */
+	const char *timeouts_sql;
 
 	/* Connects within connect_timeout, pins the session (time zone, charset, sql_mode, timeouts, search_path), refuses a replica, a pooler that would break the
 	 * promise, another engine. ERR_DB_CONNECT. */
@@ -163,6 +165,10 @@ struct engine {
 	int (*without_transactions)(struct conn *c, const char *schema, const char *table, char *ret_engine, struct err *e);
 	/* The primary key, or else a unique one, of a table (schema "": where the session looks). Strings in `a`. Inside a transaction: that is where role and search path hold. */
 	int (*table_key)(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret, struct err *e);
+
+	/* About how many rows a table (schema "": where the session looks) has, and how many bytes with its indexes and partitions, from the catalog; both 0 when there is none. SQLite, which keeps no
+	 * size of single tables, gives the file's. Inside a transaction, as above. */
+	int (*table_size)(struct conn *c, const char *schema, const char *table, uint64_t *ret_rows, uint64_t *ret_bytes, struct err *e);
 
 	/* How far the replica that is furthest behind is behind, as the primary or the replicas of lag_from tell. NULL where there are no replicas. ERR_DB when this role may not see it,
 	 * or the site has to say whom to ask. */

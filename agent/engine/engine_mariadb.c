@@ -360,6 +360,8 @@ const struct engine engine_mariadb = {
     .caps = {.transactional_ddl = false, .session_lock = true, .statement_timeout = true, .online_index = true},
     .ledger = &ledger,
     .size_sql = maria_sql_size,
+    .timeouts_sql = maria_sql_timeouts,
+    .table_size = maria_catalog_table_size,
     .databases_sql = maria_sql_databases,
     .open = maria_connect_open,
     .close = maria_connect_close,

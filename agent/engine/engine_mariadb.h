@@ -59,6 +59,8 @@ unsigned maria_server_status(struct conn *c);
 /* engine_mariadb_catalog.c */
 int maria_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e) MUST_CHECK;
 int maria_catalog_without_transactions(struct conn *c, const char *schema, const char *table, char *ret_engine, struct err *e) MUST_CHECK;
+int maria_catalog_table_size(struct conn *c, const char *schema, const char *table, uint64_t *ret_rows, uint64_t *ret_bytes,
+                             struct err *e) MUST_CHECK;
 int maria_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e) MUST_CHECK;
 int maria_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e) MUST_CHECK;
 int maria_catalog_cancel_backend(struct conn *c, const char *backend, struct err *e) MUST_CHECK;

@@ -174,6 +174,25 @@ int maria_catalog_without_transactions(struct conn *c, const char *schema, const
 	return ask(c, maria_sql_without_transactions, schema, table, NULL, engine_row, ret_engine, e);
 }
 
+static int size_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	uint64_t *sizes = arg;
+	(void)n;
+	return str_to_u64(values[0] ? values[0] : "0", "rows", 0, INT64_MAX, &sizes[0], e) != 0
+	           ? -1
+	           : str_to_u64(values[1] ? values[1] : "0", "bytes", 0, INT64_MAX, &sizes[1], e);
+}
+
+int maria_catalog_table_size(struct conn *c, const char *schema, const char *table, uint64_t *ret_rows, uint64_t *ret_bytes, struct err *e)
+{
+	uint64_t sizes[2] = {0};
+	if (ask(c, maria_sql_table_size, schema, table, NULL, size_row, sizes, e) < 0)
+		return err_wrap(e, "size of table %s", table);
+	*ret_rows = sizes[0];
+	*ret_bytes = sizes[1];
+	return 0;
+}
+
 int maria_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e)
 {
 	char id[24], since[24];

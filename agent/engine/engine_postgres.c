@@ -360,6 +360,8 @@ const struct engine engine_postgres = {
     .caps = {.transactional_ddl = true, .session_lock = true, .statement_timeout = true, .online_index = true, .schemas = true, .row_ranges = true},
     .ledger = &ledger,
     .size_sql = pg_sql_size,
+    .timeouts_sql = pg_sql_timeouts,
+    .table_size = pg_catalog_table_size,
     .databases_sql = pg_sql_databases,
     .schemas_sql = pg_sql_schemas,
     .open = pg_connect_open,

@@ -146,6 +146,26 @@ int pg_catalog_table_exists(struct conn *c, const char *schema, const char *tabl
 	return 0;
 }
 
+static int size_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	uint64_t *sizes = arg;
+	(void)n;
+	return str_to_u64(values[0] ? values[0] : "0", "rows", 0, INT64_MAX, &sizes[0], e) != 0
+	           ? -1
+	           : str_to_u64(values[1] ? values[1] : "0", "bytes", 0, INT64_MAX, &sizes[1], e);
+}
+
+int pg_catalog_table_size(struct conn *c, const char *schema, const char *table, uint64_t *ret_rows, uint64_t *ret_bytes, struct err *e)
+{
+	const char *params[] = {table, schema};
+	uint64_t sizes[2] = {0};
+	if (pg_query_text(c, pg_sql_table_size, params, 2, size_row, sizes, e) < 0)
+		return err_wrap(e, "size of table %s", table);
+	*ret_rows = sizes[0];
+	*ret_bytes = sizes[1];
+	return 0;
+}
+
 /* A question about a recorded backend: $1 its process id, $2 its start. */
 static int ask_backend(struct conn *c, const char *backend, const char *question, engine_row_fn *fn, void *arg, struct err *e)
 {

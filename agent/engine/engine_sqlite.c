@@ -374,6 +374,7 @@ const struct engine engine_sqlite = {
     .table_exists = sqlite_table_exists,
     .snapshot = sqlite_snapshot,
     .table_key = lite_key_of,
+    .table_size = lite_table_size,
     .backend = sqlite_backend,
     .backend_alive = lite_file_backend_alive,
     .blockers = lite_file_blockers,

@@ -56,6 +56,7 @@ int lite_file_blockers(const struct engine_target *t, const char *backend, struc
 int lite_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e) MUST_CHECK;
 int lite_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e) MUST_CHECK;
 int lite_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e) MUST_CHECK; /* engine_sqlite_snapshot.c */
+int lite_table_size(struct conn *c, const char *schema, const char *table, uint64_t *ret_rows, uint64_t *ret_bytes, struct err *e) MUST_CHECK;
 int lite_key_of(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret,
                 struct err *e) MUST_CHECK; /* engine_sqlite_key.c */
 /* Remembers the rows that break foreign keys; then tells those that were added. */

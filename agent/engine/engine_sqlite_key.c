@@ -1,5 +1,6 @@
 /* The key of a SQLite table, for walking it in batches. */
 #include "agent/engine/engine_sqlite.h"
+#include "agent/engine/sql/inventory.sql.h"
 #include "agent/engine/sql/sqlite_key.sql.h"
 #include "common/base/str.h"
 
@@ -73,5 +74,40 @@ int lite_key_of(struct conn *c, const char *schema, const char *table, struct ar
 	if (f.key.n_columns && estimate(c, table, a, &f.key, e) < 0)
 		return err_wrap(e, "rows of table %s", table);
 	*ret = f.key;
+	return 0;
+}
+
+static int found_table(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)values, (void)e;
+	*(bool *)arg = true;
+	return 0;
+}
+
+/* The highest rowid is what a walk over the table would meet at most; a table without one is counted. */
+int lite_table_size(struct conn *c, const char *schema, const char *table, uint64_t *ret_rows, uint64_t *ret_bytes, struct err *e)
+{
+	static const char exists[] = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower(?)";
+	const struct engine_param param = {.value = bytes_of_str(table)};
+	AUTO(arena_destroy) struct arena *a = arena_new((size_t)64 * 1024);
+	uint64_t rows = 0, bytes = 0;
+	bool found = false;
+	struct err ignored = ERR_INIT;
+	if (schema[0] && !str_ieq(schema, "main"))
+		return err_set(e, ERR_USAGE, "schema %s: a SQLite target has only main", schema);
+	if (lite_engine_query(c, bytes_of_str(exists), &param, 1, found_table, &found, e) < 0)
+		return err_wrap(e, "size of table %s", table);
+	*ret_rows = *ret_bytes = 0;
+	if (!found)
+		return 0;
+	const char *quoted = quote_name(a, table);
+	if (lite_engine_query(c, bytes_of_str(arena_printf(a, "SELECT max(rowid, 0) FROM (SELECT max(rowid) AS rowid FROM %s)", quoted)), NULL, 0,
+	                      count_row, &rows, &ignored) < 0 &&
+	    lite_engine_query(c, bytes_of_str(arena_printf(a, "SELECT count(*) FROM %s", quoted)), NULL, 0, count_row, &rows, e) < 0)
+		return err_wrap(e, "size of table %s", table);
+	if (lite_engine_query(c, bytes_of_str(lite_sql_size), NULL, 0, count_row, &bytes, e) < 0)
+		return err_wrap(e, "size of table %s", table);
+	*ret_rows = rows;
+	*ret_bytes = bytes;
 	return 0;
 }

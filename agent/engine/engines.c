@@ -36,7 +36,8 @@ static void assert_complete(const struct engine *en)
 	assert(en->open && en->close && en->identity && en->ledger_prefix && en->try_lock && en->unlock);
 	assert(en->statement_max && en->cautions && en->superuser && en->patience && en->begin && en->begin_read && en->commit && en->rollback &&
 	       en->in_transaction && en->exec && en->query);
-	assert(en->object_state && en->cleanup && en->table_exists && en->table_key && en->snapshot && en->backend && en->backend_alive);
+	assert(en->object_state && en->cleanup && en->table_exists && en->table_key && en->table_size && en->snapshot && en->backend &&
+	       en->backend_alive);
 	assert(en->blockers && en->cancel && en->cancel_backend && en->retry_class && en->unique_violation);
 }
 

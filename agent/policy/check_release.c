@@ -4,11 +4,15 @@
 #include "common/base/str.h"
 #include "common/sql/classify.h"
 
+#define CHECK_ARENA ((size_t)1024 * 1024)
+
 struct place {
 	const struct policy *policy;
 	const struct changeset *changeset;
 	const char *file;
 	enum dialect dialect;
+	struct arena *arena;
+	enum check_code *code; /* of the check that refuses; C2 unless said */
 };
 
 static const char *denied_by(const struct policy *p, const char *verb)
@@ -30,7 +34,11 @@ static int check_statement(const struct place *at, const struct statement *s, st
 	if (at->policy->deny_class[c.class])
 		return err_set(e, ERR_POLICY, "%s:%u: changeset %s: %s is of class %s, which this site denies", at->file, (unsigned)s->line,
 		               at->changeset->id, c.verb, step_class_name(c.class));
-	return 0;
+	const char *why = policy_lifts_timeout(at->policy, at->dialect, s->sql, at->arena);
+	if (!why)
+		return 0;
+	*at->code = C21_TIMEOUTS;
+	return err_set(e, ERR_POLICY, "%s:%u: changeset %s: %s", at->file, (unsigned)s->line, at->changeset->id, why);
 }
 
 static int check_steps(const struct place *at, const struct step *steps, size_t n, struct err *e)
@@ -43,9 +51,10 @@ static int check_steps(const struct place *at, const struct step *steps, size_t 
 }
 
 /* The way that is ordered: what a rollback would do is asked when a rollback is offered. */
-static int check_statements(const struct policy *p, const struct verified *v, const char *engine, struct err *e)
+static int check_statements(const struct policy *p, const struct verified *v, const char *engine, enum check_code *code, struct err *e)
 {
-	struct place at = {.policy = p};
+	AUTO(arena_destroy) struct arena *a = arena_new(CHECK_ARENA);
+	struct place at = {.policy = p, .arena = a, .code = code};
 	bool back = v->direction == DIRECTION_ROLLBACK;
 	if (!dialect_parse(engine, &at.dialect))
 		return err_set(e, ERR_POLICY, "engine %s is unknown", engine);
@@ -75,11 +84,12 @@ static int check_wave_gate(const struct policy *p, const struct verified *v, str
 
 int policy_check_release(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e)
 {
-	int rc = check_statements(p, v, engine, e);
+	enum check_code code = C2_SITE_POLICY;
+	int rc = check_statements(p, v, engine, &code, e);
 	if (rc == 0 && v->n_approvers < p->minimum_approvals)
 		rc = err_set(e, ERR_POLICY, "order %s has %zu approvals, and this site asks for %u", v->order.id, v->n_approvers,
 		             (unsigned)p->minimum_approvals);
 	if (rc != 0)
-		return check_refuse(C2_SITE_POLICY, ret_check, e);
+		return check_refuse(code, ret_check, e);
 	return check_wave_gate(p, v, e) == 0 ? 0 : check_refuse(C12_WAVE_GATE, ret_check, e);
 }

@@ -19,7 +19,7 @@ struct yaml_statements {
 	unsigned deny_count, deny_classes_count;
 };
 struct yaml_policy {
-	char *site, *zone, *wave_gate, *drift, *longest_lock, *longest_statement;
+	char *site, *zone, *wave_gate, *drift, *largest_table, *longest_lock, *longest_statement;
 	uint64_t version;
 	uint32_t minimum_approvals;
 	struct yaml_row *windows, *blackouts;
@@ -55,6 +55,7 @@ static const cyaml_schema_field_t policy_fields[] = {
     CYAML_FIELD_UINT("minimum_approvals", CYAML_FLAG_OPTIONAL, struct yaml_policy, minimum_approvals),
     OPT_TEXT(wave_gate, yaml_policy),
     OPT_TEXT(drift, yaml_policy),
+    OPT_TEXT(largest_table, yaml_policy),
     OPT_TEXT(longest_lock, yaml_policy),
     OPT_TEXT(longest_statement, yaml_policy),
     CYAML_FIELD_END,
@@ -189,6 +190,8 @@ static int take_all(const struct reading *x, const struct yaml_policy *y, struct
 	if (take_word(x, "wave_gate", y->wave_gate, "signed", "controller", &p->wave_gate_signed, e) != 0 ||
 	    take_word(x, "drift", y->drift, "refuse", "report", &p->refuse_drift, e) != 0)
 		return -1;
+	if (y->largest_table && table_limit_parse(y->largest_table, &p->largest_table, e) != 0)
+		return at_key(x, "largest_table", 0, e);
 	return take_cap(x, "longest_lock", y->longest_lock, &p->longest_lock_ms, e) != 0
 	           ? -1
 	           : take_cap(x, "longest_statement", y->longest_statement, &p->longest_statement_ms, e);

@@ -13,8 +13,9 @@
  *   minimum_approvals: 2                         of each order, whatever the trust document asks
  *   wave_gate: signed                            C12 whatever the trust document says: no later wave on the controller's word alone
  *   drift: refuse                                C17: nothing runs where the schema is not as the last delivery left it; report (default) tells the centre
- *   longest_lock: 3s                             caps lock_timeout of agent.yaml
- *   longest_statement: 10m                       caps statement_timeout of agent.yaml
+ *   longest_lock: 3s                             caps lock_timeout of agent.yaml, also of later tries; C21: refused where the session, or a SET of the release, says otherwise
+ *   longest_statement: 10m                       the same of statement_timeout
+ *   largest_table: 20GB, 5000000 rows            nothing rewrites, locks or changes a larger one, but in batches or CONCURRENTLY
  */
 #ifndef AGENT_POLICY_POLICY_H
 #define AGENT_POLICY_POLICY_H
@@ -22,9 +23,14 @@
 #include "agent/journal/holds.h"
 #include "agent/policy/calendar.h"
 #include "agent/verify/verify.h"
+#include "common/sql/classify.h"
 #include "common/model/trust.h"
 
 #define TYPE_SITE_POLICY "application/vnd.rollcall.site-policy.v1+yaml"
+
+struct table_limit { /* 0: none */
+	uint64_t bytes, rows;
+};
 
 struct policy {
 	const char *site, *source; /* source: who vouches for it, for people: "signed by dave", "owned by root" */
@@ -39,6 +45,7 @@ struct policy {
 	uint32_t minimum_approvals;
 	bool wave_gate_signed, refuse_drift;
 	uint32_t longest_lock_ms, longest_statement_ms; /* 0: no cap */
+	struct table_limit largest_table;
 };
 
 /* Reads the text, checks all of it; "NAME:LINE: what: what to do". Lives in the arena. */
@@ -67,7 +74,21 @@ void policy_decide(const struct policy_facts *f, struct policy_verdict *ret);
 const char *policy_answer_code(enum policy_answer a);
 bool policy_wants_consent(const struct policy *p, const char *target);
 
-/* Once the papers are read: statements, classes and approvals that the site does not allow (C2), and a wave that no gate's key let begin (C12). ERR_POLICY, *ret_check names it. */
+/* Once the papers are read: statements, classes and approvals that the site does not allow (C2), settings that would lift its time-outs (C21), and a wave that no gate's key let
+ * begin (C12). ERR_POLICY, *ret_check names it. */
 int policy_check_release(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e) MUST_CHECK;
+
+/* What agent.yaml gives, lowered to what the site allows: the lock time-out of the first try, that of the last, and the statement's. */
+void policy_cap_timeouts(const struct policy *p, uint32_t *lock_ms, uint32_t *lock_max_ms, uint32_t *statement_ms);
+/* C21: NULL unless the statement sets a time-out of its session to none or to more than the site allows, or to what cannot be told; then why, in `a`. Pure. */
+const char *policy_lifts_timeout(const struct policy *p, enum dialect d, struct bytes sql, struct arena *a);
+
+/* Does a statement of this class rewrite, lock or change a table as a whole? POLICY_TABLE_UNKNOWN: it does, and which one cannot be told. */
+enum policy_table { POLICY_TABLE_NONE, POLICY_TABLE_NAMED, POLICY_TABLE_UNKNOWN };
+enum policy_table policy_table_of(const struct sql_class *c, const char **ret_schema, const char **ret_table);
+/* "20GB, 5000000 rows" */
+int table_limit_parse(const char *text, struct table_limit *ret, struct err *e) MUST_CHECK;
+const char *table_limit_text(const struct table_limit *l, struct arena *a); /* "20.0 GB, 5000000 rows"; "none" */
+const char *table_bytes_text(uint64_t bytes, struct arena *a); /* "1.5 GB" */
 
 #endif

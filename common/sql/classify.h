@@ -29,6 +29,7 @@ struct sql_class {
 	char object_kind[32]; /* "table", "index", "view", "trigger", "function", ...; "" if not known */
 	char object[SQL_NAME_MAX]; /* unquoted as the engine would fold it; "" if not known or several */
 	char object_schema[SQL_NAME_MAX];
+	char parent_schema[SQL_NAME_MAX]; /* of `parent`, where it is said */
 	char parent[SQL_NAME_MAX]; /* the table of an index or trigger; the new name of a RENAME */
 	bool if_exists; /* carries IF [NOT] EXISTS or OR REPLACE */
 	const char *why; /* for N and X: one sentence, with what to do for X; static storage; NULL for T */

@@ -239,7 +239,7 @@ static void refine(const struct window *w, struct bytes statement, struct sql_cl
 	if (str_eq(c->object_kind, "user") && names_several(w))
 		class_set(c, STEP_X, many_users);
 	if (str_eq(c->verb, "RENAME TABLE") && names_several(w))
-		c->object[0] = c->object_schema[0] = c->parent[0] = '\0';
+		c->object[0] = c->object_schema[0] = c->parent[0] = c->parent_schema[0] = '\0';
 	if (str_eq(c->verb, "WITH") && marks_find(writes, ARRAY_LEN(writes), w->dialect, statement))
 		c->kind = SQL_DML;
 }

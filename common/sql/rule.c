@@ -13,7 +13,7 @@ struct match {
 	size_t at;
 	struct sql_class *ret;
 	bool if_exists;
-	struct token object, schema, parent; /* kind TOKEN_SPACE: none */
+	struct token object, schema, parent, parent_schema; /* kind TOKEN_SPACE: none */
 };
 
 void window_read(struct window *w, enum dialect d, struct bytes statement)
@@ -179,7 +179,7 @@ static bool match_element(struct match *m, const char *p, size_t n, bool *skip)
 	case '@':
 		return take_name(m, &m->object, schema);
 	case '^':
-		return take_name(m, &m->parent, NULL);
+		return take_name(m, &m->parent, &m->parent_schema);
 	case '.':
 		*skip = true;
 		return true;
@@ -226,12 +226,15 @@ static void fill(const struct rule *r, const struct match *m, struct sql_class *
 		token_name(d, &m->schema, ret->object_schema, sizeof ret->object_schema);
 	if (m->parent.kind != TOKEN_SPACE)
 		token_name(d, &m->parent, ret->parent, sizeof ret->parent);
+	if (m->parent_schema.kind != TOKEN_SPACE && ret->parent[0])
+		token_name(d, &m->parent_schema, ret->parent_schema, sizeof ret->parent_schema);
 }
 
 bool rules_apply(const struct rule *rules, size_t n, const struct window *w, struct sql_class *ret)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct match m = {.w = w, .object.kind = TOKEN_SPACE, .schema.kind = TOKEN_SPACE, .parent.kind = TOKEN_SPACE};
+		struct match m = {
+		    .w = w, .object.kind = TOKEN_SPACE, .schema.kind = TOKEN_SPACE, .parent.kind = TOKEN_SPACE, .parent_schema.kind = TOKEN_SPACE};
 		if (!match_pattern(&m, rules[i].pattern))
 			continue;
 		fill(&rules[i], &m, ret);

@@ -48,7 +48,7 @@ tampered() { # CHECK SED-SCRIPT
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *"rows and "*"documents hold together"* ]]
-	[ "$(grep -c ' holds ' <<<"$output")" -eq 11 ]
+	[ "$(grep -c ' holds ' <<<"$output")" -eq 12 ]
 	for check in trust certificates releases orders approvals reports report-chain outcomes shown; do
 		[ "$(rc audit verify all.audit --trust trust.env -o json 2>/dev/null | jq ".checks[] | select(.check == \"$check\").\"looked-at\"")" -ge 1 ]
 	done

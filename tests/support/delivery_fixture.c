@@ -181,6 +181,7 @@ const struct report *fixture_deliver(struct fixture *f)
 	                     .orphan_cancel_ms = f->orphan_cancel_ms,
 	                     .refuse_superuser = f->refuse_superuser,
 	                     .refuse_drift = f->refuse_drift,
+	                     .policy = f->policy,
 	                     .data_dir = f->dir,
 	                     .budget_end_us = clock_mono_us() + (int64_t)f->budget_ms * 1000,
 	                     .watch = &f->watch,

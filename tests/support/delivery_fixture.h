@@ -23,6 +23,7 @@ struct fixture {
 	struct agent_limits limits;
 	uint32_t budget_ms, orphan_cancel_ms;
 	bool refuse_superuser;
+	const struct policy *policy; /* NULL: none */
 	bool refuse_drift; /* schemas are kept in dir */
 	enum ended ended; /* of the last fixture_deliver */
 };

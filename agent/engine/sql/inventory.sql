@@ -2,6 +2,13 @@
 --: pg_sql_size
 SELECT pg_catalog.pg_database_size(pg_catalog.current_database());
 
+--: pg_sql_timeouts
+SELECT max(setting) FILTER (WHERE name = 'lock_timeout'), max(setting) FILTER (WHERE name = 'statement_timeout') FROM pg_catalog.pg_settings
+WHERE name IN ('lock_timeout', 'statement_timeout');
+
+--: maria_sql_timeouts
+SELECT CAST(GREATEST(@@lock_wait_timeout, @@innodb_lock_wait_timeout) * 1000 AS UNSIGNED), CAST(@@max_statement_time * 1000 AS UNSIGNED);
+
 --: pg_sql_databases
 SELECT datname FROM pg_catalog.pg_database WHERE NOT datistemplate AND datallowconn AND pg_catalog.has_database_privilege(oid, 'CONNECT') ORDER BY 1;
 

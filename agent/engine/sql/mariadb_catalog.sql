@@ -22,6 +22,9 @@ WHERE VARIABLE_SCOPE = 'SESSION' AND READ_ONLY = 'NO' AND NOT SESSION_VALUE <=> 
 	AND VARIABLE_NAME NOT LIKE 'character\_set\_%' AND VARIABLE_NAME NOT LIKE 'collation\_%';
 --: maria_sql_table_exists
 SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND (TABLE_TYPE = 'VIEW') = ?;
+--: maria_sql_table_size
+SELECT COALESCE(SUM(table_rows), 0), COALESCE(SUM(data_length + index_length), 0) FROM information_schema.tables
+WHERE table_schema = COALESCE(NULLIF(?, ''), DATABASE()) AND table_name = ? AND table_type <> 'VIEW';
 --: maria_sql_without_transactions
 SELECT t.ENGINE FROM information_schema.TABLES t JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE
 	WHERE t.TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND t.TABLE_NAME = ? AND e.TRANSACTIONS <> 'YES';

@@ -66,6 +66,15 @@ FROM pg_catalog.pg_inherits h WHERE h.inhdetachpending AND h.inhparent = pg_cata
 SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = ANY (ARRAY[$1::text, pg_catalog.lower($1)]) AND c.relkind = ANY (CASE WHEN $3::boolean THEN '{v,m}'::"char"[] ELSE '{r,p,f}'::"char"[] END)
 	AND CASE WHEN $2::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = ANY (ARRAY[$2::text, pg_catalog.lower($2)]) END;
+--: pg_sql_table_size
+-- With its partitions and children. A table that was never analyzed has no estimate: then 64 bytes a row.
+WITH RECURSIVE t (oid) AS (
+	SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+	WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'm') AND CASE WHEN $2 = '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END
+	UNION SELECT h.inhrelid FROM pg_catalog.pg_inherits h JOIN t ON h.inhparent = t.oid)
+SELECT COALESCE(sum(CASE WHEN c.relkind = 'p' THEN 0 WHEN c.reltuples >= 0 THEN c.reltuples::bigint ELSE pg_catalog.pg_relation_size(c.oid) / 64 END), 0)::bigint,
+	COALESCE(sum(pg_catalog.pg_total_relation_size(c.oid)), 0)::bigint
+FROM t JOIN pg_catalog.pg_class c ON c.oid = t.oid;
 --: pg_sql_try_lock
 SELECT pg_catalog.pg_try_advisory_lock($1::int, $2::int);
 --: pg_sql_unlock

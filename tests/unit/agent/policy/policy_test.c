@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "agent/apply/retry.h"
 #include "agent/policy/policy.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
@@ -66,7 +67,7 @@ static void test_document(void **state)
 	                  "targets: [\"eu/pg1/*\"]}\n"
 	                  "blackouts:\n  - {from: 2026-12-20, to: 2027-01-02, reason: year end}\n  - {from: 2027-03-01}\n"
 	                  "consent: [\"eu/pg1/bank\"]\nstatements: {deny: [DROP TABLE], deny_classes: [X, B]}\n"
-	                  "minimum_approvals: 2\nwave_gate: signed\ndrift: refuse\nlongest_lock: 3s\nlongest_statement: 10m\n");
+	                  "minimum_approvals: 2\nwave_gate: signed\ndrift: refuse\nlargest_table: 2GB\nlongest_lock: 3s\nlongest_statement: 10m\n");
 	assert_string_equal(p.site, "eu");
 	assert_int_equal(p.version, 3);
 	assert_int_equal(p.calendar.n_windows, 2);
@@ -79,6 +80,7 @@ static void test_document(void **state)
 	assert_true(p.deny_class[STEP_X] && p.deny_class[STEP_B] && !p.deny_class[STEP_T]);
 	assert_true(p.wave_gate_signed);
 	assert_true(p.refuse_drift);
+	assert_int_equal(p.largest_table.bytes, 2000000000);
 	assert_int_equal(p.longest_lock_ms, 3000);
 	assert_int_equal(p.longest_statement_ms, 600000);
 }
@@ -99,6 +101,7 @@ static void test_document_mistakes(void **state)
 	    {"site: eu\nversion: 1\nblackouts:\n  - {from: 2027-01-02, to: 2027-01-01}\n", "p.yaml:3: blackout 2027-01-02 to 2027-01-01: it ends before"},
 	    {"site: eu\nversion: 1\nstatements: {deny_classes: [Z]}\n", "p.yaml:3: class 'Z'"},
 	    {"site: eu\nversion: 1\nwave_gate: yes\n", "p.yaml:3: wave_gate 'yes': write signed"},
+	    {"site: eu\nversion: 1\nlargest_table: big\n", "p.yaml:3: largest_table 'big': write a size"},
 	    {"site: eu\nversion: 1\ndrift: no\n", "p.yaml:3: drift 'no': write refuse or report"},
 	    {"site: eu\nversion: 1\nlongest_lock: 3\n", "p.yaml:3: "},
 	    {"site: eu\nversion: 1\nlongest_lock: 1ms\n", "p.yaml:3: longest_lock '1ms': outside"},
@@ -231,7 +234,7 @@ static void check(struct world *w, const char *rules, enum direction d, const ch
 	if ((rc == 0) != !message || (message && !strstr(e.msg, message)))
 		fail_msg("%s: %s", rules, e.msg);
 	if (message) {
-		assert_string_equal(got, "C2 site-policy");
+		assert_string_equal(got, strstr(rules, "longest") ? "C21 timeouts" : "C2 site-policy");
 		assert_int_equal(e.code, ERR_POLICY);
 	}
 }
@@ -253,12 +256,166 @@ static void test_release(void **state)
 	check(w, HEAD "minimum_approvals: 3\n", DIRECTION_APPLY, "has 2 approvals, and this site asks for 3");
 }
 
+/* What a statement sets, under longest_lock 3s and longest_statement 10m; NULL: nothing against it. */
+static void test_settings_that_lift_a_timeout(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		enum dialect d;
+		const char *sql, *part;
+	} rows[] = {
+	    {DIALECT_POSTGRESQL, "SET lock_timeout = '3s'", NULL},
+	    {DIALECT_POSTGRESQL, "SET LOCAL lock_timeout TO 3000", NULL},
+	    {DIALECT_POSTGRESQL, "SET lock_timeout TO DEFAULT", NULL},
+	    {DIALECT_POSTGRESQL, "RESET lock_timeout", NULL},
+	    {DIALECT_POSTGRESQL, "SET statement_timeout = '10min'", NULL},
+	    {DIALECT_POSTGRESQL, "SET lock_timeout = 3001", "it sets lock_timeout to 3001 ms, and this site allows 3000 ms (longest_lock)"},
+	    {DIALECT_POSTGRESQL, "SET SESSION lock_timeout = '4s'", "to 4000 ms"},
+	    {DIALECT_POSTGRESQL, "set \"lock_timeout\" to '1h'", "to 3600000 ms"},
+	    {DIALECT_POSTGRESQL, "SET /* = 1 */ lock_timeout -- TO\n = 0", "which is no time-out at all"},
+	    {DIALECT_POSTGRESQL, "SET LOCAL statement_timeout = 0",
+	     "it sets statement_timeout to 0, which is no time-out at all, and this site allows 600000 ms"},
+	    {DIALECT_POSTGRESQL, "SET statement_timeout = '11min'", "to 660000 ms"},
+	    {DIALECT_POSTGRESQL, "SET lock_timeout = '3 parsecs'", "to what cannot be told from the text"},
+	    {DIALECT_POSTGRESQL, "SELECT set_config('lock_timeout', '0', false)", "no time-out at all"},
+	    {DIALECT_POSTGRESQL, "SELECT set_config('lock_timeout', current_setting('x'), true)", "to what cannot be told"},
+	    {DIALECT_POSTGRESQL, "SELECT set_config('search_path', 'x', true)", NULL},
+	    {DIALECT_POSTGRESQL, "UPDATE jobs SET lock_timeout = 0", NULL}, /* a column */
+	    {DIALECT_POSTGRESQL, "CREATE TABLE jobs (lock_timeout int DEFAULT 0)", NULL},
+	    {DIALECT_MARIADB, "SET lock_wait_timeout = 3", NULL},
+	    {DIALECT_MARIADB, "SET SESSION innodb_lock_wait_timeout = 0", NULL}, /* no waiting */
+	    {DIALECT_MARIADB, "SET lock_wait_timeout = 4", "it sets lock_wait_timeout to 4000 ms"},
+	    {DIALECT_MARIADB, "SET @@session.max_statement_time = 0", "it sets max_statement_time to 0, which is no time-out at all"},
+	    {DIALECT_MARIADB, "SET autocommit = 1, `innodb_lock_wait_timeout` = 50", "to 50000 ms"},
+	    {DIALECT_MARIADB, "SET max_statement_time = 1 + 5000", "to what cannot be told"},
+	    {DIALECT_MARIADB, "SET max_statement_time = DEFAULT", "to what cannot be told"},
+	    {DIALECT_MARIADB, "SET STATEMENT max_statement_time=0 FOR ALTER TABLE t ADD COLUMN a int", "no time-out at all"},
+	    {DIALECT_MARIADB, "SET STATEMENT max_statement_time=600 FOR ALTER TABLE t ADD COLUMN a int", NULL},
+	    {DIALECT_SQLITE, "PRAGMA busy_timeout = 4000", "it sets busy_timeout to 4000 ms"},
+	    {DIALECT_SQLITE, "PRAGMA busy_timeout(3000)", NULL},
+	};
+	const struct policy p = {.longest_lock_ms = 3000, .longest_statement_ms = 600000}, none = {.longest_lock_ms = 0};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct bytes sql = bytes_of_str(rows[i].sql);
+		const char *why = policy_lifts_timeout(&p, rows[i].d, sql, w->f.arena);
+		if (!why != !rows[i].part || (why && !strstr(why, rows[i].part)))
+			fail_msg("%s: %s", rows[i].sql, why ? why : "nothing against it");
+		assert_null(policy_lifts_timeout(&none, rows[i].d, sql, w->f.arena));
+	}
+}
+
+/* Later tries wait longer, up to lock_timeout of agent.yaml: the cap is theirs, too. */
+static void test_the_cap_holds_for_every_try(void **state)
+{
+	(void)state;
+	const struct policy p = {.longest_lock_ms = 2000, .longest_statement_ms = 60000}, none = {.longest_lock_ms = 0};
+	uint32_t first = 1000, last = 5000, statement = 1800000;
+	policy_cap_timeouts(&none, &first, &last, &statement);
+	assert_int_equal(last, 5000);
+	policy_cap_timeouts(&p, &first, &last, &statement);
+	assert_int_equal(first, 1000);
+	assert_int_equal(last, 2000);
+	assert_int_equal(statement, 60000);
+	assert_int_equal(retry_lock_timeout_ms(9, first, last), 2000);
+}
+
+static void test_a_release_that_lifts_a_timeout(void **state)
+{
+	struct world *w = *state;
+	struct body *b = &w->f.release.changesets[0].bodies[0];
+	b->steps[0] = trust_fixture_step(&w->f, STEP_T, "SET LOCAL lock_timeout = '1min'", NULL);
+	b->n_steps = 1;
+	check(w, HEAD, DIRECTION_APPLY, NULL);
+	check(w, HEAD "longest_lock: 1m\n", DIRECTION_APPLY, NULL);
+	check(w, HEAD "longest_lock: 30s\n", DIRECTION_APPLY,
+	      "changeset alice:orders-create: it sets lock_timeout to 60000 ms, and this site allows 30000 ms");
+	check(w, HEAD "longest_lock: 30s\n", DIRECTION_ROLLBACK, NULL);
+}
+
+static void test_which_statements_work_on_a_whole_table(void **state)
+{
+	(void)state;
+	static const struct {
+		enum dialect d;
+		const char *sql, *table; /* "": none; "?": it cannot be told */
+	} rows[] = {
+	    {DIALECT_POSTGRESQL, "ALTER TABLE shop.orders ADD COLUMN a int", "shop.orders"},
+	    {DIALECT_POSTGRESQL, "UPDATE orders SET a = 1", "orders"},
+	    {DIALECT_POSTGRESQL, "DELETE FROM ONLY orders", "orders"},
+	    {DIALECT_POSTGRESQL, "CREATE INDEX i ON orders (a)", "orders"},
+	    {DIALECT_POSTGRESQL, "CREATE UNIQUE INDEX i ON shop.orders (a)", "shop.orders"},
+	    {DIALECT_POSTGRESQL, "CREATE INDEX CONCURRENTLY i ON orders (a)", ""},
+	    {DIALECT_POSTGRESQL, "TRUNCATE orders", "orders"},
+	    {DIALECT_POSTGRESQL, "CLUSTER orders USING i", "orders"},
+	    {DIALECT_POSTGRESQL, "INSERT INTO orders VALUES (1)", ""},
+	    {DIALECT_POSTGRESQL, "CREATE TABLE orders (a int)", ""},
+	    {DIALECT_POSTGRESQL, "SELECT 1", ""},
+	    {DIALECT_POSTGRESQL, "DROP INDEX i", ""},
+	    {DIALECT_POSTGRESQL, "DROP TABLE a, b", "?"},
+	    {DIALECT_MARIADB, "ALTER TABLE `orders` ENGINE=InnoDB", "orders"},
+	    {DIALECT_MARIADB, "DELETE a FROM a JOIN b ON a.id = b.id", "?"},
+	    {DIALECT_MARIADB, "OPTIMIZE TABLE orders", "?"},
+	    {DIALECT_MARIADB, "CREATE INDEX i ON orders (a)", "orders"},
+	    {DIALECT_SQLITE, "ALTER TABLE orders RENAME TO o", "orders"},
+	    {DIALECT_SQLITE, "UPDATE OR IGNORE orders SET a = 1", "orders"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sql_class c;
+		const char *schema = "", *table = "";
+		char got[600];
+		sql_classify(rows[i].d, bytes_of_str(rows[i].sql), &c);
+		enum policy_table t = policy_table_of(&c, &schema, &table);
+		snprintf(got, sizeof got, "%s%s%s", schema, *schema ? "." : "", t == POLICY_TABLE_UNKNOWN ? "?" : table);
+		if (strcmp(got, rows[i].table) != 0)
+			fail_msg("%s: %s", rows[i].sql, got);
+	}
+}
+
+static void test_how_large_a_table_may_be(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		const char *text, *shown, *mistake;
+	} rows[] = {
+	    {"20GB", "20.0 GB", NULL},
+	    {"1.5 MB", "1.5 MB", NULL},
+	    {"5000000 rows", "5000000 rows", NULL},
+	    {"20GB, 5000000 rows", "20.0 GB, 5000000 rows", NULL},
+	    {"1KiB", "1.0 kB", NULL},
+	    {"20", NULL, "its unit is none of"},
+	    {"many rows", NULL, "write a size such as 20GB"},
+	    {"0GB", NULL, "write a size such as 20GB"},
+	    {"20 gigs", NULL, "its unit is none of"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct table_limit l = {0};
+		struct err e = ERR_INIT;
+		int rc = table_limit_parse(rows[i].text, &l, &e);
+		assert_int_equal(rc, rows[i].mistake ? -1 : 0);
+		if (rows[i].mistake)
+			assert_non_null(strstr(e.msg, rows[i].mistake));
+		else
+			assert_string_equal(table_limit_text(&l, w->f.arena), rows[i].shown);
+	}
+	assert_string_equal(table_limit_text(&(struct table_limit){0}, w->f.arena), "none");
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    CASE(test_document),         CASE(test_document_mistakes), CASE(test_who_vouches), CASE(test_holds),
-	    CASE(test_order_of_reasons), CASE(test_blackout_says_why), CASE(test_release),
+	    CASE(test_document),
+	    CASE(test_document_mistakes),
+	    CASE(test_who_vouches),
+	    CASE(test_holds),
+	    CASE(test_order_of_reasons),
+	    CASE(test_blackout_says_why),
+	    CASE(test_release),
+	    CASE(test_settings_that_lift_a_timeout),
+	    CASE(test_the_cap_holds_for_every_try),
+	    CASE(test_a_release_that_lifts_a_timeout),
+	    CASE(test_which_statements_work_on_a_whole_table),
+	    CASE(test_how_large_a_table_may_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
