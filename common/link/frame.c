@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/wire/limits.h"
 
@@ -82,23 +83,53 @@ enum frame_result frame_recv(void *socket, bool routed, struct frame *ret, struc
 	return FRAME_OK;
 }
 
-enum frame_sent frame_send(void *socket, struct bytes routing, struct link_header header, struct bytes body, struct bytes raw)
+static enum frame_sent why_not(void)
 {
-	if (body.n > LIMIT_FRAME_BODY || raw.n > LIMIT_CHUNK)
-		return FRAME_TOO_LARGE;
+	return zmq_errno() == EAGAIN ? FRAME_FULL : FRAME_GONE;
+}
+
+static enum frame_sent send_parts(void *socket, struct bytes routing, struct link_header header, struct bytes body, bool more)
+{
 	uint8_t head[LINK_HEADER_SIZE];
 	header.proto = LINK_PROTO;
 	header.body_len = (uint32_t)body.n;
 	link_header_encode(&header, head);
-	struct bytes parts[FRAME_PARTS] = {routing, bytes_of(head, sizeof head), body, raw};
-	size_t first = routing.n ? 0 : 1, end = has_raw((enum msg_type)header.type) ? 4 : 3;
-	for (size_t i = first; i < end; i++) {
-		int flags = ZMQ_DONTWAIT | (i + 1 < end ? ZMQ_SNDMORE : 0);
-		if (zmq_send(socket, parts[i].n ? (const void *)parts[i].p : "", parts[i].n, flags) >= 0)
-			continue;
-		return zmq_errno() == EAGAIN ? FRAME_FULL : FRAME_GONE;
+	struct bytes parts[] = {routing, bytes_of(head, sizeof head), body};
+	for (size_t i = routing.n ? 0 : 1; i < ARRAY_LEN(parts); i++) {
+		int flags = ZMQ_DONTWAIT | (more || i + 1 < ARRAY_LEN(parts) ? ZMQ_SNDMORE : 0);
+		if (zmq_send(socket, parts[i].n ? (const void *)parts[i].p : "", parts[i].n, flags) < 0)
+			return why_not();
 	}
 	return FRAME_SENT;
+}
+
+static bool is_too_large(struct bytes body, struct bytes raw)
+{
+	return body.n > LIMIT_FRAME_BODY || raw.n > LIMIT_CHUNK;
+}
+
+enum frame_sent frame_send(void *socket, struct bytes routing, struct link_header header, struct bytes body, struct bytes raw)
+{
+	bool more = has_raw((enum msg_type)header.type);
+	if (is_too_large(body, raw))
+		return FRAME_TOO_LARGE;
+	enum frame_sent sent = send_parts(socket, routing, header, body, more);
+	if (sent == FRAME_SENT && more && zmq_send(socket, raw.n ? (const void *)raw.p : "", raw.n, ZMQ_DONTWAIT) < 0)
+		return why_not();
+	return sent;
+}
+
+enum frame_sent frame_send_shared(void *socket, struct bytes routing, struct link_header header, struct bytes body, struct bytes raw,
+                                  void (*release)(void *unused, void *memory), void *memory)
+{
+	zmq_msg_t m;
+	zmq_msg_init_data(&m, (void *)(uintptr_t)raw.p, raw.n, release, memory); /* closing it releases, too */
+	enum frame_sent sent = is_too_large(body, raw) ? FRAME_TOO_LARGE : send_parts(socket, routing, header, body, true);
+	if (sent == FRAME_SENT && zmq_msg_send(&m, socket, ZMQ_DONTWAIT) < 0)
+		sent = why_not();
+	if (sent != FRAME_SENT)
+		zmq_msg_close(&m);
+	return sent;
 }
 
 int frame_endpoint(void *socket, char *out, size_t size, struct err *e)

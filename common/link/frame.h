@@ -37,6 +37,9 @@ enum frame_sent {
 };
 /* routing.n 0: not a ROUTER. body_len is filled in here. */
 enum frame_sent frame_send(void *socket, struct bytes routing, struct link_header header, struct bytes body, struct bytes raw);
+/* The same with raw bytes that are not copied: release(NULL, memory) is called once, from any thread, when they are not needed any more, whatever is returned. */
+enum frame_sent frame_send_shared(void *socket, struct bytes routing, struct link_header header, struct bytes body, struct bytes raw,
+                                  void (*release)(void *unused, void *memory), void *memory);
 /* The text of an endpoint bound or connected last ("tcp://127.0.0.1:7101"). */
 int frame_endpoint(void *socket, char *out, size_t size, struct err *e) MUST_CHECK;
 

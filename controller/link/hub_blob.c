@@ -16,19 +16,30 @@
 
 #define UPLOAD_IDLE_US ((int64_t)60 * 1000 * 1000)
 
-static void reply(struct hub *h, const struct frame *f, const struct msg *m, struct bytes raw)
+static void reply(struct hub *h, const struct frame *f, const struct msg *m)
 {
 	AUTO(buf_done) struct buf body = BUF_INIT;
 	msg_encode(m, &body);
-	/* A full queue drops the chunk: the peer asks again for what it misses. */
-	frame_send(h->blob_raw, f->routing, (struct link_header){.type = (uint8_t)m->type}, buf_bytes(&body), raw);
+	/* A full queue drops it: the peer asks again for what it misses. */
+	frame_send(h->blob_raw, f->routing, (struct link_header){.type = (uint8_t)m->type}, buf_bytes(&body), bytes_of(NULL, 0));
 }
 
 static void nak(struct hub *h, const struct frame *f, const uint8_t hash[DIGEST_SIZE], const char *message)
 {
 	struct msg m = {.type = MSG_NAK, .nak = {.message = message}};
 	memcpy(m.nak.hash, hash, DIGEST_SIZE);
-	reply(h, f, &m, bytes_of(NULL, 0));
+	reply(h, f, &m);
+}
+
+/* A full queue drops the chunk, as above. */
+static void send_chunk(struct hub *h, const struct frame *f, const uint8_t hash[DIGEST_SIZE], uint32_t index, uint32_t of, const struct chunk *chunk)
+{
+	AUTO(buf_done) struct buf body = BUF_INIT;
+	struct msg m = {.type = MSG_CHUNK, .chunk = {.index = index, .of = of}};
+	memcpy(m.chunk.hash, hash, DIGEST_SIZE);
+	msg_encode(&m, &body);
+	frame_send_shared(h->blob_raw, f->routing, (struct link_header){.type = MSG_CHUNK}, buf_bytes(&body), bytes_of(chunk->p, chunk->n), chunk_release,
+	                  chunk->memory);
 }
 
 static void on_fetch(struct hub *h, const struct frame *f, const struct msg_fetch *want)
@@ -39,18 +50,15 @@ static void on_fetch(struct hub *h, const struct frame *f, const struct msg_fetc
 		return;
 	}
 	uint32_t of = (uint32_t)((size + LIMIT_CHUNK - 1) / LIMIT_CHUNK);
-	AUTO(mem_free_ptr) uint8_t *chunk = mem_alloc(LIMIT_CHUNK);
 	for (uint32_t i = want->first; i < want->first + want->count && i < of; i++) {
-		size_t n = 0;
+		struct chunk chunk;
 		struct err e = ERR_INIT;
-		if (blobs_read_at(h->blob_dir, want->hash, (uint64_t)i * LIMIT_CHUNK, chunk, LIMIT_CHUNK, &n, &e) != 0 || n == 0) {
+		if (chunks_get(h->chunks, want->hash, i, h->now_us, &chunk, &e) != 0) {
 			log_error("link: blob cannot be served: %s", e.msg);
 			nak(h, f, want->hash, "the blob cannot be read here");
 			return;
 		}
-		struct msg m = {.type = MSG_CHUNK, .chunk = {.index = i, .of = of}};
-		memcpy(m.chunk.hash, want->hash, DIGEST_SIZE);
-		reply(h, f, &m, bytes_of(chunk, n));
+		send_chunk(h, f, want->hash, i, of, &chunk);
 	}
 	if (want->first >= of)
 		nak(h, f, want->hash, "the blob ends before that chunk");
@@ -60,7 +68,7 @@ static void put_ack(struct hub *h, const struct frame *f, const struct msg_chunk
 {
 	struct msg m = {.type = MSG_PUT_ACK, .put_ack = {.index = c->index, .complete = complete}};
 	memcpy(m.put_ack.hash, c->hash, DIGEST_SIZE);
-	reply(h, f, &m, bytes_of(NULL, 0));
+	reply(h, f, &m);
 }
 
 static void drop_upload(struct upload *u)
@@ -218,6 +226,7 @@ bool hub_blob_read(struct hub *h)
 
 void hub_blob_expire(struct hub *h)
 {
+	chunks_expire(h->chunks, h->now_us);
 	for (struct upload *u = h->uploads; u < h->uploads + UPLOADS_MAX; u++)
 		if (u->used && h->now_us - u->at_us > UPLOAD_IDLE_US)
 			drop_upload(u);
@@ -225,6 +234,7 @@ void hub_blob_expire(struct hub *h)
 
 int hub_blob_open(struct hub *h, struct err *e)
 {
+	h->chunks = chunks_new(h->blob_dir);
 	h->incoming_dir = file_join(h->blob_dir, "incoming");
 	if (file_remove_tree(h->incoming_dir, e) != 0 || file_make_dirs(h->incoming_dir, 0700, e) != 0)
 		return err_wrap(e, "blobs");

@@ -7,6 +7,7 @@
 
 #include "common/link/curve.h"
 #include "common/link/frame.h"
+#include "controller/link/chunks.h"
 #include "controller/link/hub.h"
 #include "controller/link/principals.h"
 #include "controller/link/session.h"
@@ -66,6 +67,7 @@ struct hub {
 	struct principals *known;
 	struct sessions *sessions;
 	const char *blob_dir;
+	struct chunks *chunks; /* being pulled */
 	char *incoming_dir;
 	struct upload uploads[UPLOADS_MAX];
 	struct bucket admission, warnings, enrol_rate;

@@ -208,6 +208,7 @@ static void close_hub(struct hub *h)
 	zsock_destroy(&h->enrol);
 	zactor_destroy(&h->zap); /* after the sockets: they may still ask it */
 	principals_destroy(&h->known);
+	chunks_destroy(&h->chunks);
 	while (h->first)
 		drop_first_event(h);
 	free(h->stalled);

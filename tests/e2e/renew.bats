@@ -68,7 +68,7 @@ status_detail() { "$ROLLCALL_BIN/rollcall-agent" status --config eu-1/agent.yaml
 
 @test "where a person signs, the renewal waits, and both sides say for whom" {
 	enrolment
-	short_lived 60s
+	short_lived 45s
 	fleet_up
 	local first seen
 	first=$(serial)

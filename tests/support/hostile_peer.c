@@ -23,7 +23,7 @@ void hostile_init(struct hostile *h, const char *endpoint, const char *server_ke
 	str_copy(h->secret_key, sizeof h->secret_key, secret_reveal(key->secret_text));
 }
 
-zsock_t *hostile_dial(const struct hostile *h, enum link_socket_kind kind, bool stranger)
+static zsock_t *dial(const struct hostile *h, enum link_socket_kind kind, bool stranger, bool narrow)
 {
 	struct curve_key key = {0};
 	struct err e = ERR_INIT;
@@ -34,13 +34,29 @@ zsock_t *hostile_dial(const struct hostile *h, enum link_socket_kind kind, bool 
 	if (stranger)
 		zmq_curve_keypair(key.public_text, fresh_secret);
 	key.secret_text = secret_new(fresh_secret, 40);
-	if (link_socket_client(kind, &key, h->server_key, &s, &e) != 0 || zsock_connect(s, "%s", h->endpoint) != 0)
+	if (link_socket_client(kind, &key, h->server_key, &s, &e) != 0)
+		_exit(3);
+	if (narrow) {
+		zsock_set_rcvhwm(s, 1);
+		zsock_set_rcvbuf(s, 4096);
+	}
+	if (zsock_connect(s, "%s", h->endpoint) != 0)
 		_exit(3);
 	curve_key_done(&key);
 	zsock_set_sndtimeo(s, 200);
 	zmq_pollitem_t item = {.socket = zsock_resolve(s), .events = ZMQ_POLLOUT};
 	zmq_poll(&item, 1, 500); /* the handshake */
 	return s;
+}
+
+zsock_t *hostile_dial(const struct hostile *h, enum link_socket_kind kind, bool stranger)
+{
+	return dial(h, kind, stranger, false);
+}
+
+zsock_t *hostile_dial_narrow(const struct hostile *h, enum link_socket_kind kind)
+{
+	return dial(h, kind, false, true);
 }
 
 /* libzmq hands a message to its I/O thread when it is whole, so "never" is a very long message here; its parts share one buffer, so that it costs the attacker nothing. */

@@ -14,6 +14,8 @@ struct hostile {
 void hostile_init(struct hostile *h, const char *endpoint, const char *server_key, const struct curve_key *key);
 /* Connected, its handshake over or half a second gone. stranger: with a key of its own that nobody knows. */
 zsock_t *hostile_dial(const struct hostile *h, enum link_socket_kind kind, bool stranger);
+/* The same with the smallest queues there are: what it does not read stays with the other end. */
+zsock_t *hostile_dial_narrow(const struct hostile *h, enum link_socket_kind kind);
 
 void hostile_endless(const struct hostile *h, bool stranger, size_t part, int64_t end_us);
 /* A hundred thousand parts of one octet a message; returns how many were sent. */
