@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "agent/link/fetch.h"
 #include "agent/link/uplink.h"
 #include "agent/verify/trusted.h"
+#include "common/base/dirlock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -172,17 +172,11 @@ static int open_signals(struct agent *g, struct err *e)
 
 static int lock_data_dir(struct agent *g, struct err *e)
 {
-	AUTO(mem_free_ptr) char *path = file_join(g->config->data_dir, "lock");
 	if (file_make_dirs(g->config->data_dir, 0700, e) != 0)
 		return err_wrap(e, "data_dir");
 	if (mount_refuse_network(MOUNT_TABLE, g->config->data_dir, "data_dir", e) != 0)
 		return -1;
-	g->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (g->lock_fd < 0)
-		return err_set_errno(e, "%s", path);
-	if (flock(g->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return err_set(e, ERR_STATE, "%s: another agent runs on this data_dir: stop it first", g->config->data_dir);
-	return 0;
+	return dirlock_take(g->config->data_dir, "agent", &g->lock_fd, e);
 }
 
 /* The document that is begun with is remembered like those that follow it: an older file put in its place, from a backup perhaps, brings no old keys back. */
@@ -309,8 +303,7 @@ static void close_agent(struct agent *g)
 	mem_free_ptr(&g->blob_dir);
 	if (g->signal_fd >= 0)
 		close(g->signal_fd);
-	if (g->lock_fd >= 0)
-		close(g->lock_fd);
+	dirlock_drop(&g->lock_fd);
 }
 
 /* Each running delivery takes a few sockets and descriptors, each target's connection one more. */

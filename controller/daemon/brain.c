@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/base/dirlock.h"
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
 #include "common/base/file.h"
@@ -60,10 +61,11 @@ int brain_new(const struct controller_config *c, struct brain **ret, struct err 
 {
 	AUTO(brain_destroy) struct brain *b = mem_alloc(sizeof *b);
 	b->config = c;
+	b->lock_fd = -1;
 	b->next_survey = 1;
 	b->catch_up_at_us = 1; /* tenants may have come and releases gone out since the last look */
-	if (file_make_dirs(c->data_dir, 0700, e) < 0 || file_make_dirs(c->blob_dir, 0700, e) < 0 || store_open(c->store_path, &b->store, e) < 0 ||
-	    store_next_epoch(b->store, 1, &b->epoch, e) < 0)
+	if (file_make_dirs(c->data_dir, 0700, e) < 0 || dirlock_take(c->data_dir, "controller", &b->lock_fd, e) < 0 ||
+	    file_make_dirs(c->blob_dir, 0700, e) < 0 || store_open(c->store_path, &b->store, e) < 0 || store_next_epoch(b->store, 1, &b->epoch, e) < 0)
 		return -1;
 	b->now_us = clock_wall_us();
 	if (trusted_load(b, e) < 0 || agents_load(b, e) < 0 || targets_load(b, e) < 0 || runs_load(b, e) < 0 || steer_load(b, e) < 0)
@@ -86,6 +88,7 @@ void brain_destroy(struct brain **b)
 	arena_destroy(&(*b)->steer_arena);
 	arena_destroy(&(*b)->turn);
 	store_close(&(*b)->store);
+	dirlock_drop(&(*b)->lock_fd);
 	free((*b)->out);
 	free((*b)->principals);
 	free(*b);
@@ -118,7 +121,7 @@ int brain_begin(struct brain *b, int64_t now_us, struct err *e)
 	b->now_us = now_us;
 	b->turn = arena_new(LIMIT_ARENA_DOCUMENT);
 	b->n_out = 0;
-	return store_begin(b->store, e) < 0 ? -1 : agents_expire(b, e);
+	return store_begin(b->store, e) < 0 || store_check_epoch(b->store, b->epoch, e) < 0 ? -1 : agents_expire(b, e);
 }
 
 void brain_queue(struct brain *b, uint64_t session, const struct msg *m)

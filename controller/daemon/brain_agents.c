@@ -337,11 +337,14 @@ static uint32_t heartbeat_ms(size_t n_agents)
 static int welcome(struct brain *b, struct brain_agent *g, const struct hub_event *ev, int64_t until_us, struct err *e)
 {
 	const struct msg_hello *h = &ev->msg.hello;
-	if (h->max_epoch > b->epoch) { /* our store was set back: go above what the agents have seen, or they would drop us */
+	/* Our store was set back, or is the copy of a controller's that is gone: go above what the agents have seen, or they would drop us. An equal epoch, before we told it ours, is
+	 * another's too. */
+	if (h->max_epoch > b->epoch || (h->max_epoch == b->epoch && !g->met)) {
 		if (store_next_epoch(b->store, h->max_epoch + 1, &b->epoch, e) < 0)
 			return -1;
 		log_warn("agent %s has seen epoch %" PRIu32 ": the store was set back; going on with epoch %" PRIu32, g->rec.name, h->max_epoch, b->epoch);
 	}
+	g->met = true;
 	if (note_lost_journal(b, g, h->report_seq, e) < 0)
 		return -1;
 	if (h->session_counter <= g->rec.session_counter)
@@ -374,6 +377,20 @@ static int welcome(struct brain *b, struct brain_agent *g, const struct hub_even
 	                 arena_strdup(b->turn, h->agent_version), e);
 }
 
+/* It was here, and has gone to a later controller since: what was decided there, this store lacks. NULL: no. Its former session is over. */
+static const char *taken_over(struct brain *b, struct brain_agent *g, const struct msg_hello *h)
+{
+	if (!g->met || h->max_epoch <= b->epoch)
+		return NULL;
+	agent_set_session(b, g, 0);
+	agent_stir(b, g);
+	runs_touch(b);
+	return arena_printf(b->turn,
+	                    "%s was here, and has seen epoch %" PRIu32 " of another controller since, this one is at %" PRIu32
+	                    ": another one has taken over this fleet; stop this one, or, when the other is gone for good, start this one anew",
+	                    g->rec.name, h->max_epoch, b->epoch);
+}
+
 static int hello(struct brain *b, const struct hub_event *ev, struct err *e)
 {
 	struct brain_agent *g = agent_by_name(b, ev->from.name);
@@ -386,7 +403,9 @@ static int hello(struct brain *b, const struct hub_event *ev, struct err *e)
 		if (agent_is_cloned(g, ev->msg.hello.boot_id) &&
 		    agent_hold(b, g, "a process of it came back that another one had replaced: two machines run with its keys", e) < 0)
 			return -1;
-		const char *objection = agent_objection(b, g, &code);
+		const char *objection = taken_over(b, g, &ev->msg.hello);
+		if (!objection)
+			objection = agent_objection(b, g, &code);
 		if (!objection)
 			return welcome(b, g, ev, until_us, e);
 		(void)err_set(&why, ERR_POLICY, "%s", objection);

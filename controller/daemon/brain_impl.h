@@ -22,6 +22,7 @@ struct brain_agent {
 	uint8_t boots[2][DIGEST_SIZE]; /* of the process that is connected, or was last, and of the one before it */
 	bool ready; /* its targets of this session are known */
 	bool stirred; /* in the brain's list of this turn */
+	bool met; /* welcomed by this process: it has our epoch, or a later one of ours */
 	bool seen; /* counters changed in this turn: agent_stir too */
 	bool ack; /* owes a REPORT_ACK at the end of this turn: agent_stir too */
 	struct brain_target *targets;
@@ -94,6 +95,7 @@ struct brain {
 	struct brain_link link;
 	struct brain_trust trusted;
 	uint32_t epoch;
+	int lock_fd; /* on data_dir */
 	int64_t now_us; /* of the turn */
 	struct arena *turn;
 	struct brain_agent **agents;

@@ -21,6 +21,8 @@ void store_rollback(struct store *s);
 
 /* The fencing epoch of this start: one more than the last, and at least `at_least`. On disk when it returns. Not inside a transaction. */
 int store_next_epoch(struct store *s, uint32_t at_least, uint32_t *ret, struct err *e) MUST_CHECK;
+/* ERR_STATE unless `epoch` is the store's: another controller has taken the store since, or it was set back under this one. */
+int store_check_epoch(struct store *s, uint32_t epoch, struct err *e) MUST_CHECK;
 
 /* ---- agents and targets ---- */
 struct store_agent {

@@ -96,6 +96,23 @@ int store_next_epoch(struct store *s, uint32_t at_least, uint32_t *ret, struct e
 	return 0;
 }
 
+int store_check_epoch(struct store *s, uint32_t epoch, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	bool row = false;
+	if (lite_prepare(s->db, sql_epoch, &q, e) < 0 || lite_step(q, &row, e) < 0)
+		return -1;
+	int64_t now = row ? lite_int(q, 0) : 0;
+	lite_reset(q);
+	if (now == epoch)
+		return 0;
+	return err_set(e, ERR_STATE,
+	               now > epoch
+	                   ? "another controller, of epoch %lld, has taken this store over, and this one has epoch %u: it decides nothing any more"
+	                   : "the store is at epoch %lld, and this controller at %u: it was set back under it; start the controller anew",
+	               (long long)now, epoch);
+}
+
 /* ---- agents ----------------------------------------------------------------------------------------------------------------------------------------- */
 
 static int put_certificate(struct store *s, const struct store_agent *a, struct err *e)

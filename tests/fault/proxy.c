@@ -12,6 +12,7 @@
  *   delay MS                  each chunk waits so long
  *   freeze                    nothing passes, nothing is closed: a half-open connection
  *   strand                    the connections that are open now are frozen for good, later ones pass: the other end is gone, and nobody has said so
+ *   to PORT                   the target is another one from here on; the connections that are open die, and everything passes
  *   twice                     new connections are doubled: a second connection gets all that the client says, and its answers are thrown away
  *
  * DIR/cuts is the number of connections that it cut so far. One thread; a direction holds one chunk at a time. */
@@ -40,7 +41,7 @@
 #define CUT_MAX_US 2500
 #define TICK_MS    20
 
-enum rule { RULE_PASS, RULE_CUT, RULE_LOSE, RULE_LIMIT, RULE_DELAY, RULE_FREEZE, RULE_STRAND, RULE_TWICE };
+enum rule { RULE_PASS, RULE_CUT, RULE_LOSE, RULE_LIMIT, RULE_DELAY, RULE_FREEZE, RULE_STRAND, RULE_TWICE, RULE_TO };
 
 enum side { CLIENT, SERVER, COPY, SIDES };
 
@@ -275,9 +276,18 @@ static const struct {
 	enum rule rule;
 	unsigned words, numbers;
 } rules[] = {
-    {"pass", RULE_PASS, 0, 0},   {"cut", RULE_CUT, 1, 1},       {"lose", RULE_LOSE, 1, 1},     {"limit", RULE_LIMIT, 0, 2},
-    {"delay", RULE_DELAY, 0, 1}, {"freeze", RULE_FREEZE, 0, 0}, {"strand", RULE_STRAND, 0, 0}, {"twice", RULE_TWICE, 0, 0},
+    {"pass", RULE_PASS, 0, 0},     {"cut", RULE_CUT, 1, 1},     {"lose", RULE_LOSE, 1, 1},
+    {"limit", RULE_LIMIT, 0, 2},   {"delay", RULE_DELAY, 0, 1}, {"freeze", RULE_FREEZE, 0, 0},
+    {"strand", RULE_STRAND, 0, 0}, {"twice", RULE_TWICE, 0, 0}, {"to", RULE_TO, 0, 1},
 };
+
+static void turn_to(uint64_t port)
+{
+	proxy.target = (uint16_t)port;
+	proxy.rule = RULE_PASS;
+	while (proxy.n)
+		drop(proxy.n - 1, true);
+}
 
 static void set_rule(char *line)
 {
@@ -298,6 +308,8 @@ static void set_rule(char *line)
 			draw_limit(proxy.pairs[k]);
 			proxy.pairs[k]->stranded |= proxy.rule == RULE_STRAND;
 		}
+		if (proxy.rule == RULE_TO)
+			turn_to(proxy.least);
 		return;
 	}
 	die(name, "no such rule");

@@ -1,8 +1,6 @@
 #!/usr/bin/env bats
 # The rows CO-.., NW-.. and AG-.. of the list of crash points, on a whole fleet: what happens to controller, link and agent's host, and that everything converges with no view of
 # the oracle lit. The rows of the engines are in tests/conformance/rows_*_test.c. Test builds only.
-#
-# Left out, because one machine cannot produce them: CO-07 and CO-08, which need a second controller over a shared store; OC-.., because there is no online copy tool here.
 
 setup() {
 	export ROLLCALL_BIN=${ROLLCALL_DEBUG_BIN:-$BATS_TEST_DIRNAME/../../build/debug/bin}
@@ -72,6 +70,92 @@ applied_on() { [ "$(sqlite3 "$F/db/$1" "SELECT count(*) FROM witness WHERE chang
 	faults_start && faults_approve
 	# Of the lost rollout offers, approval and audit rows are gone with the store: those views compare them.
 	FAULTS_BLIND='v16|v19|v22' settled
+}
+
+# A controller that stands still from its first offer on, with this wave's others unsent, as one whose machine is paused.
+paused_amid_wave() {
+	FAULTS_LINK=both up
+	faults_start
+	fleet_kill controller
+	ROLLCALL_CRASH_AT=offer-sent=stop fleet_start_controller
+	FIRST=$(cat "$F/controller.pid")
+	fleet_wait_connected 2
+	faults_approve 2>/dev/null & # its answer may be what the pause keeps back
+	paused() { [ "$(sed 's/.*) //; s/ .*//' "/proc/$FIRST/stat")" = T ]; }
+	until_true paused
+	kill $! 2>/dev/null || true
+}
+
+refused_beside_it() { # one more on the same store
+	run timeout 20 "$ROLLCALL_BIN/rollcall-controller" run --config "$F/controller.yaml"
+	[ "$status" -ne 0 ] && [[ "$output" == *"another controller runs on this data_dir: stop it first (process $FIRST;"* ]]
+}
+
+fenced_at() { # EPOCH: what each target database lets in from here on
+	local t
+	for t in eu1 eu2 us1 us2; do [ "$(sqlite3 "$F/db/$t" "SELECT value FROM rollcall_meta WHERE name = 'epoch'")" = "$1" ] || return 1; done
+}
+
+epoch() { sqlite3 "$1/store.db" '.timeout 5000' "SELECT value FROM meta WHERE key = 'epoch'"; }
+
+@test "CO-07 the controller is paused amid a wave, one over a copy of its store takes over, and the first wakes" {
+	paused_amid_wave
+	refused_beside_it
+	cp -r "$F/controller" "$F/standby"
+	faults_standby standby
+	FAULTS_STORE=$F/standby/store.db
+	faults_address standby
+	settled
+	# The first one wakes with half a wave still to be sent, and the fleet's address leads to it again.
+	kill -CONT "$FIRST"
+	faults_address controller
+	replaced() { [ "$(grep -c 'another one has taken over this fleet' "$F/controller.log")" -ge "$1" ]; }
+	until_true replaced 4
+	fleet_connect "$FLEET_CONTROL" "$FLEET_BLOBS"
+	fleet_wait_connected 0
+	[ "$(epoch "$F/controller")" -lt "$(epoch "$F/standby")" ]
+	# What it still starts reaches nobody; the other one goes on.
+	faults_start && faults_approve
+	sleep 1
+	[ "$(sqlite3 "$F/db/eu1" "SELECT count(*) FROM witness WHERE changeset LIKE 'w:$ROUND-%'")" = 0 ]
+	fleet_connect "$STANDBY_CONTROL" "$STANDBY_BLOBS"
+	faults_address standby
+	fleet_wait_connected 2
+	rc release push "$F/$ROUND.release" >/dev/null
+	ROLLOUT=$(fleet_start "$F/project/plans/production.yaml" production "$ROUND")
+	faults_approve
+	settled
+	fenced_at "$(epoch "$F/standby")"
+}
+
+@test "CO-07 the first controller wakes over a store that another one has taken" {
+	paused_amid_wave
+	refused_beside_it
+	rm "$F/controller/lock" # as on a machine that does not see it
+	faults_standby controller
+	faults_address standby
+	kill -CONT "$FIRST"
+	gone() { ! fleet_alive "$FIRST"; }
+	until_true gone
+	grep -q 'has taken this store over, and this one has epoch' "$F/controller.log"
+	settled
+	faults_start && faults_approve
+	settled
+	fenced_at "$(epoch "$F/controller")"
+}
+
+@test "CO-08 the controller dies amid a wave, and a standby takes over its store" {
+	paused_amid_wave
+	refused_beside_it
+	kill -KILL "$FIRST"
+	gone() { ! fleet_alive "$FIRST"; }
+	until_true gone
+	faults_standby controller
+	faults_address standby
+	settled
+	faults_start && faults_approve
+	settled
+	fenced_at "$(epoch "$F/controller")"
 }
 
 # ---- network ---------------------------------------------------------------------------------------------------------------------------------------------------

@@ -178,15 +178,19 @@ faults_up() { # ENGINE DIR
 	echo "CREATE TABLE witness (changeset varchar(40) NOT NULL, step int NOT NULL, nonce varchar(80) NOT NULL); CREATE TABLE counter (n int NOT NULL); INSERT INTO counter VALUES (0);" >"$F/witness.sql"
 	faults_database golden || return 1
 	local site
-	local control=$FLEET_CONTROL
+	local control=$FLEET_CONTROL blobs=$FLEET_BLOBS
 	if [ "${FAULTS_LINK:-0}" != 0 ]; then
 		faults_proxy link "${control##*:}" || return 1
 		FLEET_CONTROL=tcp://127.0.0.1:$(cat "$F/link/port")
 	fi
+	if [ "${FAULTS_LINK:-0}" = both ]; then
+		faults_proxy blobs "${blobs##*:}" || return 1
+		FLEET_BLOBS=tcp://127.0.0.1:$(cat "$F/blobs/port")
+	fi
 	for site in eu us; do
 		faults_targets_of "$site" >"$F/$site.targets" && fleet_agent "$site-1" "$site" "$site/*" <"$F/$site.targets" || return 1
 	done
-	FLEET_CONTROL=$control
+	FLEET_CONTROL=$control FLEET_BLOBS=$blobs
 	faults_project
 	faults_watch
 	fleet_up || return 1
@@ -254,6 +258,26 @@ faults_die_at() { # NAME FAILPOINT
 	[ "$(faults_state)" != awaiting-approval ] || faults_approve
 }
 
+# ---- a second controller (with FAULTS_LINK=both) -------------------------------------------------------------------------------------------------------------
+
+# A controller like the fleet's own, on other ports, over FOLDER of the fleet; operators' commands go there.
+faults_standby() { # FOLDER
+	local control blobs
+	control=$(fleet_free_port) blobs=$(fleet_free_port)
+	sed -e "s|^data_dir:.*|data_dir: $1|" -e "s|^listen:.*|listen: {control: \"tcp://127.0.0.1:$control\", blobs: \"tcp://127.0.0.1:$blobs\"}|" "$F/controller.yaml" >"$F/standby.yaml"
+	STANDBY_CONTROL=tcp://127.0.0.1:$control STANDBY_BLOBS=tcp://127.0.0.1:$blobs
+	fleet_start_controller standby
+	fleet_connect "$STANDBY_CONTROL" "$STANDBY_BLOBS"
+}
+
+# The fleet's address is CONTROLLER's from here on, as when its name or its address moves.
+faults_address() { # controller|standby
+	local control=$FLEET_CONTROL blobs=$FLEET_BLOBS
+	if [ "$1" = standby ]; then control=$STANDBY_CONTROL blobs=$STANDBY_BLOBS; fi
+	faults_rule link to "${control##*:}"
+	faults_rule blobs to "${blobs##*:}"
+}
+
 # ---- what people see -----------------------------------------------------------------------------------------------------------------------------------
 
 # What the client was told, for the history: an operation's number, the target, the round, and what its words promise.
@@ -297,7 +321,7 @@ oracle_views() { # rest|sample
 oracle_lit() { # rest|sample
 	local v rows
 	ORACLE=$F/oracle.db
-	"$FAULTS_DIR/collect" "$F" "$ORACLE" "$1" || { echo "collect failed"; return 1; }
+	FAULTS_STORE=${FAULTS_STORE:-} "$FAULTS_DIR/collect" "$F" "$ORACLE" "$1" || { echo "collect failed"; return 1; }
 	rows=$(for v in $(oracle_views "$1"); do echo "SELECT '$v', * FROM $v LIMIT 5;"; done | sqlite3 "$ORACLE" 2>&1)
 	[ -z "$rows" ] || { echo "$rows"; return 1; }
 }

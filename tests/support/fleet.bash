@@ -85,9 +85,10 @@ fleet_agent() {
 	} >"$dir/agent.yaml"
 }
 
-fleet_start_controller() {
-	"${ROLLCALL_CONTROLLER:-$ROLLCALL_BIN/rollcall-controller}" run --config "$F/controller.yaml" >>"$F/controller.log" 2>&1 3>&- &
-	echo $! >"$F/controller.pid"
+fleet_start_controller() { # [NAME]: of another one than the fleet's own, with NAME.yaml, NAME.log, NAME.pid
+	local name=${1:-controller}
+	"${ROLLCALL_CONTROLLER:-$ROLLCALL_BIN/rollcall-controller}" run --config "$F/$name.yaml" >>"$F/$name.log" 2>&1 3>&- &
+	echo $! >"$F/$name.pid"
 	disown # its death is no news of this shell
 }
 
@@ -132,6 +133,7 @@ fleet_kill() { # NAME [SIGNAL]: controller or an agent; waits until it is gone
 	local pid
 	pid=$(cat "$F/$1.pid" 2>/dev/null) || return 0
 	kill "-${2:-KILL}" "$pid" 2>/dev/null || true
+	kill -CONT "$pid" 2>/dev/null || true # one that is paused takes the signal when it goes on
 	while fleet_alive "$pid"; do sleep 0.02; done
 	rm -f "$F/$1.pid"
 }
@@ -141,16 +143,21 @@ fleet_agents() { # their names, one a line
 	for y in "$F"/*/agent.yaml; do basename "$(dirname "$y")"; done
 }
 
+fleet_connect() { # CONTROL BLOBS: the operator's commands go there from here on
+	local i
+	for i in $(seq 400); do
+		rc connect --endpoint "$1" --blobs "$2" --key "$F/keys/controller.curve.pub" --operator-key "$F/keys/operator.curve" >/dev/null 2>"$F/connect.err" && return 0
+		sleep 0.05
+	done
+	cat "$F/connect.err" "$F"/*.log >&2
+	return 1
+}
+
 # Starts everything and waits until every agent is connected.
 fleet_up() {
 	local a
 	fleet_start_controller
-	local i
-	for i in $(seq 400); do
-		rc connect --endpoint "$FLEET_CONTROL" --blobs "$FLEET_BLOBS" --key "$F/keys/controller.curve.pub" --operator-key "$F/keys/operator.curve" >/dev/null 2>"$F/connect.err" && break
-		[ "$i" -lt 400 ] || { cat "$F/connect.err" "$F/controller.log" >&2; return 1; }
-		sleep 0.05
-	done
+	fleet_connect "$FLEET_CONTROL" "$FLEET_BLOBS" || return 1
 	for a in $(fleet_agents); do
 		quietly rc agents admit "$F/$a/$a.cert" || return 1
 		fleet_start_agent "$a"

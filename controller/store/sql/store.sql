@@ -144,6 +144,9 @@ INSERT INTO current_release (target, project, sequence, version, at_us) SELECT n
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
+--: sql_epoch
+SELECT value FROM meta WHERE key = 'epoch';
+
 --: sql_agent_put
 INSERT INTO agent (name, site, certificate, serial, curve_key, admitted_at_us, former_certificate, former_until_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT (name) DO UPDATE SET site = excluded.site, certificate = excluded.certificate, serial = excluded.serial, curve_key = excluded.curve_key,

@@ -10,6 +10,7 @@
 #include "common/crypto/blobs.h"
 #include "common/wire/documents.h"
 #include "common/wire/limits.h"
+#include "controller/store/store.h"
 #include "common/cli/cmd.h"
 #include "tests/support/brain_fixture.h"
 
@@ -262,6 +263,7 @@ static void test_epoch_that_an_agent_claims(void **state)
 	(void)state;
 	struct brain_fixture f;
 	begin(&f);
+	brain_fixture_restart(&f);
 	uint32_t epoch = brain_epoch(f.brain);
 	f.agent.max_epoch = epoch + 5; /* our store was set back */
 	brain_fixture_connect(&f, NULL, 0);
@@ -271,6 +273,50 @@ static void test_epoch_that_an_agent_claims(void **state)
 	assert_int_equal(f.sent[0].msg.type, MSG_DENY);
 	assert_non_null(strstr(f.sent[0].msg.deny.message, "eu-agent says that it has seen epoch 4294967294, and this controller is at "));
 	assert_int_equal(brain_epoch(f.brain), epoch + 6);
+	brain_fixture_done(&f);
+}
+
+/* What comes after our own epoch, at an agent that had it, is another controller's: its store knows what ours does not. */
+static void test_another_controller_has_taken_over(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f);
+	uint32_t epoch = brain_epoch(f.brain);
+	f.agent.max_epoch = epoch; /* ours: it was here */
+	brain_fixture_connect(&f, NULL, 0);
+	assert_int_equal(f.sent[0].msg.type, MSG_WELCOME);
+	assert_int_equal(brain_epoch(f.brain), epoch);
+	f.agent.max_epoch = epoch + 1;
+	brain_fixture_connect(&f, NULL, 0);
+	assert_int_equal(f.sent[0].msg.type, MSG_DENY);
+	assert_non_null(strstr(f.sent[0].msg.deny.message,
+	                       "another one has taken over this fleet; stop this one, or, when the other is gone for good, start "
+	                       "this one anew"));
+	assert_int_equal(brain_epoch(f.brain), epoch);
+	brain_fixture_restart(&f); /* now its epoch is the other one's: that would be no fence */
+	assert_int_equal(brain_epoch(f.brain), epoch + 1);
+	brain_fixture_connect(&f, NULL, 0);
+	assert_int_equal(f.sent[0].msg.type, MSG_WELCOME);
+	assert_int_equal(f.sent[0].msg.welcome.epoch, epoch + 2);
+	brain_fixture_done(&f);
+}
+
+static void test_the_store_has_one_controller(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	struct brain *second = NULL;
+	AUTO(store_close) struct store *s = NULL;
+	struct err e = ERR_INIT;
+	uint32_t taken = 0;
+	begin(&f);
+	assert_int_equal(brain_new(&f.config, &second, &e), -1);
+	assert_non_null(strstr(e.msg, "another controller runs on this data_dir: stop it first (process "));
+	assert_int_equal(store_open(f.config.store_path, &s, &e), 0); /* as if the lock were not seen */
+	assert_int_equal(store_next_epoch(s, 1, &taken, &e), 0);
+	assert_int_equal(brain_begin(f.brain, f.now_us, &e), -1);
+	assert_non_null(strstr(e.msg, "has taken this store over"));
 	brain_fixture_done(&f);
 }
 
@@ -610,6 +656,8 @@ int main(void)
 	    cmocka_unit_test(test_refusal_without_the_order),
 	    cmocka_unit_test(test_tabs_in_a_detail),
 	    cmocka_unit_test(test_epoch_that_an_agent_claims),
+	    cmocka_unit_test(test_another_controller_has_taken_over),
+	    cmocka_unit_test(test_the_store_has_one_controller),
 	    cmocka_unit_test(test_rollback_is_a_rollout_of_its_own),
 	    cmocka_unit_test(test_agent_is_denied),
 	    cmocka_unit_test(test_targets_outside_the_certificate_are_not_taken),

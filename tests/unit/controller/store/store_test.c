@@ -92,6 +92,12 @@ static void test_epoch_grows_with_each_start(void **state)
 	assert_int_equal(c, 40);
 	OK(store_next_epoch(f.s, 1, &c, &f.e));
 	assert_int_equal(c, 41);
+	OK(store_check_epoch(f.s, 41, &f.e));
+	assert_int_equal(store_check_epoch(f.s, 40, &f.e), -1);
+	assert_string_equal(f.e.msg,
+	                    "another controller, of epoch 41, has taken this store over, and this one has epoch 40: it decides nothing any more");
+	assert_int_equal(store_check_epoch(f.s, 42, &f.e), -1);
+	assert_string_equal(f.e.msg, "the store is at epoch 41, and this controller at 42: it was set back under it; start the controller anew");
 	fixture_done(&f);
 }
 
