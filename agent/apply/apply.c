@@ -82,6 +82,13 @@ static const char *wait_state(enum retry_class c, bool lost)
 	return c == RETRY_LOCK ? "waiting-lock" : lost ? "unreachable" : "applying";
 }
 
+static const char *next_try(struct delivery *d, uint32_t ms)
+{
+	char in[CLOCK_TEXT_SIZE], left[CLOCK_TEXT_SIZE];
+	return arena_printf(d->arena, "next try in %s, gives up in %s", clock_duration_text((int64_t)ms * 1000, in),
+	                    clock_duration_text(d->budget_end_us - clock_mono_us(), left));
+}
+
 enum ended delivery_wait(struct delivery *d, struct err *e, uint32_t n, const char *changeset, bool lost)
 {
 	enum retry_class c = d->engine->retry_class(e);
@@ -95,7 +102,7 @@ enum ended delivery_wait(struct delivery *d, struct err *e, uint32_t n, const ch
 		err_wrap(e, "gave up after %u tr%s%s%s", n + 1, n == 0 ? "y" : "ies", blocker ? ", " : "", blocker ? blocker : "");
 		return ENDED_FAILED;
 	}
-	delivery_say(d, wait_state(c, lost), changeset, arena_printf(d->arena, "%s; next try in %u ms", blocker ? blocker : e->msg, ms));
+	delivery_say(d, wait_state(c, lost), changeset, arena_printf(d->arena, "%s; %s", blocker ? blocker : e->msg, next_try(d, ms)));
 	if (delivery_sleep(d, ms))
 		return ENDED_OK;
 	err_wrap(e, "asked to end while it waited for its next try");

@@ -50,7 +50,7 @@ static void batch_done(struct batch *b)
 
 /* ---- for people ---- */
 
-static void progress_text(const struct batch *b, char *out, size_t size)
+static void progress_text(const struct batch *b, bool goes_on, char *out, size_t size)
 {
 	char passed[32], total[32], left[CLOCK_TEXT_SIZE] = "";
 	const struct cursor *cur = &b->cursor;
@@ -60,7 +60,7 @@ static void progress_text(const struct batch *b, char *out, size_t size)
 		snprintf(out, size, "%s rows", passed);
 		return;
 	}
-	if (here)
+	if (here && goes_on)
 		clock_duration_text((int64_t)((double)(clock_mono_us() - b->walk_began_us) / (double)here * (double)(cur->total - cur->passed)), left);
 	snprintf(out, size, "%s of about %s rows%s%s%s", passed, range_number(cur->total, total), *left ? ", about " : "", left, *left ? " left" : "");
 }
@@ -76,7 +76,7 @@ static void say_progress(struct delivery *d, struct batch *b)
 	if (clock_mono_us() - b->said_at_us < SAY_EVERY_US)
 		return;
 	b->said_at_us = clock_mono_us();
-	progress_text(b, text, sizeof text);
+	progress_text(b, true, text, sizeof text);
 	delivery_say(d, state_of(b), b->item->changeset->id, text);
 }
 
@@ -289,7 +289,7 @@ static enum ended one_range(struct delivery *d, struct batch *b, bool *ret_last,
 static enum ended stopped(const struct batch *b, struct err *e)
 {
 	char text[160];
-	progress_text(b, text, sizeof text);
+	progress_text(b, false, text, sizeof text);
 	err_set(e, ERR_STATE, "stopped in step %u of %s, as asked, after %s; they stand, and it goes on behind them", b->index + 1,
 	        b->item->changeset->id, text);
 	return ENDED_STOPPED;
@@ -301,7 +301,7 @@ static enum ended pace(struct delivery *d, struct batch *b, bool first, struct e
 	say_progress(d, b);
 	if (pace_must_end(d))
 		return stopped(b, e);
-	progress_text(b, text, sizeof text);
+	progress_text(b, false, text, sizeof text);
 	enum ended end = pace_wait(d, b->item, state_of(b), text, first, e);
 	return end == ENDED_STOPPED && e->code == ERR_NONE ? stopped(b, e) : end;
 }
@@ -336,7 +336,7 @@ static void close_intent(struct delivery *d, const struct batch *b, struct err *
 static void fail(struct delivery *d, const struct batch *b, struct err *e)
 {
 	char text[160];
-	progress_text(b, text, sizeof text);
+	progress_text(b, false, text, sizeof text);
 	if (b->cursor.batches)
 		err_wrap(e, "after %s, which stand (a retry goes on behind them)", text);
 	else if (b->cursor_known && is_begun(d, b))

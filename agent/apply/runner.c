@@ -137,8 +137,11 @@ static bool hear_worker(zactor_t *from, zsock_t *to)
 static void look(struct watch *watch, zsock_t *to)
 {
 	char blocker[512] = "";
-	if (watch_look(watch, BLOCKED_MS, blocker))
-		send_progress(to, &(struct delivery_progress){.state = "waiting-lock", .detail = blocker});
+	char detail[sizeof "blocked by " + sizeof blocker];
+	if (!watch_look(watch, BLOCKED_MS, blocker))
+		return;
+	snprintf(detail, sizeof detail, "blocked by %s", blocker);
+	send_progress(to, &(struct delivery_progress){.state = "waiting-lock", .detail = detail});
 }
 
 static void wait_for_term(zsock_t *pipe)

@@ -4,6 +4,7 @@
 #include "agent/cli/commands.h"
 #include "agent/cli/visit.h"
 #include "common/base/str.h"
+#include "common/cli/table.h"
 
 /* Is the ledger this target's, in this database, and the one that the agent knows? */
 static bool is_known(const struct visit *v, const struct ledger *l, const struct engine_identity *id, const struct journal_head *heads, size_t n)
@@ -50,7 +51,7 @@ static int run_adopt(const struct cmd_args *a, struct err *e)
 		return err_set(e, ERR_STATE, "%s: there is no ledger in this database; a delivery makes one%s", v.target->target.id,
 		               n ? ", once 'rollcall-agent resolve --accept-ledger' has said that it is meant" : "");
 	if (is_known(&v, &l, &id, heads, n)) {
-		fprintf(stderr, "%s: this is the database that its ledger names; there is nothing to adopt\n", v.target->target.id);
+		output_say("%s: this is the database that its ledger names; there is nothing to adopt", v.target->target.id);
 		return EXIT_DONE;
 	}
 	return check_set_back(a, &l, heads, follows, common, e) == 0 ? adopt(a, &v, &l, e) : -1;

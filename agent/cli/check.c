@@ -50,7 +50,7 @@ static void tell_cautions(const struct agent_target *t, struct buf *cautions)
 	char *save = NULL;
 	AUTO(mem_free_ptr) char *lines = mem_strdup(buf_str(cautions));
 	for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		fprintf(stderr, "caution: %s: %s\n", t->target.id, line);
+		output_say("caution: %s: %s", t->target.id, line);
 	while (cautions->n && cautions->p[cautions->n - 1] == '\n')
 		cautions->p[--cautions->n] = '\0';
 	for (char *p = cautions->p; p && *p; p++)
@@ -67,7 +67,7 @@ static int check_policy(const struct agent_config *c, struct err *e)
 		return 0;
 	if (policy_load(c->policy_file, &c->trust, c->site, arena, &p, e) != 0)
 		return -1;
-	fprintf(stderr, "site policy version %llu, %s, is good\n", (unsigned long long)p.version, p.source);
+	output_say("site policy version %llu, %s, is good", (unsigned long long)p.version, p.source);
 	return 0;
 }
 
@@ -99,8 +99,8 @@ static int run_check(const struct cmd_args *a, struct err *e)
 		buf_done(&r.cautions);
 	}
 	table_print(t, cmd_output(a), "targets", stdout);
-	fprintf(stderr, "agent %s of site %s: keys, trust document (version %llu) and certificate are good\n", c.name, c.site,
-	        (unsigned long long)c.trust.version);
+	output_say("agent %s of site %s: keys, trust document (version %llu) and certificate are good", c.name, c.site,
+	           (unsigned long long)c.trust.version);
 	if (failed)
 		return err_set(e, ERR_DB_CONNECT, "%zu of %zu targets cannot be used: see the table", failed, c.n_targets);
 	return EXIT_DONE;

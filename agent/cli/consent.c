@@ -32,10 +32,10 @@ static int look(struct desk *d, const struct held *h, struct verified *ret, stru
 	return err_wrap(e, "%s%s%s", h->task.target, check ? ": " : "", check ? check : "");
 }
 
-/* A target's id names one; anything else is the beginning of a rollout's id. */
+/* A target's id names one; anything else is the beginning of a rollout's id; NULL means all. */
 static bool is_meant(const struct held *h, const struct verified *v, const char *what)
 {
-	return str_eq(h->task.target, what) || (!strchr(what, '/') && str_starts(v->order.id, what));
+	return !what || str_eq(h->task.target, what) || (!strchr(what, '/') && str_starts(v->order.id, what));
 }
 
 static int gather(struct desk *d, const char *what, struct waiting *w, struct err *e)
@@ -46,7 +46,7 @@ static int gather(struct desk *d, const char *what, struct waiting *w, struct er
 	if (journal_helds(d->journal, d->arena, &list, &n, e) != 0)
 		return -1;
 	for (size_t i = 0; i < n && w->n < TARGETS_MAX; i++) {
-		bool other = strchr(what, '/') && !str_eq(list[i].task.target, what);
+		bool other = what && strchr(what, '/') && !str_eq(list[i].task.target, what);
 		if (!str_eq(list[i].code, "consent") || other)
 			continue;
 		if (look(d, &list[i], &w->papers[w->n], &last) != 0)
@@ -60,6 +60,8 @@ static int gather(struct desk *d, const char *what, struct waiting *w, struct er
 		*e = last;
 		return -1;
 	}
+	if (!what)
+		return 0;
 	return err_set(e, ERR_NOT_FOUND, "nothing of %s waits for a yes here: 'rollcall-agent status' lists what does", what);
 }
 
@@ -131,20 +133,26 @@ static int run_consent(const struct cmd_args *a, struct err *e)
 {
 	AUTO(desk_done) struct desk d = {.journal = NULL};
 	AUTO(mem_free_ptr) struct waiting *w = mem_alloc(sizeof *w);
-	if (desk_open(a, &d, e) != 0 || gather(&d, cmd_argument(a, 0), w, e) != 0)
+	const char *what = cmd_argument(a, 0);
+	if (!what && cmd_option_given(a, "yes"))
+		return err_set(e, ERR_USAGE, "--yes to what? Name the TARGET or ROLLOUT: a yes is given to what was looked at");
+	if (desk_open(a, &d, e) != 0 || gather(&d, what, w, e) != 0)
 		return -1;
+	if (w->n == 0) {
+		output_say("nothing waits for this site's yes");
+		return EXIT_DONE;
+	}
 	show(a, &d, w);
 	if (!cmd_option_given(a, "yes")) {
-		fprintf(
-		    stderr,
-		    "%zu target%s for a yes; nothing has begun. What the ledger has already is not run again. To say yes: rollcall-agent consent %s --yes\n",
-		    w->n, w->n == 1 ? " waits" : "s wait", cmd_argument(a, 0));
+		output_say(
+		    "%zu target%s for a yes; nothing has begun. What the ledger has already is not run again. To say yes: rollcall-agent consent %s --yes",
+		    w->n, w->n == 1 ? " waits" : "s wait", what ? what : "TARGET");
 		return EXIT_WAITING;
 	}
 	for (size_t i = 0; i < w->n; i++)
 		if (journal_consent_put(d.journal, &w->list[i]->task, desk_user(&d), e) != 0)
 			return -1;
-	fprintf(stderr, "yes to %zu target%s, kept in the journal: the controller offers again within seconds\n", w->n, w->n == 1 ? "" : "s");
+	output_say("yes to %zu target%s, kept in the journal: the controller offers again within seconds", w->n, w->n == 1 ? "" : "s");
 	return EXIT_DONE;
 }
 
@@ -157,16 +165,16 @@ static const struct cmd_option consent_options[] = {
 const struct cmd consent_commands[] = {
     {
         .path = "consent",
-        .arguments = "TARGET|ROLLOUT",
+        .arguments = "[TARGET|ROLLOUT]",
         .summary = "Show what waits for this site's yes, or say it",
-        .details =
-            "Only for targets that 'consent' in the site policy names. Shows what was verified here: the order, who approved, the digest of the gate "
-            "report, and every statement of the release in the direction that is ordered. Exit 3 while the yes is not said.",
+        .details = "Only for targets that 'consent' in the site policy names; without an argument: all that waits. Shows what was verified here: the "
+                   "order, who approved, the digest of the gate "
+                   "report, and every statement of the release in the direction that is ordered. Exit 3 while the yes is not said.",
         .example = "rollcall-agent consent eu/pg1/bank --config /etc/rollcall/agent.yaml\nrollcall-agent consent d26d4229 --config "
                    "/etc/rollcall/agent.yaml --yes",
         .options = consent_options,
         .run = run_consent,
-        .min_arguments = 1,
+        .min_arguments = 0,
         .max_arguments = 1,
     },
     {0},

@@ -92,15 +92,13 @@ static int take_certificate(struct enrolling *x, struct bytes data, struct err *
 	printf("%s\n", x->certificate_file);
 	clock_text(c.not_after_us, at);
 	if (x->folder.folder)
-		fprintf(stderr,
-		        "agent %s has new keys, good until %s: it takes them within seconds, or when it is started; the former ones stay good for 7 days at "
-		        "most\n",
-		        c.agent, at);
+		output_say(
+		    "agent %s has new keys, good until %s: it takes them within seconds, or when it is started; the former ones stay good for 7 days at most",
+		    c.agent, at);
 	else
-		fprintf(
-		    stderr,
+		output_say(
 		    "agent %s is enrolled until %s. Next: write agent.yaml in %s (name, site, data_dir, controller, keys, trust, certificate, targets), with "
-		    "'enrol: \"%s\"' in controller so that it renews by itself; then 'rollcall-agent check' it\n",
+		    "'enrol: \"%s\"' in controller so that it renews by itself; then 'rollcall-agent check' it",
 		    c.agent, at, x->dir, x->endpoint);
 	return EXIT_DONE;
 }
@@ -136,8 +134,8 @@ static int ask(struct enrolling *x, struct err *e)
 		if (answer.type == MSG_ENROL_PENDING) {
 			wait_ms = answer.enrol_pending.poll_ms;
 			if (!asked)
-				fprintf(stderr, "asked; waiting until somebody there compares the fingerprint above and types: rollcall agents approve %s\n",
-				        x->token.agent);
+				output_say("asked; waiting until somebody there compares the fingerprint above and types: rollcall agents approve %s",
+				           x->token.agent);
 			asked = true;
 		}
 		if (!may_wait(x, wait_ms))
@@ -158,7 +156,7 @@ static int take_wait(const struct cmd_args *a, struct enrolling *x, struct err *
 static void show(const struct enrolling *x)
 {
 	char fingerprint[ENROL_FINGERPRINT_SIZE];
-	fprintf(stderr, "agent %s of site %s, fingerprint %s\n", x->asking.agent, x->asking.site, enrol_fingerprint(x->asking.request, fingerprint));
+	output_say("agent %s of site %s, fingerprint %s", x->asking.agent, x->asking.site, enrol_fingerprint(x->asking.request, fingerprint));
 }
 
 static int prepare_enroll(struct enrolling *x, struct err *e)

@@ -72,7 +72,7 @@ static int run_history(const struct cmd_args *a, struct err *e)
 		*e = why;
 		return err_wrap(e, "the ledger in %s could not be read (--offline leaves it out)", target->target.id);
 	}
-	fprintf(stderr, "%s: %zu reports of the last 30 days, %zu ledger rows\n", target->target.id, table_count(reports), table_count(ledger));
+	output_say("%s: %zu reports of the last 30 days, %zu ledger rows", target->target.id, table_count(reports), table_count(ledger));
 	return EXIT_DONE;
 }
 

@@ -46,8 +46,8 @@ static int run_hold(const struct cmd_args *a, struct err *e)
 	if (journal_hold_put(d.journal, &h, e) != 0)
 		return -1;
 	print_hold(a, &h);
-	fprintf(stderr, "held: nothing begins there, and what runs ends after its present step. Only this site can lift it: rollcall-agent unhold %s\n",
-	        str_eq(h.target, HOLD_ALL) ? "--all" : h.target);
+	output_say("held: nothing begins there, and what runs ends after its present step. Only this site can lift it: rollcall-agent unhold %s",
+	           str_eq(h.target, HOLD_ALL) ? "--all" : h.target);
 	return EXIT_DONE;
 }
 
@@ -60,9 +60,9 @@ static int run_unhold(const struct cmd_args *a, struct err *e)
 	    journal_hold_drop(d.journal, str_eq(target, HOLD_ALL) ? NULL : target, &n, e) != 0)
 		return -1;
 	if (n == 0)
-		fprintf(stderr, "no such hold; 'rollcall-agent status' lists those in force\n");
+		output_say("no such hold; 'rollcall-agent status' lists those in force");
 	else
-		fprintf(stderr, "%zu hold%s lifted: what waited is offered again within a few seconds\n", n, n == 1 ? "" : "s");
+		output_say("%zu hold%s lifted: what waited is offered again within a few seconds", n, n == 1 ? "" : "s");
 	return EXIT_DONE;
 }
 

@@ -49,7 +49,7 @@ static int run_windows(const struct cmd_args *a, struct err *e)
 		window_row(t, &v, d.config.targets[i].target.id, at_us);
 	table_print(t, cmd_output(a), "windows", stdout);
 	if (!v.has_policy)
-		fprintf(stderr, "this site has no policy document: only holds stop a delivery ('policy' in agent.yaml names one)\n");
+		output_say("this site has no policy document: only holds stop a delivery ('policy' in agent.yaml names one)");
 	return EXIT_DONE;
 }
 
@@ -130,7 +130,7 @@ static int run_policy_show(const struct cmd_args *a, struct err *e)
 	if (view_open(a, &d, &v, e) != 0)
 		return -1;
 	if (!v.has_policy) {
-		fprintf(stderr, "this site has no policy document: 'policy' in %s names one\n", d.config.path);
+		output_say("this site has no policy document: 'policy' in %s names one", d.config.path);
 		return EXIT_DONE;
 	}
 	policy_rows(t, d.arena, &v.policy);
@@ -182,7 +182,7 @@ static int run_policy_sign(const struct cmd_args *a, struct err *e)
 	if (envelope_save(out, &env, e) != 0)
 		return -1;
 	table_print(t, cmd_output(a), "policy", stdout);
-	fprintf(stderr, "%s: signed. Next: name it as 'policy' in agent.yaml; a running agent takes a changed file up by itself.\n", out);
+	output_say("%s: signed. Next: name it as 'policy' in agent.yaml; a running agent takes a changed file up by itself.", out);
 	return EXIT_DONE;
 }
 

@@ -45,12 +45,11 @@ static int decide(const struct cmd_args *a, struct visit *v, struct ledger *l, s
 	    ledger_settle(v->en, v->conn, l, applied, arena_printf(v->desk.arena, "operator %s", desk_user(&v->desk)), clock_wall_us(), &row, e) != 0)
 		return -1;
 	print_row(a, &row);
-	fprintf(stderr, "%s: step %u of %s is settled: %s. Next: 'rollcall rollout retry ROLLOUT %s' goes on from here\n", target, row.step + 1,
-	        row.changeset,
-	        applied ? "it counts as applied and will not run again"
-	        : again ? "it may run again, whatever of it is there"
-	                : "it counts as not applied and runs again",
-	        target);
+	output_say("%s: step %u of %s is settled: %s. Next: 'rollcall rollout retry ROLLOUT %s' goes on from here", target, row.step + 1, row.changeset,
+	           applied ? "it counts as applied and will not run again"
+	           : again ? "it may run again, whatever of it is there"
+	                   : "it counts as not applied and runs again",
+	           target);
 	return EXIT_DONE;
 }
 
@@ -61,8 +60,8 @@ static int accept_ledger(const struct cmd_args *a, struct visit *v, const struct
 	const char *why = NULL;
 	if (visit_reason(a, v, &why, e) != 0 || (l->target_id && ledger_note(v->en, v->conn, "accepted", why, e) != 0) || visit_accept(v, l, e) != 0)
 		return -1;
-	fprintf(stderr, "%s: the ledger is accepted as it is, with %zu rows. Next: 'rollcall rollout retry ROLLOUT %s' goes on from there\n",
-	        v->target->target.id, l->n_rows, v->target->target.id);
+	output_say("%s: the ledger is accepted as it is, with %zu rows. Next: 'rollcall rollout retry ROLLOUT %s' goes on from there",
+	           v->target->target.id, l->n_rows, v->target->target.id);
 	return EXIT_DONE;
 }
 
@@ -84,18 +83,16 @@ static int show_open(const struct cmd_args *a, const struct visit *v, const stru
 	const char *target = v->target->target.id;
 	print_row(a, intent);
 	if (intent->class == STEP_B) {
-		fprintf(stderr,
-		        "%s: this step is half-done in batches; the next try goes on from its cursor (table %sbatch), and nothing needs to be settled. If "
-		        "you have finished or undone it by hand, say so with --applied or --not-applied\n",
-		        target, v->en->ledger_prefix(v->conn));
+		output_say("%s: this step is half-done in batches; the next try goes on from its cursor (table %sbatch), and nothing needs to be settled. If "
+		           "you have finished or undone it by hand, say so with --applied or --not-applied",
+		           target, v->en->ledger_prefix(v->conn));
 		return EXIT_DONE;
 	}
-	fprintf(stderr,
-	        "%s: this step was begun and its end is not known. Look at the database, then type one of\n"
-	        "  rollcall-agent resolve %s --applied --reason '...'      its effect is there, whole\n"
-	        "  rollcall-agent resolve %s --not-applied --reason '...'  nothing of it is there, or you have undone it\n"
-	        "  rollcall-agent resolve %s --retry --reason '...'        running it again does no harm, whatever of it is there\n",
-	        target, target, target, target);
+	output_say("%s: this step was begun and its end is not known. Look at the database, then type one of\n"
+	           "  rollcall-agent resolve %s --applied --reason '...'      its effect is there, whole\n"
+	           "  rollcall-agent resolve %s --not-applied --reason '...'  nothing of it is there, or you have undone it\n"
+	           "  rollcall-agent resolve %s --retry --reason '...'        running it again does no harm, whatever of it is there",
+	           target, target, target, target);
 	return EXIT_ATTENTION;
 }
 
@@ -128,8 +125,8 @@ static int run_resolve(const struct cmd_args *a, struct err *e)
 	if (!follows)
 		return cmd_option_given(a, "accept-ledger") ? accept_ledger(a, &v, &l, e) : show_diverged(&v, &l, known, common);
 	if (!intent || cmd_option_given(a, "accept-ledger")) {
-		fprintf(stderr, "%s: %s\n", v.target->target.id,
-		        intent ? "the ledger was not set back; a step is open in it" : "no step is open; there is nothing to settle");
+		output_say("%s: %s", v.target->target.id,
+		           intent ? "the ledger was not set back; a step is open in it" : "no step is open; there is nothing to settle");
 		return intent ? EXIT_FAILED : EXIT_DONE;
 	}
 	return chosen ? decide(a, &v, &l, e) : show_open(a, &v, intent);

@@ -5,6 +5,7 @@
 #include "agent/cli/visit.h"
 #include "agent/schema/baseline.h"
 #include "agent/schema/snapshot.h"
+#include "common/cli/table.h"
 #include "common/base/file.h"
 
 static int print_diff(const char *target, const char *path, const struct snapshot *now, struct err *e)
@@ -16,10 +17,10 @@ static int print_diff(const char *target, const char *path, const struct snapsho
 	size_t n = snapshot_diff(buf_str(&earlier), buf_str(&now->text), &diff);
 	fputs(buf_str(&diff), stdout);
 	if (n == 0)
-		fprintf(stderr, "%s: the schema is the one of %s\n", target, path);
+		output_say("%s: the schema is the one of %s", target, path);
 	else
-		fprintf(stderr, "%s: %zu line%s differ%s from %s: '-' is only there, '+' only in the database\n", target, n, n == 1 ? "" : "s",
-		        n == 1 ? "s" : "", path);
+		output_say("%s: %zu line%s differ%s from %s: '-' is only there, '+' only in the database", target, n, n == 1 ? "" : "s", n == 1 ? "s" : "",
+		           path);
 	return n ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -29,8 +30,8 @@ static int accept(const struct visit *v, const struct snapshot *now, struct err 
 	const char *target = v->target->target.id;
 	if (baseline_keep(v->desk.config.data_dir, target, buf_bytes(&now->text), e) != 0)
 		return -1;
-	fprintf(stderr, "%s: its schema of %zu objects is taken to be as it should be. Next: 'rollcall rollout retry ROLLOUT %s'\n", target,
-	        now->n_objects, target);
+	output_say("%s: its schema of %zu objects is taken to be as it should be. Next: 'rollcall rollout retry ROLLOUT %s'", target, now->n_objects,
+	           target);
 	return EXIT_DONE;
 }
 
@@ -47,7 +48,7 @@ static int run_snapshot(const struct cmd_args *a, struct err *e)
 	if (earlier)
 		return print_diff(v.target->target.id, earlier, &s, e);
 	fputs(buf_str(&s.text), stdout);
-	fprintf(stderr, "%s: %zu objects, fingerprint %s\n", v.target->target.id, s.n_objects, bytes_to_hex(bytes_of(s.fingerprint, DIGEST_SIZE), hex));
+	output_say("%s: %zu objects, fingerprint %s", v.target->target.id, s.n_objects, bytes_to_hex(bytes_of(s.fingerprint, DIGEST_SIZE), hex));
 	return EXIT_DONE;
 }
 

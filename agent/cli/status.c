@@ -124,21 +124,40 @@ static int add_certificate(struct desk *d, struct table *t, int64_t now_us, stru
 
 /* ---- all of it ---- */
 
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static void say(struct desk *d, const struct site_view *v, size_t holds, size_t held, size_t tasks)
 {
 	uint64_t last = journal_last_report(d->journal), unsent = last + 1 - journal_first_unacked(d->journal), epoch = 0, trust = 0;
 	struct err ignored = ERR_INIT;
 	(void)(journal_number(d->journal, "epoch", &epoch, &ignored) == 0 && journal_number(d->journal, "trust_version", &trust, &ignored) == 0);
-	fprintf(stderr,
-	        "agent %s of site %s: %zu open tasks, %zu held, %zu holds in force; %" PRIu64 " reports written, %" PRIu64
-	        " not acknowledged by the controller yet; trust document version %" PRIu64 ", controller epoch %" PRIu64 "\n",
-	        d->config.name, d->config.site, tasks, held, holds, last, unsent, trust ? trust : d->config.trust.version, epoch);
+	output_say("agent %s of site %s: %zu open task%s, %zu held back, %zu hold%s in force; %" PRIu64 " report%s written, %" PRIu64
+	           " not acknowledged by the controller yet; trust document version %" PRIu64 ", controller epoch %" PRIu64,
+	           d->config.name, d->config.site, tasks, plural(tasks), held, holds, plural(holds), last, plural((size_t)last), unsent,
+	           trust ? trust : d->config.trust.version, epoch);
 	if (v->unreadable)
-		fprintf(stderr, "NOTHING IS BEGUN: %s\n", v->unreadable);
+		output_say("NOTHING IS BEGUN: %s", v->unreadable);
 	else if (v->has_policy)
-		fprintf(stderr, "site policy version %" PRIu64 ", %s\n", v->policy.version, v->policy.source);
+		output_say("site policy version %" PRIu64 ", %s", v->policy.version, v->policy.source);
 	else
-		fprintf(stderr, "no site policy: only holds stop a delivery\n");
+		output_say("no site policy: only holds stop a delivery");
+}
+
+/* Those that say something, each under its name. */
+static void print_parts(const struct table *const tables[])
+{
+	static const char *const titles[] = {"HOLDS IN FORCE", "HELD BACK", "CLOSED WINDOWS", "LAST REFUSALS", "OPEN TASKS", "CERTIFICATE"};
+	for (size_t i = 0; i < ARRAY_LEN(titles); i++) {
+		if (table_count(tables[i]) == 0)
+			continue;
+		printf("%s\n", titles[i]);
+		table_print(tables[i], OUTPUT_TABLE, titles[i], stdout);
+		printf("\n");
+	}
+	fflush(stdout);
 }
 
 static int run_status(const struct cmd_args *a, struct err *e)
@@ -162,7 +181,10 @@ static int run_status(const struct cmd_args *a, struct err *e)
 	add_windows(&d.config, &v, windows, now_us);
 	const struct table *const tables[] = {holds, held, windows, refused, tasks, certificate};
 	static const char *const kinds[] = {"holds", "held", "closed-windows", "refusals", "tasks", "certificate"};
-	tables_print(tables, kinds, ARRAY_LEN(kinds), cmd_output(a), stdout);
+	if (cmd_output(a) == OUTPUT_TABLE)
+		print_parts(tables);
+	else
+		tables_print(tables, kinds, ARRAY_LEN(kinds), cmd_output(a), stdout);
 	say(&d, &v, n_holds, n_held, table_count(tasks));
 	return EXIT_DONE;
 }

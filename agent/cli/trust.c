@@ -55,8 +55,8 @@ static int run_install(const struct cmd_args *a, struct err *e)
 		return -1;
 	if (trusted_take(j, c.trust_pin, buf_bytes(&data), clock_wall_us(), &is_new, e) != 0)
 		return err_wrap(e, "%s", path);
-	fprintf(stderr, "%s: %s\n", path,
-	        is_new ? "checked and taken; a running agent goes by it from its next delivery on" : "not newer than what this agent believes");
+	output_say("%s: %s", path,
+	           is_new ? "checked and taken; a running agent goes by it from its next delivery on" : "not newer than what this agent believes");
 	return print_believed(a, &c, j, e);
 }
 

@@ -185,7 +185,7 @@ struct engine {
 	int (*backend_alive)(struct conn *c, const char *backend, bool *ret_alive, struct err *e);
 	/* Asks the server to end what a backend recorded earlier is running; nothing happens when it no longer runs, or works inside a process of its own. Does not wait. */
 	int (*cancel_backend)(struct conn *c, const char *backend, struct err *e);
-	/* Who blocks this or that backend, for people: "pid 4711 app (shop) 35 s: SELECT ..."; uses its own connection. "" when nobody is seen. */
+	/* Who blocks this or that backend, for people: "pid 4711 of app (...), its transaction open for 35 s, runs: SELECT ..." (blocker.h); uses its own connection. "" when nobody is seen. */
 	int (*blockers)(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e);
 	/* NULL where the server cannot say. transaction: the second column of `ledger->epoch`. */
 	int (*witness)(struct conn *c, const char *transaction, enum engine_witness *ret, struct err *e);

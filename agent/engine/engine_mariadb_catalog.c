@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/engine/blocker.h"
 #include "agent/engine/sql/mariadb_catalog.sql.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
-#include "common/sql/redact.h"
 
 static struct engine_param text_param(const char *s)
 {
@@ -257,9 +257,20 @@ int maria_catalog_unlock(struct conn *c, struct err *e)
 static int blocker_row(void *arg, size_t n, const char *const *v, struct err *e)
 {
 	(void)n, (void)e;
-	struct buf *b = arg;
-	buf_addf(b, "%sconnection %s %s@%s (%s) %s s, %s: %s", b->n ? "; " : "", v[0], v[1], v[2], v[3] ? v[3] : "?", v[4] ? v[4] : "?", v[5], "");
-	sql_hide_literals(DIALECT_MARIADB, bytes_of_str(v[6]), b); /* somebody else's query */
+	AUTO(buf_done) struct buf user = BUF_INIT;
+	AUTO(buf_done) struct buf from = BUF_INIT;
+	bool sleeps = str_eq(v[5], "Sleep");
+	buf_addf(&user, "%s@%s", v[1], v[2]);
+	buf_addf(&from, "database %s", v[3] ? v[3] : "?");
+	blocker_add(arg,
+	            &(struct blocker){.kind = "connection",
+	                              .id = v[0],
+	                              .user = user.p,
+	                              .from = from.p,
+	                              .age_s = v[4],
+	                              .doing = sleeps ? "idle in transaction" : "runs",
+	                              .query = v[6]},
+	            DIALECT_MARIADB);
 	return 0;
 }
 

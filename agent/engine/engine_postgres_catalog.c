@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/engine/blocker.h"
 #include "agent/engine/sql/postgres_catalog.sql.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
-#include "common/sql/redact.h"
 
 #define LOCK_CLASS 1919904876 /* "roll" */
 
@@ -300,9 +300,24 @@ int pg_catalog_witness(struct conn *c, const char *transaction, enum engine_witn
 static int blocker_row(void *arg, size_t n, const char *const *v, struct err *e)
 {
 	(void)n, (void)e;
-	struct buf *b = arg;
-	buf_addf(b, "%spid %s %s (%s, %s) %s s, %s: %s", b->n ? "; " : "", v[0], v[1], v[2], v[3], v[4], v[5], "");
-	sql_hide_literals(DIALECT_POSTGRESQL, bytes_of_str(v[6]), b); /* somebody else's query */
+	AUTO(buf_done) struct buf from = BUF_INIT;
+	AUTO(buf_done) struct buf idle = BUF_INIT;
+	bool is_idle = v[5] && str_starts(v[5], "idle");
+	buf_addf(&from, "application %s, database %s", v[2], v[3]);
+	if (is_idle)
+		buf_addf(&idle, "%s after", v[5]);
+	blocker_add(arg,
+	            &(struct blocker){.kind = "pid",
+	                              .id = v[0],
+	                              .user = v[1],
+	                              .from = from.p,
+	                              .age_s = v[4],
+	                              .doing = !v[5]     ? NULL
+	                                       : is_idle ? idle.p
+	                                                 : "runs",
+	                              .query = v[6],
+	                              .hint = "what it does and since when is hidden: GRANT pg_read_all_stats to this agent's account shows it"},
+	            DIALECT_POSTGRESQL);
 	return 0;
 }
 

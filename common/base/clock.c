@@ -60,8 +60,10 @@ char *clock_duration_text(int64_t us, char *out)
 {
 	if (us < 1000000)
 		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " ms", us / 1000);
-	else if (us < 120 * 1000000LL)
+	else if (us < 10 * 1000000LL)
 		snprintf(out, CLOCK_TEXT_SIZE, "%.1f s", (double)us / 1e6);
+	else if (us < 120 * 1000000LL)
+		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " s", us / 1000000);
 	else if (us < 2 * 3600 * 1000000LL)
 		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " min", us / 60000000);
 	else if (us < 48 * 3600 * 1000000LL)

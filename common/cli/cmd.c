@@ -72,12 +72,7 @@ enum exit_code cmd_exit_code(enum err_code code)
 /* A message may hold text from a peer or a database: control characters must not reach the terminal. */
 static void print_message(const char *program, const char *msg)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT;
-	buf_addf(&b, "%s: ", program);
-	for (; *msg; msg++)
-		buf_addc(&b, (unsigned char)*msg < ' ' && *msg != '\n' && *msg != '\t' ? ' ' : *msg);
-	buf_addc(&b, '\n');
-	fputs(b.p, stderr);
+	output_say("%s: %s", program, msg);
 }
 
 static int usage_failed(const struct cmd_program *p, const char *path, const struct err *e)

@@ -9,7 +9,7 @@
 
 struct column {
 	char *key;
-	bool wide, number, note;
+	bool wide, number, note, id;
 };
 
 struct table {

@@ -6,22 +6,22 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/cli/rows.h"
 
-enum { NOTE_INDENT = 4, NOTE_COLUMNS = 120, NOTE_COLUMNS_MIN = 40 };
+enum { NOTE_INDENT = 4, ID_SHOWN = 8 };
 
 static void add_column(struct table *t, const char *spec, size_t n)
 {
 	struct column *c = &t->columns[t->n_columns++];
-	for (; n && strchr("+#~", *spec); spec++, n--) {
+	for (; n && strchr(TABLE_MARKS, *spec); spec++, n--) {
 		c->wide |= *spec == '+';
 		c->note |= *spec == '~';
 		c->number |= *spec == '#';
+		c->id |= *spec == '%';
 	}
 	c->key = mem_alloc(n + 1);
 	memcpy(c->key, spec, n);
@@ -88,107 +88,9 @@ size_t table_count(const struct table *t)
 	return t->n_rows;
 }
 
-void text_add_clean(struct buf *b, const char *s, bool visible)
-{
-	while (*s) {
-		unsigned char c = (unsigned char)*s;
-		size_t n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-		if (strnlen(s, n) < n || !bytes_is_utf8(bytes_of(s, n))) {
-			buf_adds(b, "\xef\xbf\xbd");
-			s++;
-			continue;
-		}
-		bool control = c < ' ' || c == 127 || (c == 0xc2 && (unsigned char)s[1] < 0xa0);
-		if (visible && control)
-			buf_addc(b, ' ');
-		else
-			buf_add(b, s, n);
-		s += n;
-	}
-}
-
-void output_add_visible(struct buf *b, const char *s)
-{
-	text_add_clean(b, s, true);
-}
-
-/* Columns on the screen, one for each code point: our words are ASCII, names nearly always. */
-static size_t text_width(const char *s)
-{
-	size_t n = 0;
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
-enum colour { COLOUR_NONE = 0, COLOUR_BAD = 31, COLOUR_GOOD = 32, COLOUR_MOVING = 33, COLOUR_ASK = 35, COLOUR_QUIET = 90 };
-
-static const struct {
-	const char *state;
-	enum colour colour;
-} state_colours[] = {
-    {"applied", COLOUR_GOOD},
-    {"completed", COLOUR_GOOD},
-    {"succeeded", COLOUR_GOOD},
-    {"open", COLOUR_MOVING},
-    {"draining", COLOUR_MOVING},
-    {"evaluating", COLOUR_MOVING},
-    {"blocked", COLOUR_QUIET},
-    {"passed", COLOUR_GOOD},
-    {"verified", COLOUR_GOOD},
-    {"online", COLOUR_GOOD},
-    {"ok", COLOUR_GOOD},
-    {"valid", COLOUR_GOOD},
-    {"failed", COLOUR_BAD},
-    {"refused", COLOUR_BAD},
-    {"unreachable", COLOUR_BAD},
-    {"offline", COLOUR_BAD},
-    {"halted", COLOUR_BAD},
-    {"error", COLOUR_BAD},
-    {"aborted", COLOUR_BAD},
-    {"needs-attention", COLOUR_ASK},
-    {"unknown", COLOUR_ASK},
-    {"awaiting-approval", COLOUR_ASK},
-    {"awaiting-pass", COLOUR_ASK},
-    {"waiting", COLOUR_ASK},
-    {"warning", COLOUR_MOVING},
-    {"offered", COLOUR_MOVING},
-    {"applying", COLOUR_MOVING},
-    {"validating", COLOUR_MOVING},
-    {"rolling-back", COLOUR_MOVING},
-    {"waiting-lock", COLOUR_MOVING},
-    {"running", COLOUR_MOVING},
-    {"soaking", COLOUR_MOVING},
-    {"rolled-back", COLOUR_MOVING},
-    {"paused", COLOUR_MOVING},
-    {"held", COLOUR_MOVING},
-    {"pending", COLOUR_QUIET},
-    {"skipped", COLOUR_QUIET},
-};
-
-static enum colour colour_of(const char *s)
-{
-	for (size_t i = 0; i < ARRAY_LEN(state_colours); i++)
-		if (str_eq(s, state_colours[i].state))
-			return state_colours[i].colour;
-	return COLOUR_NONE;
-}
-
-bool output_has_colour(FILE *out)
-{
-	return isatty(fileno(out)) && str_empty(getenv("NO_COLOR")) && !str_eq(getenv("TERM"), "dumb");
-}
-
-const char *output_state_colour(const char *state)
-{
-	static const char *const sequences[] = {[COLOUR_NONE] = "",           [COLOUR_BAD] = "\033[31m", [COLOUR_GOOD] = "\033[32m",
-	                                        [COLOUR_MOVING] = "\033[33m", [COLOUR_ASK] = "\033[35m", [COLOUR_QUIET] = "\033[90m"};
-	return sequences[colour_of(state)];
-}
-
 static void add_padded(struct buf *b, const char *text, size_t width, bool right, bool last, bool colour)
 {
-	size_t n = text_width(text);
+	size_t n = output_width(text);
 	int pad = (int)(width > n ? width - n : 0);
 	const char *on = colour ? output_state_colour(text) : "";
 	if (right)
@@ -206,82 +108,100 @@ static void add_heading(struct buf *b, const char *key)
 		buf_addc(b, *key == '-' || *key == '_' ? ' ' : (char)toupper((unsigned char)*key));
 }
 
+/* How a table is laid out in a window. */
+struct layout {
+	bool wide;
+	bool shown[COLUMNS_MAX]; /* as a column */
+	bool under[COLUMNS_MAX]; /* under its row: a sentence, or what does not fit into the window */
+	size_t widths[COLUMNS_MAX];
+	size_t columns; /* of the window; SIZE_MAX: no window */
+};
+
 /* The text of a cell or (row == SIZE_MAX) of the heading. */
-static void text_at(const struct table *t, size_t row, size_t column, struct buf *ret)
+static void text_at(const struct table *t, const struct layout *l, size_t row, size_t column, struct buf *ret)
 {
 	buf_clear(ret);
-	if (row == SIZE_MAX)
+	if (row == SIZE_MAX) {
 		add_heading(ret, t->columns[column].key);
-	else
-		text_add_clean(ret, table_cell(t, row, column) ? table_cell(t, row, column) : "-", true);
+		return;
+	}
+	text_add_clean(ret, table_cell(t, row, column) ? table_cell(t, row, column) : "-", true);
+	if (t->columns[column].id && !l->wide && ret->n > ID_SHOWN)
+		ret->p[ret->n = ID_SHOWN] = '\0';
 }
 
-static bool is_shown(const struct column *c, bool wide)
+static size_t total_width(const struct table *t, const struct layout *l)
 {
-	return wide || (!c->wide && !c->note);
+	size_t n = 0;
+	for (size_t i = 0; i < t->n_columns; i++)
+		n += l->shown[i] ? l->widths[i] + (n ? 2 : 0) : 0;
+	return n;
 }
 
-static void add_line(const struct table *t, size_t row, const size_t *widths, bool wide, bool colour, struct buf *ret)
+/* What does not fit into the window goes under the rows, the last columns first; the first two stay. */
+static void lay_out(const struct table *t, struct layout *l)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	for (size_t i = 0; i < t->n_columns; i++) {
+		const struct column *c = &t->columns[i];
+		l->shown[i] = l->wide || (!c->wide && !c->note);
+		l->under[i] = !l->wide && c->note;
+		for (size_t row = 0; row <= t->n_rows; row++) {
+			text_at(t, l, row == t->n_rows ? SIZE_MAX : row, i, &text);
+			if (output_width(buf_str(&text)) > l->widths[i])
+				l->widths[i] = output_width(buf_str(&text));
+		}
+	}
+	for (size_t i = t->n_columns; i-- > 2 && total_width(t, l) > l->columns;) {
+		l->under[i] = l->under[i] || l->shown[i];
+		l->shown[i] = false;
+	}
+}
+
+static void add_line(const struct table *t, const struct layout *l, size_t row, bool colour, struct buf *ret)
 {
 	AUTO(buf_done) struct buf cell = BUF_INIT;
 	size_t last = t->n_columns;
-	while (last > 1 && !is_shown(&t->columns[last - 1], wide))
+	while (last > 1 && !l->shown[last - 1])
 		last--;
 	for (size_t i = 0; i < last; i++) {
-		if (!is_shown(&t->columns[i], wide))
+		if (!l->shown[i])
 			continue;
-		text_at(t, row, i, &cell);
-		add_padded(ret, buf_str(&cell), widths[i], t->columns[i].number, i + 1 == last, colour && row != SIZE_MAX);
+		text_at(t, l, row, i, &cell);
+		add_padded(ret, buf_str(&cell), l->widths[i], t->columns[i].number, i + 1 == last, colour && row != SIZE_MAX);
 	}
 	while (ret->n && ret->p[ret->n - 1] == ' ')
 		ret->p[--ret->n] = '\0';
 	buf_addc(ret, '\n');
 }
 
-size_t output_columns(FILE *out)
+/* The cells that are no sentences, on one line: "created: 2026-11-26T08:18:43Z, agent: eu-1". */
+static void add_short_notes(const struct table *t, const struct layout *l, size_t row, size_t columns, struct buf *ret)
 {
-	struct winsize w = {0};
-	if (ioctl(fileno(out), TIOCGWINSZ, &w) != 0 || w.ws_col < NOTE_COLUMNS_MIN)
-		return NOTE_COLUMNS;
-	return w.ws_col;
-}
-
-void output_add_folded(struct buf *b, const char *s, size_t indent, size_t columns)
-{
-	AUTO(buf_done) struct buf clean = BUF_INIT;
-	text_add_clean(&clean, s, true);
-	const char *text = buf_str(&clean);
-	size_t used = 0;
-	while (*text) {
-		size_t n = str_starts(text, "rollcall ") && strlen(text) <= NOTE_COLUMNS ? strlen(text) : strcspn(text, " ");
-		AUTO(buf_done) struct buf word = BUF_INIT;
-		buf_add(&word, text, n);
-		size_t w = text_width(buf_str(&word));
-		if (used == 0 || used + 1 + w > columns) {
-			buf_addf(b, "%s%*s", used ? "\n" : "", (int)indent, "");
-			used = indent;
-		} else {
-			buf_addc(b, ' ');
-			used++;
-		}
-		buf_add(b, word.p, word.n);
-		used += w;
-		text += n + strspn(text + n, " ");
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	AUTO(buf_done) struct buf cell = BUF_INIT;
+	for (size_t i = 0; i < t->n_columns; i++) {
+		if (!l->under[i] || t->columns[i].note || str_eq(t->columns[i].key, "detail") || str_empty(table_cell(t, row, i)))
+			continue;
+		text_at(t, l, row, i, &cell);
+		buf_addf(&text, "%s%s: %s", text.n ? ", " : "", t->columns[i].key, buf_str(&cell));
 	}
-	if (used)
-		buf_addc(b, '\n');
+	output_add_folded(ret, buf_str(&text), NOTE_INDENT, columns);
 }
 
 /* The row's sentences; "detail" needs no name. */
-static void add_notes(const struct table *t, size_t row, size_t columns, struct buf *ret)
+static void add_notes(const struct table *t, const struct layout *l, size_t row, struct buf *ret)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
+	size_t columns = l->columns == SIZE_MAX ? output_columns(NULL) : l->columns;
+	add_short_notes(t, l, row, columns, ret);
 	for (size_t i = 0; i < t->n_columns; i++) {
 		const char *cell = table_cell(t, row, i);
-		if (!t->columns[i].note || str_empty(cell))
+		bool detail = str_eq(t->columns[i].key, "detail");
+		if (!l->under[i] || !(t->columns[i].note || detail) || str_empty(cell))
 			continue;
 		buf_clear(&text);
-		if (!str_eq(t->columns[i].key, "detail"))
+		if (!detail)
 			buf_addf(&text, "%s: ", t->columns[i].key);
 		buf_adds(&text, cell);
 		output_add_folded(ret, buf_str(&text), NOTE_INDENT, columns);
@@ -291,20 +211,14 @@ static void add_notes(const struct table *t, size_t row, size_t columns, struct 
 static void print_text(const struct table *t, bool wide, FILE *out)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
-	size_t widths[COLUMNS_MAX] = {0};
+	struct layout l = {.wide = wide, .columns = isatty(fileno(out)) ? output_columns(out) : SIZE_MAX};
 	bool colour = output_has_colour(out);
-	for (size_t i = 0; i < t->n_columns; i++) {
-		for (size_t row = 0; row <= t->n_rows; row++) {
-			text_at(t, row == t->n_rows ? SIZE_MAX : row, i, &text);
-			if (text_width(buf_str(&text)) > widths[i])
-				widths[i] = text_width(buf_str(&text));
-		}
-	}
+	lay_out(t, &l);
 	for (size_t row = 0; row <= t->n_rows; row++) {
 		buf_clear(&text);
-		add_line(t, row ? row - 1 : SIZE_MAX, widths, wide, colour, &text);
-		if (row && !wide)
-			add_notes(t, row - 1, output_columns(out), &text);
+		add_line(t, &l, row ? row - 1 : SIZE_MAX, colour, &text);
+		if (row)
+			add_notes(t, &l, row - 1, &text);
 		fputs(text.p, out);
 	}
 }
@@ -313,7 +227,8 @@ static void print_names(const struct table *t, FILE *out)
 {
 	AUTO(buf_done) struct buf cell = BUF_INIT;
 	for (size_t row = 0; t->n_columns && row < t->n_rows; row++) {
-		text_at(t, row, 0, &cell);
+		buf_clear(&cell);
+		text_add_clean(&cell, table_cell(t, row, 0) ? table_cell(t, row, 0) : "-", true);
 		fprintf(out, "%s\n", buf_str(&cell));
 	}
 }

@@ -117,10 +117,10 @@ static int run_agents_invite(const struct cmd_args *a, struct err *e)
 	if (file_write_atomic(out, buf_bytes(&b), 0600, e) != 0)
 		return -1;
 	printf("%s\n", out);
-	fprintf(stderr,
-	        "good once, until %s. Next: take it and the trust document to the site: rollcall-agent enroll --token %s --trust trust.env; then compare "
-	        "fingerprints and type: rollcall agents approve %s --key KEY\n",
-	        clock_text(t.expires_at_us, at), out, t.agent);
+	output_say(
+	    "good once, until %s. Next: take it and the trust document to the site: rollcall-agent enroll --token %s --trust trust.env; then compare "
+	    "fingerprints and type: rollcall agents approve %s --key KEY",
+	    clock_text(t.expires_at_us, at), out, t.agent);
 	return EXIT_DONE;
 }
 

@@ -37,17 +37,17 @@ static int load_targets(const struct cmd_args *args, uint64_t *ret, struct err *
 static void show_order(const struct order *o, const struct release *r)
 {
 	char hex[DIGEST_HEX_SIZE], from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE];
-	fprintf(stderr, "order        %s: %s in %s\n", o->id, direction_name(o->direction), o->environment);
-	fprintf(stderr, "release      %s %s, sequence %" PRIu64 "\n", o->project, o->release_version, o->release_sequence);
+	output_say("order        %s: %s in %s", o->id, direction_name(o->direction), o->environment);
+	output_say("release      %s %s, sequence %" PRIu64 "", o->project, o->release_version, o->release_sequence);
 	for (size_t i = 0; r && i < r->n_changesets; i++)
-		fprintf(stderr, "changeset    %s (%s:%u)\n", r->changesets[i].id, r->changesets[i].file, (unsigned)r->changesets[i].line);
+		output_say("changeset    %s (%s:%u)", r->changesets[i].id, r->changesets[i].file, (unsigned)r->changesets[i].line);
 	for (size_t i = 0; i < o->n_waves; i++)
-		fprintf(stderr, "wave         %s: %" PRIu32 " targets\n", o->waves[i].name, o->waves[i].target_count);
-	fprintf(stderr, "targets      %" PRIu32 "\n", o->target_count);
-	fprintf(stderr, "valid        %s to %s\n", clock_text(o->not_before_us, from), clock_text(o->not_after_us, to));
+		output_say("wave         %s: %" PRIu32 " targets", o->waves[i].name, o->waves[i].target_count);
+	output_say("targets      %" PRIu32 "", o->target_count);
+	output_say("valid        %s to %s", clock_text(o->not_before_us, from), clock_text(o->not_after_us, to));
 	for (size_t i = 0; i < o->n_critical; i++)
-		fprintf(stderr, "asks for     %s\n", o->critical[i]);
-	fprintf(stderr, "sha256       %s\n", bytes_to_hex(bytes_of(o->digest, DIGEST_SIZE), hex));
+		output_say("asks for     %s", o->critical[i]);
+	output_say("sha256       %s", bytes_to_hex(bytes_of(o->digest, DIGEST_SIZE), hex));
 }
 
 /* The release's own signatures are the agents' concern; here the bytes must be those that the order names, which approval_make compares. */
@@ -66,7 +66,7 @@ static int say_next(const struct cmd_args *args, const struct order *o, struct a
 	struct trust t;
 	const char *path = cmd_option_value(args, "trust");
 	if (!path) {
-		fprintf(stderr, "Next: the other approvers of %s do the same; then: rollcall rollout hand-in %.8s APPROVAL...\n", o->environment, o->id);
+		output_say("Next: the other approvers of %s do the same; then: rollcall rollout hand-in %.8s APPROVAL...", o->environment, o->id);
 		return 0;
 	}
 	if (trust_file_load(path, a, &env, &t, e) != 0)
@@ -74,8 +74,8 @@ static int say_next(const struct cmd_args *args, const struct order *o, struct a
 	int needed = approvals_needed(&t, o->environment);
 	if (needed < 0)
 		return err_set(e, ERR_POLICY, "%s: no role approver/%s: nobody can approve there", path, o->environment);
-	fprintf(stderr, "Environment %s needs %d approval(s) by different keys of role approver/%s. Next: rollcall rollout hand-in %.8s APPROVAL...\n",
-	        o->environment, needed, o->environment, o->id);
+	output_say("Environment %s needs %d approval(s) by different keys of role approver/%s. Next: rollcall rollout hand-in %.8s APPROVAL...",
+	           o->environment, needed, o->environment, o->id);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/str.h"
+#include "common/cli/table.h"
 #include "common/crypto/trust.h"
 #include "common/wire/documents.h"
 #include "controller/audit/story.h"
@@ -106,8 +107,7 @@ static int export_bundle(const struct cmd_args *args, const struct bundle *b, st
 		return err_set(e, ERR_USAGE, "--format bundle needs --out FILE");
 	if (bundle_save(b, path, e) != 0)
 		return -1;
-	fprintf(stderr, "%s: %zu rows, %zu documents; next: rollcall audit verify %s --trust YOUR-TRUST-DOCUMENT\n", path, b->n_rows, b->n_documents,
-	        path);
+	output_say("%s: %zu rows, %zu documents; next: rollcall audit verify %s --trust YOUR-TRUST-DOCUMENT", path, b->n_rows, b->n_documents, path);
 	return EXIT_DONE;
 }
 
@@ -155,7 +155,7 @@ static size_t print_checks(const struct audit_result *r, enum output_format f)
 	table_print(t, f, "checks", stdout);
 	table_destroy(&t);
 	for (size_t i = 0; i < r->n_findings; i++)
-		fprintf(stderr, "%s: %s: %s\n", r->findings[i].check, r->findings[i].place, r->findings[i].text);
+		output_say("%s: %s: %s", r->findings[i].check, r->findings[i].place, r->findings[i].text);
 	return wrong;
 }
 
@@ -171,10 +171,10 @@ static int run_verify(const struct cmd_args *args, struct err *e)
 	audit_verify(&b, own, a, &r);
 	size_t wrong = print_checks(&r, cmd_output(args));
 	if (!own)
-		fprintf(stderr, "the trust document is the one that came with it: give your own with --trust FILE\n");
+		output_say("the trust document is the one that came with it: give your own with --trust FILE");
 	if (wrong)
 		return err_set(e, ERR_SIGNATURE, "%zu things are wrong: this log and these documents do not prove what they say", wrong);
-	fprintf(stderr, "%zu rows and %zu documents hold together\n", b.n_rows, b.n_documents);
+	output_say("%zu rows and %zu documents hold together", b.n_rows, b.n_documents);
 	return EXIT_DONE;
 }
 
@@ -242,9 +242,9 @@ static int run_prove(const struct cmd_args *args, struct err *e)
 	for (size_t i = 0; i < AUDIT_CHECKS; i++)
 		say(i ? "" : "checked", "%-14s %s: %s", checked.checks[i].name, checked.checks[i].wrong ? "WRONG" : "holds", checked.checks[i].says);
 	for (size_t i = 0; i < checked.n_findings; i++)
-		fprintf(stderr, "%s: %s: %s\n", checked.findings[i].check, checked.findings[i].place, checked.findings[i].text);
+		output_say("%s: %s: %s", checked.findings[i].check, checked.findings[i].place, checked.findings[i].text);
 	if (found > 1)
-		fprintf(stderr, "the last of %zu times that it ran there: 'rollcall audit export --target %s' shows all\n", found, target);
+		output_say("the last of %zu times that it ran there: 'rollcall audit export --target %s' shows all", found, target);
 	return checked.n_findings ? err_set(e, ERR_SIGNATURE, "not proved: see above") : EXIT_DONE;
 }
 

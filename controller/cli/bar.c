@@ -96,6 +96,10 @@ void progress_add(struct buf *b, const struct answer_table *t, size_t row, bool 
 	buf_addf(b, "%s of %s %s", count_text(v.done, text), count_text(v.total, total), back ? "taken back" : "applied");
 	if (v.failed)
 		buf_addf(b, ", %s failed", count_text(v.failed, text));
+	if (v.moving)
+		buf_addf(b, ", %s under way", count_text(v.moving, text));
+	if (answer_number(t, row, "taken-back"))
+		buf_addf(b, ", %s taken back", count_text(answer_number(t, row, "taken-back"), text));
 	const char *speed = answer_cell(t, row, "per-minute");
 	bool goes_on = *answer_cell(t, row, "seconds-left") != '\0';
 	if (*speed && (v.moving || goes_on) && v.done + v.failed < v.total)

@@ -78,7 +78,7 @@ static int run_connect(const struct cmd_args *a, struct err *e)
 		return err_wrap(e, "nothing was written");
 	if (context_path(cmd_option_value(a, "config"), arena, &path, e) != 0 || context_save(path, &c, e) != 0)
 		return -1;
-	fprintf(stderr, "controller '%s' is written to %s; try 'rollcall ping'\n", c.name, path);
+	output_say("controller '%s' is written to %s; try 'rollcall ping'", c.name, path);
 	return EXIT_DONE;
 }
 

@@ -2,13 +2,15 @@
 #include <stdio.h>
 
 #include "common/base/str.h"
+#include "common/cli/table.h"
 #include "controller/cli/bar.h"
 #include "controller/cli/fleet_cli.h"
+#include "controller/cli/rollout_cli.h"
 
 #define EYES_SHOWN "20"
 #define EYES_ALL   "100000"
 
-enum { BAR_COLUMNS_MAX = 60, SCREEN_COLUMNS_MAX = 120 };
+enum { BAR_INDENT = 4, BAR_COLUMNS_MIN = 6, BAR_COLUMNS_MAX = 60, SCREEN_COLUMNS_MAX = 120 };
 
 struct screen {
 	struct buf text;
@@ -75,20 +77,25 @@ static void add_fleet(struct screen *s, const struct answer_table *t, const stru
 
 static void add_rollout(struct screen *s, const struct answer_table *t, size_t i)
 {
-	size_t width = s->columns > 50 ? s->columns - 44 : 10;
+	AUTO(buf_done) struct buf text = BUF_INIT;
 	struct bar bar = progress_bar(t, i);
 	bool back = str_eq(answer_cell(t, i, "direction"), "rollback");
+	progress_add(&text, t, i, back);
+	size_t used = BAR_INDENT + 2 + output_width(text.p), width = s->columns > used ? s->columns - used : 0;
 	buf_addf(&s->text, "%.8s  ", answer_cell(t, i, "rollout"));
 	output_add_visible(&s->text, answer_cell(t, i, "release"));
 	buf_addf(&s->text, " %s %s  ", back ? "off" : "to", answer_cell(t, i, "environment"));
-	add_state(s, answer_cell(t, i, "state"));
-	if (*answer_cell(t, i, "present-wave"))
+	add_state(s, rollout_state_word(t, i));
+	if (*answer_cell(t, i, "starts-at"))
+		buf_addf(&s->text, ", starts at %s", answer_cell(t, i, "starts-at"));
+	else if (*answer_cell(t, i, "present-wave"))
 		buf_addf(&s->text, ", wave %s", answer_cell(t, i, "present-wave"));
-	buf_adds(&s->text, "\n    ");
-	bar_add(&s->text, &bar, width < BAR_COLUMNS_MAX ? width : BAR_COLUMNS_MAX, s->colour);
-	buf_adds(&s->text, "  ");
-	progress_add(&s->text, t, i, back);
-	buf_addc(&s->text, '\n');
+	buf_addf(&s->text, "\n%*s", BAR_INDENT, "");
+	if (width >= BAR_COLUMNS_MIN) {
+		bar_add(&s->text, &bar, width < BAR_COLUMNS_MAX ? width : BAR_COLUMNS_MAX, s->colour);
+		buf_adds(&s->text, "  ");
+	}
+	buf_addf(&s->text, "%s\n", text.p);
 }
 
 static void add_eye(struct screen *s, const struct answer_table *t, size_t i)
@@ -139,7 +146,7 @@ static int draw(const struct answer *r)
 		add_eye(&s, eyes, i);
 	fputs(buf_str(&s.text), stdout);
 	fflush(stdout);
-	fprintf(stderr, "\n%s%s\n", r->message, strstr(r->message, "the first ") ? ": --all lists all" : "");
+	output_say("\n%s%s", r->message, strstr(r->message, "the first ") ? ": --all lists all" : "");
 	return r->exit_code;
 }
 

@@ -91,14 +91,14 @@ static void show(const struct cmd_args *args, const struct looking *k)
 	const struct order *o = &w->order;
 	char hex[DIGEST_HEX_SIZE], at[CLOCK_TEXT_SIZE];
 	show_targets(args, k);
-	fprintf(stderr, "order        %s: %s %s %s in %s, sha256 %s\n", o->id, direction_name(o->direction), o->project, o->release_version,
-	        o->environment, bytes_to_hex(bytes_of(o->digest, DIGEST_SIZE), hex));
-	fprintf(stderr, "wave         %s: %" PRIu32 " of %" PRIu32 " %s, %" PRIu32 " failed, %" PRIu32 " without a signed report\n",
-	        o->waves[w->wave].name, w->done, w->n_targets, o->direction == DIRECTION_APPLY ? "applied" : "rolled back", w->failed, w->unreported);
+	output_say("order        %s: %s %s %s in %s, sha256 %s", o->id, direction_name(o->direction), o->project, o->release_version, o->environment,
+	           bytes_to_hex(bytes_of(o->digest, DIGEST_SIZE), hex));
+	output_say("wave         %s: %" PRIu32 " of %" PRIu32 " %s, %" PRIu32 " failed, %" PRIu32 " without a signed report", o->waves[w->wave].name,
+	           w->done, w->n_targets, o->direction == DIRECTION_APPLY ? "applied" : "rolled back", w->failed, w->unreported);
 	if (w->soak_until_us)
-		fprintf(stderr, "soak         until %s\n", clock_text(w->soak_until_us, at));
+		output_say("soak         until %s", clock_text(w->soak_until_us, at));
 	if (o->waves[w->wave].n_probes)
-		fprintf(stderr, "probes       %zu, of whose values only the controller tells\n", o->waves[w->wave].n_probes);
+		output_say("probes       %zu, of whose values only the controller tells", o->waves[w->wave].n_probes);
 }
 
 static int look(const struct cmd_args *args, struct looking *k, struct err *e)
@@ -128,8 +128,8 @@ static int run_check(const struct cmd_args *args, struct err *e)
 	uint64_t without = 0;
 	if (typed_without(args, &without, e) != 0 || look(args, &k, e) != 0 || wave_may_pass(&k.found, without, clock_wall_us(), e) != 0)
 		return -1;
-	fprintf(stderr, "it has passed. Next, with a key of role gate: rollcall gate pass %s --trust %s --key KEY\n", cmd_argument(args, 0),
-	        cmd_option_value(args, "trust"));
+	output_say("it has passed. Next, with a key of role gate: rollcall gate pass %s --trust %s --key KEY", cmd_argument(args, 0),
+	           cmd_option_value(args, "trust"));
 	return EXIT_DONE;
 }
 
@@ -156,7 +156,7 @@ static int write_pass(const struct cmd_args *args, struct looking *k, const char
 	if (envelope_save(path, env, e) != 0)
 		return -1;
 	printf("%s\n", path);
-	fprintf(stderr, "Next: rollcall rollout hand-in %.8s %s\n", o->id, path);
+	output_say("Next: rollcall rollout hand-in %.8s %s", o->id, path);
 	return EXIT_DONE;
 }
 

@@ -61,7 +61,7 @@ static int run_new(const struct cmd_args *args, struct err *e)
 		return -1;
 	sign_key_public(k, public_key);
 	show_public(args, path, public_key, owner, passphrase ? "encrypted" : "plain");
-	fprintf(stderr, "%s is the private half: it stays with you. Next: give %s.pub to whoever writes the trust document.\n", path, path);
+	output_say("%s is the private half: it stays with you. Next: give %s.pub to whoever writes the trust document.", path, path);
 	return EXIT_DONE;
 }
 
@@ -106,7 +106,7 @@ static int run_curve(const struct cmd_args *args, struct err *e)
 	if (curve_public_read(pub, text, e) != 0)
 		return -1;
 	show_curve(args, pub, text);
-	fprintf(stderr, "%s is the secret half: it stays on this machine. Next: give %s to the other end.\n", path, pub);
+	output_say("%s is the secret half: it stays on this machine. Next: give %s to the other end.", path, pub);
 	return EXIT_DONE;
 }
 

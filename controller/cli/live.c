@@ -136,7 +136,7 @@ int live_ask(struct live *l, const struct question *q, struct answer *ret, struc
 
 static bool is_column(const char *spec, const char *name)
 {
-	return str_eq(spec + strspn(spec, "+#~"), name);
+	return str_eq(spec + strspn(spec, TABLE_MARKS), name);
 }
 
 const struct answer_table *answer_find(const struct answer *r, const char *column)
@@ -159,7 +159,7 @@ const char *answer_cell(const struct answer_table *t, size_t row, const char *co
 /* "rollouts", "waves", "targets": what a table lists is what its first column names. */
 static void kind_of(const struct answer_table *t, struct buf *ret)
 {
-	const char *first = t->n_columns ? t->columns[0] + strspn(t->columns[0], "+#~") : "row";
+	const char *first = t->n_columns ? t->columns[0] + strspn(t->columns[0], TABLE_MARKS) : "row";
 	buf_addf(ret, "%s%s", first, str_ends(first, "s") ? "" : "s");
 }
 
@@ -191,24 +191,12 @@ static void print_tables(const struct answer *r, enum output_format f)
 	}
 }
 
-/* The message's own line ends stay; nothing else in it moves the cursor. */
-static void print_message(const char *message)
-{
-	AUTO(buf_done) struct buf b = BUF_INIT;
-	AUTO(mem_free_ptr) char *copy = mem_strdup(message);
-	for (char *line, *rest = copy; (line = strsep(&rest, "\n")) != NULL;) {
-		output_add_visible(&b, line);
-		buf_addc(&b, '\n');
-	}
-	fputs(buf_str(&b), stderr);
-}
-
 int answer_print(const struct answer *r, enum output_format f)
 {
 	print_tables(r, f);
 	fflush(stdout);
 	if (!str_empty(r->message))
-		print_message(r->message);
+		output_say("%s", r->message);
 	return r->exit_code;
 }
 

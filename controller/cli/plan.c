@@ -65,7 +65,7 @@ static int run_check(const struct cmd_args *a, struct err *e)
 		    plan_check_pipeline(&p, buf_bytes(&text), (const char *const *)project.pipeline, project.n_pipeline, e) < 0)
 			return -1;
 	} else {
-		fprintf(stderr, "no %s beside the plan: its environments were not checked against a pipeline\n", PROJECT_FILE);
+		output_say("no %s beside the plan: its environments were not checked against a pipeline", PROJECT_FILE);
 	}
 	print_waves(&p, arena, cmd_output(a));
 	return EXIT_DONE;

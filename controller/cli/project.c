@@ -30,7 +30,7 @@ static int run_init(const struct cmd_args *a, struct err *e)
 	for (size_t i = 0; init_file(i); i++)
 		table_rowf(t, "%s/%s", folder_of(a), init_file(i));
 	table_print(t, cmd_output(a), "files", stdout);
-	fprintf(stderr, "next: rollcall lint %s\n", folder_of(a));
+	output_say("next: rollcall lint %s", folder_of(a));
 	return EXIT_DONE;
 }
 
@@ -126,7 +126,7 @@ static int run_lint(const struct cmd_args *a, struct err *e)
 		return -1;
 	print_findings(&b, cmd_option_given(a, "all"), cmd_output(a));
 	size_t errors = findings_count(&b.findings, GATE_ERROR), warnings = findings_count(&b.findings, GATE_WARN);
-	fprintf(stderr, "%zu changesets, %zu errors, %zu warnings\n", b.release.n_changesets, errors, warnings);
+	output_say("%zu changesets, %zu errors, %zu warnings", b.release.n_changesets, errors, warnings);
 	return errors ? EXIT_FAILED : EXIT_DONE;
 }
 

@@ -26,7 +26,7 @@ static void print_findings(const struct build *b)
 	for (size_t i = 0; i < b->findings.n; i++) {
 		const struct finding *f = &b->findings.list[i];
 		if (!f->suppressed)
-			fprintf(stderr, "%s: %s (%s)\n", gate_level_name(f->level), finding_text(f, b->findings.arena), f->rule);
+			output_say("%s: %s (%s)", gate_level_name(f->level), finding_text(f, b->findings.arena), f->rule);
 	}
 }
 
@@ -72,7 +72,7 @@ static int write_build(const struct cmd_args *a, const char *folder, struct buil
 	table_rowf(t, "%s\t%s\t%" PRIu64 "\t%zu\t%s", out, b->release.version, b->release.sequence, b->release.n_changesets,
 	           bytes_to_hex(bytes_of(b->release.digest, DIGEST_SIZE), hex));
 	table_print(t, cmd_output(a), "releases", stdout);
-	fprintf(stderr, "next: rollcall release sign %s --key KEY\n", out);
+	output_say("next: rollcall release sign %s --key KEY", out);
 	return EXIT_DONE;
 }
 
@@ -134,7 +134,7 @@ static int run_sign(const struct cmd_args *a, struct err *e)
 		return -1;
 	sign_key_public(key, public_key);
 	sign_key_id(public_key, id);
-	fprintf(stderr, "%s is signed by key %s\n", path, id);
+	output_say("%s is signed by key %s", path, id);
 	return EXIT_DONE;
 }
 
@@ -308,7 +308,7 @@ static int run_verify(const struct cmd_args *a, struct err *e)
 		table_row(t, cells);
 	}
 	table_print(t, cmd_output(a), "signers", stdout);
-	fprintf(stderr, "%s: the signatures of role release are enough\n", cmd_argument(a, 0));
+	output_say("%s: the signatures of role release are enough", cmd_argument(a, 0));
 	return EXIT_DONE;
 }
 

@@ -70,7 +70,7 @@ static int push(struct revoking *r, const struct envelope *env, struct err *e)
 	q.document = buf_bytes(&data);
 	if (live_ask(&r->live, &q, &answer, e) != 0)
 		return -1;
-	fprintf(stderr, "%s: revoked.\n", r->what);
+	output_say("%s: revoked.", r->what);
 	return answer_print(&answer, cmd_output(r->args));
 }
 

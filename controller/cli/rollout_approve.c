@@ -241,11 +241,10 @@ int run_rollout_order(const struct cmd_args *a, struct err *e)
 	if (file_write_atomic(path, fetched.document, 0644, e) != 0)
 		return -1;
 	printf("%s\n", path);
-	fprintf(stderr,
-	        "Next: each approver runs 'rollcall approve %s --release FILE --targets %u --key KEY --reason TEXT', and the approvals come back to "
-	        "'rollcall rollout "
-	        "hand-in %.8s APPROVAL...'\n",
-	        path, o.target_count, o.id);
+	output_say("Next: each approver runs 'rollcall approve %s --release FILE --targets %u --key KEY --reason TEXT', and the approvals come back to "
+	           "'rollcall rollout "
+	           "hand-in %.8s APPROVAL...'",
+	           path, o.target_count, o.id);
 	return EXIT_DONE;
 }
 

@@ -48,8 +48,10 @@ int rollout_wait(const struct cmd_args *a, struct live *l, const char *rollout, 
 /* Prints the answer, then follows its rollout when --wait was given. */
 int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const struct answer *r, struct err *e);
 
-/* Prints a status for people, with what is done or waits for its turn counted where there is much of it. Changes *r. Returns the exit code. */
-int rollout_status_print(struct answer *r, const char *rollout);
+/* Prints a status for people; folded: what is done or waits for its turn is counted where there is much of it. Changes *r. Returns the exit code. */
+int rollout_status_print(struct answer *r, const char *rollout, bool folded);
+/* Its state in a word for people: "scheduled" while it waits for its time. */
+const char *rollout_state_word(const struct answer_table *t, size_t row);
 /* By a delivery's state. 0: needs eyes, 1: moves, 2: done or not begun. What went back is done where that was the order. */
 int rollout_interest(const char *state, bool back);
 bool rollout_goes_back(const struct answer *status);

@@ -91,7 +91,7 @@ static void print_line(FILE *out, const char *what, const char *name, const char
 	char at[CLOCK_TEXT_SIZE];
 	bool colour = output_has_colour(out);
 	const char *on = colour ? output_state_colour(is) : "";
-	buf_addf(&b, "%.8s  %s%s", clock_text(clock_wall_us(), at) + 11, what, *what ? " " : "");
+	buf_addf(&b, "%.9s  %s%s", clock_text(clock_wall_us(), at) + 11, what, *what ? " " : ""); /* the zone too: 07:05:18Z */
 	output_add_visible(&b, name);
 	buf_addf(&b, "  %s%s%s", *was ? was : "", *was ? " -> " : "", on);
 	output_add_visible(&b, is);
@@ -133,7 +133,7 @@ static void print_changes(FILE *out, const struct answer *now, const struct answ
 	print_changed_rows(out, answer_find(now, "target"), first ? NULL : answer_find(was, "target"), "target", first);
 	print_changed_rows(out, answer_find(now, "max-failures"), first ? NULL : answer_find(was, "max-failures"), "wave", first);
 	if (!str_eq(state_of(now), old))
-		print_line(out, "rollout", answer_cell(r, 0, "rollout"), old, state_of(now), answer_cell(r, 0, "detail"));
+		print_line(out, "rollout", arena_printf(now->arena, "%.8s", answer_cell(r, 0, "rollout")), old, state_of(now), answer_cell(r, 0, "detail"));
 	fflush(out);
 }
 
@@ -189,7 +189,7 @@ static int refresh(struct following *f, bool *ret_fresh, struct err *e)
 	if (f->unreachable_since_us == 0) {
 		f->unreachable_since_us = clock_mono_us();
 		if (!f->tree)
-			fprintf(stderr, "%s\n", no_answer);
+			output_say("%s", no_answer);
 	}
 	if (clock_mono_us() - f->unreachable_since_us <= UNREACHABLE_MAX)
 		return 0;
@@ -219,8 +219,8 @@ static int left(struct following *f)
 {
 	bool halted = f->now.arena && str_eq(state_of(&f->now), "halted");
 	tree_close(&f->tree);
-	fprintf(stderr, "left: the rollout %s; 'rollcall rollout watch %s' shows it again\n",
-	        halted ? "is halted: nothing new starts until someone decides" : "goes on", f->how->rollout);
+	output_say("left: the rollout %s; 'rollcall rollout watch %s' shows it again",
+	           halted ? "is halted: nothing new starts until someone decides" : "goes on", f->how->rollout);
 	return EXIT_INTERRUPTED;
 }
 
@@ -229,7 +229,7 @@ static int over(struct following *f)
 	bool drawn = f->tree != NULL;
 	tree_close(&f->tree);
 	if (drawn) /* the tree's screen is gone: what remains is the last state */
-		return rollout_status_print(&f->now, f->how->rollout);
+		return rollout_status_print(&f->now, f->how->rollout, true);
 	f->now.n_tables = 0;
 	return answer_print(&f->now, OUTPUT_TABLE);
 }

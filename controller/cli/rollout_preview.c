@@ -243,7 +243,7 @@ static int print_preview(struct preview *p, const struct answer *r, enum output_
 		for (size_t i = 0; i < p->n; i++)
 			print_group(p, &p->groups[i]);
 		if (!p->release)
-			fprintf(stderr, "to see the statements, name the release's file: --release FILE (here only its version was given)\n");
+			output_say("to see the statements, name the release's file: --release FILE (here only its version was given)");
 	}
 	fflush(stdout);
 	rest.n_tables = 0;

@@ -73,13 +73,39 @@ static void fold(struct answer *r, struct others *o)
 	t->n_rows = kept;
 }
 
-int rollout_status_print(struct answer *r, const char *rollout)
+/* Above the tables: which one, how it stands, how far it is. */
+static void print_head(struct answer *r)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT;
+	size_t at;
+	const struct answer_table *t = find(r, "rollout", &at);
+	bool back = rollout_goes_back(r), colour = output_has_colour(stdout);
+	const char *state = rollout_state_word(t, 0), *on = colour ? output_state_colour(state) : "";
+	if (!t)
+		return;
+	buf_addf(&b, "rollout %s  ", answer_cell(t, 0, "rollout"));
+	output_add_visible(&b, answer_cell(t, 0, "release"));
+	buf_addf(&b, " %s %s  %s%s%s\n", back ? "off" : "to", answer_cell(t, 0, "environment"), on, state, *on ? "\033[0m" : "");
+	progress_add(&b, t, 0, back);
+	buf_addf(&b, "; created %s\n\n", answer_cell(t, 0, "created"));
+	fputs(b.p, stdout);
+	drop_table(r, at);
+}
+
+const char *rollout_state_word(const struct answer_table *t, size_t row)
+{
+	return *answer_cell(t, row, "starts-at") ? "scheduled" : answer_cell(t, row, "state");
+}
+
+int rollout_status_print(struct answer *r, const char *rollout, bool folded)
 {
 	struct others o = {0};
 	char n[COUNT_TEXT_SIZE];
 	size_t at;
 	take_counted(r, &o);
-	fold(r, &o);
+	if (folded)
+		fold(r, &o);
+	print_head(r);
 	const struct answer_table *t = find(r, "target", &at);
 	if (t && t->n_rows == 0)
 		drop_table(r, at);
@@ -118,5 +144,5 @@ int run_rollout_status(const struct cmd_args *a, struct err *e)
 	}
 	if (live_ask(&l, &q, &r, e) != 0)
 		return -1;
-	return is_folded(a) ? rollout_status_print(&r, cmd_argument(a, 0)) : answer_print(&r, cmd_output(a));
+	return cmd_output(a) == OUTPUT_TABLE ? rollout_status_print(&r, cmd_argument(a, 0), is_folded(a)) : answer_print(&r, cmd_output(a));
 }

@@ -1,154 +1,32 @@
-/* The live tree of `rollcall rollout watch`: the alternate screen, drawn whole from the latest status, cut to the window's size each time, so that a resize needs nothing else;
- * written only when it differs from what stands there, so that nothing flickers. When there are more targets than lines, those that need eyes come first and the rest is counted;
- * what is left of the window then tells why, and what to type.
+/* The live tree of `rollcall rollout watch`, drawn from the latest status. When there are more targets than lines, those that need eyes come first and the rest is counted; what is left
+ * of the window then tells why, and what to type.
  *
  *   rollout 3f2a91bc  1.0.0 to production  running
  *   ################----  7 of 12 applied, 1 failed, 34/min, about 12 s left
  *   |- wave canary  passed   ########  3 of 3 applied
- *   |  |- eu/db1/acme  failed   2/3  shop:names
+ *   |  |- eu/db1/acme  failed   step 2 of 3  shop:names
  *   |  |     shop:names (changes/3-names.sql:4): duplicate key ...
  *   |  |     -> repair the cause, then: rollcall rollout retry 3f2a91bc eu/db1/acme
  */
-#include <poll.h>
+#include "controller/cli/rollout_tree.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include "common/base/str.h"
-#include "controller/cli/bar.h"
-#include "controller/cli/rollout_cli.h"
 
-enum { KEY_INTERRUPT = 3, KEY_ESCAPE = 27, WAVE_STATE_COLUMNS = 10 };
+#define LAST   "\xe2\x94\x94\xe2\x94\x80"
+#define BRANCH "\xe2\x94\x9c\xe2\x94\x80"
+#define TRUNK  "\xe2\x94\x82"
 
-struct tree {
-	struct termios saved;
-	bool colour;
-	struct buf frame, shown; /* shown: what stands on the screen */
-	unsigned rows, columns, used;
+enum {
+	WAVE_STATE_COLUMNS = 10, /* at least: what follows does not move with each state */
+	BAR_COLUMNS_MIN = 6,
+	STEM_COLUMNS = 6,
+	NOTE_STEM_COLUMNS = 10,
+	STATES_MAX = 16
 };
-
-bool tree_can_open(void)
-{
-	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && !str_eq(getenv("TERM"), "dumb");
-}
-
-struct tree *tree_open(void)
-{
-	if (!tree_can_open())
-		return NULL;
-	struct tree *t = mem_alloc(sizeof *t);
-	if (tcgetattr(STDIN_FILENO, &t->saved) != 0) {
-		free(t);
-		return NULL;
-	}
-	struct termios raw = t->saved;
-	raw.c_lflag &= ~(tcflag_t)(ECHO | ICANON | ISIG); /* Ctrl-C comes as a key, so that the screen is given back before we go */
-	raw.c_cc[VMIN] = 0;
-	raw.c_cc[VTIME] = 0;
-	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	t->colour = output_has_colour(stdout);
-	fputs("\033[?1049h\033[?25l", stdout);
-	fflush(stdout);
-	return t;
-}
-
-void tree_close(struct tree **tp)
-{
-	struct tree *t = *tp;
-	if (!t)
-		return;
-	fputs("\033[?25h\033[?1049l", stdout);
-	fflush(stdout);
-	tcsetattr(STDIN_FILENO, TCSANOW, &t->saved);
-	buf_done(&t->frame);
-	buf_done(&t->shown);
-	free(t);
-	*tp = NULL;
-}
-
-bool tree_wants_to_leave(struct tree *t, int timeout_ms)
-{
-	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-	unsigned char c = 0;
-	(void)t;
-	if (poll(&p, 1, timeout_ms) <= 0)
-		return false;
-	if (p.revents & (POLLHUP | POLLERR))
-		return true;
-	return read(STDIN_FILENO, &c, 1) == 1 && (c == 'q' || c == 'Q' || c == KEY_INTERRUPT || c == KEY_ESCAPE);
-}
-
-/* Cuts a line of plain text to the window, by code points. */
-static void add_cut(struct buf *b, const char *text, unsigned *left)
-{
-	AUTO(buf_done) struct buf clean = BUF_INIT;
-	output_add_visible(&clean, text);
-	for (const char *s = buf_str(&clean); *s; s++) {
-		bool begins = ((unsigned char)*s & 0xc0) != 0x80;
-		if (begins && *left == 0)
-			return;
-		*left -= begins;
-		buf_addc(b, *s);
-	}
-}
-
-static size_t width_of(const char *s)
-{
-	size_t n = 0;
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
-static void add_blanks(struct tree *t, size_t n, unsigned *left)
-{
-	for (; n > 0 && *left > 0; n--, --*left)
-		buf_addc(&t->frame, ' ');
-}
-
-/* One line: stem, name and state, each as wide as given, a bar of so many columns, the rest. */
-struct line {
-	const char *stem, *name, *state, *rest;
-	size_t name_columns, state_columns, bar_columns;
-	struct bar bar;
-};
-
-static void add_state(struct tree *t, const struct line *l, unsigned *left)
-{
-	size_t width = width_of(l->state);
-	add_cut(&t->frame, "  ", left);
-	buf_adds(&t->frame, t->colour ? output_state_colour(l->state) : "");
-	add_cut(&t->frame, l->state, left);
-	buf_adds(&t->frame, t->colour ? "\033[0m" : "");
-	if (*l->rest || l->bar_columns)
-		add_blanks(t, l->state_columns > width ? l->state_columns - width : 0, left);
-}
-
-static void add_line(struct tree *t, const struct line *l)
-{
-	unsigned left = t->columns;
-	size_t width = width_of(l->name);
-	if (t->used + 1 >= t->rows)
-		return;
-	t->used++;
-	add_cut(&t->frame, l->stem, &left);
-	add_cut(&t->frame, l->name, &left);
-	if (*l->state || *l->rest)
-		add_blanks(t, l->name_columns > width ? l->name_columns - width : 0, &left);
-	if (*l->state)
-		add_state(t, l, &left);
-	if (l->bar_columns && left > l->bar_columns + 2) {
-		add_cut(&t->frame, *l->name ? "  " : "", &left);
-		bar_add(&t->frame, &l->bar, l->bar_columns, t->colour);
-		left -= (unsigned)l->bar_columns;
-	}
-	add_cut(&t->frame, *l->rest ? "  " : "", &left);
-	add_cut(&t->frame, l->rest, &left);
-	buf_adds(&t->frame, "\033[K\r\n");
-}
 
 /* By a delivery's state: see rollout_cli.h. */
 int rollout_interest(const char *state, bool back)
@@ -190,20 +68,61 @@ static size_t count_up_to(const struct view *v, const char *wave, int level)
 	return n;
 }
 
-/* Why, and what to type, folded to the window. Returns how many lines. */
+/* ---- one target ------------------------------------------------------------------------------------------------------------------------------------------- */
+
+/* States that end by themselves, or when somebody does something: for how long it has lasted matters. */
+static bool lasts(const char *state)
+{
+	static const char *const ended[] = {"failed", "refused", "needs-attention", "rolled-back", "applied", "pending", "skipped", "deferred"};
+	for (size_t i = 0; i < ARRAY_LEN(ended); i++)
+		if (str_eq(state, ended[i]))
+			return false;
+	return true;
+}
+
+/* The short words behind its state. */
+static void target_rest(const struct answer_table *t, size_t i, int interest, bool with_detail, struct buf *ret)
+{
+	char text[COUNT_TEXT_SIZE];
+	const char *step = answer_cell(t, i, "step"), *slash = strchr(step, '/'), *changeset = answer_cell(t, i, "changeset");
+	const char *whole = answer_cell(t, i, "detail"), *detail = with_detail ? whole : "";
+	buf_clear(ret);
+	if (interest == 2)
+		return;
+	if (lasts(answer_cell(t, i, "state")))
+		buf_addf(ret, "for %s", seconds_text(answer_number(t, i, "state-seconds"), text));
+	if (slash && !str_eq(step, "1/1"))
+		buf_addf(ret, "%sstep %.*s of %s", ret->n ? "  " : "", (int)(slash - step), step, slash + 1);
+	if (*changeset && !str_starts(whole, changeset)) /* once is enough */
+		buf_addf(ret, "%s%s", ret->n ? "  " : "", changeset);
+	if (*detail)
+		buf_addf(ret, "%s%s", ret->n ? "  " : "", detail);
+}
+
+static size_t rest_columns(const struct tree *t, const struct view *v)
+{
+	size_t used = STEM_COLUMNS + v->name_columns + 2 + v->state_columns + 2;
+	return t->columns > used ? t->columns - used : 0;
+}
+
+/* Why it needs eyes, and of one that moves what does not fit behind its state; what to type. Returns how many lines. */
 static size_t note_lines(const struct tree *t, const struct view *v, size_t row, struct buf *ret)
 {
+	AUTO(buf_done) struct buf rest = BUF_INIT;
 	const char *next = answer_cell(v->targets, row, "next");
-	size_t columns = t->columns > 30 ? t->columns - 10 : 20, lines = 0;
+	int interest = rollout_interest(answer_cell(v->targets, row, "state"), v->back);
+	size_t columns = t->columns > 3 * NOTE_STEM_COLUMNS ? t->columns - NOTE_STEM_COLUMNS : 2 * NOTE_STEM_COLUMNS, lines = 0;
 	buf_clear(ret);
-	output_add_folded(ret, answer_cell(v->targets, row, "detail"), 0, columns);
+	if (interest == 2)
+		return 0;
+	target_rest(v->targets, row, interest, true, &rest);
+	if (interest == 0 || output_width(buf_str(&rest)) > rest_columns(t, v))
+		lines += tree_fold(answer_cell(v->targets, row, "detail"), columns, ret);
 	if (*next) {
 		AUTO(buf_done) struct buf arrow = BUF_INIT;
 		buf_addf(&arrow, "-> %s", next);
-		output_add_folded(ret, arrow.p, 0, columns);
+		lines += tree_fold(arrow.p, columns, ret);
 	}
-	for (const char *p = buf_str(ret); *p; p++)
-		lines += *p == '\n';
 	return lines;
 }
 
@@ -212,26 +131,8 @@ static size_t all_note_lines(const struct tree *t, const struct view *v)
 	AUTO(buf_done) struct buf text = BUF_INIT;
 	size_t n = 0;
 	for (size_t i = 0; v->targets && i < v->targets->n_rows; i++)
-		if (rollout_interest(answer_cell(v->targets, i, "state"), v->back) == 0)
-			n += note_lines(t, v, i, &text);
+		n += note_lines(t, v, i, &text);
 	return n;
-}
-
-static void add_notes(struct tree *t, char *text, const char *stem)
-{
-	for (char *rest = text, *line; rest && (line = strsep(&rest, "\n")) != NULL;)
-		if (*line)
-			add_line(t, &(struct line){.stem = stem, .name = line, .state = "", .rest = ""});
-}
-
-/* Of one that needs eyes the notes say why; of the others a short word on the line itself. */
-static void target_rest(const struct answer_table *t, size_t i, int interest, bool with_detail, struct buf *ret)
-{
-	const char *parts[] = {answer_cell(t, i, "step"), answer_cell(t, i, "changeset"), with_detail ? answer_cell(t, i, "detail") : ""};
-	buf_clear(ret);
-	for (size_t p = 0; p < ARRAY_LEN(parts); p++)
-		if (*parts[p] && !(p < 2 && interest == 2))
-			buf_addf(ret, "%s%s", ret->n ? "  " : "", parts[p]);
 }
 
 static void add_target(struct tree *t, struct view *v, size_t i, const char *bar, bool last)
@@ -240,44 +141,89 @@ static void add_target(struct tree *t, struct view *v, size_t i, const char *bar
 	AUTO(buf_done) struct buf notes = BUF_INIT;
 	char stem[64];
 	const char *state = answer_cell(v->targets, i, "state");
-	int interest = rollout_interest(state, v->back);
-	size_t lines = interest == 0 ? note_lines(t, v, i, &notes) : 0;
+	size_t lines = note_lines(t, v, i, &notes);
 	bool noted = lines > 0 && lines <= v->notes; /* all of it or nothing: half a reason misleads */
-	snprintf(stem, sizeof stem, "%s%s ", bar, last ? "\xe2\x94\x94\xe2\x94\x80" : "\xe2\x94\x9c\xe2\x94\x80");
-	target_rest(v->targets, i, interest, !noted, &rest);
-	add_line(t, &(struct line){.stem = stem,
-	                           .name = answer_cell(v->targets, i, "target"),
-	                           .state = state,
-	                           .rest = buf_str(&rest),
-	                           .name_columns = v->name_columns,
-	                           .state_columns = v->state_columns});
+	snprintf(stem, sizeof stem, "%s%s ", bar, last ? LAST : BRANCH);
+	target_rest(v->targets, i, rollout_interest(state, v->back), !noted, &rest);
+	tree_line(t, &(struct line){.stem = stem,
+	                            .name = answer_cell(v->targets, i, "target"),
+	                            .state = state,
+	                            .rest = buf_str(&rest),
+	                            .name_columns = v->name_columns,
+	                            .state_columns = v->state_columns});
 	if (!noted)
 		return;
 	v->notes -= lines;
-	snprintf(stem, sizeof stem, "%s%s      ", bar, last ? " " : "\xe2\x94\x82");
-	add_notes(t, notes.p, stem);
+	snprintf(stem, sizeof stem, "%s%s      ", bar, last ? " " : TRUNK);
+	tree_text(t, buf_str(&notes), stem);
+}
+
+/* ---- the targets of a wave -------------------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_of(const struct view *v, size_t row, const char *wave, int level)
+{
+	return str_eq(answer_cell(v->targets, row, "wave"), wave) && rollout_interest(answer_cell(v->targets, row, "state"), v->back) <= level;
+}
+
+/* ": 3 applied, 2 pending": of the wave's rows that have no line. False when not all of its targets came. */
+static bool count_hidden(const struct view *v, const char *wave, int level, size_t shown, size_t total, struct buf *ret)
+{
+	const char *states[STATES_MAX];
+	size_t counts[STATES_MAX] = {0}, n = 0, seen = 0, left = shown;
+	for (size_t i = 0; i < v->targets->n_rows; i++) {
+		const char *state = answer_cell(v->targets, i, "state");
+		size_t k = 0;
+		if (!str_eq(answer_cell(v->targets, i, "wave"), wave))
+			continue;
+		seen++;
+		if (is_of(v, i, wave, level) && left > 0) {
+			left--;
+			continue;
+		}
+		while (k < n && !str_eq(states[k], state))
+			k++;
+		if (k == STATES_MAX)
+			return false;
+		states[k] = state;
+		counts[k]++;
+		n += k == n;
+	}
+	for (size_t k = 0; k < n; k++) {
+		char text[COUNT_TEXT_SIZE];
+		if (n == 1)
+			buf_addf(ret, " %s", states[k]); /* "50 more applied" */
+		else
+			buf_addf(ret, "%s%s %s", k ? ", " : ": ", count_text(counts[k], text), states[k]);
+	}
+	return seen == total;
+}
+
+static void add_hidden(struct tree *t, const struct view *v, const char *wave, const char *bar, int level, size_t shown, size_t wanted, size_t total)
+{
+	AUTO(buf_done) struct buf more = BUF_INIT;
+	AUTO(buf_done) struct buf kinds = BUF_INIT;
+	char stem[64], count[COUNT_TEXT_SIZE], look[COUNT_TEXT_SIZE];
+	buf_addf(&more, "%s more", count_text(total - shown, count));
+	if (shown < wanted)
+		buf_addf(&more, ", of which %s to look at: rollcall rollout status", count_text(wanted - shown, look));
+	else if (count_hidden(v, wave, level, shown, total, &kinds))
+		buf_adds(&more, buf_str(&kinds));
+	else
+		buf_addf(&more, ", %s or waiting for their turn", v->back ? "taken back" : "applied");
+	snprintf(stem, sizeof stem, "%s%s ", bar, LAST);
+	tree_line(t, &(struct line){.stem = stem, .name = more.p, .state = "", .rest = ""});
 }
 
 static void add_targets(struct tree *t, struct view *v, size_t wave_row, int level, bool last_wave)
 {
-	const struct answer_table *targets = v->targets;
-	const char *wave = answer_cell(v->waves, wave_row, "wave"), *bar = last_wave ? "   " : "\xe2\x94\x82  ";
+	const char *wave = answer_cell(v->waves, wave_row, "wave"), *bar = last_wave ? "   " : TRUNK "  ";
 	size_t total = (size_t)answer_number(v->waves, wave_row, "targets"), wanted = count_up_to(v, wave, level),
 	       shown = wanted < v->cap ? wanted : v->cap, n = 0;
-	for (size_t i = 0; i < targets->n_rows && n < shown; i++)
-		if (str_eq(answer_cell(targets, i, "wave"), wave) && rollout_interest(answer_cell(targets, i, "state"), v->back) <= level)
+	for (size_t i = 0; i < v->targets->n_rows && n < shown; i++)
+		if (is_of(v, i, wave, level))
 			add_target(t, v, i, bar, ++n == total);
-	if (shown > 0 && shown < total) { /* else the wave's own line says it all */
-		AUTO(buf_done) struct buf more = BUF_INIT;
-		char stem[64], count[COUNT_TEXT_SIZE], look[COUNT_TEXT_SIZE];
-		buf_addf(&more, "%s more, ", count_text(total - shown, count));
-		if (shown < wanted)
-			buf_addf(&more, "of which %s to look at: rollcall rollout status", count_text(wanted - shown, look));
-		else
-			buf_addf(&more, "%s or waiting for their turn", v->back ? "taken back" : "applied");
-		snprintf(stem, sizeof stem, "%s\xe2\x94\x94\xe2\x94\x80 ", bar);
-		add_line(t, &(struct line){.stem = stem, .name = more.p, .state = "", .rest = ""});
-	}
+	if (shown > 0 && shown < total) /* else the wave's own line says it all */
+		add_hidden(t, v, wave, bar, level, shown, wanted, total);
 }
 
 /* How much of each wave fits into the lines that are left, in turns: what moves anywhere; what waits in the waves that are open or to come; what is done. Those that need eyes have
@@ -297,31 +243,65 @@ static void set_levels(struct view *v, int *level, size_t n)
 		}
 }
 
+/* ---- waves ------------------------------------------------------------------------------------------------------------------------------------------------ */
+
 static size_t widest(const struct answer_table *t, const char *column, size_t most)
 {
 	size_t n = 0;
 	for (size_t i = 0; t && i < t->n_rows; i++)
-		if (width_of(answer_cell(t, i, column)) > n)
-			n = width_of(answer_cell(t, i, column));
+		if (output_width(answer_cell(t, i, column)) > n)
+			n = output_width(answer_cell(t, i, column));
 	return n < most ? n : most;
 }
 
 static void wave_rest(const struct view *v, size_t i, struct buf *ret)
 {
 	char text[COUNT_TEXT_SIZE];
+	const char *detail = answer_cell(v->waves, i, "detail");
 	buf_clear(ret);
 	progress_add(ret, v->waves, i, v->back);
 	if (*answer_cell(v->waves, i, "soak-seconds"))
 		buf_addf(ret, ", soaks for %s more", seconds_text(answer_number(v->waves, i, "soak-seconds"), text));
-	else if (*answer_cell(v->waves, i, "detail"))
-		buf_addf(ret, "  %s", answer_cell(v->waves, i, "detail"));
+	else if (*detail && !str_eq(answer_cell(v->waves, i, "state"), "failed")) /* why one failed stands above */
+		buf_addf(ret, ", %s", detail);
+}
+
+static size_t state_columns(const struct answer_table *waves)
+{
+	size_t n = widest(waves, "state", 15);
+	return n > WAVE_STATE_COLUMNS ? n : WAVE_STATE_COLUMNS;
+}
+
+static struct line wave_line(const struct view *v, size_t i, const char *rest, size_t name_columns)
+{
+	return (struct line){.stem = i + 1 == v->waves->n_rows ? LAST " wave " : BRANCH " wave ",
+	                     .name = answer_cell(v->waves, i, "wave"),
+	                     .state = answer_cell(v->waves, i, "state"),
+	                     .rest = rest,
+	                     .name_columns = name_columns,
+	                     .state_columns = state_columns(v->waves),
+	                     .bar = progress_bar(v->waves, i)};
+}
+
+/* All bars are equally long, and so short that the words behind them fit; none when that is too short to say anything. */
+static size_t bar_columns(const struct tree *t, const struct view *v, size_t name_columns)
+{
+	AUTO(buf_done) struct buf rest = BUF_INIT;
+	size_t n = t->columns / 5;
+	for (size_t i = 0; i < v->waves->n_rows; i++) {
+		wave_rest(v, i, &rest);
+		struct line l = wave_line(v, i, rest.p, name_columns);
+		size_t used = tree_line_begin(&l) + 2 + output_width(rest.p), room = t->columns > used ? t->columns - used : 0;
+		n = room < n ? room : n;
+	}
+	return n < BAR_COLUMNS_MIN ? 0 : n;
 }
 
 static void add_waves(struct tree *t, struct view *v)
 {
 	AUTO(buf_done) struct buf rest = BUF_INIT;
-	size_t n = v->waves->n_rows, frame = n * 2 + 4, lines = t->rows > frame ? t->rows - frame : 0, eyes = count_up_to(v, NULL, 0);
-	size_t name_columns = widest(v->waves, "wave", 30), wanted = all_note_lines(t, v);
+	size_t n = v->waves->n_rows, frame = n * 2 + t->used + t->bottom, lines = t->rows > frame ? t->rows - frame : 0, eyes = count_up_to(v, NULL, 0);
+	size_t name_columns = widest(v->waves, "wave", 30), wanted = all_note_lines(t, v), bars = bar_columns(t, v, name_columns);
 	int *level = mem_alloc((n + 1) * sizeof *level);
 	v->room = lines > eyes ? lines - eyes : 0;
 	v->cap = eyes <= lines ? lines : lines / n;
@@ -329,73 +309,57 @@ static void add_waves(struct tree *t, struct view *v)
 	v->room -= v->notes;
 	set_levels(v, level, n);
 	for (size_t i = 0; i < n; i++) {
-		bool last = i + 1 == n;
 		wave_rest(v, i, &rest);
-		add_line(t, &(struct line){.stem = last ? "\xe2\x94\x94\xe2\x94\x80 wave " : "\xe2\x94\x9c\xe2\x94\x80 wave ",
-		                           .name = answer_cell(v->waves, i, "wave"),
-		                           .state = answer_cell(v->waves, i, "state"),
-		                           .rest = rest.p,
-		                           .name_columns = name_columns,
-		                           .state_columns = WAVE_STATE_COLUMNS,
-		                           .bar = progress_bar(v->waves, i),
-		                           .bar_columns = t->columns / 5});
+		struct line l = wave_line(v, i, rest.p, name_columns);
+		l.bar_columns = bars;
+		tree_line(t, &l);
 		if (v->targets)
-			add_targets(t, v, i, level[i], last);
+			add_targets(t, v, i, level[i], i + 1 == n);
 	}
 	free(level);
 }
 
-static void measure(struct tree *t)
-{
-	struct winsize w = {0};
-	bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_row > 0 && w.ws_col > 0;
-	t->rows = known ? w.ws_row : 24;
-	t->columns = known ? w.ws_col : 80;
-	t->used = 0;
-}
+/* ---- the whole -------------------------------------------------------------------------------------------------------------------------------------------- */
 
 static void add_rollout(struct tree *t, const struct answer_table *r, bool back)
 {
 	AUTO(buf_done) struct buf name = BUF_INIT;
-	AUTO(buf_done) struct buf rest = BUF_INIT;
-	const char *state = answer_cell(r, 0, "state");
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	const char *state = rollout_state_word(r, 0);
 	buf_addf(&name, "rollout %.8s  %s %s %s", answer_cell(r, 0, "rollout"), answer_cell(r, 0, "release"), back ? "off" : "to",
 	         answer_cell(r, 0, "environment"));
-	add_line(t, &(struct line){.stem = "",
-	                           .name = name.p,
-	                           .state = state,
-	                           .rest = str_eq(state, "running") ? "" : answer_cell(r, 0, "detail")}); /* why it runs is no news */
-	progress_add(&rest, r, 0, back);
-	add_line(t, &(struct line){.stem = "", .name = "", .state = "", .rest = rest.p, .bar = progress_bar(r, 0), .bar_columns = t->columns / 3});
+	tree_line(t, &(struct line){.stem = "", .name = name.p, .state = state, .rest = ""});
+	progress_add(&text, r, 0, back);
+	size_t used = output_width(text.p) + 2, bar = t->columns > used ? t->columns - used : 0;
+	if (bar > t->columns / 3)
+		bar = t->columns / 3;
+	tree_line(t, &(struct line){
+	                 .stem = "", .name = "", .state = "", .rest = text.p, .bar = progress_bar(r, 0), .bar_columns = bar < BAR_COLUMNS_MIN ? 0 : bar});
+	if (str_eq(state, "running") && !*answer_cell(r, 0, "next")) /* the waves below say how */
+		return;
+	buf_clear(&text);
+	tree_fold(answer_cell(r, 0, "detail"), t->columns, &text);
+	tree_text(t, buf_str(&text), "");
 }
 
-/* The last line: what stands in the way, or what to type. */
-static const char *bottom(const struct answer *status, const char *notice)
+/* The last lines: what stands in the way, or what to type. */
+static void set_bottom(struct tree *t, const struct answer *status, const char *notice, struct buf *ret)
 {
 	const char *next = answer_cell(answer_find(status, "per-minute"), 0, "next");
-	return *notice ? notice : *next ? next : "q or Ctrl-C leaves; the rollout goes on";
+	size_t lines = tree_fold(*notice ? notice : *next ? next : "q or Ctrl-C leaves; the rollout goes on", t->columns, ret);
+	t->bottom = (unsigned)lines < t->rows / 2 ? (unsigned)lines : t->rows / 2;
 }
 
-void tree_draw(struct tree *t, const struct answer *status, const char *notice)
+void tree_frame(struct tree *t, const struct answer *status, const char *notice, unsigned rows, unsigned columns)
 {
-	const struct answer_table *r = answer_find(status, "rollout");
+	AUTO(buf_done) struct buf bottom = BUF_INIT;
 	struct view v = {.waves = answer_find(status, "max-failures"), .targets = answer_find(status, "target"), .back = rollout_goes_back(status)};
-	measure(t);
+	tree_begin(t, rows, columns);
+	set_bottom(t, status, notice, &bottom);
 	v.name_columns = widest(v.targets, "target", t->columns / 3);
 	v.state_columns = widest(v.targets, "state", 15);
-	buf_clear(&t->frame);
-	buf_adds(&t->frame, "\033[H");
-	add_rollout(t, r, v.back);
+	add_rollout(t, answer_find(status, "rollout"), v.back);
 	if (v.waves && v.waves->n_rows)
 		add_waves(t, &v);
-	buf_addf(&t->frame, "\033[J\033[%u;1H", t->rows);
-	unsigned left = t->columns;
-	add_cut(&t->frame, bottom(status, notice), &left);
-	buf_adds(&t->frame, "\033[K");
-	if (t->frame.n == t->shown.n && memcmp(t->frame.p, t->shown.p, t->frame.n) == 0)
-		return;
-	fwrite(t->frame.p, 1, t->frame.n, stdout);
-	fflush(stdout);
-	buf_clear(&t->shown);
-	buf_add(&t->shown, t->frame.p, t->frame.n);
+	tree_bottom(t, buf_str(&bottom));
 }

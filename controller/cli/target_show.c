@@ -13,7 +13,7 @@ static void print_facts(const struct answer_table *t)
 	AUTO(buf_done) struct buf b = BUF_INIT;
 	bool colour = output_has_colour(stdout);
 	for (size_t i = 0; t && t->n_rows && i < t->n_columns; i++) {
-		const char *name = t->columns[i] + strspn(t->columns[i], "+#~"), *value = answer_cell(t, 0, name);
+		const char *name = t->columns[i] + strspn(t->columns[i], TABLE_MARKS), *value = answer_cell(t, 0, name);
 		const char *on = colour && str_eq(name, "state") ? output_state_colour(value) : "";
 		if (!*value)
 			continue;

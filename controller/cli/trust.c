@@ -27,10 +27,10 @@ static const char *signed_text(const struct trust_key *k, const struct envelope 
 static void show_head(const struct trust *t)
 {
 	char made[CLOCK_TEXT_SIZE], ends[CLOCK_TEXT_SIZE];
-	fprintf(stderr, "fleet %s, version %" PRIu64 ", made %s, expires %s\n", t->fleet, t->version, clock_text(t->created_at_us, made),
-	        clock_text(t->expires_at_us, ends));
+	output_say("fleet %s, version %" PRIu64 ", made %s, expires %s", t->fleet, t->version, clock_text(t->created_at_us, made),
+	           clock_text(t->expires_at_us, ends));
 	for (size_t i = 0; i < t->n_controller_keys; i++)
-		fprintf(stderr, "controller key %s\n", t->controller_keys[i]);
+		output_say("controller key %s", t->controller_keys[i]);
 }
 
 /* "region=eu; tier=gold": one that holds is enough. NULL: everywhere. */
@@ -103,8 +103,8 @@ static int run_sign(const struct cmd_args *args, struct err *e)
 		return err_wrap(e, "%s", path);
 	if (envelope_save(path, &env, e) != 0)
 		return -1;
-	fprintf(stderr, "%s: signed%s.\n", path,
-	        is_root_key(&t, k) ? "" : " by a key that is not a root key of this version: it counts only for the version before");
+	output_say("%s: signed%s.", path,
+	           is_root_key(&t, k) ? "" : " by a key that is not a root key of this version: it counts only for the version before");
 	trust_cli_next(path, &t, &env, old_path ? &old : NULL);
 	return EXIT_DONE;
 }
@@ -164,7 +164,7 @@ static int run_certify(const struct cmd_args *args, struct err *e)
 		buf_addf(&targets, "%s%s", i ? " " : "", r.targets[i]);
 	table_row(rows, (const char *const[]){r.agent, r.site, clock_text(ends_us, at), buf_str(&targets), r.curve_key, out});
 	table_print(rows, cmd_output(args), "certificates", stdout);
-	fprintf(stderr, "Next: take %s to the agent, and name it as `certificate` in its agent.yaml.\n", out);
+	output_say("Next: take %s to the agent, and name it as `certificate` in its agent.yaml.", out);
 	return EXIT_DONE;
 }
 

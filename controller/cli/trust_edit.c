@@ -8,6 +8,7 @@
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/cli/table.h"
 #include "common/crypto/trust.h"
 #include "common/link/curve.h"
 #include "common/wire/documents.h"
@@ -19,7 +20,7 @@ static void say_missing(const char *path, const char *of, const struct trust *by
 	AUTO(buf_done) struct buf b = BUF_INIT;
 	trust_draft_next(by, env, &b);
 	if (b.n)
-		fprintf(stderr, "%s:%s %s run 'rollcall trust sign %s --key KEY'.\n", path, of, buf_str(&b), path);
+		output_say("%s:%s %s run 'rollcall trust sign %s --key KEY'.", path, of, buf_str(&b), path);
 	*missing |= b.n > 0;
 }
 
@@ -32,14 +33,14 @@ void trust_cli_next(const char *path, const struct trust *t, const struct envelo
 	if (missing)
 		return;
 	if (t->version > 1 && !before)
-		fprintf(stderr,
-		        "%s: the root signatures of this version are enough. Next: 'rollcall trust verify %s --after OLD' tells whether those of the version "
-		        "before are, too.\n",
-		        path, path);
+		output_say(
+		    "%s: the root signatures of this version are enough. Next: 'rollcall trust verify %s --after OLD' tells whether those of the version "
+		    "before are, too.",
+		    path, path);
 	else if (t->version > 1)
-		fprintf(stderr, "%s: the root signatures are enough, of this version and of the one before. Next: 'rollcall trust push %s'.\n", path, path);
+		output_say("%s: the root signatures are enough, of this version and of the one before. Next: 'rollcall trust push %s'.", path, path);
 	else
-		fprintf(stderr, "%s: the root signatures are enough. Next: give it to the controller and to every agent.\n", path);
+		output_say("%s: the root signatures are enough. Next: give it to the controller and to every agent.", path);
 }
 
 /* ---- init ---------------------------------------------------------------------------------------------------------------------------------------- */
@@ -216,7 +217,7 @@ static int finish_edit(struct edit *d, struct arena *a, struct err *e)
 		return -1;
 	printf("%s\n", d->out);
 	if (next)
-		fprintf(stderr, "%s: version %" PRIu64 ", unsigned. The root keys of the version before must sign it, too.\n", d->out, d->t.version);
+		output_say("%s: version %" PRIu64 ", unsigned. The root keys of the version before must sign it, too.", d->out, d->t.version);
 	trust_cli_next(d->out, &d->t, &env, next ? &d->before : NULL);
 	return EXIT_DONE;
 }

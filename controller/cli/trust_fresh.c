@@ -36,7 +36,7 @@ static int add_revocation(const char *path, const struct trust *t, struct freshn
 	if (revocation_decode(env.payload, a, &r, e) != 0 || revocation_check(t, &valid, &env, &r, e) != 0)
 		return err_wrap(e, "%s", path);
 	if (!freshness_add(f, &r, a))
-		fprintf(stderr, "%s: %s %s is revoked already\n", path, revocation_kind_name(r.kind), r.subject);
+		output_say("%s: %s %s is revoked already", path, revocation_kind_name(r.kind), r.subject);
 	return 0;
 }
 
@@ -92,7 +92,7 @@ int run_trust_fresh(const struct cmd_args *args, struct err *e)
 	if (envelope_save(out, &env, e) != 0)
 		return -1;
 	print_fresh(args, out, &f);
-	fprintf(stderr, "Next: 'rollcall trust push %s', or at a site 'rollcall-agent trust install %s'.\n", out, out);
+	output_say("Next: 'rollcall trust push %s', or at a site 'rollcall-agent trust install %s'.", out, out);
 	return EXIT_DONE;
 }
 

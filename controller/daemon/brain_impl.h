@@ -293,6 +293,8 @@ int order_approve(struct brain *b, struct run *u, struct bytes envelope, const c
 int order_dossier(struct brain *b, struct run *u, struct err *e) MUST_CHECK;
 /* How many distinct keys have signed, and how many are needed. */
 int order_approvals(struct brain *b, const struct run *u, size_t *ret_have, uint32_t *ret_need, struct err *e) MUST_CHECK;
+/* By the owners of their keys, "ann, bob": who has approved, and who else may; "" when nobody. */
+int order_approvers(struct brain *b, const struct run *u, const char **ret_signed, const char **ret_others, struct err *e) MUST_CHECK;
 /* The release as it was signed, decoded into `a`; its envelope too when ret_env is not NULL. */
 int order_release(struct brain *b, const uint8_t envelope_hash[DIGEST_SIZE], struct arena *a, struct release *ret, struct envelope *ret_env,
                   struct err *e) MUST_CHECK;

@@ -355,6 +355,43 @@ int order_approvals(struct brain *b, const struct run *u, size_t *ret_have, uint
 	return 0;
 }
 
+static bool has_signed(const struct store_approval *list, size_t n, const struct trust_key *k)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(list[i].public_key, k->public_key, SIGN_PUBLIC_SIZE) == 0)
+			return true;
+	return false;
+}
+
+static const char *join(struct brain *b, const char *names, const char *owner)
+{
+	return arena_printf(b->turn, "%s%s%s", names, *names ? ", " : "", owner);
+}
+
+int order_approvers(struct brain *b, const struct run *u, const char **ret_signed, const char **ret_others, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(RELEASE_ARENA);
+	struct store_approval *list = NULL;
+	struct release r = {0};
+	struct envelope env;
+	struct deciders who = find_deciders(b, u->rec.environment, u->r.deliveries, u->r.n_deliveries);
+	size_t n = 0;
+	*ret_signed = *ret_others = "";
+	if (store_approvals(b->store, u->rec.id, b->turn, &list, &n, e) < 0 || order_release(b, u->rec.release_hash, a, &r, &env, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		*ret_signed = join(b, *ret_signed, list[i].approver);
+	for (size_t i = 0; i < b->trusted.valid.n_keys; i++) {
+		const struct trust_key *k = &b->trusted.valid.keys[i];
+		bool may = false;
+		for (size_t d = 0; d < who.n; d++)
+			may = may || trust_role_has(who.roles[d], k->id);
+		if (may && !has_signed(list, n, k) && !dsse_signed_by(&env, TYPE_RELEASE, k->public_key)) /* its authors do not approve it */
+			*ret_others = join(b, *ret_others, k->owner);
+	}
+	return 0;
+}
+
 static const char *hex_of(struct brain *b, const uint8_t key[SIGN_PUBLIC_SIZE])
 {
 	return bytes_to_hex(bytes_of(key, SIGN_PUBLIC_SIZE), arena_alloc(b->turn, SIGN_PUBLIC_SIZE * 2 + 1));

@@ -31,6 +31,7 @@ static int refusal(struct brain *b, struct run *u, struct delivery *d, const str
 	if (m->until_us <= b->now_us || (ev != DELIVERY_EV_HOLD && ev != DELIVERY_EV_BUSY))
 		return 0;
 	d->retry_at_us = m->until_us;
+	d->retry_guessed = false;
 	return store_delivery_save(b->store, u->rec.id, d, &u->notes[d->index], e);
 }
 
@@ -45,10 +46,15 @@ static int progress(struct brain *b, struct run *u, struct delivery *d, const st
 	const struct fsm_row *row = fsm_find(&delivery_fsm, (int)d->state, (int)ev, d);
 	if (!row)
 		return 0;
-	n->step = m->step;
-	n->of_steps = m->of_steps;
+	const char *changeset = m->changeset;
+	if (str_empty(changeset)) { /* who looks from the side does not know which step it is: it is the one that was told before */
+		changeset = n->changeset ? arena_strdup(b->turn, n->changeset) : NULL;
+	} else {
+		n->step = m->step;
+		n->of_steps = m->of_steps;
+	}
 	if (!run_keeps_reason(d))
-		run_note(u, d->index, m->changeset, NULL,
+		run_note(u, d->index, changeset, NULL,
 		         known                  ? m->detail
 		         : str_empty(m->detail) ? m->state
 		                                : arena_printf(b->turn, "%s: %s", m->state, m->detail));
@@ -60,7 +66,7 @@ static int progress(struct brain *b, struct run *u, struct delivery *d, const st
 /* The site has nothing against it any more: it is asked again now, not when its time would come. */
 static int unheld(struct brain *b, struct run *u, struct delivery *d, struct err *e)
 {
-	if (d->state != DELIVERY_HELD)
+	if (d->state != DELIVERY_HELD && d->state != DELIVERY_DEFERRED)
 		return 0;
 	d->retry_at_us = b->now_us;
 	u->touched = true;

@@ -33,7 +33,7 @@ static int take_approval(struct request *q, struct run *u, struct err *e)
 	if (reply_rollout(q, &u->rec, e) < 0)
 		return -1;
 	if (u->r.state == ROLLOUT_AWAITING_APPROVAL)
-		reply_end(q, EXIT_WAITING, "%s%.8s has %zu of %" PRIu32 " approvals; another approver runs: rollcall rollout approve %.8s",
+		reply_end(q, EXIT_WAITING, "%s%.8s has %zu of %" PRIu32 " approvals; another approver runs: rollcall rollout approve %.8s --key KEY",
 		          have == before ? "this key has approved it before and counts once: rollout " : "rollout ", u->rec.id, have, need, u->rec.id);
 	else
 		reply_end(q, EXIT_DONE, "rollout %.8s is approved and runs; follow it: rollcall rollout watch %.8s", u->rec.id, u->rec.id);

@@ -42,8 +42,8 @@ static void target_row(struct request *q, const struct view_target *t)
 	static const struct store_schema unknown;
 	const struct store_schema *c = t->schema ? t->schema : &unknown;
 	const char *quarantine = t->quarantine ? arena_printf(q->a, "%s (%s)", t->quarantine->reason, t->quarantine->added_by) : "";
-	reply_columns(q, "target,state,detail,engine,version,size,lag,looked,agent,agent-version,labels,release,last-apply,lacks,schema,fingerprint,"
-	                 "fingerprint-left,schema-seen,#ledger-rows,ledger-head,freeze,quarantine");
+	reply_columns(q, "target,state,detail,engine,version,size,lag,looked,agent,agent-version,labels,release,last-apply,lacks,schema,%fingerprint,"
+	                 "%fingerprint-left,schema-seen,#ledger-rows,%ledger-head,freeze,quarantine");
 	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target->id, target_state(t),
 	          target_detail(q, t), t->target->engine, t->facts->version, target_size(q, t), target_lag(q, t), reply_time(q, t->facts->at_us),
 	          t->owner->rec.name, t->owner->rec.version ? t->owner->rec.version : "", target_labels(q, t), t->release,
@@ -52,20 +52,36 @@ static void target_row(struct request *q, const struct view_target *t)
 	          quarantine);
 }
 
-static void delivery_rows(struct request *q, const char *target)
+static void delivery_row(struct request *q, struct run *u, const struct delivery *d)
 {
-	reply_columns(q, "rollout,release,environment,direction,wave,state,step,#attempt,since,~detail,~next");
+	const struct delivery_note *n = &u->notes[d->index];
+	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s", u->rec.id, u->rec.release_version, u->rec.environment,
+	          direction_name(d->direction), u->r.waves[d->wave].name, delivery_state_name(d->state),
+	          n->of_steps ? arena_printf(q->a, "%" PRIu32 "/%" PRIu32, n->step, n->of_steps) : "", d->attempt, reply_time(q, n->since_us),
+	          view_delivery_detail(q->a, u, d->index), view_delivery_next(q->a, u, d->index));
+}
+
+/* What works on it, and what has ended there and is not settled. */
+static int delivery_rows(struct request *q, const char *target, struct err *e)
+{
+	struct store_rollout *list = NULL;
+	struct run **unsettled = NULL;
+	size_t n = 0, n_unsettled = 0;
+	if (store_rollouts(q->b->store, NULL, false, q->a, &list, &n, e) < 0 || view_unsettled(q->b, q->a, list, n, &unsettled, &n_unsettled, e) < 0)
+		return -1;
+	reply_columns(q, "%rollout,release,environment,direction,wave,state,step,#attempt,since,~detail,~next");
 	for (size_t i = 0; i < q->b->n_runs; i++) {
 		struct run *u = q->b->runs[i];
 		const struct delivery *d = run_delivery(u, target);
-		if (!d || rollout_is_final(u->r.state))
-			continue;
-		const struct delivery_note *n = &u->notes[d->index];
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s", u->rec.id, u->rec.release_version, u->rec.environment,
-		          direction_name(d->direction), u->r.waves[d->wave].name, delivery_state_name(d->state),
-		          n->of_steps ? arena_printf(q->a, "%" PRIu32 "/%" PRIu32, n->step, n->of_steps) : "", d->attempt, reply_time(q, n->since_us),
-		          n->detail ? n->detail : "", view_delivery_next(q->a, u, d->index));
+		if (d && !rollout_is_final(u->r.state))
+			delivery_row(q, u, d);
 	}
+	for (size_t i = 0; i < n_unsettled; i++) {
+		const struct delivery *d = run_delivery(unsettled[i], target);
+		if (d && view_interest(d) == INTEREST_EYES)
+			delivery_row(q, unsettled[i], d);
+	}
+	return 0;
 }
 
 int show_target(struct request *q, const char *target, struct err *e)
@@ -76,8 +92,7 @@ int show_target(struct request *q, const char *target, struct err *e)
 		target_row(q, &t);
 	else if (gone.code != ERR_NOT_FOUND) /* its agent let go of it while it was asked: the rest is told all the same */
 		return err_set(e, gone.code, "%s", gone.msg);
-	delivery_rows(q, target);
-	return 0;
+	return delivery_rows(q, target, e);
 }
 
 int show_history(struct request *q, const char *target, struct err *e)
@@ -86,7 +101,7 @@ int show_history(struct request *q, const char *target, struct err *e)
 	size_t n = 0;
 	if (store_history(q->b->store, target, NULL, HISTORY_ROWS, q->a, &rows, &n, e) < 0)
 		return -1;
-	reply_columns(q, "at,rollout,release,direction,outcome,#attempt,~detail,+agent");
+	reply_columns(q, "at,%rollout,release,direction,outcome,#attempt,~detail,+agent");
 	for (size_t i = 0; i < n; i++)
 		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s", reply_time(q, rows[i].at_us), rows[i].rollout ? rows[i].rollout : "",
 		          rows[i].release ? rows[i].release : "", rows[i].direction, rows[i].outcome, rows[i].attempt, rows[i].detail ? rows[i].detail : "",

@@ -51,13 +51,13 @@ int reply_started(struct request *q, struct run *u, const char *note, struct err
 	uint32_t need = 0;
 	if (order_approvals(q->b, u, &have, &need, e) < 0)
 		return -1;
-	reply_columns(q, "rollout,state,release,environment,direction,#targets");
+	reply_columns(q, "%rollout,state,release,environment,direction,#targets");
 	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%zu", u->rec.id, rollout_state_name(u->r.state), u->rec.release_version, u->rec.environment,
 	          direction_name(u->rec.direction), u->r.n_deliveries);
 	char at[CLOCK_TEXT_SIZE];
 	if (u->r.state == ROLLOUT_AWAITING_APPROVAL)
-		reply_end(q, EXIT_WAITING, "rollout %.8s awaits %" PRIu32 " approvals%s; an approver runs: rollcall rollout approve %.8s", u->rec.id, need,
-		          note, u->rec.id);
+		reply_end(q, EXIT_WAITING, "rollout %.8s awaits %" PRIu32 " approvals%s; an approver runs: rollcall rollout approve %.8s --key KEY",
+		          u->rec.id, need, note, u->rec.id);
 	else if (u->r.not_before_us > q->b->now_us)
 		reply_end(q, EXIT_DONE, "rollout %.8s starts at %s%s; follow it: rollcall rollout watch %.8s", u->rec.id, clock_text(u->r.not_before_us, at),
 		          note, u->rec.id);

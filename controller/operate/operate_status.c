@@ -7,9 +7,9 @@
 #include "controller/view/view.h"
 
 #define FOLD_MAX         10000
-#define STATUS_COLUMNS   ROLLOUT_COLUMNS ",+present-wave,+#moving,+#eyes,+#per-minute,+#seconds-left,+next"
+#define STATUS_COLUMNS   ROLLOUT_COLUMNS ",+present-wave,+#moving,+#eyes,+#per-minute,+#seconds-left,+next,+starts-at,+#taken-back"
 #define WAVE_COLUMNS     "wave,state,#targets,#applied,#failed,#open,max-failures,detail,+#moving,+#eyes,+#soak-seconds"
-#define DELIVERY_COLUMNS "target,wave,state,step,#attempt,~detail,~next,+changeset,+since,+until"
+#define DELIVERY_COLUMNS "target,wave,state,step,#attempt,~detail,~next,+changeset,+since,+until,+#state-seconds"
 
 static const char *or_empty(const char *s)
 {
@@ -53,6 +53,8 @@ static const char *wave_detail(struct request *q, const struct run *u, uint32_t 
 		return gate_missing(q->b, q->a, u, i);
 	if (w->detail)
 		return w->detail;
+	if (w->state == WAVE_FAILED)
+		return view_wave_failed(q->a, &u->r, (uint32_t)(w - u->r.waves));
 	if (w->state == WAVE_PROBING)
 		return "its probes are being asked";
 	return t->deferred ? arena_printf(q->a, "%" PRIu32 " deferred", t->deferred) : "";
@@ -81,9 +83,10 @@ static void delivery_row(struct request *q, const struct run *u, size_t i)
 	char since[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
 	int64_t until_us = view_delivery_until(d);
 	const char *step = delivery_in_flight(d) && n->of_steps ? arena_printf(q->a, "%" PRIu32 "/%" PRIu32, n->step, n->of_steps) : "";
-	reply_row(q, "%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%s", d->target, u->r.waves[d->wave].name, delivery_state_name(d->state), step,
-	          d->attempt, or_empty(n->detail), view_delivery_next(q->a, u, i), or_empty(n->changeset), clock_text(n->since_us, since),
-	          until_us ? clock_text(until_us, until) : "");
+	int64_t seconds = (q->b->now_us - n->since_us) / 1000000;
+	reply_row(q, "%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%s\t%" PRId64, d->target, u->r.waves[d->wave].name, delivery_state_name(d->state),
+	          step, d->attempt, view_delivery_detail(q->a, u, i), view_delivery_next(q->a, u, i), or_empty(n->changeset),
+	          clock_text(n->since_us, since), until_us ? clock_text(until_us, until) : "", seconds > 0 ? seconds : 0);
 }
 
 static bool is_wanted(const char *target, const char *const *wanted, size_t n)
@@ -152,10 +155,11 @@ static void status_row(struct request *q, const struct view_rollout *v)
 {
 	const struct store_rollout *r = v->rec;
 	char at[CLOCK_TEXT_SIZE];
-	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s", r->id,
-	          rollout_state_name(r->state), r->release_version, r->environment, direction_name(r->direction), v->counts.total, v->done,
-	          v->counts.failed, v->counts.open, clock_text(r->created_at_us, at), or_empty(r->detail), v->wave, v->moving, v->eyes,
-	          view_per_minute(q->a, v), view_seconds_left(q->a, v), v->next);
+	reply_row(
+	    q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%" PRIu32,
+	    r->id, rollout_state_name(r->state), r->release_version, r->environment, direction_name(r->direction), v->counts.total, v->done,
+	    v->counts.failed, v->counts.open, clock_text(r->created_at_us, at), v->detail, v->wave, v->moving, v->eyes, view_per_minute(q->a, v),
+	    view_seconds_left(q->a, v), v->next, reply_time(q, v->starts_at_us), r->direction == DIRECTION_APPLY ? v->counts.rolled_back : 0);
 }
 
 int operate_status(struct request *q, struct err *e)
@@ -177,6 +181,6 @@ int operate_status(struct request *q, struct err *e)
 		folded_rows(q, u, &w);
 	else
 		all_rows(q, u, &w);
-	reply_end(q, v.code, "%s%s%s", v.detail, *v.next ? "; " : "", v.next);
+	reply_end(q, v.code, "%s: %s%s%s", v.state, v.detail, *v.next ? "; " : "", v.next);
 	return 0;
 }

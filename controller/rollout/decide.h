@@ -50,4 +50,7 @@ int decide_retry(struct rollout *r, const char *const *targets, size_t n_targets
 /* The rollout goes on without these targets. ERR_NOT_FOUND, ERR_STATE as above; nothing is changed on failure. */
 int decide_skip(struct rollout *r, const char *const *targets, size_t n_targets, int64_t now_us, struct decision *d, struct err *e) MUST_CHECK;
 
+/* Pure: drive_wave makes it fail, now or once it is open again. */
+bool wave_fails(const struct rollout *r, uint32_t i);
+
 #endif

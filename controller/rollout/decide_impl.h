@@ -28,7 +28,6 @@ int catch_up_delivery(struct work *w, struct delivery *d, struct err *e) MUST_CH
 
 /* decide_wave.c */
 int drive_wave(struct work *w, uint32_t i, struct err *e) MUST_CHECK; /* of a running rollout; every wave before it has passed */
-bool wave_fails(const struct rollout *r, uint32_t i); /* drive_wave makes it fail, now or once it is open again */
 int ask_passes(struct work *w, struct err *e) MUST_CHECK; /* of waves that have passed, where it is needed since */
 int drive_passed(struct work *w, uint32_t i, struct err *e) MUST_CHECK; /* deferred deliveries of a wave that has passed */
 

@@ -197,6 +197,7 @@ static void again(struct delivery *d, int64_t now_us)
 {
 	forget_offer(d);
 	d->retry_at_us = now_us + (d->state == DELIVERY_HELD ? RETRY_HELD_US : RETRY_BUSY_US);
+	d->retry_guessed = true;
 }
 
 /* Since when its wave waits for it; asking a held one again and again starts no new count. */

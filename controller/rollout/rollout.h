@@ -146,6 +146,7 @@ struct delivery {
 	bool recalled;
 	bool touched; /* a statement may have had a lasting effect that is not undone yet: what a rollback takes back */
 	bool frozen; /* held by a freeze, not by its site */
+	bool retry_guessed; /* retry_at_us is when it is asked again, not an end that its site gave; not persisted */
 	int64_t offered_at_us, retry_at_us, recalled_at_us; /* 0: not offered, at once, not recalled */
 	int64_t stalled_since_us; /* its turn has come and it cannot start; 0: not so */
 	int64_t frozen_until_us; /* a freeze covers it until then; not persisted: the brain says it anew before each decision */

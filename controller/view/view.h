@@ -28,14 +28,29 @@ struct view_rollout {
 	uint32_t moving, eyes; /* by view_interest; 0 without run */
 	struct view_speed speed;
 	const char *wave; /* that is under way; "" when none is */
+	const char *state; /* in a word for people: its state's, or "scheduled" */
+	int64_t starts_at_us; /* of a scheduled one; 0 otherwise */
+	const char *undone_by; /* the newest rollback that has taken some of it back; NULL: none */
+	uint32_t undone; /* at so many targets */
 	const char *detail, *next; /* how it stands; what to type, "" when nothing */
 	enum exit_code code; /* as rollout status has it */
 };
 int view_rollout(struct brain *b, struct arena *a, const struct store_rollout *rec, const struct run *u, struct view_rollout *ret,
                  struct err *e) MUST_CHECK;
+/* Of each environment the newest rollout that has come over it, when it has ended and failed, or succeeded with failures: taken into memory for this turn. `list`: all rollouts,
+ * oldest first. */
+int view_unsettled(struct brain *b, struct arena *a, const struct store_rollout *list, size_t n, struct run ***ret, size_t *ret_n,
+                   struct err *e) MUST_CHECK;
+enum exit_code view_worse(enum exit_code x, enum exit_code y);
 /* As cells of a table: whole targets a minute, whole seconds; "" when not known. */
 const char *view_per_minute(struct arena *a, const struct view_rollout *v);
 const char *view_seconds_left(struct arena *a, const struct view_rollout *v);
+/* view_say.c, for view_rollout: state, detail and next, when the rest of *v stands. */
+int view_say(struct brain *b, struct arena *a, struct view_rollout *v, struct err *e) MUST_CHECK;
+/* Why a wave fails its gate, "3 of 8 failed, 2 allowed"; "" when it does not. */
+const char *view_wave_failed(struct arena *a, const struct rollout *r, uint32_t wave);
+/* What is known of one delivery; "" when nothing is. */
+const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i);
 /* What to type about one delivery, or what happens by itself; "" when there is nothing to say. */
 const char *view_delivery_next(struct arena *a, const struct run *u, size_t i);
 /* Until when it is held or frozen; 0: not held, or nobody has said. */
@@ -98,7 +113,7 @@ struct view_fleet {
 	size_t n_rollouts;
 	struct view_eye *eyes;
 	size_t n_eyes;
-	enum exit_code code; /* the worst of the rollouts that run or wait; attention for an alarm */
+	enum exit_code code; /* the worst of the rollouts that run or wait, and of those that have ended and are not settled; attention for an alarm */
 };
 int view_fleet(struct brain *b, struct arena *a, struct view_fleet *ret, struct err *e) MUST_CHECK;
 

@@ -35,6 +35,8 @@ struct list {
 	struct map *by_key; /* -> index + 1, of those that may stand for several targets */
 	struct view_eye *eyes;
 	size_t n, cap;
+	struct run **unsettled; /* that have ended */
+	size_t n_unsettled;
 };
 
 /* In its last quarter, and in its last month: short-lived ones are not always about to expire. */
@@ -112,7 +114,7 @@ static void add_deliveries(struct list *l, const struct run *u)
 		                             .kind = "target",
 		                             .state = d->frozen && d->state == DELIVERY_HELD ? "frozen" : delivery_state_name(d->state),
 		                             .rollout = u->rec.id,
-		                             .detail = n->detail ? n->detail : "",
+		                             .detail = view_delivery_detail(l->a, u, i),
 		                             .next = view_delivery_next(l->a, u, i),
 		                             .since_us = n->since_us,
 		                             .until_us = view_delivery_until(d)};
@@ -138,24 +140,18 @@ static void add_rollout(struct list *l, const struct view_rollout *v)
 	                                .targets = v->counts.total});
 }
 
-static bool is_newest(const struct store_rollout *list, size_t n, size_t i)
+/* Those that have ended badly, or well but with failures, stay until another one has come over their environment. */
+static int add_unsettled(struct list *l, const struct store_rollout *list, size_t n, struct view_fleet *f, struct err *e)
 {
-	for (size_t k = i + 1; k < n; k++)
-		if (str_eq(list[k].project, list[i].project) && str_eq(list[k].environment, list[i].environment))
-			return false;
-	return true;
-}
-
-/* Those that have ended badly stay until another one has come over their environment. */
-static int add_failed(struct list *l, const struct store_rollout *list, size_t n, struct err *e)
-{
-	for (size_t i = 0; i < n; i++) {
+	if (view_unsettled(l->b, l->a, list, n, &l->unsettled, &l->n_unsettled, e) < 0)
+		return -1;
+	for (size_t i = 0; i < l->n_unsettled; i++) {
 		struct view_rollout v;
-		if (list[i].state != ROLLOUT_FAILED || !is_newest(list, n, i))
-			continue;
-		if (view_rollout(l->b, l->a, &list[i], NULL, &v, e) < 0)
+		if (view_rollout(l->b, l->a, &l->unsettled[i]->rec, l->unsettled[i], &v, e) < 0)
 			return -1;
 		add_rollout(l, &v);
+		add_deliveries(l, l->unsettled[i]);
+		f->code = view_worse(f->code, v.code);
 	}
 	return 0;
 }
@@ -218,6 +214,23 @@ static int add_pending(struct list *l, struct err *e)
 	return 0;
 }
 
+/* A rollout will still bring it what it lacks, or its entry says already why none did. */
+static bool is_said(const struct list *l, const char *target)
+{
+	for (size_t i = 0; i < l->b->n_runs; i++) {
+		struct run *u = l->b->runs[i];
+		const struct delivery *d = rollout_is_final(u->r.state) || u->r.direction != DIRECTION_APPLY ? NULL : run_delivery(u, target);
+		if (d && !delivery_settled(d))
+			return true;
+	}
+	for (size_t i = 0; i < l->n_unsettled; i++) {
+		const struct delivery *d = run_delivery(l->unsettled[i], target);
+		if (d && view_interest(d) == INTEREST_EYES)
+			return true;
+	}
+	return false;
+}
+
 static void add_marks(struct list *l, const struct view_target *t)
 {
 	const char *id = t->target->id;
@@ -243,7 +256,7 @@ static void add_marks(struct list *l, const struct view_target *t)
 		                             .since_us = t->schema->seen_at_us};
 		add_target(l, &eye, "rollcall targets --drifted");
 	}
-	if (t->marks & VIEW_BEHIND) {
+	if ((t->marks & VIEW_BEHIND) && !is_said(l, id)) {
 		const struct view_eye eye = {.rank = RANK_BEHIND,
 		                             .name = id,
 		                             .kind = "target",
@@ -321,6 +334,8 @@ int view_eyes(struct brain *b, struct arena *a, const struct view_target *target
 		add_rollout(&l, &v->rollouts[i]);
 		add_deliveries(&l, v->rollouts[i].run);
 	}
+	if (add_unsettled(&l, list, n, v, e) < 0)
+		return -1;
 	for (size_t i = 0; i < b->n_agents; i++)
 		add_agent(&l, b->agents[i]);
 	for (size_t i = 0; i < n_targets; i++)
@@ -332,7 +347,7 @@ int view_eyes(struct brain *b, struct arena *a, const struct view_target *target
 	if (t->fresh)
 		add_document(&l, "freshness document", t->fresh->issued_at_us, t->fresh->expires_at_us,
 		             "rollcall trust fresh (by hand), or give the controller its fresh_key");
-	if (add_failed(&l, list, n, e) < 0 || add_pending(&l, e) < 0)
+	if (add_pending(&l, e) < 0)
 		return -1;
 	if (l.n)
 		qsort(l.eyes, l.n, sizeof *l.eyes, by_rank);

@@ -49,16 +49,6 @@ static void count_targets(const struct view_target *list, size_t n, struct view_
 	v->online = n - v->offline;
 }
 
-/* Attention before failures before a missing approval. */
-static enum exit_code worse(enum exit_code x, enum exit_code y)
-{
-	static const enum exit_code order[] = {EXIT_ATTENTION, EXIT_TARGETS, EXIT_FAILED, EXIT_WAITING};
-	for (size_t i = 0; i < ARRAY_LEN(order); i++)
-		if (x == order[i] || y == order[i])
-			return order[i];
-	return EXIT_DONE;
-}
-
 static int newest_first(const void *a, const void *b)
 {
 	const struct view_rollout *x = a, *y = b;
@@ -75,7 +65,7 @@ static int add_rollouts(struct brain *b, struct arena *a, struct view_fleet *v, 
 			continue; /* one that was looked at, and is let go of soon */
 		if (view_rollout(b, a, &b->runs[i]->rec, b->runs[i], &v->rollouts[v->n_rollouts], e) < 0)
 			return -1;
-		v->code = worse(v->code, v->rollouts[v->n_rollouts++].code);
+		v->code = view_worse(v->code, v->rollouts[v->n_rollouts++].code);
 	}
 	if (v->n_rollouts)
 		qsort(v->rollouts, v->n_rollouts, sizeof *v->rollouts, newest_first);
@@ -96,7 +86,7 @@ int view_fleet(struct brain *b, struct arena *a, struct view_fleet *ret, struct 
 		return -1;
 	for (size_t i = 0; i < v.n_eyes; i++)
 		if (str_eq(v.eyes[i].state, "cloned"))
-			v.code = worse(v.code, EXIT_ATTENTION);
+			v.code = view_worse(v.code, EXIT_ATTENTION);
 	*ret = v;
 	return 0;
 }

@@ -1,14 +1,8 @@
-/* One rollout as people see it: see view.h. */
+/* One rollout in numbers, as people see it; its words are view_say.c. See view.h. */
 #include <inttypes.h>
 
-#include "common/base/clock.h"
 #include "common/base/str.h"
 #include "controller/view/view.h"
-
-static const char *or_empty(const char *s)
-{
-	return s ? s : "";
-}
 
 enum view_interest view_interest(const struct delivery *d)
 {
@@ -37,47 +31,6 @@ enum view_interest view_interest(const struct delivery *d)
 	return INTEREST_REST;
 }
 
-const char *view_delivery_next(struct arena *a, const struct run *u, size_t i)
-{
-	const struct delivery *d = &u->r.deliveries[i];
-	switch (d->state) {
-	case DELIVERY_UNREACHABLE:
-		return arena_printf(a, "starts when agent %s is back", u->agents[i] ? u->agents[i]->rec.name : "(none has it now)");
-	case DELIVERY_HELD:
-		return d->frozen ? "starts when the freeze is over" : "the site lifts the hold, or its window opens";
-	case DELIVERY_DEFERRED:
-		return arena_printf(a, "follows by itself; not to wait: rollcall rollout skip %.8s %s --reason TEXT", u->rec.id, d->target);
-	case DELIVERY_FAILED:
-	case DELIVERY_REFUSED:
-		return arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s %s", u->rec.id, d->target);
-	case DELIVERY_NEEDS_ATTENTION:
-		return arena_printf(a, "at the site: rollcall-agent resolve %s (shows what is open), then: rollcall rollout retry %.8s %s", d->target,
-		                    u->rec.id, d->target);
-	case DELIVERY_ROLLED_BACK:
-		return d->order_direction == DIRECTION_APPLY ? arena_printf(a, "to go forward again: rollcall rollout retry %.8s %s", u->rec.id, d->target)
-		                                             : "";
-	case DELIVERY_OFFERED:
-	case DELIVERY_WAITING_LOCK:
-	case DELIVERY_APPLYING:
-	case DELIVERY_VALIDATING:
-	case DELIVERY_ROLLING_BACK:
-		return d->session ? "" : "its agent is not connected; it may be working on";
-	case DELIVERY_PENDING:
-	case DELIVERY_APPLIED:
-	case DELIVERY_SKIPPED:
-	case DELIVERY_STATE_COUNT:
-		break;
-	}
-	return "";
-}
-
-int64_t view_delivery_until(const struct delivery *d)
-{
-	if (d->state != DELIVERY_HELD)
-		return 0;
-	return d->frozen ? d->frozen_until_us : d->retry_at_us;
-}
-
 const char *view_per_minute(struct arena *a, const struct view_rollout *v)
 {
 	return v->speed.per_minute > 0 ? arena_printf(a, "%.*f", v->speed.per_minute < 10 ? 1 : 0, v->speed.per_minute) : "";
@@ -98,73 +51,6 @@ static enum exit_code code_of(enum rollout_state s, const struct delivery_counts
 	if (s == ROLLOUT_ABORTED)
 		return EXIT_FAILED;
 	return c->failed > 0 || s == ROLLOUT_HALTED || s == ROLLOUT_FAILED || s == ROLLOUT_ROLLING_BACK ? EXIT_TARGETS : EXIT_DONE;
-}
-
-/* A rollback that fails because it was published wrong cannot be repaired in the database: its changeset is left applied and the rest goes back. */
-static const char *halted_next(struct arena *a, const struct store_rollout *r)
-{
-	if (r->direction == DIRECTION_APPLY)
-		return arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s (or abort, or rollback)", r->id);
-	return arena_printf(a,
-	                    "repair the cause, then: rollcall rollout retry %.8s; or, where a changeset's rollback is wrong itself, leave that changeset "
-	                    "applied: rollcall rollout abort %.8s, then rollcall rollout rollback %.8s --except CHANGESET",
-	                    r->id, r->id, or_empty(r->undoes));
-}
-
-static const char *plural(uint32_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-/* Of one that is in memory: what only there is known. False: the record says it all. */
-static bool say_run(struct brain *b, struct arena *a, const struct run *u, struct view_rollout *v)
-{
-	char at[CLOCK_TEXT_SIZE];
-	uint32_t wave = 0;
-	if (v->awaits_pass && u->r.state == ROLLOUT_RUNNING && gate_awaited(u, &wave)) {
-		v->detail = arena_printf(a, "awaiting-pass: wave %s is good, and the next one begins when its gate's keys have signed: %s",
-		                         u->r.waves[wave].name, gate_missing(b, a, u, wave));
-		v->next = arena_printf(a, "who has such a key runs: rollcall gate pass %.8s --trust TRUST-DOCUMENT --key KEY", u->rec.id);
-		return true;
-	}
-	if (u->r.state == ROLLOUT_RUNNING && u->r.not_before_us > b->now_us)
-		v->detail = arena_printf(a, "scheduled: nothing starts before %s", clock_text(u->r.not_before_us, at));
-	else if (u->r.state == ROLLOUT_CATCHING_UP)
-		v->detail = arena_printf(a, "catching-up: every wave passed; %" PRIu32 " deferred target%s may follow until %s", v->counts.open,
-		                         plural(v->counts.open), clock_text(u->r.not_after_us, at));
-	return v->detail != NULL;
-}
-
-static int say(struct brain *b, struct arena *a, struct view_rollout *v, struct err *e)
-{
-	const struct store_rollout *r = v->rec;
-	size_t have = 0;
-	uint32_t need = 0;
-	v->next = "";
-	if (v->run && say_run(b, a, v->run, v))
-		return 0;
-	if (r->state == ROLLOUT_AWAITING_APPROVAL && v->run) {
-		if (order_approvals(b, v->run, &have, &need, e) < 0)
-			return -1;
-		v->detail = arena_printf(a, "awaiting approval: %zu of %" PRIu32 " approvals", have, need);
-		v->next = arena_printf(a, "an approver runs: rollcall rollout approve %.8s", r->id);
-	} else if (r->state == ROLLOUT_HALTED) {
-		v->detail = "halted: nothing new starts";
-		v->next = halted_next(a, r);
-	} else if (r->state == ROLLOUT_FAILED) {
-		v->detail = arena_printf(a, "failed: %s", or_empty(r->detail));
-		v->next = arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s", r->id);
-	} else if (r->state == ROLLOUT_PAUSED) {
-		v->detail = arena_printf(a, "paused: %s", or_empty(r->detail));
-		v->next = arena_printf(a, "to go on: rollcall rollout resume %.8s", r->id);
-	} else if (r->state == ROLLOUT_SUCCEEDED && v->counts.failed > 0) {
-		v->detail = arena_printf(a, "succeeded: every wave passed, with %" PRIu32 " failure%s that the plan allows", v->counts.failed,
-		                         plural(v->counts.failed));
-		v->next = arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s", r->id);
-	} else {
-		v->detail = arena_printf(a, "%s: %s", rollout_state_name(r->state), or_empty(r->detail));
-	}
-	return 0;
 }
 
 static const char *wave_under_way(const struct rollout *r)
@@ -209,8 +95,56 @@ int view_rollout(struct brain *b, struct arena *a, const struct store_rollout *r
 		v.moving += view_interest(&u->r.deliveries[i]) == INTEREST_MOVING;
 		v.eyes += view_interest(&u->r.deliveries[i]) == INTEREST_EYES;
 	}
-	if (say(b, a, &v, e) < 0)
+	if (view_say(b, a, &v, e) < 0)
 		return -1;
 	*ret = v;
 	return 0;
+}
+
+/* ---- what has ended, and is not settled ------------------------------------------------------------------------------------------------------------------- */
+
+static bool has_come_over(const struct store_rollout *r)
+{
+	return r->state != ROLLOUT_PENDING && r->state != ROLLOUT_AWAITING_APPROVAL && r->state != ROLLOUT_ABORTED;
+}
+
+static bool is_newest(const struct store_rollout *list, size_t n, size_t i)
+{
+	for (size_t k = i + 1; k < n; k++)
+		if (str_eq(list[k].project, list[i].project) && str_eq(list[k].environment, list[i].environment) && has_come_over(&list[k]))
+			return false;
+	return true;
+}
+
+int view_unsettled(struct brain *b, struct arena *a, const struct store_rollout *list, size_t n, struct run ***ret, size_t *ret_n, struct err *e)
+{
+	struct run **out = NULL;
+	size_t n_out = 0, cap = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct delivery_counts c = {0};
+		bool ended = list[i].state == ROLLOUT_FAILED || list[i].state == ROLLOUT_SUCCEEDED;
+		if (!ended || !is_newest(list, n, i))
+			continue;
+		if (store_delivery_counts(b->store, list[i].id, &c, e) < 0)
+			return -1;
+		if (list[i].state == ROLLOUT_SUCCEEDED && c.failed == 0)
+			continue;
+		arena_vec_grow(a, out, n_out, cap);
+		if (run_open(b, list[i].id, &out[n_out], e) < 0)
+			return -1;
+		n_out += out[n_out] != NULL;
+	}
+	*ret = out;
+	*ret_n = n_out;
+	return 0;
+}
+
+/* Attention before failures before a missing approval. */
+enum exit_code view_worse(enum exit_code x, enum exit_code y)
+{
+	static const enum exit_code order[] = {EXIT_ATTENTION, EXIT_TARGETS, EXIT_FAILED, EXIT_WAITING};
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		if (x == order[i] || y == order[i])
+			return order[i];
+	return EXIT_DONE;
 }

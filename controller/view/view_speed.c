@@ -70,18 +70,33 @@ static int64_t soak_left(const struct rollout *r, int64_t now_us)
 	return left_us;
 }
 
-static uint32_t open_count(const struct rollout *r)
+/* What waits for somebody, a site, a lock or an agent that is away, has no speed. */
+static bool has_speed(const struct delivery *d)
 {
-	uint32_t n = 0;
-	for (size_t i = 0; i < r->n_deliveries; i++)
-		n += !delivery_settled(&r->deliveries[i]) && r->deliveries[i].state != DELIVERY_DEFERRED;
+	return d->state == DELIVERY_PENDING || (delivery_in_flight(d) && d->state != DELIVERY_WAITING_LOCK && d->session);
+}
+
+struct rest {
+	uint32_t open, stuck; /* goes on by itself; does not */
+};
+
+static struct rest rest_of(const struct rollout *r)
+{
+	struct rest n = {0};
+	for (size_t i = 0; i < r->n_deliveries; i++) {
+		const struct delivery *d = &r->deliveries[i];
+		if (delivery_settled(d) || d->state == DELIVERY_DEFERRED)
+			continue;
+		n.open += has_speed(d);
+		n.stuck += !has_speed(d);
+	}
 	return n;
 }
 
 struct view_speed view_speed(const struct rollout *r, const struct delivery_note *notes, int64_t running_since_us, int64_t now_us)
 {
 	struct view_speed v = {.left_us = -1};
-	uint32_t open = open_count(r);
+	struct rest rest = rest_of(r);
 	for (uint32_t wave = (uint32_t)r->n_waves; wave-- > 0 && v.per_minute == 0;)
 		if (ends_of(r, notes, wave).first_us)
 			v.per_minute = speed_of_wave(r, notes, wave, running_since_us, now_us);
@@ -89,7 +104,7 @@ struct view_speed view_speed(const struct rollout *r, const struct delivery_note
 	for (size_t i = 0; i < r->n_waves; i++)
 		waits |= r->waves[i].state == WAVE_AWAITING_PASS;
 	bool goes_on = r->state == ROLLOUT_RUNNING || r->state == ROLLOUT_SOAKING || r->state == ROLLOUT_ROLLING_BACK;
-	if (goes_on && !waits && r->not_before_us <= now_us && (open == 0 || v.per_minute > 0))
-		v.left_us = soak_left(r, now_us) + (open ? (int64_t)((double)open / v.per_minute * 60.0 * (double)SECOND_US) : 0);
+	if (goes_on && !waits && r->not_before_us <= now_us && rest.stuck == 0 && (rest.open == 0 || v.per_minute > 0))
+		v.left_us = soak_left(r, now_us) + (rest.open ? (int64_t)((double)rest.open / v.per_minute * 60.0 * (double)SECOND_US) : 0);
 	return v;
 }

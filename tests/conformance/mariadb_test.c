@@ -343,7 +343,8 @@ static void test_metadata_lock_times_out_and_names_the_blocker(void **state)
 	assert_int_equal(job.e.db_errno, 1205);
 	assert_int_equal(f->en->retry_class(&job.e), RETRY_LOCK);
 	char mine[64];
-	snprintf(mine, sizeof mine, "connection %ld rollcall@127.0.0.1 (%s) ", strtol(f->en->backend(f->c), NULL, 10), f->database);
+	snprintf(mine, sizeof mine, "connection %ld of rollcall@127.0.0.1 (database %s), its transaction open for ",
+	         strtol(f->en->backend(f->c), NULL, 10), f->database);
 	if (!strstr(buf_str(&text), mine))
 		fail_msg("'%s' lacks '%s'", buf_str(&text), mine);
 	buf_done(&text);

@@ -211,6 +211,11 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	jq -r '.statements[].statement' shown.json | grep -q 'CREATE TABLE'
 	run site consent eu/lite/two
 	[ "$status" -eq 1 ]
+	run site consent # all that waits
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"eu/lite/one"*"1 target waits for a yes"* ]]
+	run site consent --yes
+	[ "$status" -eq 2 ]
 	[ "$(state_of eu/lite/one)" = held ]
 	fleet_kill eu-1 # the yes is kept while the agent is away
 	run site consent "${id:0:8}" --yes
@@ -233,7 +238,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	[ "$(jq -r '.holds[0].reason' status.json)" = 'year-end closing' ]
 	[ "$(jq -r '.held[0].target' status.json)" = eu/lite/one ]
 	[ "$(jq -r '.held[0].why' status.json)" = hold ]
-	[[ "$(cat status.err)" == *"0 open tasks, 1 held, 1 holds in force"*"no site policy"* ]]
+	[[ "$(cat status.err)" == *"0 open tasks, 1 held back, 1 hold in force"*"no site policy"* ]]
 	site history eu/lite/two -o json >history.json
 	[ "$(jq -r '.reports[0].outcome' history.json)" = applied ]
 	[ "$(jq -r '[.ledger[] | select(.state == "done")] | length' history.json)" -gt 0 ]

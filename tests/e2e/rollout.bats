@@ -120,7 +120,7 @@ everything() {
 	id=$(rc rollout list -o name | tail -n 1)
 	run rc rollout status "$id"
 	[ "$status" -eq 0 ]
-	has "succeeded 1.0.0 dev apply 12 12 0 0"
+	has "rollout $id 1.0.0 to dev succeeded 12 of 12 applied; created 20"
 	has "succeeded: every wave passed"
 	for site in ap eu us; do
 		[ "$(lite $site.canary 'select count(*) from customers')" = 3 ]
@@ -139,11 +139,11 @@ everything() {
 	before=$(lite eu.shop .schema)
 	start 1.1.0
 	[ "$status" -eq 4 ]
-	has "rollout $id running -> halted a wave did not pass its gate"
-	has "halted: nothing new starts; repair the cause, then: rollcall rollout retry ${id:0:8} (or abort, or rollback)"
+	has "rollout ${id:0:8} running -> halted wave rest: 1 of 9 failed, 0 allowed; nothing new starts"
+	has "; nothing new starts; repair the cause, then: rollcall rollout retry ${id:0:8} (or abort, or rollback)"
 	run rc rollout status "$id"
 	[ "$status" -eq 4 ]
-	has "$id halted 1.1.0 dev apply 12 6 1 5"
+	has "rollout $id 1.1.0 to dev halted 6 of 12 applied, 1 failed, 1 taken back; created 20"
 	has "canary passed 3 3 0 0"
 	has "rest failed 9 3 1 5"
 	has "eu/lite/shop rest rolled-back - 1 test:unique-names (changes/1-unique-names.sql:3): UNIQUE constraint failed: customers.name. In the database: changesets 1 to 10 of 12 are applied (2 of them are not for sqlite); nothing else changed. Since then this release was rolled back here. next: to go forward again: rollcall rollout retry ${id:0:8} eu/lite/shop"
@@ -174,7 +174,7 @@ everything() {
 	[ "$status" -eq 4 ]
 	run rc rollout status "$id"
 	[ "$status" -eq 4 ]
-	has "succeeded 1.2.0 dev apply 12 11 1 0"
+	has "rollout $id 1.2.0 to dev succeeded 11 of 12 applied, 1 failed; created 20"
 	has "us/pg/shop rest failed - 1 test:unique-names (changes/1-unique-names.sql:3): could not create unique index \"customers_name\" (SQLSTATE 23505); Key (name)=(Ada) is duplicated. In the database: changesets 1 to 10 of 12 are applied (2 of them are not for postgresql); "
 	has "nothing else changed. next: repair the cause, then: rollcall rollout retry ${id:0:8} us/pg/shop"
 	has "succeeded: every wave passed, with 1 failure that the plan allows; repair the cause, then: rollcall rollout retry ${id:0:8}"
@@ -303,7 +303,7 @@ everything() {
 	has "peak hours"
 	run rc rollout status "$id"
 	[ "$status" -eq 0 ]
-	has "$id paused 1.8.0 dev apply 12 3 0 9"
+	has "rollout $id 1.8.0 to dev paused 3 of 12 applied; created 20"
 	run rc rollout start plan.yaml -e dev -r 1.8.0
 	[ "$status" -eq 1 ]
 	has "rollcall: rollout ${id:0:8} (release shop 1.8.0, paused) still has target"
@@ -316,7 +316,7 @@ everything() {
 	[ "$status" -eq 1 ]
 	run rc rollout status "$id"
 	[ "$status" -eq 1 ]
-	has "$id aborted 1.8.0 dev apply 12 3 0"
+	has "rollout $id 1.8.0 to dev aborted 3 of 12 applied; created 20"
 	has "aborted: wrong release"
 	[[ $output != *"until 20"* ]]
 	[ "$(lite eu.canary "select count(*) from sqlite_master where name = 'quiet'")" = 1 ]
@@ -347,7 +347,7 @@ everything() {
 	has "rollout ${id:0:8} awaits 2 approvals; an approver runs: rollcall rollout approve ${id:0:8}"
 	run rc rollout status "$id"
 	[ "$status" -eq 3 ]
-	has "awaiting approval: 0 of 2 approvals; an approver runs: rollcall rollout approve ${id:0:8}"
+	has "awaiting-approval: 0 of 2 approvals; may sign: approver, approver2; an approver runs: rollcall rollout approve ${id:0:8} --key KEY"
 	run rc rollout approve "$id" --key keys/stranger --targets 2
 	[ "$status" -eq 6 ]
 	has "rollcall: no key of role approver/production signed this approval: the trust document lists who may"
@@ -364,7 +364,7 @@ everything() {
 	has "this key has approved it before and counts once: rollout ${id:0:8} has 1 of 2 approvals; another approver runs: rollcall rollout approve ${id:0:8}"
 	run rc rollout status "$id"
 	[ "$status" -eq 3 ]
-	has "awaiting approval: 1 of 2 approvals"
+	has "awaiting-approval: 1 of 2 approvals, by approver; may sign too: approver2"
 	[ "$(lite one.db "select count(*) from sqlite_master")" = 0 ]
 	run rc rollout approve "$id" --key keys/approver2 --targets 2 --wait
 	[ "$status" -eq 0 ]
@@ -377,7 +377,7 @@ everything() {
 	[ "$status" -eq 0 ]
 	[ "$(lite one.db "select count(*) from sqlite_master where name = 'customers'")" = 0 ]
 	run rc rollout status "$id"
-	has "$id succeeded 2.0.0 production rollback 2 2 0 0"
+	has "rollout $id 2.0.0 off production succeeded 2 of 2 taken back; created 20"
 }
 
 @test "who signed a release cannot approve it" {

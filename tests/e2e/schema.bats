@@ -198,7 +198,7 @@ settle() { quietly rc rollout watch "$1" --timeout 30s || true; rc rollout statu
 	ROLLCALL_AGENT=$crashing ROLLCALL_CRASH_AT=intent-written fleet_start_agent eu-1
 	fleet_wait_connected 1
 	id=$(fleet_start shop/plans/all.yaml dev 2)
-	wait "$(cat eu-1.pid)" 2>/dev/null || true # it died in the middle of the step
+	while fleet_alive "$(cat eu-1.pid)"; do sleep 0.05; done # it dies in the middle of the step
 	server_sql "$my" shop 'DROP TABLE first'
 	fleet_start_agent eu-1
 	quietly rc rollout watch "$id" --timeout 30s || true

@@ -73,7 +73,7 @@ on_terminal() {
 	[ "$status" -eq 4 ]
 	has "ROLLOUTS ${id:0:8} 1.0.0 to dev halted, wave rest"
 	has "51 of 52 applied, 1 failed"
-	has "rollout ${id:0:8} halted halted: nothing new starts -> repair the cause, then: rollcall rollout retry ${id:0:8}"
+	has "rollout ${id:0:8} halted wave rest: 1 of 51 failed, 0 allowed; nothing new starts -> repair the cause, then: rollcall rollout retry ${id:0:8}"
 	has "eu/lite/t33 failed, rollout ${id:0:8}"
 	has "t:notes (changes/01-notes.sql:3): "
 	has "table notes already exists"
@@ -108,13 +108,14 @@ watch_on_terminal() {
 @test "watch on a terminal: waves with bars, why it failed and what to type; a halted rollout stays until q or Ctrl-C" {
 	watch_on_terminal 24 80 q
 	[ "$status" -eq 130 ]
-	has "rollout ${id:0:8} 1.0.0 to dev halted a wave did not pass its gate"
+	has "rollout ${id:0:8} 1.0.0 to dev halted █"
+	has "51 of 52 applied, 1 failed wave rest: 1 of 51 failed, 0 allowed; nothing new starts ├─ wave canary"
 	has "wave canary passed ████████████████ 1 of 1 applied"
 	has "wave rest failed ███████████████× 50 of 51 applied, 1 failed"
-	has "eu/lite/t33 failed t:notes"
+	has "eu/lite/t33 failed │ t:notes"
 	has "table notes already exists"
 	has "-> repair the cause, then: rollcall rollout retry ${id:0:8} eu/lite/t33"
-	has "50 more, applied or waiting for their turn"
+	has "50 more applied"
 	has "left: the rollout is halted: nothing new starts until someone decides"
 	[ "$(grep -v 'rollcall ' <<<"$output" | LC_ALL=C.UTF-8 wc -L)" -le 80 ]
 	[ "$(grep -c 'wave canary' <<<"$output")" -eq 1 ] # drawn once: nothing has changed since

@@ -149,7 +149,7 @@ const struct msg_reply *brain_fixture_command(struct brain_fixture *f, const cha
 
 static bool column_is(const char *column, const char *name)
 {
-	return str_eq(column + strspn(column, "#+~"), name);
+	return str_eq(column + strspn(column, "+#~%"), name);
 }
 
 static const char *cell_at(const struct msg_reply *r, size_t row, const char *column)

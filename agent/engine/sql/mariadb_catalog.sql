@@ -59,8 +59,9 @@ FROM information_schema.INNODB_LOCK_WAITS w JOIN information_schema.INNODB_TRX r
 	JOIN information_schema.INNODB_TRX b ON b.trx_id = w.blocking_trx_id JOIN information_schema.PROCESSLIST p ON p.ID = b.trx_mysql_thread_id
 WHERE r.trx_mysql_thread_id = ? LIMIT 5;
 --: maria_sql_metadata_blockers
-SELECT m.THREAD_ID, p.USER, SUBSTRING_INDEX(p.HOST, ':', 1), p.DB, p.TIME, p.COMMAND, LEFT(COALESCE(p.INFO, ''), 80)
+SELECT m.THREAD_ID, p.USER, SUBSTRING_INDEX(p.HOST, ':', 1), p.DB, TIMESTAMPDIFF(SECOND, MIN(t.trx_started), NOW()), p.COMMAND, LEFT(COALESCE(p.INFO, ''), 80)
 FROM information_schema.METADATA_LOCK_INFO m JOIN information_schema.PROCESSLIST p ON p.ID = m.THREAD_ID
+	LEFT JOIN information_schema.INNODB_TRX t ON t.trx_mysql_thread_id = m.THREAD_ID
 WHERE m.TABLE_SCHEMA = DATABASE() AND m.THREAD_ID <> ? AND m.THREAD_ID <> CONNECTION_ID() GROUP BY m.THREAD_ID ORDER BY p.TIME DESC LIMIT 5;
 --: maria_sql_open_transactions
 -- Without the metadata_lock_info plugin: the oldest open transactions, one of which it must be.

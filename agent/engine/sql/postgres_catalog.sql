@@ -104,7 +104,8 @@ SELECT pg_catalog.txid_status($1::bigint) WHERE (extract(epoch FROM pg_catalog.p
 -- Only when the start says that it is the one.
 SELECT pg_catalog.pg_cancel_backend(a.pid) FROM pg_catalog.pg_stat_get_activity($1::int) a WHERE (extract(epoch FROM a.backend_start) * 1000000)::bigint = $2::bigint;
 --: pg_sql_blockers
+-- Of another account's session everybody sees who it is; what it does and since when only with pg_read_all_stats: then state and age are null.
 SELECT a.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'), coalesce(a.datname, '?'),
-	coalesce(pg_catalog.round(extract(epoch FROM pg_catalog.now() - coalesce(a.xact_start, a.backend_start)))::bigint, 0), coalesce(a.state, '?'),
-	pg_catalog.regexp_replace(pg_catalog.left(coalesce(a.query, ''), 80), '\s+', ' ', 'g')
+	CASE WHEN a.xact_start IS NOT NULL THEN greatest(pg_catalog.round(extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start))::bigint, 0) END, a.state,
+	pg_catalog.btrim(pg_catalog.regexp_replace(pg_catalog.left(coalesce(a.query, ''), 80), '\s+', ' ', 'g'))
 FROM pg_catalog.pg_stat_activity a WHERE a.pid = ANY (pg_catalog.pg_blocking_pids($1::int)) ORDER BY a.xact_start LIMIT 5;

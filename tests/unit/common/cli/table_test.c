@@ -6,9 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <pty.h>
 
 #include <cmocka.h>
 
+#include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "common/cli/table.h"
 
@@ -50,6 +54,80 @@ static void test_text_formats(void **state)
 	       "eu/a            applied    12  ab12\n"
 	       "eu/longer-name  -           3  -\n");
 	expect(sample(), OUTPUT_NAME, "eu/a\neu/longer-name\n");
+}
+
+static void test_ids_are_short_for_people_only(void **state)
+{
+	(void)state;
+	struct table *t = table_new("%rollout,state");
+	table_row(t, (const char *const[]){"3f2a91bc00112233", "running"});
+	AUTO(mem_free_ptr) char *people = printed(t, OUTPUT_TABLE);
+	assert_string_equal(people, "ROLLOUT   STATE\n3f2a91bc  running\n");
+	AUTO(mem_free_ptr) char *wide = printed(t, OUTPUT_WIDE);
+	assert_string_equal(wide, "ROLLOUT           STATE\n3f2a91bc00112233  running\n");
+	AUTO(mem_free_ptr) char *name = printed(t, OUTPUT_NAME);
+	assert_string_equal(name, "3f2a91bc00112233\n");
+	expect(t, OUTPUT_CSV, "rollout,state\n3f2a91bc00112233,running\n");
+}
+
+/* What a terminal of so many columns gets. */
+static char *on_terminal(const struct table *t, unsigned short columns)
+{
+	int master, slave;
+	struct winsize w = {.ws_row = 24, .ws_col = columns};
+	char *text = mem_alloc(4096);
+	size_t n = 0;
+	if (openpty(&master, &slave, NULL, NULL, &w) != 0)
+		fail_msg("no pseudo terminal");
+	FILE *out = fdopen(slave, "w");
+	table_print(t, OUTPUT_TABLE, "targets", out);
+	fprintf(out, "end");
+	fflush(out);
+	while (!strstr(text, "end"))
+		n += (size_t)read(master, text + n, 4000 - n);
+	*strstr(text, "end") = '\0';
+	fclose(out);
+	close(master);
+	return text;
+}
+
+static void test_what_does_not_fit_stands_under_its_row(void **state)
+{
+	(void)state;
+	setenv("NO_COLOR", "1", 1);
+	struct table *t = table_new("target,state,release,labels,~next");
+	table_row(t, (const char *const[]){"eu/pg1/acme", "online", "1.4.0", "environment=production,ring=canary", "nothing"});
+	table_row(t, (const char *const[]){"eu/pg1/birch", "offline", NULL, NULL, NULL});
+	AUTO(mem_free_ptr) char *narrow = on_terminal(t, 60);
+	assert_string_equal(narrow, "TARGET        STATE    RELEASE\r\n"
+	                            "eu/pg1/acme   online   1.4.0\r\n"
+	                            "    labels: environment=production,ring=canary\r\n"
+	                            "    next: nothing\r\n"
+	                            "eu/pg1/birch  offline  -\r\n");
+	AUTO(mem_free_ptr) char *wide = on_terminal(t, 200);
+	assert_string_equal(wide, "TARGET        STATE    RELEASE  LABELS\r\n"
+	                          "eu/pg1/acme   online   1.4.0    environment=production,ring=canary\r\n"
+	                          "    next: nothing\r\n"
+	                          "eu/pg1/birch  offline  -        -\r\n");
+	table_destroy(&t);
+}
+
+static void check_lines(const char *text, size_t columns, const char *expected)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT;
+	output_add_lines(&b, text, columns);
+	assert_string_equal(buf_str(&b), expected);
+}
+
+static void test_messages_fold_and_commands_stay_whole(void **state)
+{
+	(void)state;
+	check_lines("halted: nothing new starts; repair the cause, then: rollcall rollout retry 3f2a91bc", 40,
+	            "halted: nothing new starts; repair the\ncause, then:\nrollcall rollout retry 3f2a91bc\n");
+	check_lines("it goes on, and `rollcall rollout watch 3f2a91bc` follows it", 40,
+	            "it goes on, and\n`rollcall rollout watch 3f2a91bc`\nfollows it\n");
+	check_lines("type\n  rollcall-agent resolve eu/a/b\n", 40, "type\n  rollcall-agent resolve eu/a/b\n");
+	check_lines("a line as it is\033[2J", SIZE_MAX, "a line as it is [2J\n");
 }
 
 static void test_machine_formats(void **state)
@@ -137,6 +215,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_text_formats),
+	    cmocka_unit_test(test_ids_are_short_for_people_only),
+	    cmocka_unit_test(test_what_does_not_fit_stands_under_its_row),
+	    cmocka_unit_test(test_messages_fold_and_commands_stay_whole),
 	    cmocka_unit_test(test_machine_formats),
 	    cmocka_unit_test(test_rows_from_a_format),
 	    cmocka_unit_test(test_hostile_cells),

@@ -254,6 +254,12 @@ static void test_tabs_in_a_detail(void **state)
 	assert_string_equal(state_of(&f, id, "eu/pg1/a"), "waiting-lock");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"), "blocked by\tx\ty");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "changeset"), "alice:a");
+	ev.msg.progress.changeset = ""; /* whoever looks from the side does not know it: what was told before stays */
+	ev.msg.progress.detail = "blocked by z";
+	brain_fixture_event(&f, &ev);
+	assert_string_equal(state_of(&f, id, "eu/pg1/a"), "waiting-lock");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"), "blocked by z");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "changeset"), "alice:a");
 	brain_fixture_done(&f);
 }
 

@@ -77,8 +77,8 @@ static void test_a_rollout_waits_then_halts_then_is_over(void **state)
 	const struct msg_reply *r = status(&f);
 	assert_int_equal(r->exit_code, EXIT_WAITING);
 	assert_string_equal(eye(&f, id, "state"), "awaiting-approval");
-	assert_string_equal(eye(&f, id, "detail"), "awaiting approval: 0 of 2 approvals");
-	assert_string_equal(eye(&f, id, "next"), arena_printf(f.arena, "an approver runs: rollcall rollout approve %.8s", id));
+	assert_string_equal(eye(&f, id, "detail"), "0 of 2 approvals; may sign: carol, dave");
+	assert_string_equal(eye(&f, id, "next"), arena_printf(f.arena, "an approver runs: rollcall rollout approve %.8s --key KEY", id));
 	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_ABORT, NONE, "rollout", id, "reason", "another one", NULL);
 	id = start(&f, digest, true);
 	f.now_us += 10 * INT64_C(1000000);
@@ -86,6 +86,7 @@ static void test_a_rollout_waits_then_halts_then_is_over(void **state)
 	r = status(&f);
 	assert_int_equal(r->exit_code, EXIT_TARGETS);
 	assert_string_equal(eye(&f, id, "state"), "halted");
+	assert_string_equal(eye(&f, id, "detail"), "wave all: 3 of 3 failed, 0 allowed; nothing new starts");
 	assert_string_equal(brain_fixture_cell_of(&f, "rollout", id, "failed"), "3");
 	assert_string_equal(eye(&f, "eu/pg1/a", "state"), "failed");
 	assert_string_equal(eye(&f, "eu/pg1/a", "targets"), "3"); /* the same at three: said once */
@@ -101,6 +102,61 @@ static void test_a_rollout_waits_then_halts_then_is_over(void **state)
 	assert_int_equal(r->exit_code, EXIT_DONE);
 	assert_string_equal(r->message, "nothing needs eyes");
 	assert_string_equal(brain_fixture_cell_of(&f, "rollout", id, "state"), ""); /* over: not listed */
+	brain_fixture_done(&f);
+}
+
+static void start_allowing_one(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE], const char **ret_id)
+{
+	static const char plan[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_failures: 1}\n";
+	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment", "production", NULL);
+	*ret_id = brain_fixture_approve_last(f, digest);
+}
+
+static void test_a_failure_that_the_plan_allows_still_needs_eyes(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	const char *id;
+	brain_fixture_begin(&f, targets, 3);
+	start_allowing_one(&f, digest, &id);
+	settle(&f, digest, "eu/pg1/b");
+	const struct msg_reply *r = status(&f);
+	assert_int_equal(r->exit_code, EXIT_TARGETS);
+	assert_string_equal(eye(&f, "eu/pg1/b", "state"), "failed");
+	assert_string_equal(eye(&f, "eu/pg1/b", "next"), arena_printf(f.arena, "repair the cause, then: rollcall rollout retry %.8s eu/pg1/b", id));
+	assert_string_equal(eye(&f, id, "state"), ""); /* the rollout itself has succeeded */
+	r = brain_fixture_command(&f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL);
+	assert_string_equal(r->message,
+	                    arena_printf(f.arena,
+	                                 "succeeded: every wave passed, with 1 failure that the plan allows; repair the cause, then: rollcall "
+	                                 "rollout retry %.8s",
+	                                 id));
+	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_SKIP, NONE, "rollout", id, "target", "eu/pg1/b", "reason", "it is closing", NULL);
+	r = status(&f);
+	assert_int_equal(r->exit_code, EXIT_DONE);
+	assert_string_equal(eye(&f, "eu/pg1/b", "state"), "behind");
+	brain_fixture_done(&f);
+}
+
+static void test_what_a_rollback_takes_back_is_said_and_not_missed(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	brain_fixture_begin(&f, targets, 3);
+	const char *id = start(&f, digest, true);
+	settle(&f, digest, NULL);
+	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_ROLLBACK, NONE, "rollout", id, "reason", "broken", NULL);
+	const char *back = brain_fixture_approve_last(&f, digest);
+	const struct msg_offer *sent[8];
+	assert_int_equal(brain_fixture_offers(&f, sent, ARRAY_LEN(sent)), 3);
+	struct msg_report taken = brain_fixture_report(&f, sent[0], digest, OUTCOME_ROLLED_BACK);
+	brain_fixture_send_report(&f, &taken);
+	(void)status(&f);
+	assert_string_equal(fleet(&f, "behind"), "0"); /* what is being taken back is not what the environment has */
+	const struct msg_reply *r = brain_fixture_command(&f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL);
+	assert_string_equal(r->message, arena_printf(f.arena, "succeeded: every wave passed; taken back since at 1 target by rollout %.8s", back));
 	brain_fixture_done(&f);
 }
 
@@ -203,6 +259,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_quiet_fleet_needs_no_eyes),
 	    cmocka_unit_test(test_a_rollout_waits_then_halts_then_is_over),
+	    cmocka_unit_test(test_a_failure_that_the_plan_allows_still_needs_eyes),
+	    cmocka_unit_test(test_what_a_rollback_takes_back_is_said_and_not_missed),
 	    cmocka_unit_test(test_newcomers_are_behind),
 	    cmocka_unit_test(test_frozen_quarantined_drifted_and_offline_targets),
 	    cmocka_unit_test(test_show_of_a_target_whose_agent_is_away),

@@ -57,6 +57,27 @@ static void test_speed_is_what_ended_since_it_runs(void **state)
 	rollout_fixture_done(&f);
 }
 
+/* What waits for a site, a lock or an agent that is away ends when they say so. */
+static void test_no_time_is_left_known_while_something_waits_for_others(void **state)
+{
+	(void)state;
+	static const enum delivery_state waiting[] = {DELIVERY_HELD, DELIVERY_UNREACHABLE, DELIVERY_WAITING_LOCK};
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 4, 0);
+	end(&f, 0, DELIVERY_APPLIED, 110);
+	end(&f, 1, DELIVERY_APPLIED, 120);
+	end(&f, 2, DELIVERY_APPLIED, 130);
+	for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+		f.deliveries[3].state = waiting[i];
+		assert_int_equal(speed_at(&f, 130).left_us, -1);
+	}
+	f.deliveries[3].state = DELIVERY_APPLYING;
+	assert_true(speed_at(&f, 130).left_us > 0);
+	f.deliveries[3].session = 0; /* its agent went away */
+	assert_int_equal(speed_at(&f, 130).left_us, -1);
+	rollout_fixture_done(&f);
+}
+
 static void test_the_next_wave_counts_from_the_end_of_the_one_before(void **state)
 {
 	(void)state;
@@ -110,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_nothing_has_ended),
 	    cmocka_unit_test(test_speed_is_what_ended_since_it_runs),
+	    cmocka_unit_test(test_no_time_is_left_known_while_something_waits_for_others),
 	    cmocka_unit_test(test_the_next_wave_counts_from_the_end_of_the_one_before),
 	    cmocka_unit_test(test_old_ends_do_not_count),
 	    cmocka_unit_test(test_soaking_leaves_only_the_soak),

@@ -1,0 +1,184 @@
+/* controller/view: how a rollout and its deliveries stand, in words, and what to type next. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "common/base/clock.h"
+#include "common/base/str.h"
+#include "common/cli/cmd.h"
+#include "tests/support/brain_fixture.h"
+
+#define NONE   bytes_of(NULL, 0)
+#define SECOND INT64_C(1000000)
+#define A      "eu/pg1/a"
+#define B      "eu/pg1/b"
+
+static const char *const targets[] = {A, B};
+
+static uint8_t digest[DIGEST_SIZE]; /* of the order that start() made last */
+
+static const char *start(struct brain_fixture *f, const char *waves, const char *start_at)
+{
+	const char *plan = arena_printf(f->arena, "name: p\nenvironments:\n  - name: production\n    waves:\n%s", waves);
+	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment", "production",
+	                            start_at ? "start-at" : NULL, start_at, NULL);
+	return brain_fixture_approve_last(f, digest);
+}
+
+static const char *message(struct brain_fixture *f, const char *id)
+{
+	return brain_fixture_command(f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL)->message;
+}
+
+static const char *cell(struct brain_fixture *f, const char *id, const char *target, const char *column)
+{
+	(void)message(f, id);
+	return brain_fixture_cell_of(f, "target", target, column);
+}
+
+static struct msg_offer offer_of(const struct brain_fixture *f, const char *target)
+{
+	const struct msg_offer *sent[8];
+	size_t n = brain_fixture_offers(f, sent, ARRAY_LEN(sent));
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(sent[i]->target, target))
+			return *sent[i];
+	fail_msg("%s was not offered", target);
+	return (struct msg_offer){.attempt = 0};
+}
+
+static void say(struct brain_fixture *f, const struct msg_offer *o, enum msg_type type, const char *code, int64_t until_us)
+{
+	struct hub_event ev = {.type = HUB_MESSAGE, .session = f->agent.session, .msg = {.type = type}};
+	ev.msg.task = (struct msg_task){.attempt = o->attempt, .code = code, .message = "the site says so", .until_us = until_us};
+	memcpy(ev.msg.task.task, o->task, TASK_SIZE);
+	brain_fixture_event(f, &ev);
+}
+
+static void agent_goes(struct brain_fixture *f)
+{
+	struct hub_event gone = {.type = HUB_GONE, .from = {.kind = LINK_AGENT, .name = "eu-agent"}, .session = f->agent.session};
+	brain_fixture_event(f, &gone);
+}
+
+static void test_a_held_target_names_who_lets_it_go_on(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *code, *next;
+		bool until; /* the site says until when */
+	} cases[] = {
+	    {"hold", "its site lets it go on: rollcall-agent unhold " A, true},
+	    {"hold", "its site lets it go on: rollcall-agent unhold " A, false},
+	    {"window", "starts by itself when its site's window opens", true},
+	    {"consent", "starts after its site's yes: rollcall-agent consent " A, false},
+	    {"policy-unreadable", "its site repairs its policy document: rollcall-agent check", false},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct brain_fixture f;
+		char until[CLOCK_TEXT_SIZE];
+		brain_fixture_begin(&f, targets, 1);
+		const char *id = start(&f, "      - {name: all, max_failures: 0}\n", NULL);
+		struct msg_offer o = offer_of(&f, A);
+		int64_t until_us = f.now_us + 3600 * SECOND;
+		say(&f, &o, MSG_REFUSE, cases[i].code, cases[i].until ? until_us : 0);
+		assert_string_equal(cell(&f, id, A, "state"), "held");
+		assert_string_equal(cell(&f, id, A, "detail"), "the site says so");
+		assert_string_equal(cell(&f, id, A, "next"), cases[i].next);
+		assert_string_equal(cell(&f, id, A, "until"), cases[i].until ? clock_text(until_us, until) : ""); /* when it is asked again is no end */
+		(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_PAUSE, NONE, "rollout", id, "reason", "lunch", NULL);
+		assert_string_equal(cell(&f, id, A, "next"), arena_printf(f.arena, "goes on with the rollout: rollcall rollout resume %.8s", id));
+		assert_string_equal(message(&f, id), arena_printf(f.arena, "paused: lunch; to go on: rollcall rollout resume %.8s", id));
+		brain_fixture_done(&f);
+	}
+}
+
+/* What the site lifts goes on at once, also when the others went on without it meanwhile. */
+static void test_a_deferred_target_follows_when_its_hold_is_lifted(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_begin(&f, targets, 2);
+	const char *id = start(&f, "      - {name: all, max_failures: 0, unreachable: defer, defer_after: 10s}\n", NULL);
+	struct msg_offer o = offer_of(&f, A), other = offer_of(&f, B);
+	say(&f, &o, MSG_REFUSE, "hold", f.now_us + 3600 * SECOND);
+	struct msg_report done = brain_fixture_report(&f, &other, digest, OUTCOME_APPLIED);
+	brain_fixture_send_report(&f, &done);
+	brain_fixture_idle(&f, 11 * SECOND);
+	assert_string_equal(cell(&f, id, A, "state"), "deferred");
+	assert_string_equal(cell(&f, id, A, "detail"), "the site says so");
+	say(&f, &o, MSG_UNHELD, NULL, 0);
+	assert_int_equal(offer_of(&f, A).attempt, o.attempt);
+	brain_fixture_done(&f);
+}
+
+static void test_an_agent_that_is_away_is_named(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	char seen[CLOCK_TEXT_SIZE];
+	brain_fixture_begin(&f, targets, 1);
+	const char *id = start(&f, "      - {name: all, max_failures: 0}\n", NULL);
+	clock_text(f.now_us, seen);
+	agent_goes(&f);
+	assert_string_equal(cell(&f, id, A, "state"), "offered");
+	assert_string_equal(cell(&f, id, A, "detail"), arena_printf(f.arena, "agent eu-agent is offline, last seen %s", seen));
+	assert_string_equal(cell(&f, id, A, "next"), "is offered again when its agent is back");
+	brain_fixture_done(&f);
+}
+
+static void test_a_scheduled_rollout_says_when(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	char at[CLOCK_TEXT_SIZE];
+	brain_fixture_begin(&f, targets, 1);
+	clock_text(f.now_us + 3600 * SECOND, at);
+	const char *id = start(&f, "      - {name: all, max_failures: 0}\n", at);
+	assert_string_equal(message(&f, id), arena_printf(f.arena, "scheduled: nothing starts before %s", at));
+	assert_string_equal(brain_fixture_cell(&f, "starts-at"), at);
+	assert_string_equal(brain_fixture_cell(&f, "state"), "running"); /* for programs */
+	brain_fixture_done(&f);
+}
+
+static void test_an_aborted_rollout_says_what_stays(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_begin(&f, targets, 2);
+	const char *id = start(&f, "      - {name: all, max_failures: 0, max_parallel: 1}\n", NULL);
+	struct msg_offer o = offer_of(&f, A);
+	say(&f, &o, MSG_REFUSE, "hold", 0);
+	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_ABORT, NONE, "rollout", id, "reason", "wrong release", NULL);
+	brain_fixture_idle(&f, 60 * SECOND);
+	assert_string_equal(message(&f, id), "aborted: wrong release; 2 of 2 targets stay as before");
+	brain_fixture_done(&f);
+}
+
+static void test_an_expired_rollout_is_not_retried(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_begin(&f, targets, 1);
+	(void)brain_fixture_command(&f, NULL, VERB_FREEZE_ADD, NONE, "selector", "id=" A, "until", "2096-01-01T00:00:00Z", "reason", "closing", NULL);
+	const char *id = start(&f, "      - {name: all, max_failures: 0}\n", NULL);
+	brain_fixture_idle(&f, 25 * 3600 * SECOND);
+	assert_string_equal(message(&f, id),
+	                    arena_printf(f.arena,
+	                                 "halted: the order's time ran out: agents would refuse what is left; nothing new starts; its order "
+	                                 "has expired, so no retry: rollcall rollout abort %.8s, then start a new rollout",
+	                                 id));
+	brain_fixture_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_held_target_names_who_lets_it_go_on), cmocka_unit_test(test_a_deferred_target_follows_when_its_hold_is_lifted),
+	    cmocka_unit_test(test_an_agent_that_is_away_is_named),        cmocka_unit_test(test_a_scheduled_rollout_says_when),
+	    cmocka_unit_test(test_an_aborted_rollout_says_what_stays),    cmocka_unit_test(test_an_expired_rollout_is_not_retried),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
