@@ -74,23 +74,39 @@ static void look_for(zsock_t *pipe, const struct look_job *job, size_t pattern)
 		log_warn("%s: what was there stays; asked again later", e.msg);
 }
 
+static void look_and_tell(zsock_t *pipe, const struct look_job *job, size_t i)
+{
+	struct look k = {.index = i, .lag_ms = -1};
+	struct err e = ERR_INIT;
+	if (look_at(job->targets[i], &k, &e) != 0)
+		str_copy(k.trouble, sizeof k.trouble, e.msg);
+	k.at_us = clock_wall_us();
+	zmsg_t *m = zmsg_new();
+	zmsg_addstr(m, "LOOK");
+	zmsg_addmem(m, &k, sizeof k);
+	zmsg_send(&m, pipe);
+}
+
+static bool is_asked_for_next(zsock_t *pipe)
+{
+	AUTO(zstr_free) char *word = zstr_recv(pipe);
+	return str_eq(word, "NEXT");
+}
+
 void look_actor(zsock_t *pipe, void *arg)
 {
 	const struct look_job *job = arg;
 	zsock_signal(pipe, 0);
 	for (size_t i = 0; i < job->n_patterns && !is_to_end(pipe); i++)
 		look_for(pipe, job, i);
-	for (size_t i = 0; i < job->n_targets && !is_to_end(pipe); i++) {
-		struct look k = {.index = i, .lag_ms = -1};
-		struct err e = ERR_INIT;
-		if (look_at(job->targets[i], &k, &e) != 0)
-			str_copy(k.trouble, sizeof k.trouble, e.msg);
-		k.at_us = clock_wall_us();
-		zmsg_t *m = zmsg_new();
-		zmsg_addstr(m, "LOOK");
-		zmsg_addmem(m, &k, sizeof k);
-		zmsg_send(&m, pipe);
+	bool goes_on = !is_to_end(pipe);
+	for (size_t i = 0; i < job->n_targets && goes_on; i++) {
+		look_and_tell(pipe, job, i);
+		goes_on = i + 1 == job->n_targets || is_asked_for_next(pipe);
 	}
 	engines_thread_end();
-	handover_end(pipe, arg);
+	if (goes_on)
+		handover_end(pipe, arg);
+	else
+		handover_give(arg); /* "$TERM" has come */
 }

@@ -21,7 +21,8 @@ struct look { /* of one target; goes over the pipe as it is, to a thread of the 
 	int64_t lag_ms, at_us;
 };
 
-/* Messages from the actor: for each pattern that could be asked "FOUND" with its number and the names that fit, one a frame; "LOOK" and a struct look for each target; then "DONE". "$TERM" ends it after the target it is at. */
+/* Messages from the actor: for each pattern that could be asked "FOUND" with its number and the names that fit, one a frame; "LOOK" and a struct look for each target; then "DONE". After each "LOOK"
+ * but the last it waits for "NEXT": whoever reads sets the pace. "$TERM" ends it after the target it is at. */
 void look_actor(zsock_t *pipe, void *job /* struct look_job * */);
 
 #endif

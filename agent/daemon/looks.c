@@ -3,6 +3,7 @@
 
 #include "agent/daemon/discover.h"
 #include "agent/daemon/look.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -10,6 +11,8 @@
 
 #define FIRST_MS      3000 /* after deliveries that wait have begun */
 #define AGAIN_MS      1000
+#define PAUSE_TIMES   19 /* of what the look took, beside deliveries: a connection costs a database server as much as a small changeset */
+#define PAUSE_MAX_MS  1000 /* a round comes to its end, however busy the agent is */
 #define FACTS_IN_PART 400 /* well under LIMIT_FRAME_BODY */
 
 struct looks {
@@ -25,7 +28,10 @@ struct looks {
 	size_t n_gone;
 	const struct target **said; /* what looks_targets gave last */
 	bool changed; /* other targets than before */
-	int timer;
+	looks_busy_fn *busy; /* NULL: never */
+	const void *busy_arg;
+	int64_t asked_at_us; /* monotonic: for the look under way */
+	int timer, pace_timer; /* -1: none */
 };
 
 static int on_due(zloop_t *loop, int id, void *arg);
@@ -164,8 +170,42 @@ static void say_targets(struct looks *l)
 		uplink_targets(l->uplink, targets, n);
 }
 
+/* ---- one round ------------------------------------------------------------------------------------------------------------------------------------------- */
+
+size_t looks_pause_ms(int64_t look_took_us, bool busy)
+{
+	int64_t ms = busy ? look_took_us * PAUSE_TIMES / 1000 : 0;
+	return ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : (size_t)ms;
+}
+
+static void ask_next(struct looks *l)
+{
+	l->pace_timer = -1;
+	l->asked_at_us = clock_mono_us();
+	zstr_send(l->actor, "NEXT");
+}
+
+static int on_paused(zloop_t *loop, int id, void *arg)
+{
+	(void)loop, (void)id;
+	ask_next(arg);
+	return 0;
+}
+
+static void go_on(struct looks *l)
+{
+	size_t ms = looks_pause_ms(clock_mono_us() - l->asked_at_us, l->busy && l->busy(l->busy_arg));
+	if (ms > 0)
+		l->pace_timer = zloop_timer(l->loop, ms, 1, on_paused, l);
+	else
+		ask_next(l);
+}
+
 static void end_round(struct looks *l)
 {
+	if (l->pace_timer >= 0)
+		zloop_timer_end(l->loop, l->pace_timer); /* after the last look nobody waits for it */
+	l->pace_timer = -1;
 	zloop_reader_end(l->loop, zactor_sock(l->actor));
 	zactor_destroy(&l->actor);
 	handover_take(&l->job);
@@ -183,12 +223,14 @@ static int on_look(zloop_t *loop, zsock_t *pipe, void *arg)
 	if (!m)
 		return 0;
 	AUTO(zstr_free) char *what = zmsg_popstr(m);
-	if (str_eq(what, "FOUND"))
+	if (str_eq(what, "FOUND")) {
 		take_found(l, m);
-	else if (str_eq(what, "LOOK"))
+	} else if (str_eq(what, "LOOK")) {
 		take(l, m);
-	else if (str_eq(what, "DONE"))
+		go_on(l);
+	} else if (str_eq(what, "DONE")) {
 		end_round(l);
+	}
 	return 0;
 }
 
@@ -205,6 +247,7 @@ static int on_due(zloop_t *loop, int id, void *arg)
 	for (size_t i = 0; i < n; i++)
 		l->targets[i] = &l->config->targets[i];
 	l->job = (struct look_job){.targets = l->targets, .n_targets = n, .patterns = l->config->patterns, .n_patterns = l->config->n_patterns};
+	l->asked_at_us = clock_mono_us();
 	l->actor = zactor_new(look_actor, &l->job);
 	if (l->actor)
 		zloop_reader(l->loop, zactor_sock(l->actor), on_look, l);
@@ -218,14 +261,17 @@ struct looks *looks_new(zloop_t *loop, struct agent_config *c)
 	struct looks *l = mem_alloc(sizeof *l);
 	l->loop = loop;
 	l->config = c;
+	l->timer = l->pace_timer = -1;
 	if (c->look_every_ms)
 		next_round(l, FIRST_MS);
 	return l;
 }
 
-void looks_connect(struct looks *l, struct uplink *u)
+void looks_connect(struct looks *l, struct uplink *u, looks_busy_fn *busy, const void *busy_arg)
 {
 	l->uplink = u;
+	l->busy = busy;
+	l->busy_arg = busy_arg;
 }
 
 void looks_destroy(struct looks **lp)

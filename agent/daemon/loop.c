@@ -257,6 +257,11 @@ static int open_link(struct agent *g, struct err *e)
 	return uplink_new(g->loop, g->journal, &up, &handler, &g->uplink, e);
 }
 
+static bool is_busy(const void *tasks)
+{
+	return tasks_running(tasks) > 0;
+}
+
 static int open_agent(struct agent *g, struct err *e)
 {
 	if (open_signals(g, e) != 0 || open_disk(g, e) != 0 || curve_key_load(g->config->curve_key_file, &g->key, e) != 0)
@@ -277,7 +282,7 @@ static int open_agent(struct agent *g, struct err *e)
 	tasks_connect(g->tasks, g->uplink, g->fetch, g->updates);
 	updates_connect(g->updates, g->uplink, g->fetch);
 	surveys_connect(g->surveys, g->uplink);
-	looks_connect(g->looks, g->uplink);
+	looks_connect(g->looks, g->uplink, is_busy, g->tasks);
 	return tasks_resume(g->tasks, e);
 }
 
