@@ -238,7 +238,7 @@ static int end_expired_session(struct brain *b, struct brain_agent *g, struct er
 	    .deny = {.code = "expired",
 	             .message = replaced ? "the certificate of this session was replaced, and the time in which both are good is over: go on "
 	                                   "with the new keys"
-	                                 : "the certificate of this session has expired: have a new one made"}};
+	                                 : "the certificate of this session has expired: rollcall-agent renew asks for a new one"}};
 	brain_queue(b, g->session, &m);
 	agent_set_session(b, g, 0);
 	g->ack = false;

@@ -32,7 +32,7 @@ static const char *detail_of(struct request *q, const struct brain_agent *g)
 		return arena_printf(q->a, "ALARM since %s: %s. Stop one of the two, then: rollcall agents approve %s", clock_text(g->rec.held_at_us, at),
 		                    g->rec.standing, g->rec.name);
 	if (q->b->now_us >= g->cert.not_after_us)
-		return "its certificate has expired: have a new one made and admit it";
+		return "its certificate has expired: at its site, rollcall-agent renew asks for a new one";
 	if (g->session && !str_eq(g->rec.version, ROLLCALL_VERSION))
 		return arena_printf(q->a, "version %s, this controller is %s: bring the older one up to date", g->rec.version, ROLLCALL_VERSION);
 	int64_t left_us = g->cert.not_after_us - q->b->now_us;

@@ -174,7 +174,7 @@ static void add_agent(struct list *l, const struct brain_agent *g)
 	} else if (!g->session) {
 		eye.rank = RANK_UNREACHABLE;
 		eye.state = "offline";
-		eye.detail = l->b->now_us >= ends_us ? "its certificate has expired: have a new one made and admit it"
+		eye.detail = l->b->now_us >= ends_us ? "its certificate has expired: at its site, rollcall-agent renew asks for a new one"
 		             : g->rec.seen_at_us
 		                 ? arena_printf(l->a, "not seen since %s; what waits for it starts when it is back", clock_text(g->rec.seen_at_us, at))
 		                 : "it has never connected";
@@ -183,8 +183,8 @@ static void add_agent(struct list *l, const struct brain_agent *g)
 		eye.rank = RANK_EXPIRES;
 		eye.state = "expires";
 		eye.until_us = ends_us;
-		eye.detail = arena_printf(l->a, "its certificate expires at %s", clock_text(ends_us, at));
-		eye.next = "have a new one made, then: rollcall agents admit CERTIFICATE";
+		eye.detail = arena_printf(l->a, "its certificate expires at %s, and it has not been renewed", clock_text(ends_us, at));
+		eye.next = "at its site: rollcall-agent status says what the renewal waits for, rollcall-agent renew does it now";
 	} else {
 		return;
 	}
@@ -206,7 +206,8 @@ static int add_pending(struct list *l, struct err *e)
 		                                .kind = "agent",
 		                                .state = "pending",
 		                                .rollout = "",
-		                                .detail = arena_printf(l->a, "asks to be enrolled, fingerprint %s: compare it with what the site sees",
+		                                .detail = arena_printf(l->a, "asks %s, fingerprint %s: compare it with what the site sees",
+		                                                       list[i].nonce.n ? "to be enrolled" : "for new keys",
 		                                                       enrol_fingerprint(list[i].request, fingerprint)),
 		                                .next = arena_printf(l->a, "rollcall agents approve %s --key ENROL-KEY", list[i].agent),
 		                                .since_us = list[i].asked_at_us});
