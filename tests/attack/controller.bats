@@ -138,6 +138,13 @@ restart_controller() { # with another store
 	quietly "$ROLLCALL_BIN/rollcall-agent" init --name ap-5 --site ap --dir ap-5
 	answers "^DENY " intrude --key ap-5/curve.key --report-key ap-5/report.key enrol ap-4.token ap-5/ap-5.request
 	told ATK-26 "a token for another name and site" "denied"
+	quietly "$ROLLCALL_BIN/rollcall-agent" init --name eu-1 --site eu --dir ap-6
+	answers "^DENY .*not signed by its present report key" intrude --key ap-6/curve.key --report-key ap-6/report.key renew us-1/report.key ap-6/eu-1.request
+	told ATK-26 "new keys of another agent, which an enrolled one vouches for" "denied"
+	quietly "$ROLLCALL_BIN/rollcall-agent" init --name us-1 --site us --target 'us/*' --target 'eu/*' --dir ap-7
+	answers "^DENY .*targets eu/.* are not in its present certificate" intrude --key ap-7/curve.key --report-key ap-7/report.key renew us-1/report.key ap-7/us-1.request
+	told ATK-26 "new keys for more targets than the certificate has" "denied"
+	eu_untouched
 }
 
 @test "ATK-27: every type of message on every socket in every state" {

@@ -6,6 +6,7 @@
  *   heartbeat                 "HEARTBEAT_ACK", "DENY ..." or "no answer"
  *   report FILE SEQ           the envelope as report SEQ: "REPORT_ACK n"
  *   enrol TOKEN REQUEST       asks for a certificate for REQUEST, signed by the report key, from this connection's own key
+ *   renew FORMER REQUEST      the same without a token: new keys of a known agent, which the report key FORMER vouches for
  *   walk NAME COUNTER OPERATOR-KEY     every type of message, on every socket, in every state: "walk: N cells, N taken, N wrong"
  *   wait SECONDS
  *   endless, tiny, mute, messages, strangers SECONDS      floods: tests/support/hostile_peer.h
@@ -291,23 +292,30 @@ static void send_report(struct peer *p, const char *path, const char *seq)
 	say(p, &(struct msg){.type = MSG_REPORT, .report = {.seq = strtoull(seq, NULL, 10), .envelope = buf_bytes(&data)}});
 }
 
-static void ask_enrolment(const char *token_path, const char *request_path)
+/* token_path or former_path is NULL. */
+static void ask_enrolment(const char *token_path, const char *former_path, const char *request_path)
 {
 	AUTO(buf_done) struct buf token = BUF_INIT;
 	AUTO(buf_done) struct buf request = BUF_INIT;
 	AUTO(buf_done) struct buf signed_bytes = BUF_INIT;
-	uint8_t signature[SIGNATURE_SIZE] = {0};
+	AUTO(sign_key_destroy) struct sign_key *former = NULL;
+	uint8_t signature[SIGNATURE_SIZE] = {0}, by_former[SIGNATURE_SIZE] = {0};
 	struct peer p;
 	struct err e = ERR_INIT;
-	if (file_read(token_path, LIMIT_ENROL, &token, &e) != 0 || file_read(request_path, LIMIT_ENROL, &request, &e) != 0)
+	if ((token_path && file_read(token_path, LIMIT_ENROL, &token, &e) != 0) || file_read(request_path, LIMIT_ENROL, &request, &e) != 0 ||
+	    (former_path && sign_key_load(former_path, NULL, &former, &e) != 0))
 		die("enrol", &e);
 	enrol_signed_bytes(me.server_key, buf_bytes(&token), buf_bytes(&request), &signed_bytes);
 	if (me.report_key)
 		sign_make(me.report_key, buf_bytes(&signed_bytes), signature);
+	struct msg m = {.type = MSG_ENROL_REQ,
+	                .enrol_req = {.token = buf_bytes(&token), .request = buf_bytes(&request), .signature = bytes_of(signature, sizeof signature)}};
+	if (former) {
+		sign_make(former, buf_bytes(&signed_bytes), by_former);
+		m.enrol_req.former_signature = bytes_of(by_former, sizeof by_former);
+	}
 	dial(&p, LINK_ENROL_DEALER, &me.key, me.enrol);
-	say(&p,
-	    &(struct msg){.type = MSG_ENROL_REQ,
-	                  .enrol_req = {.token = buf_bytes(&token), .request = buf_bytes(&request), .signature = bytes_of(signature, sizeof signature)}});
+	say(&p, &m);
 	print_answer(&p);
 	zsock_destroy(&p.socket);
 }
@@ -328,7 +336,9 @@ static void act(int argc, char **argv)
 			send_report(&p, argv[i + 1], argv[i + 2]), i += 2;
 			print_answer(&p);
 		} else if (str_eq(argv[i], "enrol") && i + 2 < argc) {
-			ask_enrolment(argv[i + 1], argv[i + 2]), i += 2;
+			ask_enrolment(argv[i + 1], NULL, argv[i + 2]), i += 2;
+		} else if (str_eq(argv[i], "renew") && i + 2 < argc) {
+			ask_enrolment(NULL, argv[i + 1], argv[i + 2]), i += 2;
 		} else if (str_eq(argv[i], "walk") && i + 3 < argc) {
 			do_walk(argv[i + 1], argv[i + 2], argv[i + 3]), i += 3;
 		} else if (is_flood(argv[i]) && i + 1 < argc) {
