@@ -1,8 +1,9 @@
-/* The rows MA-.. of the list of crash points, on a real server. Left out, because one machine cannot produce them: MA-07 (a replica is promoted between two events) and MA-08 (power
- * is lost with the log not flushed). */
+/* The rows MA-.. of the list of crash points, on a real server. */
 #include <signal.h>
 #include <string.h>
 
+#include "agent/ledger/ledger.h"
+#include "common/base/clock.h"
 #include "common/base/str.h"
 #include "tests/support/row_fixture.h"
 
@@ -159,6 +160,102 @@ static void ledger_without_transactions(struct row_bench *b)
 	row_is(b, TICKS, "1");
 }
 
+/* As a failing primary is replaced: `replica` becomes one, and the target's address leads there. */
+static void promote(struct row_bench *b, struct server *replica)
+{
+	free(server_sql(replica, NULL, "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = 0"));
+	server_kill(b->server);
+	AUTO(mem_free_ptr) char *dsn = server_dsn(replica, b->database);
+	b->f.target.dsn = arena_strdup(b->f.arena, dsn);
+}
+
+/* What `rollcall-agent adopt` writes: the site's word that the new primary is this target. */
+static void adopt(struct row_bench *b)
+{
+	struct conn *c = NULL;
+	struct ledger l;
+	struct err e = ERR_INIT;
+	if (b->f.engine.open(&b->f.target, &c, &e) != 0 || ledger_open(&b->f.engine, c, b->f.target.id, b->f.arena, &l, &e) != 0 ||
+	    ledger_adopt(&b->f.engine, c, &l, b->f.target.id, "fail-over", &e) != 0)
+		fail_msg("%s", e.msg);
+	b->f.engine.close(&c);
+}
+
+static void on_replica_becomes(struct row_bench *b, struct server *replica, const char *sql, const char *wanted)
+{
+	for (unsigned i = 0; i < 500; i++) {
+		if (str_eq(server_value(replica, NULL, sql, b->f.arena), wanted))
+			return;
+		clock_sleep_ms(20);
+	}
+	fail_msg("on the replica, %s never was %s", sql, wanted);
+}
+
+static void replica_promoted(struct row_bench *b)
+{
+	struct server *replica = server_replica(b->server);
+	row_sql(b, arena_printf(b->f.arena, "DROP DATABASE %s; CREATE DATABASE %s; USE %s; " PREPARE, b->database, b->database, b->database));
+	row_step(b, "a:note", STEP_N, ADD_NOTE);
+	assert_true(fixture_deliver_and_crash(&b->f, "n-statement-run"));
+	on_replica_becomes(
+	    b, replica,
+	    arena_printf(b->f.arena, "SELECT count(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = '%s' AND COLUMN_NAME = 'note'", b->database),
+	    "1");
+	promote(b, replica);
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_REFUSED); /* another server: the site says whether it is the right one */
+	assert_non_null(strstr(r->failure.message, "the ledger was made in database "));
+	adopt(b);
+	b->f.task.attempt++;
+	if (fixture_deliver(&b->f)->outcome != OUTCOME_APPLIED)
+		fail_msg("%s", b->f.report.report.failure.message);
+	assert_string_equal(server_value(replica, b->database, VIA, b->f.arena), "probe");
+	server_stop(&replica);
+	server_restart(b->server);
+}
+
+/* The log of the last commits is in the server's memory alone, and dies with it: the outcome's row is lost, while the statement flushed the log itself. */
+static void power_lost(struct row_bench *b)
+{
+	struct conn *c = NULL;
+	struct err e = ERR_INIT;
+	AUTO(buf_done) struct buf cautions = BUF_INIT;
+	row_sql(b, "SET GLOBAL innodb_flush_log_at_trx_commit = 0; SET GLOBAL innodb_flush_log_at_timeout = 2700");
+	assert_int_equal(b->f.engine.open(&b->f.target, &c, &e), 0);
+	assert_int_equal(b->f.engine.cautions(c, &cautions, &e), 0);
+	assert_non_null(
+	    strstr(buf_str(&cautions), "innodb_flush_log_at_trx_commit is not 1: after a power failure the ledger may lack what was committed last"));
+	b->f.engine.close(&c);
+	row_step(b, "a:note", STEP_N, ADD_NOTE);
+	assert_true(fixture_deliver_and_crash(&b->f, "outcome-written"));
+	row_is(b, STATES, "intent,done");
+	server_kill(b->server);
+	server_restart(b->server);
+	row_is(b, NOTE, "1");
+	row_is(b, STATES, "intent");
+	row_applied(b, 1);
+	row_is(b, VIA, "probe");
+}
+
+static void mixed(struct row_bench *b)
+{
+	struct changeset *c = fixture_changeset(&b->f, "a:mixed");
+	fixture_step(&b->f, c, STEP_T, "INSERT INTO tick VALUES ('before')");
+	fixture_step(&b->f, c, STEP_N, ADD_NOTE);
+	fixture_step(&b->f, c, STEP_T, "INSERT INTO tick VALUES ('behind')");
+	assert_true(fixture_deliver_and_crash(&b->f, "n-statement-run"));
+	row_is(b, TICKS, "1"); /* it has not gone with the statement, nor come again with it */
+	row_applied(b, 3);
+	row_is(b, "SELECT group_concat(what ORDER BY what) FROM tick", "before,behind");
+	row_is(b, VIA, "run,probe,run");
+}
+
+static void mixed_in_one_step(struct row_bench *b)
+{
+	row_step(b, "a:mixed", STEP_T, ADD_NOTE);
+	row_refused(b, "C20 class", "ALTER TABLE");
+}
+
 /* ---- class X, and DML ---- */
 
 static void many_drops(struct row_bench *b)
@@ -213,6 +310,8 @@ int main(int argc, char **argv)
 	    {"MA-05 a statement that fails commits no outcome", failed_statement_leaves_no_done},
 	    {"MA-06 the reply to ALTER TABLE is lost", reply_lost},
 	    {"MA-06 the reply to COMMIT is lost", commit_reply_lost},
+	    {"MA-07 a replica is promoted between the statement and its outcome", replica_promoted},
+	    {"MA-08 power is lost with the log not flushed", power_lost},
 	    {"MA-09 DDL waits for a metadata lock", metadata_lock},
 	    {"MA-10 an operator kills ALTER TABLE ... ALGORITHM=COPY", operator_kills_copy},
 	    {"MA-11 a ledger table that is not InnoDB", ledger_without_transactions},
@@ -222,6 +321,8 @@ int main(int argc, char **argv)
 	    {"MA-23 the agent dies after a partitioned ALTER TABLE", partitions},
 	    {"MA-24 the server dies in a transaction", row_server_dies},
 	    ROW_AGENTS,
+	    {"MA-26 DML and DDL in one change", mixed},
+	    {"MA-26 DDL in a step that says it has a transaction", mixed_in_one_step},
 	    {"MA-25 DML on a table without transactions", no_transactions},
 	};
 	return rows_run(DIALECT_MARIADB, PREPARE, rows, ARRAY_LEN(rows), argc, argv);

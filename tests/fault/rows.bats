@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The rows CO-.., NW-.. and AG-.. of the list of crash points, on a whole fleet: what happens to controller, link and agent's host, and that everything converges with no view of
-# the oracle lit. The rows of the engines are in tests/conformance/rows_*_test.c. Test builds only.
+# the oracle lit. The rows of the engines are in tests/conformance/rows_*_test.c; rows.list has all of them. Test builds only.
 
 setup() {
 	export ROLLCALL_BIN=${ROLLCALL_DEBUG_BIN:-$BATS_TEST_DIRNAME/../../build/debug/bin}
@@ -13,7 +13,7 @@ setup() {
 	FAULTS_TENANTS=2 HOUR=3600
 }
 
-teardown() { faults_down; }
+teardown() { [ -z "${F:-}" ] || faults_down; }
 
 up() { faults_up sqlite "$BATS_TEST_TMPDIR/fleet"; }
 
@@ -42,6 +42,24 @@ ended() { # STATE WORD: a target of eu stands so, for a reason that holds the wo
 }
 
 applied_on() { [ "$(sqlite3 "$F/db/$1" "SELECT count(*) FROM witness WHERE changeset LIKE 'w:$ROUND-%'" 2>/dev/null)" = 6 ]; }
+
+# ---- the list ---------------------------------------------------------------------------------------------------------------------------------------------------
+
+@test "every row of rows.list is played by a test, or says why not" {
+	local id what here=$BATS_TEST_DIRNAME bad=0 names
+	names=$(cat "$here"/*.bats "$here"/../conformance/*.c "$here"/../support/*.c "$here"/../support/*.h | grep -oE '^[[:space:]]*(@test |\{)?[[:space:]]*"[A-Z]{2}-[0-9]{2} ' | grep -oE '[A-Z]{2}-[0-9]{2}' | sort -u)
+	while read -r id what; do
+		case "$id $what" in
+		'#'* | ' ') ;;
+		*' -- '?*) if grep -qx "$id" <<<"$names"; then echo "$id is played: its reason is out of date" && bad=1; else echo "# $id ${what%% -- *} ... not played: ${what#* -- }" >&3; fi ;;
+		*) grep -qx "$id" <<<"$names" || { echo "no test plays $id $what" && bad=1; } ;;
+		esac
+	done <"$here/rows.list"
+	while read -r id; do
+		grep -q "^$id " "$here/rows.list" || { echo "$id is not in rows.list" && bad=1; }
+	done <<<"$names"
+	[ $bad -eq 0 ]
+}
 
 # ---- controller ------------------------------------------------------------------------------------------------------------------------------------------------
 
@@ -85,6 +103,8 @@ paused_amid_wave() {
 	until_true paused
 	kill $! 2>/dev/null || true
 }
+
+first_gone() { ! fleet_alive "$FIRST"; }
 
 refused_beside_it() { # one more on the same store
 	run timeout 20 "$ROLLCALL_BIN/rollcall-controller" run --config "$F/controller.yaml"
@@ -135,8 +155,7 @@ epoch() { sqlite3 "$1/store.db" '.timeout 5000' "SELECT value FROM meta WHERE ke
 	faults_standby controller
 	faults_address standby
 	kill -CONT "$FIRST"
-	gone() { ! fleet_alive "$FIRST"; }
-	until_true gone
+	until_true first_gone
 	grep -q 'has taken this store over, and this one has epoch' "$F/controller.log"
 	settled
 	faults_start && faults_approve
@@ -148,8 +167,7 @@ epoch() { sqlite3 "$1/store.db" '.timeout 5000' "SELECT value FROM meta WHERE ke
 	paused_amid_wave
 	refused_beside_it
 	kill -KILL "$FIRST"
-	gone() { ! fleet_alive "$FIRST"; }
-	until_true gone
+	until_true first_gone
 	faults_standby controller
 	faults_address standby
 	settled

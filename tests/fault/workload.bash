@@ -266,7 +266,7 @@ faults_standby() { # FOLDER
 	control=$(fleet_free_port) blobs=$(fleet_free_port)
 	sed -e "s|^data_dir:.*|data_dir: $1|" -e "s|^listen:.*|listen: {control: \"tcp://127.0.0.1:$control\", blobs: \"tcp://127.0.0.1:$blobs\"}|" "$F/controller.yaml" >"$F/standby.yaml"
 	STANDBY_CONTROL=tcp://127.0.0.1:$control STANDBY_BLOBS=tcp://127.0.0.1:$blobs
-	fleet_start_controller standby
+	fleet_start_controller_as standby
 	fleet_connect "$STANDBY_CONTROL" "$STANDBY_BLOBS"
 }
 

@@ -85,10 +85,11 @@ fleet_agent() {
 	} >"$dir/agent.yaml"
 }
 
-fleet_start_controller() { # [NAME]: of another one than the fleet's own, with NAME.yaml, NAME.log, NAME.pid
-	local name=${1:-controller}
-	"${ROLLCALL_CONTROLLER:-$ROLLCALL_BIN/rollcall-controller}" run --config "$F/$name.yaml" >>"$F/$name.log" 2>&1 3>&- &
-	echo $! >"$F/$name.pid"
+fleet_start_controller() { fleet_start_controller_as controller; }
+
+fleet_start_controller_as() { # NAME: with NAME.yaml, NAME.log, NAME.pid
+	"${ROLLCALL_CONTROLLER:-$ROLLCALL_BIN/rollcall-controller}" run --config "$F/$1.yaml" >>"$F/$1.log" 2>&1 3>&- &
+	echo $! >"$F/$1.pid"
 	disown # its death is no news of this shell
 }
 
@@ -144,8 +145,7 @@ fleet_agents() { # their names, one a line
 }
 
 fleet_connect() { # CONTROL BLOBS: the operator's commands go there from here on
-	local i
-	for i in $(seq 400); do
+	for _ in $(seq 400); do
 		rc connect --endpoint "$1" --blobs "$2" --key "$F/keys/controller.curve.pub" --operator-key "$F/keys/operator.curve" >/dev/null 2>"$F/connect.err" && return 0
 		sleep 0.05
 	done
@@ -166,8 +166,7 @@ fleet_up() {
 }
 
 fleet_wait_connected() { # N
-	local i
-	for i in $(seq 900); do
+	for _ in $(seq 900); do
 		[ "$(rc agents list -o json 2>/dev/null | jq '[.agents[] | select(.state == "online")] | length')" = "$1" ] && return 0
 		sleep 0.05
 	done
