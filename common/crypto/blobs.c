@@ -40,14 +40,24 @@ int blobs_put(const char *dir, struct bytes data, uint8_t ret_hash[DIGEST_SIZE],
 	return 0;
 }
 
-bool blobs_has(const char *dir, const uint8_t hash[DIGEST_SIZE], uint64_t *ret_size)
+bool blobs_look(const char *dir, const uint8_t hash[DIGEST_SIZE], struct blob_file *ret)
 {
 	AUTO(mem_free_ptr) char *path = blob_path(dir, hash);
 	struct stat st;
 	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
 		return false;
+	*ret = (struct blob_file){
+	    .size = (uint64_t)st.st_size, .inode = (uint64_t)st.st_ino, .changed_ns = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec};
+	return true;
+}
+
+bool blobs_has(const char *dir, const uint8_t hash[DIGEST_SIZE], uint64_t *ret_size)
+{
+	struct blob_file f;
+	if (!blobs_look(dir, hash, &f))
+		return false;
 	if (ret_size)
-		*ret_size = (uint64_t)st.st_size;
+		*ret_size = f.size;
 	return true;
 }
 

@@ -8,15 +8,15 @@
 
 #include "common/base/map.h"
 #include "common/base/mem.h"
-#include "common/crypto/blobs.h"
 #include "common/wire/limits.h"
 
 #define KEEP_BYTES ((uint64_t)32 * 1024 * 1024) /* nobody waits for them */
 #define KEEP_US    ((int64_t)10 * 1000000)
 
-struct chunk_key {
+struct chunk_key { /* without padding: all of it is compared */
 	uint8_t hash[DIGEST_SIZE];
-	uint32_t index;
+	struct blob_file file;
+	uint64_t index;
 };
 
 struct chunk_memory {
@@ -97,10 +97,10 @@ static void make_room(struct chunks *c)
 static int read_chunk(struct chunks *c, const struct chunk_key *key, struct chunk_memory **ret, struct err *e)
 {
 	AUTO(mem_free_ptr) struct chunk_memory *m = mem_alloc(sizeof *m + LIMIT_CHUNK);
-	if (blobs_read_at(c->dir, key->hash, (uint64_t)key->index * LIMIT_CHUNK, m->data, LIMIT_CHUNK, &m->n, e) != 0)
+	if (blobs_read_at(c->dir, key->hash, key->index * LIMIT_CHUNK, m->data, LIMIT_CHUNK, &m->n, e) != 0)
 		return -1;
 	if (m->n == 0)
-		return err_set(e, ERR_IO, "a blob ends before its chunk %u", key->index);
+		return err_set(e, ERR_IO, "a blob ends before its chunk %u", (unsigned)key->index);
 	m->key = *key;
 	atomic_init(&m->holders, 1);
 	map_put(c->by_key, map_fixed(&m->key), m);
@@ -110,9 +110,10 @@ static int read_chunk(struct chunks *c, const struct chunk_key *key, struct chun
 	return 0;
 }
 
-int chunks_get(struct chunks *c, const uint8_t hash[DIGEST_SIZE], uint32_t index, int64_t now_us, struct chunk *ret, struct err *e)
+int chunks_get(struct chunks *c, const uint8_t hash[DIGEST_SIZE], const struct blob_file *file, uint32_t index, int64_t now_us, struct chunk *ret,
+               struct err *e)
 {
-	struct chunk_key key = {.index = index};
+	struct chunk_key key = {.file = *file, .index = index};
 	memcpy(key.hash, hash, DIGEST_SIZE);
 	struct chunk_memory *m = map_get(c->by_key, map_fixed(&key));
 	if (!m && read_chunk(c, &key, &m, e) != 0)

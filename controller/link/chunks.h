@@ -7,6 +7,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/err.h"
+#include "common/crypto/blobs.h"
 
 struct chunk {
 	const uint8_t *p;
@@ -17,8 +18,10 @@ struct chunk {
 struct chunks;
 struct chunks *chunks_new(const char *dir); /* of blobs; borrowed */
 void chunks_destroy(struct chunks **c); /* what was handed out stays until it is released */
-/* Chunk `index` of a blob, LIMIT_CHUNK long but for the last one, held for the caller. The errors of blobs_read_at; ERR_IO when the blob ends before it. */
-int chunks_get(struct chunks *c, const uint8_t hash[DIGEST_SIZE], uint32_t index, int64_t now_us, struct chunk *ret, struct err *e) MUST_CHECK;
+/* Chunk `index` of a blob, LIMIT_CHUNK long but for the last one, held for the caller; what was kept of another `file` under this hash does not count. The errors of
+ * blobs_read_at; ERR_IO when the blob ends before it. */
+int chunks_get(struct chunks *c, const uint8_t hash[DIGEST_SIZE], const struct blob_file *file, uint32_t index, int64_t now_us, struct chunk *ret,
+               struct err *e) MUST_CHECK;
 /* zmq_free_fn: `memory` is the chunk's. */
 void chunk_release(void *unused, void *memory);
 /* Lets go of what nobody has asked for in a while. */

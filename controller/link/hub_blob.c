@@ -1,4 +1,4 @@
-/* The blob ROUTER: chunks of content-addressed files to whoever has a known key, and uploads from operators. There are no sessions here: the key of each message is all.
+/* The blob ROUTER: chunks of content-addressed files to whoever has a known key (hub_fetch.c), and uploads from operators. There are no sessions here: the key of each message is all.
  * A file's name comes from 32 octets in hex, never from a text that a peer sent. */
 #include <fcntl.h>
 #include <string.h>
@@ -16,59 +16,31 @@
 
 #define UPLOAD_IDLE_US ((int64_t)60 * 1000 * 1000)
 
-static void reply(struct hub *h, const struct frame *f, const struct msg *m)
+static void reply(struct hub *h, struct bytes routing, const struct msg *m)
 {
 	AUTO(buf_done) struct buf body = BUF_INIT;
 	msg_encode(m, &body);
 	/* A full queue drops it: the peer asks again for what it misses. */
-	frame_send(h->blob_raw, f->routing, (struct link_header){.type = (uint8_t)m->type}, buf_bytes(&body), bytes_of(NULL, 0));
+	frame_send(h->blob_raw, routing, (struct link_header){.type = (uint8_t)m->type}, buf_bytes(&body), bytes_of(NULL, 0));
+}
+
+void hub_blob_nak(struct hub *h, struct bytes routing, const uint8_t hash[DIGEST_SIZE], const char *message)
+{
+	struct msg m = {.type = MSG_NAK, .nak = {.message = message}};
+	memcpy(m.nak.hash, hash, DIGEST_SIZE);
+	reply(h, routing, &m);
 }
 
 static void nak(struct hub *h, const struct frame *f, const uint8_t hash[DIGEST_SIZE], const char *message)
 {
-	struct msg m = {.type = MSG_NAK, .nak = {.message = message}};
-	memcpy(m.nak.hash, hash, DIGEST_SIZE);
-	reply(h, f, &m);
-}
-
-/* A full queue drops the chunk, as above. */
-static void send_chunk(struct hub *h, const struct frame *f, const uint8_t hash[DIGEST_SIZE], uint32_t index, uint32_t of, const struct chunk *chunk)
-{
-	AUTO(buf_done) struct buf body = BUF_INIT;
-	struct msg m = {.type = MSG_CHUNK, .chunk = {.index = index, .of = of}};
-	memcpy(m.chunk.hash, hash, DIGEST_SIZE);
-	msg_encode(&m, &body);
-	frame_send_shared(h->blob_raw, f->routing, (struct link_header){.type = MSG_CHUNK}, buf_bytes(&body), bytes_of(chunk->p, chunk->n), chunk_release,
-	                  chunk->memory);
-}
-
-static void on_fetch(struct hub *h, const struct frame *f, const struct msg_fetch *want)
-{
-	uint64_t size = 0;
-	if (!blobs_has(h->blob_dir, want->hash, &size) || size == 0 || size > LIMIT_ENVELOPE) {
-		nak(h, f, want->hash, "no such blob here");
-		return;
-	}
-	uint32_t of = (uint32_t)((size + LIMIT_CHUNK - 1) / LIMIT_CHUNK);
-	for (uint32_t i = want->first; i < want->first + want->count && i < of; i++) {
-		struct chunk chunk;
-		struct err e = ERR_INIT;
-		if (chunks_get(h->chunks, want->hash, i, h->now_us, &chunk, &e) != 0) {
-			log_error("link: blob cannot be served: %s", e.msg);
-			nak(h, f, want->hash, "the blob cannot be read here");
-			return;
-		}
-		send_chunk(h, f, want->hash, i, of, &chunk);
-	}
-	if (want->first >= of)
-		nak(h, f, want->hash, "the blob ends before that chunk");
+	hub_blob_nak(h, f->routing, hash, message);
 }
 
 static void put_ack(struct hub *h, const struct frame *f, const struct msg_chunk *c, bool complete)
 {
 	struct msg m = {.type = MSG_PUT_ACK, .put_ack = {.index = c->index, .complete = complete}};
 	memcpy(m.put_ack.hash, c->hash, DIGEST_SIZE);
-	reply(h, f, &m);
+	reply(h, f->routing, &m);
 }
 
 static void drop_upload(struct upload *u)
@@ -197,7 +169,7 @@ static void on_frame(struct hub *h, const struct frame *f, const struct principa
 	if (msg_decode(type, f->body, a, &m, &e) != 0)
 		hub_violation(h, f->user, e.msg);
 	else if (type == MSG_FETCH)
-		on_fetch(h, f, &m.fetch);
+		hub_fetch_ask(h, f->routing, &m.fetch);
 	else if (may_put(who))
 		on_put(h, f, who, &m.chunk);
 	else
@@ -226,7 +198,6 @@ bool hub_blob_read(struct hub *h)
 
 void hub_blob_expire(struct hub *h)
 {
-	chunks_expire(h->chunks, h->now_us);
 	for (struct upload *u = h->uploads; u < h->uploads + UPLOADS_MAX; u++)
 		if (u->used && h->now_us - u->at_us > UPLOAD_IDLE_US)
 			drop_upload(u);
@@ -234,7 +205,6 @@ void hub_blob_expire(struct hub *h)
 
 int hub_blob_open(struct hub *h, struct err *e)
 {
-	h->chunks = chunks_new(h->blob_dir);
 	h->incoming_dir = file_join(h->blob_dir, "incoming");
 	if (file_remove_tree(h->incoming_dir, e) != 0 || file_make_dirs(h->incoming_dir, 0700, e) != 0)
 		return err_wrap(e, "blobs");

@@ -67,7 +67,7 @@ struct hub {
 	struct principals *known;
 	struct sessions *sessions;
 	const char *blob_dir;
-	struct chunks *chunks; /* being pulled */
+	struct fetches *fetches; /* hub_fetch.c */
 	char *incoming_dir;
 	struct upload uploads[UPLOADS_MAX];
 	struct bucket admission, warnings, enrol_rate;
@@ -122,6 +122,15 @@ uint64_t hub_guard_default(void);
 /* hub_blob.c */
 bool hub_blob_read(struct hub *h);
 void hub_blob_expire(struct hub *h);
+void hub_blob_nak(struct hub *h, struct bytes routing, const uint8_t hash[DIGEST_SIZE], const char *message);
 int hub_blob_open(struct hub *h, struct err *e) MUST_CHECK; /* empties incoming/ */
+
+/* hub_fetch.c */
+void hub_fetch_open(struct hub *h);
+void hub_fetch_close(struct hub *h);
+void hub_fetch_ask(struct hub *h, struct bytes routing, const struct msg_fetch *want);
+void hub_fetch_serve(struct hub *h); /* as many as there is room for */
+bool hub_fetch_waits(const struct hub *h);
+void hub_fetch_expire(struct hub *h);
 
 #endif

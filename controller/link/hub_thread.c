@@ -112,7 +112,12 @@ static bool wait_for_work(struct hub *h, bool read_peers, zmq_pollitem_t items[4
 	items[1] = (zmq_pollitem_t){.socket = h->ctrl_raw, .events = ZMQ_POLLIN};
 	items[2] = (zmq_pollitem_t){.socket = h->blob_raw, .events = ZMQ_POLLIN};
 	items[3] = (zmq_pollitem_t){.socket = h->enrol_raw, .events = ZMQ_POLLIN};
-	return zmq_poll(items, !read_peers ? 1 : h->enrol_raw ? 4 : 3, h->n_stalled ? HUB_STALLED_TICK_MS : TICK_MS) >= 0 || zmq_errno() == EINTR;
+	return zmq_poll(items,
+	                !read_peers    ? 1
+	                : h->enrol_raw ? 4
+	                               : 3,
+	                h->n_stalled || hub_fetch_waits(h) ? HUB_STALLED_TICK_MS : TICK_MS) >= 0 ||
+	       zmq_errno() == EINTR;
 }
 
 static void read_peers(struct hub *h, const zmq_pollitem_t items[4])
@@ -142,11 +147,13 @@ static void run(struct hub *h)
 				return;
 		if (reading)
 			read_peers(h, items);
+		hub_fetch_serve(h);
 		hub_ctrl_flush(h);
 		if (h->now_us - ticked_us >= TICK_MS * 1000) {
 			ticked_us = h->now_us;
 			hub_ctrl_expire(h);
 			hub_blob_expire(h);
+			hub_fetch_expire(h);
 			hub_guard(h);
 		}
 	}
@@ -186,6 +193,7 @@ static int open_hub(struct hub *h, const struct hub_start *start, struct err *e)
 	h->warnings = (struct bucket){.per_s = WARNINGS_PER_S, .burst = WARNINGS_PER_S};
 	h->known = principals_new(start->principals, start->n_principals);
 	h->sessions = sessions_new(c->max_peers);
+	hub_fetch_open(h);
 	if (hub_blob_open(h, e) != 0 || zap_new(start->principals, start->n_principals, &h->zap, e) != 0 ||
 	    link_socket_server(LINK_CTRL_ROUTER, start->key, &h->ctrl, e) != 0 || link_socket_server(LINK_BLOB_ROUTER, start->key, &h->blob, e) != 0)
 		return -1;
@@ -208,7 +216,7 @@ static void close_hub(struct hub *h)
 	zsock_destroy(&h->enrol);
 	zactor_destroy(&h->zap); /* after the sockets: they may still ask it */
 	principals_destroy(&h->known);
-	chunks_destroy(&h->chunks);
+	hub_fetch_close(h);
 	while (h->first)
 		drop_first_event(h);
 	free(h->stalled);

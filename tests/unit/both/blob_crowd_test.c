@@ -17,6 +17,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/str.h"
 #include "common/crypto/blobs.h"
 #include "common/link/frame.h"
 #include "common/wire/limits.h"
@@ -187,11 +188,37 @@ static void test_a_crowd_pulls_one_release(void **state)
 	crowd_pulls(*state, 3 * AGENTS, 4 * MB);
 }
 
+static bool has_fetched(struct link_world *w)
+{
+	return w->fetched >= 1;
+}
+
+/* They are 200 MB of wishes in front of an agent that means it. */
 static void test_those_who_do_not_read_cost_no_more(void **state)
 {
 	struct link_world *w = *state;
+	static char dir[256], endpoint[256];
+	str_copy(dir, sizeof dir, link_file(w, "kept"));
+	str_copy(endpoint, sizeof endpoint, hub_blob_endpoint(w->hub));
+	const struct fetch_settings set = {.endpoint = endpoint,
+	                                   .controller_keys = w->controller_keys,
+	                                   .n_controller_keys = 1,
+	                                   .key = &w->agent_key,
+	                                   .dir = dir,
+	                                   .retry_min_ms = 20,
+	                                   .retry_max_ms = 100};
 	uint64_t more = suffer(w, 4 * AGENTS, 4 * MB, false);
 	assert_true(!MEASURED || more < 4 * MB + 4 * AGENTS * A_CONNECTION + ROOM);
+	struct errand o = {.n = 4 * AGENTS, .chunks = 16};
+	serve(w, 4 * MB, o.hash);
+	hostile_init(&o.at, endpoint, hub_public_key(w->hub), &w->agent_key);
+	assert_int_equal(write(line, &o, sizeof o), sizeof o);
+	clock_sleep_ms(1000); /* they have asked */
+	w->fetch = fetch_new(w->loop, &set, link_on_fetched, w);
+	fetch_want(w->fetch, o.hash, 4 * MB);
+	link_run(w, has_fetched);
+	assert_int_equal(w->fetch_failed, 0);
+	assert_int_equal(recv(line, &pulled, sizeof pulled, 0), sizeof pulled);
 }
 
 int main(void)

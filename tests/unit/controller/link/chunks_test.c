@@ -3,12 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -49,7 +51,9 @@ static void put(size_t n, uint8_t seed, uint8_t hash[DIGEST_SIZE])
 static struct chunk get(const uint8_t hash[DIGEST_SIZE], uint32_t index, int64_t now_us)
 {
 	struct chunk k;
-	if (chunks_get(c, hash, index, now_us, &k, &e) != 0)
+	struct blob_file file;
+	assert_true(blobs_look(dir, hash, &file));
+	if (chunks_get(c, hash, &file, index, now_us, &k, &e) != 0)
 		fail_msg("%s", e.msg);
 	return k;
 }
@@ -81,13 +85,40 @@ static void test_what_is_not_there(void **state)
 	(void)state;
 	uint8_t hash[DIGEST_SIZE];
 	struct chunk k = {.p = NULL};
+	struct blob_file file;
 	put(LIMIT_CHUNK, 1, hash);
-	assert_int_equal(chunks_get(c, hash, 1, 0, &k, &e), -1);
+	assert_true(blobs_look(dir, hash, &file));
+	assert_int_equal(chunks_get(c, hash, &file, 1, 0, &k, &e), -1);
 	assert_non_null(strstr(e.msg, "ends before its chunk 1"));
 	hash[0] ^= 1;
-	assert_int_equal(chunks_get(c, hash, 0, 0, &k, &e), -1);
+	assert_int_equal(chunks_get(c, hash, &file, 0, 0, &k, &e), -1);
 	assert_null(k.p);
 	assert_int_equal(chunks_bytes(c), 0);
+}
+
+/* Receivers see that the bytes are not those of the hash; what must not be is that they get them when the file has long been put back. */
+static void test_an_altered_file_is_another(void **state)
+{
+	(void)state;
+	uint8_t hash[DIGEST_SIZE];
+	char hex[DIGEST_HEX_SIZE], path[256];
+	put(1000, 1, hash);
+	snprintf(path, sizeof path, "%s/%s", dir, bytes_to_hex(bytes_of(hash, DIGEST_SIZE), hex));
+	struct chunk right = get(hash, 0, 0);
+	clock_sleep_ms(20); /* a file's times are as coarse as the kernel's ticks */
+	FILE *f = fopen(path, "r+"); /* in place: the same inode, the same size */
+	assert_non_null(f);
+	assert_int_equal(fputc(7, f), 7);
+	assert_int_equal(fclose(f), 0);
+	struct chunk wrong = get(hash, 0, 0);
+	assert_int_equal(wrong.p[0], 7);
+	assert_int_equal(right.p[0], 1); /* who had it keeps it */
+	put(1000, 1, hash);
+	struct chunk again = get(hash, 0, 0);
+	assert_int_equal(again.p[0], 1);
+	chunk_release(NULL, right.memory);
+	chunk_release(NULL, wrong.memory);
+	chunk_release(NULL, again.memory);
 }
 
 /* 40 MB of chunks, of which one is waited for: that one stays, and the newest; the rest keeps to its bound. */
@@ -128,7 +159,7 @@ static void test_idle_ones_go(void **state)
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {CASE(test_one_copy_for_all), CASE(test_what_is_not_there), CASE(test_those_that_nobody_waits_for_make_room),
-	                                   CASE(test_idle_ones_go)};
+	const struct CMUnitTest tests[] = {CASE(test_one_copy_for_all), CASE(test_what_is_not_there), CASE(test_an_altered_file_is_another),
+	                                   CASE(test_those_that_nobody_waits_for_make_room), CASE(test_idle_ones_go)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
