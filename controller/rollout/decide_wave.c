@@ -121,9 +121,10 @@ static int drive_probing(struct work *w, uint32_t i, struct err *e)
 static int drive_awaiting_pass(struct work *w, uint32_t i, struct err *e)
 {
 	const struct wave_run *v = &w->r->waves[i];
+	bool failed = false;
 	struct wave_tally t = wave_tally(w->r, i);
-	if (is_exceeded(v, &t))
-		return fail_wave(w, i, WAVE_EV_EXCEEDED, e);
+	if (check_gate(w, i, &t, &failed, e) < 0 || failed)
+		return failed ? 0 : -1;
 	if (v->has_pass || !v->needs_pass)
 		return move_wave(w, i, WAVE_EV_PASS, e);
 	return t.waiting || t.deferred ? for_wave(w, i, catch_up_delivery, e) : 0;
@@ -145,10 +146,10 @@ bool wave_fails(const struct rollout *r, uint32_t i)
 	case WAVE_FAILED:
 	case WAVE_OPEN:
 	case WAVE_DRAINING:
+	case WAVE_AWAITING_PASS:
 		return is_exceeded(v, &t) || is_short(v, &t);
 	case WAVE_EVALUATING:
 	case WAVE_SOAKING:
-	case WAVE_AWAITING_PASS:
 		return is_exceeded(v, &t);
 	case WAVE_PROBING:
 		return is_exceeded(v, &t) || v->probing == PROBING_FAIL;

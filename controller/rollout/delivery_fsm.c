@@ -67,16 +67,21 @@ static const struct fsm_guard apply_order = {"apply order", is_apply_order};
 
 #define S(x)  DELIVERY_##x
 #define EV(x) DELIVERY_EV_##x
-/* What a report does to a delivery that is not settled. */
-#define REPORTS(from)                                                                                                              \
-	{S(from), EV(APPLIED), NULL, S(APPLIED), CLOSE, "the ledger has all of it, and the signed report is stored"},                  \
-	    {S(from), EV(ROLLED_BACK), NULL, S(ROLLED_BACK), CLOSE, "all of it is undone, and the signed report is stored"},           \
-	    {S(from), EV(FAILED), NULL, S(FAILED), FAILURE, "a step or a validation failed and had no lasting effect"},                \
-	    {S(from), EV(REFUSED), &undo, S(FAILED), FAILURE, "the undoing was refused: what was applied stays"},                      \
-	    {S(from), EV(REFUSED), NULL, S(REFUSED), FAILURE, "the site verified and said no: no statement ran"},                      \
-	    {S(from), EV(UNCLEAR), NULL, S(NEEDS_ATTENTION), FAILURE, "an outcome that only a person can settle counts as a failure"}, \
-	{                                                                                                                              \
-		S(from), EV(HELD), NULL, S(HELD), AGAIN_ANEW, "the site holds it, and has closed this attempt: not a failure"              \
+/* What a report that says how it ended does. */
+#define OUTCOMES(from)                                                                                                          \
+	{S(from), EV(APPLIED), NULL, S(APPLIED), CLOSE, "the ledger has all of it, and the signed report is stored"},               \
+	    {S(from), EV(ROLLED_BACK), NULL, S(ROLLED_BACK), CLOSE, "all of it is undone, and the signed report is stored"},        \
+	    {S(from), EV(FAILED), NULL, S(FAILED), FAILURE, "a step or a validation failed and had no lasting effect"},             \
+	    {S(from), EV(REFUSED), &undo, S(FAILED), FAILURE, "the undoing was refused: what was applied stays"},                   \
+	    {S(from), EV(REFUSED), NULL, S(REFUSED), FAILURE, "the site verified and said no: no statement ran"},                   \
+	{                                                                                                                           \
+		S(from), EV(UNCLEAR), NULL, S(NEEDS_ATTENTION), FAILURE, "an outcome that only a person can settle counts as a failure" \
+	}
+/* The same of a delivery that is not settled. */
+#define REPORTS(from)                                                                                                 \
+	OUTCOMES(from),                                                                                                   \
+	{                                                                                                                 \
+		S(from), EV(HELD), NULL, S(HELD), AGAIN_ANEW, "the site holds it, and has closed this attempt: not a failure" \
 	}
 /* An operator's word that the rollout goes on without it. */
 #define LEFT_OUT(from, why)                                       \
@@ -170,7 +175,8 @@ static const struct fsm_row rows[] = {
     LEFT_OUT(REFUSED, "an operator lets the rollout go on without it"),
     LEFT_OUT(NEEDS_ATTENTION, "an operator lets the rollout go on without it; at the site it is still to be settled"),
     {S(ROLLED_BACK), EV(LEAVE_OUT), &apply_order, S(SKIPPED), EXCUSE, "an operator lets the rollout go on without it"},
-    REPORTS(SKIPPED),
+    OUTCOMES(SKIPPED),
+    {S(SKIPPED), EV(HELD), NULL, S(SKIPPED), CLOSE, "the rollout went on without it, and so does the site"},
 };
 
 const struct fsm delivery_fsm = {

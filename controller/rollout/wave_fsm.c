@@ -72,6 +72,7 @@ static const struct fsm_row rows[] = {
     {S(SOAKING), EV(REOPEN), NULL, S(BLOCKED), END_SOAK, "an operator retries deliveries of it"},
     {S(AWAITING_PASS), EV(PASS), NULL, S(PASSED), NOTHING, "the gate's keys have signed, or sites ask for it no more"},
     {S(AWAITING_PASS), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "a failure became known meanwhile"},
+    {S(AWAITING_PASS), EV(SHORT), NULL, S(FAILED), NOTHING, "what was good is no longer, and too few targets have succeeded for min_success"},
     {S(AWAITING_PASS), EV(REOPEN), NULL, S(BLOCKED), NOTHING, "an operator retries deliveries of it"},
     {S(PASSED), EV(ASK_PASS), NULL, S(AWAITING_PASS), NOTHING, "sites ask for a gate's signature since, or what was signed has expired"},
     {S(PASSED), EV(EXCEEDED), NULL, S(FAILED), NOTHING, "more failures than max_failures, by those of its deferred targets"},
