@@ -112,12 +112,22 @@ static enum ended compare_with_last(struct delivery *d, const struct snapshot *n
 	                           d->task->target));
 }
 
+/* Once something of the release has run here, in whatever attempt, the schema is no longer the one that it was to find. */
+static bool has_begun_here(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->ledger.n_rows; i++)
+		if (d->ledger.rows[i].release_sequence == d->verified->release.sequence)
+			return true;
+	return false;
+}
+
 enum ended fingerprint_before(struct delivery *d)
 {
 	const struct schema_expected *x = expected(d);
+	bool finds = x && x->has_before && !has_begun_here(d);
 	/* What an earlier run of this very delivery has done is no drift. */
 	bool fresh = !d->begun && d->task->state == TASK_ACCEPTED && d->rows_reported == 0;
-	bool judges = fresh && (d->refuse_drift || (x && x->has_before)), told = d->fingerprint_before && d->rows_reported == 0;
+	bool judges = fresh && (d->refuse_drift || finds), told = d->fingerprint_before && d->rows_reported == 0;
 	AUTO(snapshot_done) struct snapshot s = {0};
 	d->fingerprint_before = false; /* on a later connection, what is there is no longer what was before */
 	if (d->plan.n_steps == 0 || (!judges && !told))
@@ -128,7 +138,7 @@ enum ended fingerprint_before(struct delivery *d)
 		left_out(d, &d->error);
 		return ENDED_OK;
 	}
-	if (judges && x && x->has_before && !is_as_expected(d, x, x->before, s.fingerprint, "find", &d->error))
+	if (judges && finds && !is_as_expected(d, x, x->before, s.fingerprint, "find", &d->error))
 		return refuse(d, how_to_compare(d));
 	return judges && d->refuse_drift ? compare_with_last(d, &s) : ENDED_OK;
 }
