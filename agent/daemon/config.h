@@ -45,6 +45,9 @@ enum fingerprint_when {
 struct agent_config {
 	const char *path, *name, *site, *data_dir; /* journal.db and blobs/ are in data_dir */
 	const char *controller_endpoint, *blob_endpoint;
+	const char **controller_also,
+	    **blobs_also; /* further addresses of the same controller, tried in their order when the present one does not answer */
+	size_t n_also;
 	const char *enrol_endpoint; /* where new certificates are asked for; NULL: this agent does not renew by itself */
 	const char **controller_keys; /* Z85: pinned; from agent.yaml, must be among the trust document's when that lists any */
 	size_t n_controller_keys;

@@ -21,12 +21,28 @@ static bool is_listed(const struct trust *t, const char *key)
 	return t->n_controller_keys == 0;
 }
 
+static int take_also(struct loading *l, const struct raw_controller *r, struct err *e)
+{
+	l->c->controller_also = arena_alloc(l->c->arena, (r->also_count + 1) * sizeof *l->c->controller_also);
+	l->c->blobs_also = arena_alloc(l->c->arena, (r->also_count + 1) * sizeof *l->c->blobs_also);
+	for (unsigned i = 0; i < r->also_count; i++) {
+		if (check_endpoint(l, "also", r->also[i].endpoint, e) != 0 || check_endpoint(l, "also", r->also[i].blobs, e) != 0)
+			return -1;
+		l->c->controller_also[i] = arena_strdup(l->c->arena, r->also[i].endpoint);
+		l->c->blobs_also[i] = arena_strdup(l->c->arena, r->also[i].blobs);
+	}
+	l->c->n_also = r->also_count;
+	return 0;
+}
+
 int config_take_controller(struct loading *l, struct err *e)
 {
 	const struct raw_controller *r = &l->raw.config->controller;
 	unsigned line = raw_line(&l->raw, "controller", "keys");
 	if (check_endpoint(l, "endpoint", r->endpoint, e) != 0 || check_endpoint(l, "blobs", r->blobs, e) != 0 ||
 	    (r->enrol && check_endpoint(l, "enrol", r->enrol, e) != 0))
+		return -1;
+	if (take_also(l, r, e) != 0)
 		return -1;
 	l->c->controller_endpoint = arena_strdup(l->c->arena, r->endpoint);
 	l->c->blob_endpoint = arena_strdup(l->c->arena, r->blobs);

@@ -14,16 +14,24 @@
 #define LABELS_MAX     64
 #define LABEL_TEXT_MAX 256
 #define LAG_FROM_MAX   16
+#define ADDRESSES_MAX  15 /* beside the first */
 
 #define TEXT(key, type, member)     CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER, type, member, 1, CYAML_UNLIMITED)
 #define OPT_TEXT(key, type, member) CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 1, CYAML_UNLIMITED)
 
 static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, CYAML_UNLIMITED)};
 
+static const cyaml_schema_field_t address_fields[] = {
+    TEXT("endpoint", struct raw_address, endpoint),
+    TEXT("blobs", struct raw_address, blobs),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t address_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_address, address_fields)};
 static const cyaml_schema_field_t controller_fields[] = {
     TEXT("endpoint", struct raw_controller, endpoint),
     TEXT("blobs", struct raw_controller, blobs),
     OPT_TEXT("enrol", struct raw_controller, enrol),
+    CYAML_FIELD_SEQUENCE("also", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_controller, also, &address_schema, 0, ADDRESSES_MAX),
     CYAML_FIELD_SEQUENCE("keys", CYAML_FLAG_POINTER, struct raw_controller, keys, &text_schema, 1, 16),
     CYAML_FIELD_END,
 };

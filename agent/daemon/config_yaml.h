@@ -8,8 +8,13 @@
 #include "common/base/err.h"
 #include "common/model/target.h"
 
+struct raw_address {
+	char *endpoint, *blobs;
+};
 struct raw_controller {
 	char *endpoint, *blobs, *enrol;
+	struct raw_address *also;
+	unsigned also_count;
 	char **keys;
 	unsigned keys_count;
 };

@@ -55,8 +55,10 @@ struct agent {
 static void on_up(void *arg, const struct msg_welcome *w)
 {
 	/* Open tasks go on by themselves; the controller offers again what it misses. */
-	looks_tell(((struct agent *)arg)->looks);
-	renewals_welcome(((struct agent *)arg)->renewals, w->now_us);
+	struct agent *g = arg;
+	fetch_address(g->fetch, uplink_address(g->uplink));
+	looks_tell(g->looks);
+	renewals_welcome(g->renewals, w->now_us);
 }
 
 static void on_refused(void *arg, const char *code)
@@ -232,6 +234,8 @@ static int open_link(struct agent *g, struct err *e)
 	    .agent = c->name,
 	    .agent_version = ROLLCALL_VERSION,
 	    .endpoint = c->controller_endpoint,
+	    .also = c->controller_also,
+	    .n_also = c->n_also,
 	    .controller_keys = c->controller_keys,
 	    .n_controller_keys = c->n_controller_keys,
 	    .key = &g->key,
@@ -245,6 +249,8 @@ static int open_link(struct agent *g, struct err *e)
 	};
 	struct fetch_settings blobs = {
 	    .endpoint = c->blob_endpoint,
+	    .also = c->blobs_also,
+	    .n_also = c->n_also,
 	    .controller_keys = c->controller_keys,
 	    .n_controller_keys = c->n_controller_keys,
 	    .key = &g->key,

@@ -37,10 +37,16 @@ struct fetch {
 	struct dial dial;
 	bool ready; /* the handshake is done */
 	size_t key;
+	size_t address;
 	uint32_t pause_ms;
 	int64_t due_us, heard_us; /* monotonic */
 	struct want *first; /* the one under way */
 };
+
+static const char *endpoint_of(const struct fetch *f)
+{
+	return f->address ? f->set.also[f->address - 1] : f->set.endpoint;
+}
 
 static void hang_up(struct fetch *f, uint32_t wait_ms)
 {
@@ -54,9 +60,11 @@ static void hang_up(struct fetch *f, uint32_t wait_ms)
 static void retry(struct fetch *f, const char *why)
 {
 	uint32_t high = f->pause_ms > f->set.retry_max_ms / 3 ? f->set.retry_max_ms : f->pause_ms * 3;
-	f->key = (f->key + 1) % f->set.n_controller_keys;
 	f->pause_ms = dial_random_ms(f->set.retry_min_ms, high);
-	log_debug("blobs at %s: %s: next attempt in %u ms", f->set.endpoint, why, f->pause_ms);
+	log_debug("blobs at %s: %s: next attempt in %u ms", endpoint_of(f), why, f->pause_ms);
+	f->key = (f->key + 1) % f->set.n_controller_keys;
+	if (f->key == 0)
+		f->address = (f->address + 1) % (f->set.n_also + 1);
 	hang_up(f, f->pause_ms);
 }
 
@@ -92,7 +100,7 @@ static void bad_answer(struct fetch *f, const char *why)
 	buf_done(&w->data);
 	w->have = w->asked = 0;
 	if (++w->bad >= BAD_MAX) {
-		log_warn("blob from %s refused: %s", f->set.endpoint, why);
+		log_warn("blob from %s refused: %s", endpoint_of(f), why);
 		hang_up(f, 0);
 		finish(f, false, why);
 	} else {
@@ -197,10 +205,19 @@ static int on_timer(zloop_t *loop, int id, void *arg)
 		}
 	} else if (f->first && now_us >= f->due_us) {
 		f->heard_us = now_us;
-		if (dial_open(&f->dial, f->loop, LINK_BLOB_DEALER, f->set.key, f->set.controller_keys[f->key], f->set.endpoint, &handler, &e) != 0)
+		if (dial_open(&f->dial, f->loop, LINK_BLOB_DEALER, f->set.key, f->set.controller_keys[f->key], endpoint_of(f), &handler, &e) != 0)
 			retry(f, e.msg);
 	}
 	return 0;
+}
+
+void fetch_address(struct fetch *f, size_t address)
+{
+	if (address == f->address)
+		return;
+	f->address = address;
+	if (f->dial.socket)
+		hang_up(f, 0);
 }
 
 struct fetch *fetch_new(zloop_t *loop, const struct fetch_settings *s, fetch_done_fn *done, void *arg)

@@ -10,6 +10,8 @@
 
 struct fetch_settings { /* borrowed */
 	const char *endpoint;
+	const char **also; /* further addresses, tried in their order when the present one does not answer */
+	size_t n_also;
 	const char **controller_keys;
 	size_t n_controller_keys;
 	const struct curve_key *key;
@@ -23,6 +25,8 @@ typedef void fetch_done_fn(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, 
 struct fetch;
 struct fetch *fetch_new(zloop_t *loop, const struct fetch_settings *s, fetch_done_fn *done, void *arg);
 void fetch_destroy(struct fetch **f);
+/* The address to begin with from now on, counted as uplink_address does: where the link has come up. */
+void fetch_address(struct fetch *f, size_t address);
 /* Asks for a blob; a second wish for the same hash joins the first. A blob that is there already is not asked for: check blobs_has first. */
 void fetch_want(struct fetch *f, const uint8_t hash[DIGEST_SIZE], uint64_t size);
 

@@ -19,6 +19,11 @@ int64_t uplink_after_ms(uint32_t ms)
 	return clock_mono_us() + (int64_t)ms * 1000;
 }
 
+static const char *endpoint_of(const struct uplink *u)
+{
+	return u->address ? u->set.also[u->address - 1] : u->set.endpoint;
+}
+
 /* Decorrelated jitter: a fleet that lost its controller together must not come back together. */
 static uint32_t next_pause_ms(struct uplink *u)
 {
@@ -27,7 +32,7 @@ static uint32_t next_pause_ms(struct uplink *u)
 	return u->pause_ms;
 }
 
-static void fall(struct uplink *u, uint32_t wait_ms, const char *why)
+static void fall_from(struct uplink *u, const char *at, uint32_t wait_ms, const char *why)
 {
 	bool was_up = u->state == UP;
 	dial_close(&u->dial);
@@ -35,9 +40,9 @@ static void fall(struct uplink *u, uint32_t wait_ms, const char *why)
 	u->session = 0;
 	u->due_us = uplink_after_ms(wait_ms);
 	if (!u->said_down)
-		log_warn("controller at %s: %s: next attempt in %u ms; running tasks go on", u->set.endpoint, why, wait_ms);
+		log_warn("controller at %s: %s: next attempt in %u ms; running tasks go on", at, why, wait_ms);
 	else
-		log_debug("controller at %s: %s: next attempt in %u ms", u->set.endpoint, why, wait_ms);
+		log_debug("controller at %s: %s: next attempt in %u ms", at, why, wait_ms);
 	u->said_down = true;
 	if (was_up)
 		u->on.down(u->on.arg, why);
@@ -46,17 +51,30 @@ static void fall(struct uplink *u, uint32_t wait_ms, const char *why)
 /* A connection that stood: everybody loses it at once when the controller goes, so the first attempt is spread as the controller asked. */
 static void lose(struct uplink *u, const char *why)
 {
-	fall(u, u->set.retry_min_ms / 2 + dial_random_ms(0, u->spread_ms), why);
+	fall_from(u, endpoint_of(u), u->set.retry_min_ms / 2 + dial_random_ms(0, u->spread_ms), why);
 }
 
-/* An attempt that did not get there: the next pinned key at once, a pause after the last. */
+/* The next address, when this one has failed with every key. Returns how long to wait: little before one that was not tried yet, and not the same for every agent that lost its
+ * address with us; a pause once all were. */
+static uint32_t next_address_ms(struct uplink *u)
+{
+	u->address = (u->address + 1) % (u->set.n_also + 1);
+	if (++u->addresses_tried <= u->set.n_also)
+		return dial_random_ms(0, u->set.retry_min_ms);
+	u->addresses_tried = 0;
+	return next_pause_ms(u);
+}
+
+/* An attempt that did not get there: the next pinned key at once, then the next address. */
 static void fail_attempt(struct uplink *u, const char *why)
 {
+	char at[256]; /* the one that failed is what is told */
+	str_copy(at, sizeof at, endpoint_of(u));
 	u->key = (u->key + 1) % u->set.n_controller_keys;
 	bool all_tried = ++u->keys_tried >= u->set.n_controller_keys;
 	if (all_tried)
 		u->keys_tried = 0;
-	fall(u, all_tried ? next_pause_ms(u) : 0, why);
+	fall_from(u, at, all_tried ? next_address_ms(u) : 0, why);
 }
 
 static void give_up(struct uplink *u, const char *why)
@@ -108,7 +126,7 @@ static void hear_audit(struct uplink *u, const struct audit_head *told)
 {
 	struct err e = ERR_INIT;
 	if (journal_audit(u->journal, told, &e) != 0)
-		log_error("controller at %s: %s: tell the central team; `rollcall audit verify` shows it", u->set.endpoint, e.msg);
+		log_error("controller at %s: %s: tell the central team; `rollcall audit verify` shows it", endpoint_of(u), e.msg);
 }
 
 static void on_welcome(struct uplink *u, const struct msg_welcome *w)
@@ -123,12 +141,12 @@ static void on_welcome(struct uplink *u, const struct msg_welcome *w)
 	u->heartbeat_ms = w->heartbeat_ms;
 	u->spread_ms = w->spread_ms;
 	u->pause_ms = u->set.retry_min_ms;
-	u->keys_tried = 0;
+	u->keys_tried = u->addresses_tried = 0;
 	u->said_down = false;
 	u->acked_report = w->resume_from;
 	u->next_report = w->resume_from + 1;
 	hear_audit(u, &w->audit);
-	log_info("controller at %s: connected, epoch %u, it has reports up to %llu", u->set.endpoint, w->epoch, (unsigned long long)w->resume_from);
+	log_info("controller at %s: connected, epoch %u, it has reports up to %llu", endpoint_of(u), w->epoch, (unsigned long long)w->resume_from);
 	if (!uplink_say_targets(u)) {
 		lose(u, "the list of targets could not be sent");
 		return;
@@ -154,7 +172,7 @@ static void on_retry_after(struct uplink *u, const struct msg_retry_after *r)
 	uint32_t wait_ms = r->ms + dial_random_ms(0, r->jitter_ms);
 	u->state = DELAYED;
 	u->due_us = uplink_after_ms(wait_ms);
-	log_debug("controller at %s: it is busy and asked to wait %u ms", u->set.endpoint, wait_ms);
+	log_debug("controller at %s: it is busy and asked to wait %u ms", endpoint_of(u), wait_ms);
 }
 
 static void on_message(struct uplink *u, const struct msg *m)
@@ -257,7 +275,7 @@ static void attempt(struct uplink *u)
 	struct err e = ERR_INIT;
 	u->state = CONNECTING;
 	u->due_us = uplink_after_ms(CONNECT_MS);
-	if (dial_open(&u->dial, u->loop, LINK_CTRL_DEALER, u->set.key, u->set.controller_keys[u->key], u->set.endpoint, &handler, &e) != 0)
+	if (dial_open(&u->dial, u->loop, LINK_CTRL_DEALER, u->set.key, u->set.controller_keys[u->key], endpoint_of(u), &handler, &e) != 0)
 		fail_attempt(u, e.msg);
 }
 
@@ -332,8 +350,8 @@ void uplink_keyset(struct uplink *u, const struct sign_key *report_key, struct b
 	u->set.certificate = certificate;
 	say_bye(u);
 	u->pause_ms = u->set.retry_min_ms;
-	u->keys_tried = 0;
-	fall(u, 0, "new keys");
+	u->keys_tried = u->addresses_tried = 0;
+	fall_from(u, endpoint_of(u), 0, "new keys");
 }
 
 void uplink_destroy(struct uplink **up)
@@ -351,6 +369,11 @@ void uplink_destroy(struct uplink **up)
 bool uplink_is_up(const struct uplink *u)
 {
 	return u->state == UP;
+}
+
+size_t uplink_address(const struct uplink *u)
+{
+	return u->address;
 }
 
 bool uplink_send(struct uplink *u, const struct msg *m)

@@ -20,7 +20,9 @@
 struct uplink_settings { /* all borrowed for the uplink's life */
 	const char *agent, *agent_version;
 	const char *endpoint;
-	const char **controller_keys; /* Z85; tried in their order */
+	const char **also; /* further addresses of the same controller, tried in their order when the present one does not answer */
+	size_t n_also;
+	const char **controller_keys; /* Z85; at each address tried in their order */
 	size_t n_controller_keys;
 	const struct curve_key *key;
 	const struct sign_key *report_key;
@@ -46,6 +48,7 @@ int uplink_new(zloop_t *loop, struct journal *j, const struct uplink_settings *s
                struct err *e) MUST_CHECK;
 void uplink_destroy(struct uplink **u); /* says BYE when it is up */
 bool uplink_is_up(const struct uplink *u);
+size_t uplink_address(const struct uplink *u); /* the present one: 0 is `endpoint`, i + 1 is also[i] */
 /* False when it could not be sent now: the caller's state decides what happens on the next `up`. */
 bool uplink_send(struct uplink *u, const struct msg *m);
 /* Other keys and another certificate from now on, borrowed like those of the settings, whose CURVE key's content has changed: says BYE, and comes back with them. */

@@ -17,7 +17,9 @@ struct uplink {
 	struct dial dial;
 	int timer;
 	enum uplink_state state;
-	size_t key; /* of controller_keys, for this attempt */
+	size_t address; /* for this attempt: see uplink_address */
+	size_t addresses_tried;
+	size_t key; /* of controller_keys, the same */
 	size_t keys_tried;
 	uint32_t pause_ms, spread_ms, heartbeat_ms, max_epoch;
 	int64_t due_us; /* WAITING, DELAYED: next attempt; CONNECTING, GREETING: give up; monotonic */

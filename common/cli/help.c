@@ -98,7 +98,7 @@ static void option_left(const struct cmd_option *o, struct buf *ret)
 }
 
 static const struct cmd_option common_options[] = {
-    {"output", 'o', "FORMAT", "table, wide, json, ndjson, csv or name (default: table)", false, false},
+    {"output", 'o', "FORMAT", "table, wide, json, ndjson, csv or name (default: table); of several tables csv and name give the last", false, false},
     {"help", 'h', NULL, "show this text", false, false},
     {0},
 };

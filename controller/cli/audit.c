@@ -111,16 +111,27 @@ static int export_bundle(const struct cmd_args *args, const struct bundle *b, st
 	return EXIT_DONE;
 }
 
+/* --format, or -o where it names one of them. */
+static int read_format(const struct cmd_args *args, const char **ret, struct err *e)
+{
+	*ret = cmd_option_value(args, "format");
+	if (*ret || cmd_output(args) == OUTPUT_TABLE)
+		return 0;
+	*ret = cmd_output(args) == OUTPUT_JSON ? "json" : cmd_output(args) == OUTPUT_CSV ? "csv" : NULL;
+	return *ret ? 0 : err_set(e, ERR_USAGE, "-o: an export is csv, json, html or bundle: say which with --format");
+}
+
 static int run_export(const struct cmd_args *args, struct err *e)
 {
 	AUTO(bundle_done) struct bundle b = {0};
 	AUTO(arena_destroy) struct arena *a = arena_new(AUDIT_ARENA);
 	const struct trust *own = NULL;
-	const char *format = cmd_option_value(args, "format");
+	const char *format = NULL;
 	int64_t from_us = 0, to_us = INT64_MAX;
 	AUTO(live_close) struct live l = {0};
 	const char *target = cmd_option_value(args, "target");
-	if (own_trust(args, a, &own, e) != 0 || read_time(args, "from", &from_us, e) != 0 || read_time(args, "to", &to_us, e) != 0)
+	if (read_format(args, &format, e) != 0 || own_trust(args, a, &own, e) != 0 || read_time(args, "from", &from_us, e) != 0 ||
+	    read_time(args, "to", &to_us, e) != 0)
 		return -1;
 	if (target && !str_is_target_id(target))
 		return err_set(e, ERR_USAGE, "--target %s: a target is site/instance/database or site/instance/database/schema", target);

@@ -156,11 +156,14 @@ const char *answer_cell(const struct answer_table *t, size_t row, const char *co
 	return "";
 }
 
-/* "rollouts", "waves", "targets": what a table lists is what its first column names. */
+/* "rollouts", "waves", "targets": what a table lists is what its first column names; one that begins with a time is a history. */
 static void kind_of(const struct answer_table *t, struct buf *ret)
 {
 	const char *first = t->n_columns ? t->columns[0] + strspn(t->columns[0], TABLE_MARKS) : "row";
-	buf_addf(ret, "%s%s", first, str_ends(first, "s") ? "" : "s");
+	if (str_eq(first, "at"))
+		buf_adds(ret, "history");
+	else
+		buf_addf(ret, "%s%s", first, str_ends(first, "s") ? "" : "s");
 }
 
 static struct table *table_of(const struct answer_table *t)

@@ -66,6 +66,9 @@ tampered() { # CHECK SED-SCRIPT
 	run ! grep -qE '<script|src=|href=|wrong' all.html
 	run rc audit export --format pdf
 	[ "$status" -eq 2 ]
+	cmp <(rc audit export -o json) all.json
+	run rc audit export -o name
+	[ "$status" -eq 2 ]
 }
 
 @test "audit: prove shows the chain from commit to ledger row, live and from a bundle" {

@@ -35,7 +35,7 @@ setup() {
 	tail -n 3 eu-1.log controller.log
 	[ "$status" -eq 0 ]
 	[ "$(sqlite3 one.db 'select count(*), count(distinct n), max(n) from t')" = "2999|2999|2999" ]
-	[ "$(rc history -o json 2>/dev/null | jq -r '.ats[0].outcome')" = applied ]
+	[ "$(rc history -o json 2>/dev/null | jq -r '.history[0].outcome')" = applied ]
 	run rc rollout preview plan.yaml -e dev -r 1.0.0
 	echo "$output" | tail -n 3
 	[ "$status" -eq 0 ]

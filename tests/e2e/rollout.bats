@@ -128,7 +128,7 @@ everything() {
 		[ "$(server_sql "$MY" $site 'select count(*) from orders where note = ""')" = 3 ]
 	done
 	[ "$(rc rollout status "$id" -o json 2>/dev/null | jq -r '.rollouts[0].state, (.waves | length), ([.targets[] | select(.state == "applied")] | length)' | paste -sd ' ')" = "succeeded 2 12" ]
-	[ "$(rc history --rollout "$id" -o json 2>/dev/null | jq '[.ats[] | select(.outcome == "applied" and .rollout == "'"$id"'")] | length')" = 12 ]
+	[ "$(rc history --rollout "$id" -o json 2>/dev/null | jq '[.history[] | select(.outcome == "applied" and .rollout == "'"$id"'")] | length')" = 12 ]
 	[ "$(rc history --target eu/pg/shop -o csv 2>/dev/null | wc -l)" -ge 2 ]
 }
 

@@ -134,7 +134,7 @@ watch_on_terminal() {
 	has "1.0.0 apply failed 1 t:notes (changes/01-notes.sql:3): table notes already exists"
 	has "next: repair the cause, then: rollcall rollout retry ${id:0:8} eu/lite/t33"
 	has "its ledger was asked just now; nothing was changed"
-	[ "$(rc show eu/lite/t10 -o json 2>/dev/null | jq -c '[.targets[0].release, .targets[0].lacks, (.changesets[] | .changeset, .state, ."steps-done"), .rollouts[0].state, .ats[0].outcome]')" = \
+	[ "$(rc show eu/lite/t10 -o json 2>/dev/null | jq -c '[.targets[0].release, .targets[0].lacks, (.changesets[] | .changeset, .state, ."steps-done"), .rollouts[0].state, .history[0].outcome]')" = \
 		'["1.0.0",null,"t:notes","applied",1,"applied","applied"]' ]
 	run rc show eu/lite/nix
 	[ "$status" -eq 1 ]

@@ -263,6 +263,8 @@ void link_start_agent(struct link_world *w, const struct curve_key *key)
 	    .agent = "eu-1",
 	    .agent_version = "0.1.0",
 	    .endpoint = endpoint,
+	    .also = w->also,
+	    .n_also = w->n_also,
 	    .controller_keys = w->controller_keys,
 	    .n_controller_keys = 1,
 	    .key = key,

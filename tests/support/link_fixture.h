@@ -28,6 +28,8 @@ struct link_world {
 	struct uplink *uplink;
 	struct fetch *fetch;
 	const char *controller_keys[2];
+	const char *also[2]; /* further addresses of the agent that is started next */
+	size_t n_also;
 	struct target target;
 	const struct target *targets[1];
 	/* what the brain saw */

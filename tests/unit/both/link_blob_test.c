@@ -63,6 +63,32 @@ static void test_blob_is_pulled_in_chunks(void **state)
 	assert_true(blobs_has(link_file(w, "kept"), hash, NULL));
 }
 
+static void test_blob_is_pulled_from_the_next_address(void **state)
+{
+	struct link_world *w = *state;
+	struct err e = ERR_INIT;
+	AUTO(buf_done) struct buf data = BUF_INIT;
+	uint8_t hash[DIGEST_SIZE];
+	char dir[256], endpoint[256];
+	const char *also[] = {endpoint};
+	make_blob(1000, &data);
+	assert_int_equal(blobs_put(link_file(w, "served"), buf_bytes(&data), hash, &e), 0);
+	str_copy(dir, sizeof dir, link_file(w, "kept"));
+	str_copy(endpoint, sizeof endpoint, hub_blob_endpoint(w->hub));
+	struct fetch_settings s = {.endpoint = "tcp://127.0.0.1:1",
+	                           .also = also,
+	                           .n_also = 1,
+	                           .controller_keys = w->controller_keys,
+	                           .n_controller_keys = 1,
+	                           .key = &w->agent_key,
+	                           .dir = dir,
+	                           .retry_min_ms = 20,
+	                           .retry_max_ms = 100};
+	w->fetch = fetch_new(w->loop, &s, link_on_fetched, w);
+	fetch_want(w->fetch, hash, data.n);
+	link_run(w, has_fetched);
+}
+
 static void test_altered_blob_is_refused(void **state)
 {
 	struct link_world *w = *state;
@@ -242,10 +268,10 @@ int main(void)
 	log_open("link_blob_test", getenv("VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
 #define CASE(f) cmocka_unit_test_setup_teardown(f, link_setup, link_teardown)
 	const struct CMUnitTest tests[] = {
-	    CASE(test_blob_is_pulled_in_chunks),        CASE(test_altered_blob_is_refused),
-	    CASE(test_blob_of_another_size_is_refused), CASE(test_missing_blob_fails),
-	    CASE(test_operator_asks_and_uploads),       CASE(test_viewer_may_not_upload),
-	    CASE(test_operator_errors_say_what_to_do),
+	    CASE(test_blob_is_pulled_in_chunks), CASE(test_blob_is_pulled_from_the_next_address),
+	    CASE(test_altered_blob_is_refused),  CASE(test_blob_of_another_size_is_refused),
+	    CASE(test_missing_blob_fails),       CASE(test_operator_asks_and_uploads),
+	    CASE(test_viewer_may_not_upload),    CASE(test_operator_errors_say_what_to_do),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -254,6 +254,37 @@ static void test_reconnects_after_the_hub_restarts(void **state)
 	assert_int_equal(w->hellos, 2);
 }
 
+static bool is_up_thrice(struct link_world *w)
+{
+	return w->ups >= 3;
+}
+
+/* The controller answers at the agent's second address, then at its first one again. */
+static void test_the_next_address_is_tried(void **state)
+{
+	struct link_world *w = *state;
+	char first[256], second[256], blob[256];
+	str_copy(second, sizeof second, hub_ctrl_endpoint(w->hub));
+	link_stop_hub(w);
+	link_start_hub(w, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*");
+	str_copy(first, sizeof first, hub_ctrl_endpoint(w->hub));
+	str_copy(blob, sizeof blob, hub_blob_endpoint(w->hub));
+	w->also[0] = "tcp://127.0.0.1:1"; /* nobody ever listens there */
+	w->also[1] = second;
+	w->n_also = 2;
+	link_start_agent(w, &w->agent_key);
+	link_run(w, is_connected);
+	assert_int_equal(uplink_address(w->uplink), 0);
+	link_stop_hub(w);
+	link_start_hub(w, second, blob);
+	link_run(w, is_up_again);
+	assert_int_equal(uplink_address(w->uplink), 2);
+	link_stop_hub(w);
+	link_start_hub(w, first, blob);
+	link_run(w, is_up_thrice);
+	assert_int_equal(uplink_address(w->uplink), 0);
+}
+
 /* ---- reports ---- */
 
 static int seal(void *arg, const struct report *r, struct buf *ret, struct err *e)
@@ -344,6 +375,7 @@ int main(void)
 	    CASE(test_garbage_body_ends_the_session),
 	    CASE(test_newer_session_replaces_the_older),
 	    CASE(test_same_counter_twice_holds_both),
+	    CASE(test_the_next_address_is_tried),
 	    CASE(test_reconnects_after_the_hub_restarts),
 	    CASE(test_reports_are_resent_until_acked),
 	    CASE(test_resume_from_is_obeyed),

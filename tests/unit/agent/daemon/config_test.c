@@ -127,6 +127,24 @@ static void test_batch_limits(void **state)
 	assert_string_equal(c.limits.batch_hold_file, "./hold");
 }
 
+static void test_further_addresses(void **state)
+{
+	(void)state;
+	AUTO(agent_config_done) struct agent_config c = {0};
+	struct err e = ERR_INIT;
+	const char *at = strstr(good, "  blobs:");
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	buf_add(&text, good, (size_t)(at - good));
+	buf_addf(&text, "  also:\n    - {endpoint: 'tcp://b:7101', blobs: 'tcp://b:7110'}\n    - {endpoint: 'tcp://c:7101', blobs: 'tcp://c:7110'}\n%s",
+	         at);
+	agent_fixture_file(&f, "agent.yaml", text.p, 0644);
+	if (agent_config_load("agent.yaml", &c, &e) != 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(c.n_also, 2);
+	assert_string_equal(c.controller_also[0], "tcp://b:7101");
+	assert_string_equal(c.blobs_also[1], "tcp://c:7110");
+}
+
 static void test_replicas(void **state)
 {
 	(void)state;
@@ -169,6 +187,8 @@ static void test_each_mistake_has_its_line(void **state)
 	    {"name: eu-1", "name: EU 1", "agent.yaml:1: name 'EU 1': use lower-case letters, digits, '.', '_' and '-', 63 at most"},
 	    {"tcp://10.0.0.1:7101", "10.0.0.1:7101", "agent.yaml:5: endpoint '10.0.0.1:7101': not an address: write tcp://HOST:PORT"},
 	    {"  blobs:", "  enrol: controller\n  blobs:", "agent.yaml:6: enrol 'controller': not an address: write tcp://HOST:PORT"},
+	    {"  blobs:", "  also: [{endpoint: 'b:7101', blobs: 'tcp://b:7110'}]\n  blobs:",
+	     "agent.yaml:6: also 'b:7101': not an address: write tcp://HOST:PORT"},
 	    {"tcp://10.0.0.1:7110", "tcp://10.0.0.1:0", "agent.yaml:6: blobs 'tcp://10.0.0.1:0': not an address: write tcp://HOST:PORT"},
 	    {"'" KEY "'", "short",
 	     "agent.yaml:7: controller key: neither a CURVE public key (40 characters of Z85) nor a file that holds one: ./short: No such file or "
@@ -406,6 +426,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_good_file),
 	    CASE(test_batch_limits),
+	    CASE(test_further_addresses),
 	    CASE(test_replicas),
 	    CASE(test_each_mistake_has_its_line),
 	    CASE(test_unknown_scheme_names_the_known_ones),
