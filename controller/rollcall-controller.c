@@ -50,6 +50,7 @@ static int run_check(const struct cmd_args *a, struct err *e)
 
 static const struct cmd_option gateway_options[] = {
     {"socket", 0, "PATH", "the core's unix socket: `gateway` under `listen` of its configuration", false, true},
+    {"index", 0, "N", "which of several it is, from 0 (default: 0)", false, false},
     {"control", 0, "ENDPOINT", "where agents and operators connect", false, true},
     {"blobs", 0, "ENDPOINT", "where they pull and push files", false, true},
     {"enrol", 0, "ENDPOINT", "where strangers ask to be let in (default: nowhere)", false, false},
@@ -62,14 +63,17 @@ static const struct cmd_option gateway_options[] = {
 
 static int run_gateway(const struct cmd_args *a, struct err *e)
 {
-	uint64_t peers = 0;
-	if (open_log(a, e) < 0 || str_to_u64(cmd_option_value(a, "max-peers"), "--max-peers", 1, UINT32_MAX, &peers, e) < 0)
+	uint64_t peers = 0, index = 0;
+	const char *number = cmd_option_value(a, "index");
+	if (open_log(a, e) < 0 || (number && str_to_u64(number, "--index", 0, GATEWAYS_MAX - 1, &index, e) < 0) ||
+	    str_to_u64(cmd_option_value(a, "max-peers"), "--max-peers", 1, UINT32_MAX, &peers, e) < 0)
 		return -1;
 	const struct gateway_config c = {.hub = {.ctrl_endpoint = cmd_option_value(a, "control"),
 	                                         .blob_endpoint = cmd_option_value(a, "blobs"),
 	                                         .enrol_endpoint = cmd_option_value(a, "enrol"),
 	                                         .curve_key_file = cmd_option_value(a, "curve-key"),
 	                                         .blob_dir = cmd_option_value(a, "blob-dir"),
+	                                         .index = (uint32_t)index,
 	                                         .max_peers = (uint32_t)peers},
 	                                 .socket_path = cmd_option_value(a, "socket")};
 	return controller_gateway(&c, e) < 0 ? -1 : EXIT_DONE;

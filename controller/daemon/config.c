@@ -18,8 +18,13 @@
 struct yaml_operator {
 	char *name, *role, *key;
 };
+struct yaml_address {
+	char *control, *blobs;
+};
 struct yaml_listen {
 	char *control, *blobs, *enrol, *gateway;
+	struct yaml_address *also;
+	unsigned also_count;
 	unsigned *max_peers;
 };
 struct yaml_config {
@@ -46,11 +51,14 @@ struct yaml_config {
 static const cyaml_schema_field_t operator_fields[] = {TEXT(name, yaml_operator), TEXT(role, yaml_operator), TEXT(key, yaml_operator),
                                                        CYAML_FIELD_END};
 static const cyaml_schema_value_t operator_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_operator, operator_fields)};
+static const cyaml_schema_field_t address_fields[] = {TEXT(control, yaml_address), TEXT(blobs, yaml_address), CYAML_FIELD_END};
+static const cyaml_schema_value_t address_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_address, address_fields)};
 static const cyaml_schema_field_t listen_fields[] = {
     TEXT(control, yaml_listen),
     TEXT(blobs, yaml_listen),
     OPTIONAL_TEXT(enrol, yaml_listen),
     OPTIONAL_TEXT(gateway, yaml_listen),
+    CYAML_FIELD_SEQUENCE("also", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_listen, also, &address_schema, 0, GATEWAYS_MAX - 1),
     CYAML_FIELD_UINT_PTR("max_peers", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct yaml_listen, max_peers),
     CYAML_FIELD_END};
 static const cyaml_schema_field_t config_fields[] = {
@@ -211,6 +219,19 @@ static int read_max_peers(const struct reading *x, const unsigned *wanted, struc
 	return 0;
 }
 
+static int read_also(const struct reading *x, const struct yaml_listen *y, struct controller_config *c, struct err *e)
+{
+	struct gateway_address *also = arena_alloc(x->arena, (y->also_count + 1) * sizeof *also);
+	for (unsigned i = 0; i < y->also_count; i++)
+		also[i] = (struct gateway_address){arena_strdup(x->arena, y->also[i].control), arena_strdup(x->arena, y->also[i].blobs)};
+	c->also = also;
+	c->n_also = y->also_count;
+	if (c->n_also == 0 || c->gateway_socket)
+		return 0;
+	(void)err_set(e, ERR_USAGE, "also: each further address is served by a gateway of its own: give `gateway: PATH` under listen, too");
+	return at_key(x, "also", 0, e);
+}
+
 static int read_config(const struct reading *x, const struct yaml_config *y, struct controller_config *c, struct err *e)
 {
 	c->path = arena_strdup(x->arena, x->path);
@@ -221,7 +242,7 @@ static int read_config(const struct reading *x, const struct yaml_config *y, str
 	c->blob_endpoint = arena_strdup(x->arena, y->listen.blobs);
 	c->enrol_endpoint = arena_strdup(x->arena, y->listen.enrol);
 	c->gateway_socket = y->listen.gateway ? resolve(x, y->listen.gateway) : NULL;
-	if (read_max_peers(x, y->listen.max_peers, c, e) < 0)
+	if (read_max_peers(x, y->listen.max_peers, c, e) < 0 || read_also(x, &y->listen, c, e) < 0)
 		return -1;
 	c->curve_key_file = resolve(x, y->curve_key);
 	struct curve_key key = {0};

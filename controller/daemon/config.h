@@ -6,6 +6,7 @@
 #include "common/base/err.h"
 #include "common/crypto/sign.h"
 #include "common/model/trust.h"
+#include "controller/link/gateway.h"
 
 struct controller_operator {
 	const char *name, *role; /* viewer, operator, admin */
@@ -21,7 +22,9 @@ struct controller_config {
 	    enrol_key; /* signs certificates by itself for whoever brings a token; NULL: a person approves each. It renews what people have enrolled, too */
 	int64_t certificate_lifetime_us; /* of what enrol_key signs */
 	const char *gateway_socket; /* the peers' side runs in a process of its own and speaks to this one over it; NULL: a thread of this one */
-	uint32_t max_peers; /* 0: not said */
+	const struct gateway_address *also; /* further addresses, each with a gateway of its own */
+	size_t n_also;
+	uint32_t max_peers; /* of each gateway; 0: not said */
 	const char *curve_key_file;
 	struct trust trust; /* checked: its own root threshold. The store may hold a newer one, which then counts */
 	struct bytes trust_envelope;

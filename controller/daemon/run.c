@@ -148,6 +148,8 @@ static int open_hub(const struct controller_config *c, const struct principal *p
 	                                         .blob_dir = c->blob_dir,
 	                                         .max_peers = c->max_peers ? c->max_peers : MAX_PEERS,
 	                                         .may_lower = c->max_peers == 0},
+	                                 .also = c->also,
+	                                 .n_also = c->n_also,
 	                                 .socket_path = c->gateway_socket,
 	                                 .program = "/proc/self/exe"};
 	return c->gateway_socket ? gateway_line_new(&g, p, n, ret, e) : hub_new(&g.hub, p, n, ret, e);

@@ -43,10 +43,11 @@ static int open_line(struct gateway *g, const char *path, struct err *e)
 	return 0;
 }
 
-static int say_hello(struct gateway *g)
+static int say_hello(struct gateway *g, uint32_t index)
 {
 	struct gateway_hello hello = gateway_hello_make();
 	const struct hub_head head = {.type = HUB_STARTED};
+	hello.index = index;
 	hub_names(g->hub, &hello.names);
 	return zmq_send(zsock_resolve(g->line), &head, sizeof head, ZMQ_SNDMORE) < 0 || zmq_send(zsock_resolve(g->line), &hello, sizeof hello, 0) < 0;
 }
@@ -104,7 +105,7 @@ int gateway_run(const struct gateway_config *c, int stop_fd, struct err *e)
 	limit_memory(hub.max_peers);
 	if (hub_new(&hub, NULL, 0, &g.hub, e) != 0 || open_line(&g, c->socket_path, e) != 0)
 		return -1;
-	if (say_hello(&g) != 0)
+	if (say_hello(&g, hub.index) != 0)
 		return err_set(e, ERR_LINK, "the core's socket %s takes nothing", c->socket_path);
 	log_info("gateway: control %s, blobs %s, core at %s", hub_ctrl_endpoint(g.hub), hub_blob_endpoint(g.hub), c->socket_path);
 	return run(&g, e);

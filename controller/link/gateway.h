@@ -3,14 +3,25 @@
  * gateway's first message proves it. What the core takes from it, it checks as it would check a peer: an agent's identity by its signatures. An operator's rests on the CURVE key
  * that the gateway saw, so that who breaks into the gateway can ask for what operators may ask for, and still has no release and no approval to show.
  *
- *   core (gateway_line.c)   ROUTER  <== unix socket ==>  DEALER   gateway (gateway.c) -- pipe -- hub thread == CURVE ==> peers */
+ *   core (gateway_line.c)   ROUTER  <== unix socket ==>  DEALER   gateway (gateway.c) -- pipe -- hub thread == CURVE ==> peers
+ *
+ * There may be several, each with addresses of its own: an agent that loses one goes to the next address of its agent.yaml, and the core takes its newest session for the one that
+ * counts. */
 #ifndef CONTROLLER_LINK_GATEWAY_H
 #define CONTROLLER_LINK_GATEWAY_H
 
 #include "controller/link/hub.h"
 
+#define GATEWAYS_MAX 16
+
+struct gateway_address {
+	const char *ctrl_endpoint, *blob_endpoint;
+};
+
 struct gateway_config {
-	struct hub_config hub;
+	struct hub_config hub; /* of the first one; of the gateway's side: of that one */
+	const struct gateway_address *also; /* the addresses of the others */
+	size_t n_also;
 	const char *socket_path; /* of the unix socket; its folder is the core's alone */
 	const char *program; /* the core: what to execute; NULL: somebody else starts the gateway */
 };

@@ -23,17 +23,19 @@ static void add(struct gateway_child *k, const char *option, const char *value)
 	k->argv[k->n_argv++] = mem_strdup(value);
 }
 
-void gateway_child_init(struct gateway_child *k, const struct gateway_config *c)
+void gateway_child_init(struct gateway_child *k, const struct gateway_config *c, uint32_t index)
 {
-	char peers[16];
+	char peers[16], number[16];
 	*k = (struct gateway_child){0};
 	snprintf(peers, sizeof peers, "%u", c->hub.max_peers);
 	k->argv[k->n_argv++] = mem_strdup(c->program);
 	k->argv[k->n_argv++] = mem_strdup("gateway");
 	add(k, "--socket", c->socket_path);
-	add(k, "--control", c->hub.ctrl_endpoint);
-	add(k, "--blobs", c->hub.blob_endpoint);
-	add(k, "--enrol", c->hub.enrol_endpoint);
+	snprintf(number, sizeof number, "%u", index);
+	add(k, "--index", number);
+	add(k, "--control", index ? c->also[index - 1].ctrl_endpoint : c->hub.ctrl_endpoint);
+	add(k, "--blobs", index ? c->also[index - 1].blob_endpoint : c->hub.blob_endpoint);
+	add(k, "--enrol", index ? NULL : c->hub.enrol_endpoint); /* newcomers come by the first */
 	add(k, "--curve-key", c->hub.curve_key_file);
 	add(k, "--blob-dir", c->hub.blob_dir);
 	add(k, "--max-peers", peers);

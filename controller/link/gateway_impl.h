@@ -11,7 +11,8 @@
 struct gateway_hello {
 	char version[32];
 	uint32_t head_size, command_size, principal_size;
-	struct hub_names names;
+	struct hub_names names; /* from here on it is this gateway's own */
+	uint32_t index;
 };
 
 static inline struct gateway_hello gateway_hello_make(void)
@@ -29,7 +30,7 @@ struct gateway_child {
 	char *argv[32];
 	size_t n_argv;
 };
-void gateway_child_init(struct gateway_child *k, const struct gateway_config *c);
+void gateway_child_init(struct gateway_child *k, const struct gateway_config *c, uint32_t index);
 void gateway_child_done(struct gateway_child *k); /* ends it */
 /* Starts it when it is due, reaps it when it has ended: true then. */
 bool gateway_child_tend(struct gateway_child *k, int64_t now_us);

@@ -1,6 +1,6 @@
-/* The core's end of the line to its gateway: a thread that stands where the hub's thread would, with the same pipe. It knows which sessions the gateway has told of, so that it
+/* The core's end of the line to its gateways: a thread that stands where the hub's thread would, with the same pipe. It knows which sessions each gateway has told of, so that it
  * can tell the brain of each that ended with it; it keeps the table of principals for the next one; and it never waits for a gateway that is not there: what is sent meanwhile
- * goes to sessions that are gone. */
+ * goes to sessions that are gone. A session's number is random, so that no two gateways give the same. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,13 +19,20 @@
 #include "controller/link/gateway_impl.h"
 
 #define TICK_MS      100
-#define START_US     ((int64_t)20 * 1000 * 1000) /* until the first gateway serves */
+#define START_US     ((int64_t)20 * 1000 * 1000) /* until the gateways serve */
 #define TURN         256
 #define PATH_MAX_IPC 100 /* of the 107 that a unix socket's address has room for */
 
-struct live { /* a session that the gateway has told of */
+struct live { /* a session that a gateway has told of */
 	uint64_t id;
 	struct principal who;
+	size_t gate;
+};
+
+struct gate {
+	struct gateway_child child;
+	zframe_t *routing; /* routing id of the one that serves; NULL: none */
+	struct hub_names names;
 };
 
 struct line_start { /* handed to the actor; gone once it has signalled */
@@ -39,10 +46,9 @@ struct line_start { /* handed to the actor; gone once it has signalled */
 
 struct line {
 	zsock_t *pipe, *router, *monitor;
-	struct gateway_child child;
-	bool starts; /* the gateway is our child */
-	zframe_t *gateway; /* routing id of the one that serves; NULL: none */
-	struct hub_names names;
+	bool starts; /* the gateways are our children */
+	struct gate gates[GATEWAYS_MAX];
+	size_t n_gates;
 	struct principal *principals;
 	size_t n_principals;
 	struct map *live;
@@ -66,12 +72,12 @@ static void forget(struct line *l, uint64_t session)
 	free(s);
 }
 
-static void remember(struct line *l, const struct hub_head *head)
+static void remember(struct line *l, const struct hub_head *head, size_t gate)
 {
 	if (head->session == 0 || head->from.kind == LINK_STRANGER || map_get(l->live, map_fixed(&head->session)))
 		return;
 	struct live *s = mem_alloc(sizeof *s);
-	*s = (struct live){.id = head->session, .who = head->from};
+	*s = (struct live){.id = head->session, .who = head->from, .gate = gate};
 	map_put(l->live, map_fixed(&s->id), s);
 }
 
@@ -84,17 +90,52 @@ static void end_session(void *arg, void *value)
 	free(s);
 }
 
-/* Every session of it has ended. */
-static void lose_gateway(struct line *l)
+/* Which of the sessions that are known end. */
+struct ending {
+	struct line *l;
+	struct map *left;
+	size_t gate;
+	const struct live *newer; /* NULL: those of the gateway; else those of the same agent at other gateways */
+	uint64_t ids[16]; /* the first of those that ended */
+	size_t n;
+};
+
+static void end_or_keep(void *arg, void *value)
 {
-	if (!l->gateway)
+	struct ending *x = arg;
+	struct live *s = value;
+	bool ends = !x->newer
+	                ? s->gate == x->gate
+	                : s->id != x->newer->id && s->gate != x->newer->gate && s->who.kind == LINK_AGENT && str_eq(s->who.name, x->newer->who.name);
+	if (!ends) {
+		map_put(x->left, map_fixed(&s->id), s);
 		return;
-	log_warn("gateway: gone, with %zu sessions", map_count(l->live));
-	zframe_destroy(&l->gateway);
-	struct map *ended = l->live;
-	l->live = map_new();
-	map_each(ended, end_session, l);
-	map_destroy(&ended);
+	}
+	if (x->n < ARRAY_LEN(x->ids))
+		x->ids[x->n] = s->id;
+	x->n++;
+	end_session(x->l, s);
+}
+
+static void end_some(struct line *l, struct ending *x)
+{
+	struct map *all = l->live;
+	x->l = l;
+	x->left = map_new();
+	map_each(all, end_or_keep, x);
+	map_destroy(&all);
+	l->live = x->left;
+}
+
+/* Every session of it has ended. */
+static void lose_gateway(struct line *l, size_t gate)
+{
+	struct ending x = {.gate = gate};
+	if (!l->gates[gate].routing)
+		return;
+	zframe_destroy(&l->gates[gate].routing);
+	end_some(l, &x);
+	log_warn("gateway %zu: gone, with %zu sessions", gate, x.n);
 }
 
 /* The gateway reads what strangers send: an event of it that is not whole is dropped, not believed. */
@@ -107,7 +148,7 @@ static bool is_sound(const struct hub_head *head, struct bytes body)
 	return (unsigned)head->msg_type < MSG_TYPE_COUNT && msg_decode(head->msg_type, body, a, &m, NULL) == 0;
 }
 
-static void pass_event(struct line *l, struct hub_head *head, struct bytes body)
+static void pass_event(struct line *l, struct hub_head *head, struct bytes body, size_t gate)
 {
 	head->from.name[sizeof head->from.name - 1] = head->from.role[sizeof head->from.role - 1] = '\0';
 	head->from.curve_key[sizeof head->from.curve_key - 1] = '\0';
@@ -118,25 +159,50 @@ static void pass_event(struct line *l, struct hub_head *head, struct bytes body)
 	if (head->type == HUB_GONE || head->type == HUB_CLONED)
 		forget(l, head->session);
 	else
-		remember(l, head);
+		remember(l, head, gate);
 	tell_brain(l, head, body);
 }
 
-/* ---- to the gateway ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- to the gateways ----------------------------------------------------------------------------------------------------------------------------------- */
 
-static void tell_gateway(struct line *l, const void *command, size_t command_size, const void *body, size_t size)
+static void tell_gateway(struct line *l, size_t gate, const void *command, size_t command_size, const void *body, size_t size)
 {
 	void *raw = zsock_resolve(l->router);
-	if (!l->gateway || zmq_send(raw, zframe_data(l->gateway), zframe_size(l->gateway), ZMQ_SNDMORE) < 0)
+	zframe_t *to = l->gates[gate].routing;
+	if (!to || zmq_send(raw, zframe_data(to), zframe_size(to), ZMQ_SNDMORE) < 0)
 		return; /* its sessions are gone with it */
 	zmq_send(raw, command, command_size, ZMQ_SNDMORE);
 	zmq_send(raw, body, size, 0);
 }
 
-static void send_principals(struct line *l)
+/* To the gateway that has the session; of a stranger's nobody keeps which that is, and the others know no such number. */
+static void tell_session(struct line *l, const struct hub_command *c, const void *body, size_t size)
+{
+	const struct live *s = map_get(l->live, map_fixed(&c->session));
+	for (size_t i = 0; i < l->n_gates; i++)
+		if (!s || s->gate == i)
+			tell_gateway(l, i, c, sizeof *c, body, size);
+}
+
+static void send_principals(struct line *l, size_t gate)
 {
 	const struct hub_command c = {.op = HUB_OP_PRINCIPALS};
-	tell_gateway(l, &c, sizeof c, l->principals, l->n_principals * sizeof *l->principals);
+	tell_gateway(l, gate, &c, sizeof c, l->principals, l->n_principals * sizeof *l->principals);
+}
+
+/* One hub ends an agent's older session itself; between gateways it is done here. The agent is at the newer one: nobody hears it. */
+static void end_older(struct line *l, uint64_t session)
+{
+	const struct live *newer = map_get(l->live, map_fixed(&session));
+	if (l->n_gates < 2 || !newer || newer->who.kind != LINK_AGENT)
+		return;
+	AUTO(buf_done) struct buf body = BUF_INIT;
+	const struct msg m = {.type = MSG_DENY, .deny = {.code = "stale", .message = "a newer session of this agent is open"}};
+	struct ending x = {.newer = newer};
+	end_some(l, &x);
+	msg_encode(&m, &body);
+	for (size_t i = 0; i < x.n && i < ARRAY_LEN(x.ids); i++)
+		tell_session(l, &(struct hub_command){.op = HUB_OP_SEND, .type = MSG_DENY, .session = x.ids[i]}, body.p, body.n);
 }
 
 static void keep_principals(struct line *l, const void *table, size_t size)
@@ -157,11 +223,17 @@ static bool obey(struct line *l)
 	if (!body)
 		return false;
 	memcpy(&c, zframe_data(head), sizeof c);
-	if (c.op == HUB_OP_PRINCIPALS)
+	if (c.op == HUB_OP_PRINCIPALS) {
 		keep_principals(l, zframe_data(body), zframe_size(body));
-	else if (c.type == MSG_DENY || c.type == MSG_RETRY_AFTER)
+		for (size_t i = 0; i < l->n_gates; i++)
+			send_principals(l, i);
+		return true;
+	}
+	tell_session(l, &c, zframe_data(body), zframe_size(body));
+	if (c.type == MSG_DENY || c.type == MSG_RETRY_AFTER)
 		forget(l, c.session);
-	tell_gateway(l, &c, sizeof c, zframe_data(body), zframe_size(body));
+	else if (c.type == MSG_WELCOME)
+		end_older(l, c.session);
 	return true;
 }
 
@@ -176,10 +248,23 @@ static void welcome_gateway(struct line *l, zframe_t **routing, struct bytes bod
 		return;
 	}
 	memcpy(&hello, body.p, sizeof hello);
-	lose_gateway(l);
-	l->names = hello.names;
-	l->gateway = take_ptr(routing);
-	send_principals(l);
+	if (hello.index >= l->n_gates) {
+		log_error("gateway: number %u has come, and there are %zu: it is not taken", (unsigned)hello.index, l->n_gates);
+		return;
+	}
+	lose_gateway(l, hello.index);
+	l->gates[hello.index].names = hello.names;
+	l->gates[hello.index].routing = take_ptr(routing);
+	send_principals(l, hello.index);
+}
+
+/* The gateway of this routing id; n_gates: none that serves. */
+static size_t gate_of(const struct line *l, zframe_t *routing)
+{
+	size_t i = 0;
+	while (i < l->n_gates && !(l->gates[i].routing && zframe_eq(routing, l->gates[i].routing)))
+		i++;
+	return i;
 }
 
 static void take_message(struct line *l)
@@ -193,19 +278,22 @@ static void take_message(struct line *l)
 		return;
 	memcpy(&h, zframe_data(head), sizeof h);
 	struct bytes bytes = bytes_of(zframe_data(body), zframe_size(body));
+	size_t gate = gate_of(l, routing);
 	if (h.type == HUB_STARTED)
 		welcome_gateway(l, &routing, bytes);
-	else if (l->gateway && zframe_eq(routing, l->gateway))
-		pass_event(l, &h, bytes);
+	else if (gate < l->n_gates)
+		pass_event(l, &h, bytes, gate);
 }
 
+/* A lost connection does not say whose it was: with several, each is our child, whose end is seen. */
 static void tend(struct line *l)
 {
 	for (enum monitor_event ev; (ev = monitor_read(l->monitor)) != MONITOR_NONE;)
-		if (ev == MONITOR_LOST)
-			lose_gateway(l);
-	if (l->starts && gateway_child_tend(&l->child, l->now_us))
-		lose_gateway(l);
+		if (ev == MONITOR_LOST && l->n_gates == 1)
+			lose_gateway(l, 0);
+	for (size_t i = 0; l->starts && i < l->n_gates; i++)
+		if (gateway_child_tend(&l->gates[i].child, l->now_us))
+			lose_gateway(l, i);
 }
 
 static void run(struct line *l)
@@ -236,8 +324,9 @@ static int open_line(struct line *l, const struct line_start *start, struct err 
 	l->live = map_new();
 	l->starts = c->program != NULL;
 	keep_principals(l, start->principals, start->n_principals * sizeof *start->principals);
-	if (l->starts)
-		gateway_child_init(&l->child, c);
+	l->n_gates = 1 + c->n_also;
+	for (size_t i = 0; l->starts && i < l->n_gates; i++)
+		gateway_child_init(&l->gates[i].child, c, (uint32_t)i);
 	l->router = zsock_new(ZMQ_ROUTER);
 	if (!l->router || monitor_new(l->router, &l->monitor, e) != 0)
 		return -1;
@@ -251,11 +340,19 @@ static int open_line(struct line *l, const struct line_start *start, struct err 
 	return 0;
 }
 
-/* Until the first gateway serves, so that whoever starts the core learns at once why it does not. */
-static int wait_for_gateway(struct line *l, struct err *e)
+static bool all_serve(const struct line *l)
+{
+	for (size_t i = 0; i < l->n_gates; i++)
+		if (!l->gates[i].routing)
+			return false;
+	return true;
+}
+
+/* Until every gateway serves, so that whoever starts the core learns at once why it does not. */
+static int wait_for_gateways(struct line *l, struct err *e)
 {
 	int64_t end_us = clock_mono_us() + START_US;
-	while (!l->gateway) {
+	while (!all_serve(l)) {
 		zmq_pollitem_t items[] = {{.socket = zsock_resolve(l->router), .events = ZMQ_POLLIN}};
 		zmq_poll(items, 1, TICK_MS / 10);
 		l->now_us = clock_mono_us();
@@ -271,14 +368,15 @@ static int wait_for_gateway(struct line *l, struct err *e)
 static void close_line(struct line *l)
 {
 	l->pipe = NULL; /* nobody reads it any more */
-	if (l->starts)
-		gateway_child_done(&l->child);
+	for (size_t i = 0; l->starts && i < l->n_gates; i++)
+		gateway_child_done(&l->gates[i].child);
 	monitor_end(l->router, &l->monitor);
 	zsock_destroy(&l->router);
 	if (l->live)
 		map_each(l->live, end_session, l);
 	map_destroy(&l->live);
-	zframe_destroy(&l->gateway);
+	for (size_t i = 0; i < l->n_gates; i++)
+		zframe_destroy(&l->gates[i].routing);
 	free(l->principals);
 }
 
@@ -286,8 +384,8 @@ static void line_actor(zsock_t *pipe, void *arg)
 {
 	struct line_start *start = arg;
 	struct line l = {.pipe = pipe};
-	bool ok = open_line(&l, start, start->err) == 0 && wait_for_gateway(&l, start->err) == 0;
-	*start->names = l.names;
+	bool ok = open_line(&l, start, start->err) == 0 && wait_for_gateways(&l, start->err) == 0;
+	*start->names = l.gates[0].names;
 	start->ok = ok;
 	handover_give(start);
 	zsock_signal(pipe, 0); /* `start` is gone after this */
@@ -305,6 +403,8 @@ int gateway_line_new(const struct gateway_config *c, const struct principal *pri
 	if (strlen(c->socket_path) > PATH_MAX_IPC)
 		return err_set(e, ERR_USAGE, "the gateway's socket %s: a unix socket's path has %d characters at most: choose a shorter one", c->socket_path,
 		               PATH_MAX_IPC);
+	if (c->n_also >= GATEWAYS_MAX)
+		return err_set(e, ERR_USAGE, "%zu gateways: %d at most", c->n_also + 1, GATEWAYS_MAX);
 	if (descriptors_check(descriptors_raise(), c->hub.may_lower, &config.hub.max_peers, e) != 0)
 		return -1;
 	if (curve_key_load(c->hub.curve_key_file, &own, e) != 0)

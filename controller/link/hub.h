@@ -15,6 +15,7 @@ struct hub_config {
 	const char *enrol_endpoint; /* the same; NULL: nobody can enrol over the wire */
 	const char *curve_key_file; /* as `rollcall keys curve` writes it, mode 0600 */
 	const char *blob_dir; /* served to agents, filled by operators' PUT into <blob_dir>/incoming first */
+	uint32_t index; /* of several hubs over one blob_dir: each has an incoming folder of its own; 0 is the first, or the only one */
 	uint32_t max_peers;
 	bool may_lower; /* max_peers is nobody's wish: as many as there are file descriptors for, when those are fewer */
 	uint64_t memory_limit; /* bytes of this process, above which sockets are opened anew; 0: half of the machine's, or of its cgroup's */

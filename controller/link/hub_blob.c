@@ -1,6 +1,7 @@
 /* The blob ROUTER: chunks of content-addressed files to whoever has a known key (hub_fetch.c), and uploads from operators. There are no sessions here: the key of each message is all.
  * A file's name comes from 32 octets in hex, never from a text that a peer sent. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -205,7 +206,9 @@ void hub_blob_expire(struct hub *h)
 
 int hub_blob_open(struct hub *h, struct err *e)
 {
-	h->incoming_dir = file_join(h->blob_dir, "incoming");
+	char name[32];
+	snprintf(name, sizeof name, h->index ? "incoming-%u" : "incoming", (unsigned)h->index);
+	h->incoming_dir = file_join(h->blob_dir, name);
 	if (file_remove_tree(h->incoming_dir, e) != 0 || file_make_dirs(h->incoming_dir, 0700, e) != 0)
 		return err_wrap(e, "blobs");
 	return 0;

@@ -67,6 +67,7 @@ struct hub {
 	struct principals *known;
 	struct sessions *sessions;
 	const char *blob_dir;
+	uint32_t index; /* of several hubs over one blob_dir */
 	struct fetches *fetches; /* hub_fetch.c */
 	char *incoming_dir;
 	struct upload uploads[UPLOADS_MAX];

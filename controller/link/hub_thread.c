@@ -189,6 +189,7 @@ static int open_hub(struct hub *h, const struct hub_start *start, struct err *e)
 	h->blob_endpoint = *start->blob_endpoint;
 	h->enrol_endpoint = *start->enrol_endpoint;
 	h->blob_dir = mem_strdup(c->blob_dir);
+	h->index = c->index;
 	h->admission = (struct bucket){.per_s = HELLOS_PER_S, .burst = HELLOS_PER_S};
 	h->warnings = (struct bucket){.per_s = WARNINGS_PER_S, .burst = WARNINGS_PER_S};
 	h->known = principals_new(start->principals, start->n_principals);

@@ -87,11 +87,14 @@ static void test_the_peers_side(void **state)
 	assert_null(c.gateway_socket);
 	assert_int_equal(c.max_peers, 0);
 	controller_config_done(&c);
-	put(&f, "controller.yaml", bytes_of_str(PEERS("gateway: run/gateway.sock, max_peers: 12000") CURVE TRUST));
+	put(&f, "controller.yaml",
+	    bytes_of_str(PEERS("gateway: run/gateway.sock, max_peers: 12000, also: [{control: 'tcp://b:1', blobs: 'tcp://b:2'}]") CURVE TRUST));
 	assert_int_equal(controller_config_load(f.path, &c, &f.e), 0);
 	assert_true(str_starts(c.gateway_socket, f.dir));
 	assert_true(str_ends(c.gateway_socket, "/run/gateway.sock"));
 	assert_int_equal(c.max_peers, 12000);
+	assert_int_equal(c.n_also, 1);
+	assert_string_equal(c.also[0].blob_endpoint, "tcp://b:2");
 	controller_config_done(&c);
 	fixture_done(&f);
 }
@@ -113,6 +116,7 @@ static void test_mistakes(void **state)
 	    {HEAD CURVE "trust: none.env\n", ":4: "},
 	    {HEAD CURVE "trust: release.env\n", ":4: "},
 	    {HEAD TRUST, ":"},
+	    {PEERS("also: [{control: 'tcp://b:1', blobs: 'tcp://b:2'}]") CURVE TRUST, ":2: also: each further address is served by a gateway of its own"},
 	    {PEERS("max_peers: 0") CURVE TRUST, ":2: max_peers 0: give 1 to 100000"},
 	    {PEERS("max_peers: 100001") CURVE TRUST, ":2: max_peers 100001: give 1 to 100000"},
 	    {HEAD CURVE TRUST "fresh_interval: 1m\n", ":5: fresh_interval without fresh_key: name the key of role fresh"},

@@ -1,0 +1,122 @@
+#!/usr/bin/env bats
+# Several gateways before one controller: agents spread over two addresses, a gateway that is killed and comes back, one that stays away. Nobody's work is lost and nothing is done twice.
+
+setup() {
+	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}
+	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
+	fleet_new "$BATS_TEST_TMPDIR/fleet"
+	cd "$F" || return 1
+	SECOND=$(fleet_free_port) SECOND_BLOBS=$(fleet_free_port)
+	sed -i "s|^listen: {|&gateway: gateway.sock, also: [{control: \"tcp://127.0.0.1:$SECOND\", blobs: \"tcp://127.0.0.1:$SECOND_BLOBS\"}], |" controller.yaml
+	mkdir db
+	local i k
+	for i in 1 2 3 4; do
+		for k in 1 2 3; do
+			touch "db/a$i-$k.db"
+			echo "  - {id: s$i/lite/t$k, dsn: \"sqlite:$F/db/a$i-$k.db\", labels: {environment: dev}}"
+		done | fleet_agent "a-$i" "s$i" "s$i/*" || return 1
+		if [ $((i % 2)) = 1 ]; then # the odd ones begin at the first gateway
+			sed -i "s|^controller: {|&also: [{endpoint: \"tcp://127.0.0.1:$SECOND\", blobs: \"tcp://127.0.0.1:$SECOND_BLOBS\"}], |" "a-$i/agent.yaml"
+		else
+			sed -i "s|^controller: {.*keys:|controller: {endpoint: \"tcp://127.0.0.1:$SECOND\", blobs: \"tcp://127.0.0.1:$SECOND_BLOBS\", also: [{endpoint: \"$FLEET_CONTROL\", blobs: \"$FLEET_BLOBS\"}], keys:|" "a-$i/agent.yaml"
+		fi
+	done
+	mkdir -p shop/changes
+	printf 'project: shop\nengines: [sqlite]\npipeline: [dev]\n' >shop/rollcall.yaml
+	cat >shop/changes/1.sql <<-'SQL'
+		--liquibase formatted sql
+		--changeset t:table
+		CREATE TABLE once (n INTEGER);
+		--rollback DROP TABLE once;
+		--changeset t:slow
+		INSERT INTO once WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 1500000) SELECT count(*) FROM c;
+		--rollback DELETE FROM once;
+	SQL
+	printf 'name: shop\nenvironments:\n  - {name: dev, waves: [{name: all, max_parallel: 4}]}\n' >plan.yaml
+	fleet_up && fleet_release shop 1.0.0
+}
+
+teardown() {
+	[ -z "${SQUATTER:-}" ] || kill "$SQUATTER" 2>/dev/null || true
+	fleet_down
+}
+
+gateway() { # INDEX: its process
+	pgrep -P "$(cat controller.pid)" -f " --index $1 "
+}
+
+at() { # PORT: how many agents are connected there
+	local i n=0
+	for i in 1 2 3 4; do
+		[ "$(grep -E 'controller at .*: connected' "a-$i.log" | tail -n 1 | grep -c ":$1: ")" = 0 ] || n=$((n + 1))
+	done
+	echo "$n"
+}
+
+applied() { rc rollout status "$id" -o json 2>/dev/null | jq '[.targets[] | select(.state == "applied")] | length'; }
+
+await_applied() { # N
+	local i
+	for i in $(seq 600); do
+		[ "$(applied)" -ge "$1" ] && return 0
+		sleep 0.05
+	done
+	rc rollout status "$id"
+	return 1
+}
+
+each_once() { # every target has its one row, by one attempt; the controller has one report of each
+	local db
+	for db in db/*.db; do
+		[ "$(sqlite3 "$db" 'SELECT count(*) || " " || min(n) FROM once')" = "1 1500000" ] || { echo "$db: $(sqlite3 "$db" 'SELECT * FROM once')"; return 1; }
+		[ "$(sqlite3 "$db" 'SELECT count(*) FROM rollcall_ledger')" = 2 ]
+	done
+	[ "$(rc rollout status "$id" -o json 2>/dev/null | jq -c '[.rollouts[0].applied, ([.targets[].attempt] | unique)]')" = '[12,[1]]' ]
+	[ "$(rc history --rollout "$id" -o json 2>/dev/null | jq -c '[(.history | length), ([.history[].target] | unique | length)]')" = '[12,12]' ]
+}
+
+@test "agents are spread over two gateways; one that is killed in mid-wave comes back, and so do its agents" {
+	[ "$(at "${FLEET_CONTROL##*:}")" = 2 ]
+	[ "$(at "$SECOND")" = 2 ]
+	id=$(fleet_start plan.yaml dev 1.0.0)
+	await_applied 2
+	second=$(gateway 1)
+	kill -9 "$second"
+	run rc rollout watch "$id" --plain --timeout 60s
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(gateway 1)" != "$second" ]
+	fleet_wait_connected 4
+	each_once
+	grep -q 'gateway 1: gone, with 2 sessions' controller.log
+}
+
+@test "a gateway that stays away: its agents go on by the other address, and none of them twice" {
+	id=$(fleet_start plan.yaml dev 1.0.0)
+	await_applied 2
+	# somebody else takes its port as soon as it is dead, so that no new one can serve there
+	perl -MIO::Socket::INET -e 'use Time::HiRes "sleep"; my $s; sleep 0.0005 until $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 1, ReuseAddr => 1); print "taken\n"; close STDOUT; $SIG{ALRM} = "IGNORE"; sleep 600' "$SECOND" >taken 3>&- &
+	SQUATTER=$!
+	for _ in $(seq 20); do
+		kill -9 "$(gateway 1)" 2>/dev/null || true
+		for _ in $(seq 20); do [ -s taken ] && break 2; sleep 0.05; done
+	done
+	[ -s taken ]
+	run rc rollout watch "$id" --plain --timeout 90s
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$(at "${FLEET_CONTROL##*:}")" = 4 ]
+	each_once
+	kill "$SQUATTER"
+	wait "$SQUATTER" 2>/dev/null || true
+	for _ in $(seq 200); do # it is back, and the first one may go
+		(exec 4<>"/dev/tcp/127.0.0.1/$SECOND") 2>/dev/null && [ -n "$(gateway 1)" ] && break
+		sleep 0.05
+	done
+	kill -9 "$(gateway 0)"
+	for _ in $(seq 100); do [ "$(grep -c 'gateway 0: gone, with' controller.log)" = 1 ] && break; sleep 0.05; done
+	fleet_wait_connected 4
+	run rc rollout rollback "$id" --wait --timeout 60s
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
