@@ -18,10 +18,10 @@
 #include "common/base/str.h"
 #include "common/sql/split.h"
 #include "tests/support/servers.h"
+#include "tests/support/split_marks.h"
 
 #define DATABASE   "split"
 #define SCRIPT_MAX ((size_t)1 << 20)
-#define MARKS_MAX  4096
 
 /* Everything that a script of ours can leave in PostgreSQL, as one word. */
 static const char effect_query[] =
@@ -123,42 +123,6 @@ static void run_pieces(struct ground *g, struct bytes script, struct outcome_of 
 
 /* ---- scripts and what is taken out of them ---- */
 
-struct mark {
-	size_t at, n;
-};
-
-static bool is_word_byte(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-/* An open comment is left as it is for MariaDB: its client forgets where one ends when the mark of a versioned comment stands inside; the server does not. */
-static size_t mark_at(enum dialect dialect, struct bytes s, size_t i)
-{
-	static const char *const words[] = {"BEGIN", "END", "THEN", "CASE", "ATOMIC", "$$", "//", "--", "/*", "*/", NULL};
-	if (dialect == DIALECT_MARIADB && i + 1 < s.n && (memcmp(s.p + i, "/*", 2) == 0 || memcmp(s.p + i, "*/", 2) == 0))
-		return 0;
-	for (const char *const *w = words; *w; w++) {
-		size_t n = strlen(*w);
-		bool word = is_word_byte((uint8_t) * *w), inside = word && ((i && is_word_byte(s.p[i - 1])) || (i + n < s.n && is_word_byte(s.p[i + n])));
-		if (i + n <= s.n && !inside && strncasecmp((const char *)s.p + i, *w, n) == 0)
-			return n;
-	}
-	return strchr("'\"`;$()#", s.p[i]) ? 1 : 0;
-}
-
-static size_t find_marks(enum dialect dialect, struct bytes s, struct mark marks[MARKS_MAX])
-{
-	size_t found = 0;
-	for (size_t i = 0; i < s.n && found < MARKS_MAX;) {
-		size_t n = mark_at(dialect, s, i);
-		if (n)
-			marks[found++] = (struct mark){i, n};
-		i += n ? n : 1;
-	}
-	return found;
-}
-
 struct tally {
 	unsigned mutants, refused, stricter;
 };
@@ -186,17 +150,15 @@ static void compare(struct ground *g, const char *name, struct bytes script, boo
 
 static void try_script(struct ground *g, const char *name, struct bytes script, struct tally *t)
 {
-	static struct mark marks[MARKS_MAX];
+	static struct split_mark marks[SPLIT_MARKS_MAX];
 	char what[500];
-	size_t n = find_marks(g->dialect, script, marks), wanted = getenv("SPLIT_MUTANTS") ? strtoul(getenv("SPLIT_MUTANTS"), NULL, 10) : 10;
+	size_t n = split_marks_find(g->dialect, script, false, marks), wanted = getenv("SPLIT_MUTANTS") ? strtoul(getenv("SPLIT_MUTANTS"), NULL, 10) : 10;
 	if (wanted > n)
 		wanted = n;
 	compare(g, name, script, true, t);
 	for (size_t i = 0; i < wanted; i++) {
-		const struct mark *m = &marks[i * n / wanted];
-		AUTO(buf_done) struct buf mutant = BUF_INIT;
-		buf_add(&mutant, script.p, m->at);
-		buf_add(&mutant, script.p + m->at + m->n, script.n - m->at - m->n);
+		const struct split_mark *m = &marks[i * n / wanted];
+		AUTO(buf_done) struct buf mutant = split_mutant(script, m, false);
 		snprintf(what, sizeof what, "%s without '%.*s' at %zu", name, (int)m->n, (const char *)script.p + m->at, m->at);
 		compare(g, what, buf_bytes(&mutant), false, t);
 		t->mutants++;
