@@ -146,6 +146,8 @@ static void replace_agent(struct brain *b, struct brain_agent *old, struct brain
 	g->targets = old->targets;
 	g->n_targets = old->n_targets;
 	g->stirred = old->stirred;
+	g->met = old->met; /* it is the same process with other keys: what we know of it holds */
+	memcpy(g->boots, old->boots, sizeof g->boots);
 	struct brain_agent was = *old;
 	*old = *g;
 	*g = was;

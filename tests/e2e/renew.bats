@@ -36,6 +36,7 @@ await() { # SECONDS COMMAND...
 
 is_online_with_other_than() { [ "$(cell state)" = online ] && [ "$(serial)" != "$1" ]; }
 uses_what_it_was_given() { [ "$("$ROLLCALL_BIN/rollcall-agent" status --config eu-1/agent.yaml -o json 2>/dev/null | jq -r '.certificate[0].certificate')" = "$(serial)" ]; }
+one_is_left() { [ "$(find eu-1/data/keys -name certificate | wc -l)" -eq 1 ]; } # those before the present keys are removed
 has_said() { grep -q "$1" eu-1.log; }
 is_gone() { ! fleet_alive "$(cat "$F/$1.pid")"; }
 status_detail() { "$ROLLCALL_BIN/rollcall-agent" status --config eu-1/agent.yaml -o json 2>/dev/null | jq -r '.certificate[0].detail'; }
@@ -58,7 +59,7 @@ status_detail() { "$ROLLCALL_BIN/rollcall-agent" status --config eu-1/agent.yaml
 	await 25 is_online_with_other_than "$second"
 	[ "$(grep -c 'new keys from here on' eu-1.log)" -ge 2 ]
 	[ "$(stat -c %a eu-1/data/keys/*/report.key | sort -u)" = 600 ]
-	await 10 test "$(find eu-1/data/keys -name certificate | wc -l)" = 1 # those before are gone
+	await 10 one_is_left
 	fleet_kill eu-1 TERM
 	fleet_start_agent eu-1 # agent.yaml is as it was
 	await 10 is_online_with_other_than "$second"
@@ -174,4 +175,37 @@ status_detail() { "$ROLLCALL_BIN/rollcall-agent" status --config eu-1/agent.yaml
 	run "$ROLLCALL_BIN/rollcall-agent" renew --config eu-1/agent.yaml --wait 1s # twice within the hour: not without a person
 	[ "$status" -ne 0 ]
 	rc agents list -o json 2>/dev/null | jq -r '.agents[] | select(.state == "pending") | .detail' | grep -q 'it has had new keys a moment ago'
+}
+
+@test "a delivery that runs while the keys change goes on, and its report counts" {
+	enrolment keys/enrol
+	short_lived 365d
+	sqlite3 one.db "CREATE TABLE big (id INTEGER PRIMARY KEY, note TEXT);
+		WITH RECURSIVE k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 3000) INSERT INTO big (id) SELECT i FROM k;"
+	mkdir -p shop/changes
+	printf 'project: shop\nengines: [sqlite]\npipeline: [dev]\n' >shop/rollcall.yaml
+	printf 'name: shop\nenvironments:\n  - {name: dev, waves: [{name: all}]}\n' >plan.yaml
+	cat >shop/changes/1.sql <<-'EOF2'
+		--liquibase formatted sql
+		--changeset ann:fill batch:10 pause:40ms rollbackBatch:5000
+		UPDATE big SET note = 'done' WHERE note IS NULL;
+		--rollback UPDATE big SET note = NULL WHERE note = 'done';
+	EOF2
+	fleet_up
+	local id done
+	fleet_release shop 1.0.0
+	id=$(fleet_start plan.yaml dev 1.0.0)
+	await 10 has_said 'attempt 1 begins'
+	quietly "$ROLLCALL_BIN/rollcall-agent" renew --config eu-1/agent.yaml --wait 20s
+	await 10 has_said 'new keys from here on'
+	done=$(sqlite3 -cmd '.timeout 5000' one.db "SELECT count(*) FROM big WHERE note = 'done'")
+	[ "$done" -lt 3000 ] # it is still at it, with the former key
+	await 60 has_said 'eu/lite/one: applied'
+	await 10 rc rollout status "$id" >/dev/null 2>&1
+	[ "$(rc history --target eu/lite/one -o json 2>/dev/null | jq -r '.ats[0].outcome')" = applied ]
+	! grep -q 'the store was set back' controller.log
+	[ "$(grep -c 'attempt . begins' eu-1.log)" -eq 1 ]
+	! grep -q 'is refused' controller.log
+	rc audit export --format bundle --out all.audit >/dev/null
+	rc audit verify all.audit --trust trust.env
 }

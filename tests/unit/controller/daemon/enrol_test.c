@@ -289,7 +289,8 @@ static const struct msg *ask_renewal(struct sign_key *former)
 static struct bytes renewed(void)
 {
 	static const char *all[] = {"eu/*"};
-	brain_fixture_admit(&f);
+	if (!f.agent.certificate.n)
+		brain_fixture_admit(&f);
 	x.request.agent = "eu-agent";
 	x.request.targets = all;
 	x.request.curve_key = x.user = KEY_TWO;
@@ -379,8 +380,12 @@ static void test_a_session_of_the_old_keys_ends_with_the_overlap(void **state)
 {
 	(void)state;
 	x.life_us = 30 * DAY_US;
+	brain_fixture_admit(&f);
+	assert_string_equal(agent_state(), "in");
+	f.agent.max_epoch = brain_epoch(f.brain); /* it was told */
 	struct bytes fresh = renewed();
 	assert_string_equal(agent_state(), "in"); /* with the old keys */
+	assert_int_equal(brain_epoch(f.brain), f.agent.max_epoch); /* and known as before: our store is not taken for one that was set back */
 	uint64_t old = f.agent.session;
 	struct msg_report report = some_report();
 	brain_fixture_idle(&f, 7 * DAY_US - 1);
