@@ -388,28 +388,11 @@ static enum ended connect_target(struct delivery *d)
 	return ENDED_OK;
 }
 
-/* C14, where the site wants it: a role that may do all makes every other limit on this target a mere word. */
-static enum ended check_role(struct delivery *d)
-{
-	bool superuser = false;
-	if (!d->refuse_superuser)
-		return ENDED_OK;
-	if (d->engine->superuser(d->conn, &superuser, &d->error) != 0)
-		return delivery_judge(d, &d->error);
-	if (!superuser)
-		return ENDED_OK;
-	d->place.check = "C14 privileges";
-	d->advice =
-	    arena_printf(d->arena, "give target %s a role that owns its schema and no more, or write superuser: allow in agent.yaml", d->task->target);
-	err_set(&d->error, ERR_POLICY, "the role of target %s is a superuser, and this site refuses to work as one", d->task->target);
-	return ENDED_REFUSED;
-}
-
 static enum ended one_connection(struct delivery *d)
 {
 	static enum ended (*const parts[])(struct delivery *) = {
-	    connect_target, check_role,    limits_timeouts,    lock_take,          read_ledger,     doubt_settle, resolve_open_intent,
-	    make_plan,      limits_tables, fingerprint_before, fingerprint_forget, journal_intents, do_items,     fingerprint_expected};
+	    connect_target, server_role,   server_version,     limits_timeouts,    lock_take,       read_ledger, doubt_settle,        resolve_open_intent,
+	    make_plan,      limits_tables, fingerprint_before, fingerprint_forget, journal_intents, do_items,    fingerprint_expected};
 	d->error = ERR_INIT;
 	d->place = (struct failure_place){0};
 	d->advice = NULL;

@@ -176,6 +176,10 @@ enum ended fingerprint_forget(struct delivery *d); /* from here on the last deli
 enum ended fingerprint_expected(struct delivery *d); /* C24; when all is done */
 void fingerprint_after(struct delivery *d, enum ended end);
 
+/* server.c: C14, against what the server says; on each connection. */
+enum ended server_role(struct delivery *d);
+enum ended server_version(struct delivery *d);
+
 /* limits.c: the site's caps, against what the database says. */
 enum ended limits_timeouts(struct delivery *d); /* C21, on each connection */
 enum ended limits_tables(struct delivery *d); /* before the first statement of a delivery */

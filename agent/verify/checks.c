@@ -21,7 +21,7 @@ static const struct {
     [C11_ORDER] = {"C11 order", "start a new rollout and have its order approved"},
     [C12_WAVE_GATE] = {"C12 wave-gate", "a key of role gate looks at that wave's reports and signs: 'rollcall gate pass ROLLOUT'; then retry"},
     [C13_DATABASE] = {"C13 database", "correct the target in agent.yaml: this is another database than the one its ledger names"},
-    [C14_ENGINE] = {"C14 engine", "build the release for this engine, or leave this target out of the plan"},
+    [C14_ENGINE] = {"C14 engine", "build the release for this engine and its version, or leave this target out of the plan"},
     [C15_LOCK] = {"C15 lock", "wait: another session is at work on this target"},
     [C16_LEDGER] = {"C16 ledger",
                     "put the changeset back as it was applied and write a new one for the change, or accept the old digest with validCheckSum"},

@@ -16,6 +16,7 @@
 #include "common/crypto/fresh.h"
 #include "common/crypto/merkle.h"
 #include "common/crypto/trust.h"
+#include "common/model/version.h"
 #include "common/sql/dialect.h"
 
 /* Features of documents that this version knows and honours. */
@@ -88,21 +89,6 @@ static int check_release_signatures(struct delivery *d, struct err *e)
 	return trust_check_role(&d->valid, ROLE_RELEASE, &d->release_envelope, TYPE_RELEASE, e);
 }
 
-static bool version_below(const char *have, const char *want)
-{
-	while (*want) {
-		char *h, *w;
-		unsigned long a = strtoul(have, &h, 10), b = strtoul(want, &w, 10);
-		if (a != b)
-			return a < b;
-		if (*w != '.')
-			return false;
-		have = *h == '.' ? h + 1 : "0";
-		want = w + 1;
-	}
-	return false;
-}
-
 static int check_release(struct delivery *d, struct err *e)
 {
 	struct release *r = &d->v.release;
@@ -112,7 +98,7 @@ static int check_release(struct delivery *d, struct err *e)
 	const char *feature = unknown_feature(r->critical, r->n_critical);
 	if (feature)
 		return err_set(e, ERR_POLICY, "release %s %s needs the feature '%s', which this agent does not know", r->project, r->version, feature);
-	if (r->min_agent_version && version_below(d->f->agent_version, r->min_agent_version))
+	if (r->min_agent_version && version_against(d->f->agent_version, r->min_agent_version) < 0)
 		return err_set(e, ERR_POLICY, "release %s %s needs agent version %s, and this is %s", r->project, r->version, r->min_agent_version,
 		               d->f->agent_version);
 	if (d->now_us >= r->expires_at_us)

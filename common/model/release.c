@@ -11,6 +11,14 @@ const struct changeset *release_changeset(const struct release *r, const char *i
 	return NULL;
 }
 
+const struct engine_range *release_engine(const struct release *r, const char *engine)
+{
+	for (size_t i = 0; i < r->n_engines; i++)
+		if (str_eq(r->engines[i].engine, engine))
+			return &r->engines[i];
+	return NULL;
+}
+
 bool release_needs(const struct release *r, const char *feature)
 {
 	for (size_t i = 0; i < r->n_critical; i++)

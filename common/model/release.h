@@ -48,6 +48,8 @@ struct release {
 #define FEATURE_RELEASE_TRANSACTION "release-transaction"
 /* The release says which schema it finds, or leaves: C17 and C24 compare. */
 #define FEATURE_SCHEMA_EXPECTED "schema-expected"
+/* What it says of this engine; NULL: it is not made for it. */
+const struct engine_range *release_engine(const struct release *r, const char *engine);
 bool release_needs(const struct release *r, const char *feature);
 
 const struct schema_expected *release_schema(const struct release *r, const char *engine); /* NULL: nothing is said */

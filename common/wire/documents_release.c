@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
+#include "common/model/version.h"
 #include "common/wire/documents.h"
 #include "common/wire/limits.h"
 #include "common/wire/reader.h"
@@ -408,6 +409,11 @@ static void read_provenance(struct reader *r, const Rollcall__V1__Provenance *m,
 	ret->reviewers = read_lines(r, "reviewers", m->reviewers, m->n_reviewers, CHECKS_MAX);
 }
 
+static bool is_bound(const char *version)
+{
+	return !version || version_is_bound(version);
+}
+
 static void read_engines(struct reader *r, const Rollcall__V1__ReleaseManifest *m, struct release *ret)
 {
 	ret->n_engines = m->n_engines;
@@ -416,6 +422,8 @@ static void read_engines(struct reader *r, const Rollcall__V1__ReleaseManifest *
 		ret->engines[i].engine = read_name(r, "engine", m->engines[i]->engine);
 		ret->engines[i].min_version = read_version(r, "engine's least version", m->engines[i]->min_version, OPTIONAL);
 		ret->engines[i].max_version = read_version(r, "engine's last version", m->engines[i]->max_version, OPTIONAL);
+		if (!r->failed && !(is_bound(ret->engines[i].min_version) && is_bound(ret->engines[i].max_version)))
+			read_fail(r, "engine %s: a version to compare with is numbers and dots", ret->engines[i].engine);
 		for (size_t j = 0; j < i; j++)
 			if (str_eq(ret->engines[j].engine, ret->engines[i].engine))
 				read_fail(r, "engine %s is listed twice", ret->engines[i].engine);

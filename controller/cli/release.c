@@ -9,6 +9,7 @@
 #include "common/cli/table.h"
 #include "common/crypto/sign.h"
 #include "common/model/order.h"
+#include "common/model/version.h"
 #include "common/wire/limits.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/key_option.h"
@@ -235,7 +236,7 @@ static struct table *summary(const struct release *r, const struct envelope *env
 	const struct provenance *p = &r->provenance;
 	const char *engines = NULL, *signers = NULL;
 	for (size_t i = 0; i < r->n_engines; i++)
-		engines = engines ? arena_printf(a, "%s, %s", engines, r->engines[i].engine) : r->engines[i].engine;
+		engines = engines ? arena_printf(a, "%s, %s", engines, engine_range_text(&r->engines[i], a)) : engine_range_text(&r->engines[i], a);
 	for (size_t i = 0; i < env->n_signatures; i++)
 		signers = signers ? arena_printf(a, "%s, %s", signers, env->signatures[i].key_id) : env->signatures[i].key_id;
 	add_row(t, "project", r->project);

@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/model/version.h"
 #include "common/wire/limits.h"
 
 #define PLAN_NAME_SHOWN "plan"
@@ -73,6 +74,13 @@ static int read_lists(struct request *q, struct wish *w, struct err *e)
 	return w->newcomers ? store_targets_tried(q->b->store, w->rec.digest, q->a, &w->tried, e) : 0;
 }
 
+/* Not known before its agent has looked; then the agent decides. */
+static bool has_its_version(const struct wish *w, const struct brain_target *t)
+{
+	const struct engine_range *r = release_engine(&w->release, t->target.engine);
+	return w->direction == DIRECTION_ROLLBACK || !r || str_empty(t->facts.version) || engine_range_has(r, t->facts.version);
+}
+
 /* The targets that may be chosen from: all, or those that the argument `target` names; none in quarantine. */
 static struct target *choose_targets(struct request *q, struct wish *w, const char ***ret_series, size_t *ret_n)
 {
@@ -90,7 +98,7 @@ static struct target *choose_targets(struct request *q, struct wish *w, const ch
 			wanted |= str_glob(named[k], t->id);
 		bool out = wanted && quarantine_of(q->b, t->id);
 		w->n_quarantined += out && str_eq(target_label(t, "environment"), w->env->name);
-		if (!wanted || out || !is_behind(q, w, t))
+		if (!wanted || out || !is_behind(q, w, t) || (w->lacking && !has_its_version(w, all[i])))
 			continue;
 		series[n] = arena_strdup(q->a, target_series(t->engine, all[i]->facts.version, text));
 		list[n++] = *t;
@@ -158,6 +166,26 @@ int request_check_busy(struct request *q, const char *const *targets, size_t n, 
 	return 0;
 }
 
+/* Their agents would refuse (C14), one after the other, until the rollout halts: said at once instead. */
+static int check_versions(struct request *q, const struct wish *w, struct err *e)
+{
+	const struct brain_target *first = NULL;
+	size_t n = 0;
+	for (size_t i = 0; i < w->frozen.n_placed; i++) {
+		const struct brain_target *t = target_by_id(q->b, w->frozen.placed[i].target->id);
+		if (!t || has_its_version(w, t))
+			continue;
+		first = first ? first : t;
+		n++;
+	}
+	if (!first)
+		return 0;
+	const char *more = n > 1 ? arena_printf(q->a, " (and %zu more like it)", n - 1) : "";
+	return err_set(
+	    e, ERR_POLICY, "release %s is made for %s, and target %s%s has version %s: leave it out of the plan, or bring its server up to date",
+	    w->rec.version, engine_range_text(release_engine(&w->release, first->target.engine), q->a), first->target.id, more, first->facts.version);
+}
+
 int wish_start(struct request *q, const struct wish *w, struct run **ret, struct err *e)
 {
 	if (w->release.expires_at_us <= q->b->now_us)
@@ -171,7 +199,7 @@ int wish_start(struct request *q, const struct wish *w, struct run **ret, struct
 		targets[i] = w->frozen.placed[i].target->id;
 		waves[i] = w->frozen.placed[i].wave;
 	}
-	if (request_check_busy(q, targets, n, NULL, e) < 0)
+	if (check_versions(q, w, e) < 0 || request_check_busy(q, targets, n, NULL, e) < 0)
 		return -1;
 	struct order_request r = {.release = &w->rec,
 	                          .environment = w->env->name,

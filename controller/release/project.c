@@ -7,6 +7,7 @@
 #include "common/base/nearest.h"
 #include "common/base/str.h"
 #include "common/conf/conf.h"
+#include "common/model/version.h"
 #include "common/wire/limits.h"
 #include "controller/change/readers.h"
 #include "controller/gate/gates.h"
@@ -123,6 +124,11 @@ static int take_versions(struct loader *l)
 		if (!r)
 			return err_set(l->e, ERR_USAGE, "%s: versions of '%s', which is none of the project's engines: name one of them", at(l, "engine", i),
 			               v->engine);
+		if ((v->min && !version_is_bound(v->min)) || (v->max && !version_is_bound(v->max)))
+			return err_set(l->e, ERR_USAGE, "%s: '%s' is no version: write numbers and dots, such as 14 or 10.11", at(l, "engine", i),
+			               v->min && !version_is_bound(v->min) ? v->min : v->max);
+		if (v->min && v->max && version_against(v->max, v->min) < 0)
+			return err_set(l->e, ERR_USAGE, "%s: min %s is above max %s: no server would do", at(l, "engine", i), v->min, v->max);
 		r->min_version = arena_strdup(l->a, v->min);
 		r->max_version = arena_strdup(l->a, v->max);
 	}

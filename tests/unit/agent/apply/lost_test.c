@@ -528,29 +528,6 @@ static void test_own_orphan_is_cancelled_when_the_site_says_so(void **state)
 	assert_non_null(strstr(buf_str(&f->progress), "4711 shop 12 s; it is being cancelled, as the site's rule for orphans says"));
 }
 
-static int fake_superuser(struct conn *c, bool *ret, struct err *e)
-{
-	(void)c, (void)e;
-	*ret = true;
-	return 0;
-}
-
-static void test_a_superuser_is_refused_where_the_site_says_so(void **state)
-{
-	struct fixture *f = *state;
-	one_insert(f);
-	f->engine.superuser = fake_superuser;
-	f->refuse_superuser = true;
-	const struct report *r = fixture_deliver(f);
-	assert_int_equal(r->outcome, OUTCOME_REFUSED);
-	assert_string_equal(r->failure.check, "C14 privileges");
-	assert_non_null(strstr(r->failure.message, "is a superuser, and this site refuses to work as one"));
-	assert_string_equal(fixture_value(f, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'rollcall%'"), "0");
-	f->refuse_superuser = false;
-	f->task.attempt = 2;
-	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
-}
-
 static void test_unreachable_for_a_while(void **state)
 {
 	struct fixture *f = *state;
@@ -626,7 +603,6 @@ int main(void)
 	    TEST(test_session_lock_is_polled),
 	    TEST(test_own_orphan_is_waited_for),
 	    TEST(test_own_orphan_is_cancelled_when_the_site_says_so),
-	    TEST(test_a_superuser_is_refused_where_the_site_says_so),
 	    TEST(test_unreachable_for_a_while),
 	    TEST(test_locked_at_the_first_question),
 	    TEST(test_stop_ends_between_steps),

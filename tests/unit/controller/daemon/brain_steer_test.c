@@ -314,6 +314,29 @@ static void test_inventory(void **state)
 	brain_fixture_done(&f);
 }
 
+static void test_versions_out_of_range_are_named_at_the_start(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_init(&f);
+	f.trust.release.engines[2].max_version = "14";
+	f.trust.release.n_pipeline = 1;
+	f.trust.release.pipeline[0] = "production";
+	trust_fixture_build(&f.trust);
+	brain_fixture_admit(&f);
+	brain_fixture_release(&f);
+	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	tell_facts(&f, "eu/pg1/a", "14.9", "", 1);
+	tell_facts(&f, "eu/pg1/b", "15.4", "", 1);
+	tell_facts(&f, "eu/pg1/c", "16.1", "", 1);
+	const struct msg_reply *r = start_at(&f, plan_text, NULL);
+	assert_string_equal(
+	    r->message,
+	    "release 1.2.0 is made for sqlite up to 14, and target eu/pg1/b (and 1 more like it) has version 15.4: leave it out of the plan, or "
+	    "bring its server up to date");
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +348,7 @@ int main(void)
 	    cmocka_unit_test(test_catch_up_by_command),
 	    cmocka_unit_test(test_catch_up_by_itself),
 	    cmocka_unit_test(test_inventory),
+	    cmocka_unit_test(test_versions_out_of_range_are_named_at_the_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,8 @@ static const struct {
     {BASE "gates:\n  - {rule: hello-world, level: warn}\n", "5: gate 'hello-world' is unknown: rollcall lint --gates lists them all"},
     {BASE "gates:\n  - {rule: PF23, level: high}\n", "5: level 'high' is unknown: use error, warn or off"},
     {BASE "gates:\n  - {rule: PF23, level: warn, environment: dev}\n", "5: environment 'dev' is not in the pipeline: add it there, or name another"},
+    {BASE "versions:\n  - {engine: pg, min: latest}\n", "5: 'latest' is no version: write numbers and dots, such as 14 or 10.11"},
+    {BASE "versions:\n  - {engine: pg, min: \"16\", max: \"14.2\"}\n", "5: min 16 is above max 14.2: no server would do"},
     {BASE "versions:\n  - {engine: mariadb, min: \"10.6\"}\n", "5: versions of 'mariadb', which is none of the project's engines: name one of them"},
 };
 
