@@ -251,7 +251,7 @@ static int open_or_peek(struct delivery *d)
 {
 	if (d->n_heads)
 		return ledger_peek(d->engine, d->conn, d->ledger_arena, &d->ledger, &d->error);
-	return ledger_open(d->engine, d->conn, d->task->target, d->ledger_arena, &d->ledger, &d->error);
+	return ledger_open(d->engine, d->conn, d->task->target, d->task->epoch, d->ledger_arena, &d->ledger, &d->error);
 }
 
 /* Another writer may hold the database just when the ledger is made or read: that is waited for like any lock. */

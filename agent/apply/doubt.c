@@ -37,7 +37,7 @@ struct doubted {
 
 static bool doubt_read(const char *text, struct doubted *ret)
 {
-	return sscanf(text, "%47[0-9/] %d %" SCNu32 " %" SCNu32 " %n", ret->transaction, &ret->direction, &ret->run, &ret->step, &ret->changeset) == 4;
+	return sscanf(text, "%47[0-9a-f/] %d %" SCNu32 " %" SCNu32 " %n", ret->transaction, &ret->direction, &ret->run, &ret->step, &ret->changeset) == 4;
 }
 
 static bool is_done(const struct ledger *l, const struct doubted *q, const char *changeset)

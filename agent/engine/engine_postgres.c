@@ -347,6 +347,7 @@ static const struct ledger_sql ledger = {
     .insert = postgres_ledger_insert,
     .meta_read = postgres_ledger_meta_read,
     .meta_write = postgres_ledger_meta_write,
+    .claim = postgres_ledger_claim,
     .epoch = postgres_ledger_epoch,
     .cursor_create = postgres_ledger_cursor_create,
     .cursor_read = postgres_ledger_cursor_read,

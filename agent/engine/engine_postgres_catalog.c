@@ -284,7 +284,7 @@ int pg_catalog_witness(struct conn *c, const char *transaction, enum engine_witn
 	enum engine_witness says = ENGINE_WITNESS_SILENT;
 	char number[24], start[24];
 	const char *params[] = {number, start};
-	if (sscanf(transaction, "%23[0-9]/%23[0-9]", number, start) != 2)
+	if (sscanf(transaction, "%23[0-9]/%23[0-9a-f]", number, start) != 2)
 		return err_set(e, ERR_STATE, "'%s' is not a transaction that Rollcall records for PostgreSQL", transaction);
 	if (pg_query_text(c, pg_sql_witness, params, 2, witness_row, &says, &why) == 0)
 		return *ret = says, 0;

@@ -3,15 +3,18 @@
 #include "agent/engine/engine_postgres.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
-#define LEDGER_SCHEMA "rollcall"
+#define LEDGER_SCHEMA        "rollcall"
+#define SECONDS_1970_TO_2000 946684800
 
 /* ---- options ---- */
 
@@ -181,12 +184,18 @@ struct answer {
 	bool recovery, read_only, ledgers_name;
 };
 
+/* From what timestamptz_send gives, in hex: microseconds since 2000. */
+static void since_1970(const char *hex, char *to, size_t size)
+{
+	snprintf(to, size, "%" PRId64, hex ? (int64_t)strtoull(hex, NULL, 16) + (int64_t)SECONDS_1970_TO_2000 * 1000000 : 0);
+}
+
 static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
 {
 	(void)n, (void)e;
 	struct answer *a = arg;
 	str_copy(a->pid, sizeof a->pid, v[0]);
-	str_copy(a->start_us, sizeof a->start_us, v[1] ? v[1] : "0");
+	since_1970(v[1], a->start_us, sizeof a->start_us);
 	a->recovery = str_eq(v[2], "t");
 	a->read_only = str_eq(v[3], "on");
 	str_copy(a->oid, sizeof a->oid, v[4]);
@@ -197,23 +206,24 @@ static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
 	return 0;
 }
 
-/* One function and no table: it is a new session's first query, which pays for each catalog that it names. */
-#define ASK_WHO(system)                                                                                                                    \
-	"SELECT pg_backend_pid(), (extract(epoch FROM a.backend_start) * 1000000)::bigint, pg_is_in_recovery(), "                              \
-	"current_setting('default_transaction_read_only'), a.datid, current_setting('server_version'), pg_catalog.current_database(), " system \
-	", current_user FROM pg_catalog.pg_stat_get_activity(pg_backend_pid()) a"
+/* Functions, and no table, operator or subquery: it is a new session's first query, which pays for each catalog row that it needs. */
+#define ASK_WHO(system, from)                                                                                                              \
+	"SELECT pg_catalog.pg_backend_pid(), pg_catalog.encode(pg_catalog.timestamptz_send(a.backend_start), 'hex'), "                         \
+	"pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only'), a.datid, "                               \
+	"pg_catalog.current_setting('server_version'), pg_catalog.current_database(), " system ", current_user "                               \
+	"FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a" from
 
 static int ask_who(struct conn *c, struct answer *a, struct err *e)
 {
 	struct err first = ERR_INIT;
-	if (pg_query_text(c, ASK_WHO("(SELECT system_identifier FROM pg_catalog.pg_control_system())"), NULL, 0, answer_row, a, &first) == 0)
+	if (pg_query_text(c, ASK_WHO("s.system_identifier", ", pg_catalog.pg_control_system() s"), NULL, 0, answer_row, a, &first) == 0)
 		return 0;
 	if (!str_eq(first.sqlstate, "42501")) { /* a hardened server may keep pg_control_system for itself */
 		if (e)
 			*e = first;
 		return -1;
 	}
-	return pg_query_text(c, ASK_WHO("'unknown'"), NULL, 0, answer_row, a, e);
+	return pg_query_text(c, ASK_WHO("'unknown'", ""), NULL, 0, answer_row, a, e);
 }
 
 static int check_answer(struct conn *c, const struct answer *a, struct err *e)

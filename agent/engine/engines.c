@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/engine/engine_impl.h"
+#include "agent/ledger/ledger.h"
 #include "common/base/str.h"
 
 const struct engine *const engines[] = {&engine_postgres, &engine_mariadb, &engine_sqlite, NULL};
@@ -38,6 +39,7 @@ static void assert_complete(const struct engine *en)
 	       en->in_transaction && en->exec && en->query);
 	assert(en->object_state && en->cleanup && en->table_exists && en->table_key && en->table_size && en->snapshot && en->backend &&
 	       en->backend_alive);
+	assert(!en->batch == !en->ledger->claim);
 	assert(en->blockers && en->cancel && en->cancel_backend && en->retry_class && en->unique_violation);
 }
 

@@ -100,8 +100,9 @@ static int create_tables(const struct engine *en, struct conn *c, struct err *e)
 }
 
 /* Elsewhere than in a transaction every statement is idempotent, and a missing claim is repaired by the next open. */
-static int make_one_by_one(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, struct err *e)
+static int make_one_by_one(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, uint32_t epoch, struct err *e)
 {
+	(void)epoch; /* the first fence writes it */
 	bool together = en->caps.transactional_ddl;
 	if (together && en->begin(c, e) < 0)
 		return -1;
@@ -110,12 +111,13 @@ static int make_one_by_one(const struct engine *en, struct conn *c, struct ledge
 	return together ? en->commit(c, e) : 0;
 }
 
-static int make_at_once(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, struct err *e)
+static int make_at_once(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, uint32_t epoch, struct err *e)
 {
 	AUTO(buf_done) struct buf all = BUF_INIT;
 	AUTO(buf_done) struct buf one = BUF_INIT;
-	AUTO(buf_done) struct buf meta = BUF_INIT;
+	AUTO(buf_done) struct buf claim = BUF_INIT;
 	struct engine_identity id;
+	char epoch_text[24];
 	size_t ignored;
 	if (en->identity(c, &id, e) < 0)
 		return -1;
@@ -126,20 +128,17 @@ static int make_at_once(const struct engine *en, struct conn *c, struct ledger *
 		buf_add(&all, text.p, text.n);
 		buf_addc(&all, ';');
 	}
-	ledger_sql(en, c, en->ledger->meta_write, &meta);
-	struct engine_param database[] = {param("database"), param(id.database)}, target[] = {param("target"), param(target_id)},
-	                    uuid[] = {param("uuid"), param(l->uuid)};
-	struct engine_own own[] = {{.sql = buf_bytes(&all)},
-	                           {.sql = buf_bytes(&meta), .params = database, .n_params = ARRAY_LEN(database)},
-	                           {.sql = buf_bytes(&meta), .params = uuid, .n_params = ARRAY_LEN(uuid)},
-	                           {.sql = buf_bytes(&meta), .params = target, .n_params = ARRAY_LEN(target)}};
+	ledger_sql(en, c, en->ledger->claim, &claim);
+	snprintf(epoch_text, sizeof epoch_text, "%u", epoch);
+	struct engine_param words[] = {param(id.database), param(l->uuid), param(target_id), param(epoch_text)};
+	struct engine_own own[] = {{.sql = buf_bytes(&all)}, {.sql = buf_bytes(&claim), .params = words, .n_params = ARRAY_LEN(words)}};
 	return en->batch(c, true, own, ARRAY_LEN(own), true, &ignored, e);
 }
 
-static int ledger_make(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, struct err *e)
+static int ledger_make(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, uint32_t epoch, struct err *e)
 {
 	struct err ignored;
-	if (uuid_make(l, e) == 0 && (en->batch ? make_at_once : make_one_by_one)(en, c, l, target_id, e) == 0)
+	if (uuid_make(l, e) == 0 && (en->batch ? make_at_once : make_one_by_one)(en, c, l, target_id, epoch, e) == 0)
 		return 0;
 	if (en->in_transaction(c))
 		(void)en->rollback(c, &ignored);
@@ -239,14 +238,14 @@ int ledger_adopt(const struct engine *en, struct conn *c, struct ledger *l, cons
 	return 0;
 }
 
-int ledger_open(const struct engine *en, struct conn *c, const char *target_id, struct arena *a, struct ledger *ret, struct err *e)
+int ledger_open(const struct engine *en, struct conn *c, const char *target_id, uint32_t epoch, struct arena *a, struct ledger *ret, struct err *e)
 {
 	struct ledger l = {.arena = a};
 	bool exists = false;
 	if (ledger_exists(en, c, &exists, e) < 0)
 		return -1;
 	if (!exists) {
-		if (ledger_make(en, c, &l, target_id, e) < 0)
+		if (ledger_make(en, c, &l, target_id, epoch, e) < 0)
 			return -1;
 		*ret = l;
 		return 0;

@@ -17,6 +17,7 @@ struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
 	const char *insert; /* parameters in the same order, then `once` */
 	const char *meta_read; /* key, value */
 	const char *meta_write; /* $1 key, $2 value: insert or replace */
+	const char *claim; /* for engine->batch, just after `create`: $1 database, $2 uuid, $3 target, $4 epoch unless one is there; else NULL */
 	const char *epoch; /* the epoch row, locked for the transaction where the engine can; where there is a witness, then the transaction's number */
 	const char *cursor_create; /* idempotent; see cursor.h */
 	const char *cursor_read; /* $1 step: key, bound, at, batches, passed, changed, total */
@@ -56,9 +57,10 @@ struct ledger {
 	struct arena *arena; /* borrowed */
 };
 
-/* Makes the tables when they are missing and reads everything into `a`. Checks the hash chain (ERR_STATE "ledger row 12 was changed: ..."), and that meta's target
+/* Makes the tables when they are missing (as of a controller of this epoch) and reads everything into `a`. Checks the hash chain (ERR_STATE "ledger row 12 was changed: ..."), and that meta's target
  * id is `target_id` (ledger_belongs); writes meta when new. Not inside a transaction. */
-int ledger_open(const struct engine *en, struct conn *c, const char *target_id, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
+int ledger_open(const struct engine *en, struct conn *c, const char *target_id, uint32_t epoch, struct arena *a, struct ledger *ret,
+                struct err *e) MUST_CHECK;
 /* Is it the ledger of this target? ERR_POLICY says whose it is; one without a name is anybody's. */
 int ledger_belongs(const struct ledger *l, const char *target_id, struct err *e) MUST_CHECK;
 /* A person's decision: the ledger, a copy or one that moved, is this target's in this database from now on, under a new uuid (in the ledger's arena). `why` is kept in meta. */

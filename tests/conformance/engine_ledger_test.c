@@ -59,7 +59,7 @@ static void test_state_of_the_whole_schema(void **state)
 	struct ledger l;
 	uint8_t before[DIGEST_SIZE], with_ledger[DIGEST_SIZE], after[DIGEST_SIZE];
 	OK(f->en->object_state(f->c, &unnamed, before, &f->e));
-	OK(ledger_open(f->en, f->c, "eu/one/shop", f->arena, &l, &f->e));
+	OK(ledger_open(f->en, f->c, "eu/one/shop", 1, f->arena, &l, &f->e));
 	OK(f->en->object_state(f->c, &unnamed, with_ledger, &f->e));
 	assert_memory_equal(before, with_ledger, DIGEST_SIZE);
 	bench_ddl(f, "CREATE TABLE t (a int)");
@@ -91,7 +91,7 @@ static struct ledger_row sample(uint32_t step)
 static struct ledger opened(struct fixture *f)
 {
 	struct ledger l;
-	OK(ledger_open(f->en, f->c, "eu/one/shop", f->arena, &l, &f->e));
+	OK(ledger_open(f->en, f->c, "eu/one/shop", 1, f->arena, &l, &f->e));
 	return l;
 }
 
@@ -123,6 +123,26 @@ static void test_ledger_round_trip(void **state)
 	assert_string_equal(again.database_identity, id.database);
 }
 
+/* The rows are gone, and what stands beside them is not: it still says which controllers may not order any more. */
+static void test_a_ledger_made_again_keeps_its_epoch(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l = opened(f);
+	OK(f->en->begin(f->c, &f->e));
+	OK(ledger_fence(f->en, f->c, &l, 5, &f->e));
+	OK(f->en->commit(f->c, &f->e));
+	OK(ledger_run(f->en, f->c, "DROP TABLE %sledger", NULL, 0, NULL, NULL, &f->e));
+	l = opened(f);
+	assert_null(l.target_id); /* made anew */
+	OK(f->en->begin(f->c, &f->e));
+	FAILS(ledger_fence(f->en, f->c, &l, 4, &f->e));
+	OK(f->en->rollback(f->c, &f->e));
+	struct ledger again = opened(f);
+	assert_int_equal(again.epoch, 5);
+	assert_string_equal(again.target_id, "eu/one/shop");
+	assert_string_equal(again.uuid, l.uuid);
+}
+
 static void test_ledger_refuses_a_second_effect(void **state)
 {
 	struct fixture *f = *state;
@@ -141,7 +161,7 @@ static void test_ledger_refuses_a_second_effect(void **state)
 	assert_int_equal(f->e.code, ERR_EXISTS);
 	row.state = STEP_FAILED;
 	OK(ledger_append(f->en, f->c, &now, &row, &f->e));
-	FAILS(ledger_fence(f->en, f->c, &now, 0, &f->e) == 0
+	FAILS(ledger_fence(f->en, f->c, &now, 1, &f->e) == 0
 	          ? ledger_fence(f->en, f->c, &now, 5, &f->e) || ledger_fence(f->en, f->c, &now, 4, &f->e) ? -1 : 0
 	          : -2);
 	assert_int_equal(f->e.code, ERR_STATE);
@@ -174,7 +194,7 @@ static void test_ledger_tampering_shows(void **state)
 	AUTO(buf_done) struct buf sql = BUF_INIT;
 	buf_addf(&sql, "UPDATE %sledger SET agent = 'mallory' WHERE seq = 2", f->en->ledger_prefix(f->c));
 	OK(f->en->query(f->c, buf_bytes(&sql), NULL, 0, NULL, NULL, &f->e));
-	FAILS(ledger_open(f->en, f->c, "eu/one/shop", f->arena, &l, &f->e));
+	FAILS(ledger_open(f->en, f->c, "eu/one/shop", 1, f->arena, &l, &f->e));
 	assert_int_equal(f->e.code, ERR_STATE);
 	assert_non_null(strstr(f->e.msg, "ledger row 2 was changed: "));
 }
@@ -209,7 +229,7 @@ static void test_a_copy_is_told_from_its_original(void **state)
 	assert_string_not_equal(l.database_identity, id.database);
 	const char *uuid = l.uuid;
 	OK(ledger_adopt(f->en, c, &l, "eu/one/copy", "ann: a copy", &f->e));
-	OK(ledger_open(f->en, c, "eu/one/copy", f->arena, &l, &f->e));
+	OK(ledger_open(f->en, c, "eu/one/copy", 1, f->arena, &l, &f->e));
 	assert_string_equal(l.database_identity, id.database);
 	assert_string_not_equal(l.uuid, uuid);
 	f->en->close(&c);
@@ -219,6 +239,7 @@ static const struct bench_test suite[] = {
     BENCH_TEST(test_object_state),
     BENCH_TEST(test_state_of_the_whole_schema),
     BENCH_TEST(test_ledger_round_trip),
+    BENCH_TEST(test_a_ledger_made_again_keeps_its_epoch),
     BENCH_TEST(test_ledger_refuses_a_second_effect),
     BENCH_TEST(test_ledger_row_and_effect_roll_back_together),
     BENCH_TEST(test_ledger_tampering_shows),

@@ -203,7 +203,7 @@ static void test_ledger_of_another_storage_engine_is_refused(void **state)
 	char message[300];
 	connect_to(f);
 	OK(run(f, "CREATE TABLE rollcall_ledger (seq int) ENGINE=MyISAM"));
-	FAILS(ledger_open(f->en, f->c, f->target.id, a, &l, &f->e));
+	FAILS(ledger_open(f->en, f->c, f->target.id, 1, a, &l, &f->e));
 	snprintf(message, sizeof message,
 	         "the ledger table `%s`.rollcall_ledger cannot be used: its storage engine is MyISAM: only InnoDB keeps it honest after a crash",
 	         f->database);

@@ -240,7 +240,7 @@ static void test_role(void **state)
 	admin(f, sql);
 	f->target.role = "shop_owner";
 	connect_to(f);
-	OK(ledger_open(f->en, f->c, f->target.id, a, &l, &f->e));
+	OK(ledger_open(f->en, f->c, f->target.id, 1, a, &l, &f->e));
 	OK(f->en->begin(f->c, &f->e));
 	OK(run(f, "CREATE TABLE t (a int)"));
 	OK(run(f, "SET ROLE NONE"));
@@ -259,7 +259,7 @@ static void test_tables_do_not_land_in_the_ledgers_schema(void **state)
 	struct ledger l;
 	AUTO(arena_destroy) struct arena *a = arena_new(16 << 20);
 	connect_to(f);
-	OK(ledger_open(f->en, f->c, f->target.id, a, &l, &f->e));
+	OK(ledger_open(f->en, f->c, f->target.id, 1, a, &l, &f->e));
 	OK(run(f, "CREATE TABLE t (a int)"));
 	assert_string_equal(ask(f, "SELECT schemaname FROM pg_tables WHERE tablename = 't'"), "public");
 	OK(f->en->begin(f->c, &f->e));
@@ -282,7 +282,7 @@ static void test_schema_targets_are_apart(void **state)
 		f->target.schema = schemas[i];
 		f->target.id = schemas[i];
 		connect_to(f);
-		OK(ledger_open(f->en, f->c, f->target.id, a, &l, &f->e));
+		OK(ledger_open(f->en, f->c, f->target.id, 1, a, &l, &f->e));
 		assert_int_equal(l.n_rows, 0);
 		OK(f->en->begin(f->c, &f->e));
 		OK(run(f, "CREATE TABLE t (a int)"));
@@ -320,7 +320,7 @@ static void test_snapshot_of_a_schema_names_it_nowhere(void **state)
 		         schemas[i], schemas[i]);
 		admin(f, sql);
 		take_snapshot(f, schemas[i], &of[i]);
-		OK(ledger_open(f->en, f->c, f->target.id, a, &l, &f->e));
+		OK(ledger_open(f->en, f->c, f->target.id, 1, a, &l, &f->e));
 	}
 	assert_string_equal(of[0].text.p, of[1].text.p);
 	assert_null(strstr(of[0].text.p, "Tenant"));
@@ -399,7 +399,7 @@ static void test_witness(void **state)
 	struct conn *other = NULL;
 	AUTO(arena_destroy) struct arena *a = arena_new(16 << 20);
 	connect_to(f);
-	OK(ledger_open(f->en, f->c, f->target.id, a, &l, &f->e));
+	OK(ledger_open(f->en, f->c, f->target.id, 1, a, &l, &f->e));
 	OK(f->en->open(&f->target, &other, &f->e));
 	OK(ledger_begin(f->en, other, &l, 1, &f->e));
 	assert_int_equal(says(f, l.witness), ENGINE_WITNESS_RUNNING);

@@ -86,7 +86,7 @@ static void test_same_after_dump_and_restore(void **state)
 	take(f, f->c, &first);
 	assert_true(first.n_objects > 20);
 	keep_text(f, &first);
-	OK(ledger_open(f->en, f->c, f->target.id, f->arena, &l, &f->e)); /* the copy has it too */
+	OK(ledger_open(f->en, f->c, f->target.id, 1, f->arena, &l, &f->e)); /* the copy has it too */
 	snprintf(copy, sizeof copy, "%s_copy", f->database);
 	if (f->b->server) {
 		server_create(f->b->process, copy);

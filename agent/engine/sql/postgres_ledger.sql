@@ -1,4 +1,5 @@
 -- The ledger inside a PostgreSQL target: schema rollcall for a database target, tables rollcall_* in the target's own schema for a schema target.
+-- What a new session runs but once or a few times is functions where it can: to find an operator costs it as much as the rest of a small statement.
 -- Columns in the order of struct ledger_row (agent/ledger/ledger.h); digests are lower-case hex. In psql read %s as "rollcall". with its dot.
 --: postgres_ledger_namespace
 CREATE SCHEMA IF NOT EXISTS rollcall;
@@ -6,6 +7,7 @@ CREATE SCHEMA IF NOT EXISTS rollcall;
 -- meta has no index, and no column that needs a TOAST table: each relation more costs a new target a millisecond, and the session lock keeps writers apart.
 CREATE TABLE IF NOT EXISTS %smeta (name varchar(64) NOT NULL, value varchar(255) NOT NULL);
 INSERT INTO %smeta (name, value) SELECT 'epoch', '0' WHERE NOT EXISTS (SELECT 1 FROM %smeta WHERE name = 'epoch');
+DELETE FROM %smeta WHERE name IN ('database', 'uuid', 'target');
 CREATE TABLE IF NOT EXISTS %sledger (
 	seq bigint PRIMARY KEY,
 	changeset text NOT NULL,
@@ -47,8 +49,12 @@ SELECT name, value FROM %smeta;
 --: postgres_ledger_meta_write
 WITH changed AS (UPDATE %smeta SET value = $2::varchar WHERE name = $1::varchar RETURNING 1)
 INSERT INTO %smeta (name, value) SELECT $1::varchar, $2::varchar WHERE NOT EXISTS (SELECT 1 FROM changed);
+--: postgres_ledger_claim
+WITH raised AS (UPDATE %smeta SET value = $4::varchar WHERE name = 'epoch' AND value = '0')
+INSERT INTO %smeta (name, value) VALUES ('database', $1::varchar), ('uuid', $2::varchar), ('target', $3::varchar);
 --: postgres_ledger_epoch
-SELECT value, pg_catalog.txid_current() || '/' || (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint FROM %smeta WHERE name = 'epoch' FOR UPDATE;
+SELECT value, pg_catalog.concat(pg_catalog.txid_current(), '/', pg_catalog.encode(pg_catalog.timestamptz_send(pg_catalog.pg_postmaster_start_time()), 'hex'))
+FROM %smeta WHERE name = 'epoch' FOR UPDATE;
 --: postgres_ledger_cursor_create
 CREATE TABLE IF NOT EXISTS %sbatch (step text PRIMARY KEY, key_columns text NOT NULL, bound text, done_to text, batches bigint NOT NULL,
 	passed bigint NOT NULL, changed bigint NOT NULL, total bigint NOT NULL) WITH (fillfactor = 50);

@@ -128,7 +128,7 @@ static void test_many_changesets_come_in_parts(void **state)
 	struct ledger l;
 	struct err e = ERR_INIT;
 	assert_int_equal(en->open(&f.config.targets[0].connect, &c, &e), 0);
-	assert_int_equal(ledger_open(en, c, "eu/pg-1/shop_3", f.arena, &l, &e), 0);
+	assert_int_equal(ledger_open(en, c, "eu/pg-1/shop_3", 1, f.arena, &l, &e), 0);
 	append_rows(en, c, &l, 1201);
 	en->close(&c);
 	survey();

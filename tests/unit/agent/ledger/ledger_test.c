@@ -74,7 +74,7 @@ static struct ledger_row sample(uint32_t step)
 static struct ledger opened(struct fixture *f)
 {
 	struct ledger l;
-	OK(ledger_open(f->en, f->c, "eu/a/t", f->arena, &l, &f->e));
+	OK(ledger_open(f->en, f->c, "eu/a/t", 1, f->arena, &l, &f->e));
 	return l;
 }
 
@@ -101,7 +101,7 @@ static void test_new_ledger_knows_its_target_the_next_time(void **state)
 	l = opened(f);
 	assert_string_equal(l.target_id, "eu/a/t");
 	assert_non_null(strchr(l.database_identity, ':'));
-	assert_int_equal(ledger_open(f->en, f->c, "eu/a/other", f->arena, &l, &f->e), -1);
+	assert_int_equal(ledger_open(f->en, f->c, "eu/a/other", 1, f->arena, &l, &f->e), -1);
 	assert_int_equal(f->e.code, ERR_POLICY);
 	assert_string_equal(f->e.msg,
 	                    "this ledger belongs to target eu/a/t, not to eu/a/other: the database is a copy, was renamed, or agent.yaml names the wrong "
@@ -109,7 +109,7 @@ static void test_new_ledger_knows_its_target_the_next_time(void **state)
 	const char *uuid = l.uuid;
 	assert_int_equal(strlen(uuid), 32);
 	OK(ledger_adopt(f->en, f->c, &l, "eu/a/other", "moved", &f->e));
-	OK(ledger_open(f->en, f->c, "eu/a/other", f->arena, &l, &f->e));
+	OK(ledger_open(f->en, f->c, "eu/a/other", 1, f->arena, &l, &f->e));
 	assert_string_not_equal(l.uuid, uuid);
 }
 
@@ -193,7 +193,7 @@ static void refuses(struct fixture *f, const char *damage, const char *message)
 {
 	struct ledger l;
 	run_sql(f, damage);
-	assert_int_equal(ledger_open(f->en, f->c, "eu/a/t", f->arena, &l, &f->e), -1);
+	assert_int_equal(ledger_open(f->en, f->c, "eu/a/t", 1, f->arena, &l, &f->e), -1);
 	assert_int_equal(f->e.code, ERR_STATE);
 	assert_string_equal(f->e.msg, message);
 }
