@@ -207,10 +207,10 @@ static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
 }
 
 /* Functions, and no table, operator or subquery: it is a new session's first query, which pays for each catalog row that it needs. */
-#define ASK_WHO(system, from)                                                                                                              \
-	"SELECT pg_catalog.pg_backend_pid(), pg_catalog.encode(pg_catalog.timestamptz_send(a.backend_start), 'hex'), "                         \
-	"pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only'), a.datid, "                               \
-	"pg_catalog.current_setting('server_version'), pg_catalog.current_database(), " system ", current_user "                               \
+#define ASK_WHO(system, from)                                                                                      \
+	"SELECT pg_catalog.pg_backend_pid(), pg_catalog.encode(pg_catalog.timestamptz_send(a.backend_start), 'hex'), " \
+	"pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only'), a.datid, "       \
+	"pg_catalog.current_setting('server_version'), pg_catalog.current_database(), " system ", current_user "       \
 	"FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a" from
 
 static int ask_who(struct conn *c, struct answer *a, struct err *e)

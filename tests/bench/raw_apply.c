@@ -6,7 +6,7 @@
  *   raw_apply postgresql|mariadb|sqlite CONCURRENCY CHANGES.sql < targets      (one connection string a line)
  *
  * CHANGES.sql is a Liquibase file whose statements end with ';' at a line's end. MariaDB lines read host-or-socket,user,password,database.
- * Prints the seconds from the first connect to the last disconnect. */
+ * Prints the seconds from the first connect to the last disconnect, and the CPU seconds of this program. */
 #include <libpq-fe.h>
 #include <mysql.h>
 #include <pthread.h>
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/engine/sql/mariadb_ledger.sql.h"
 #include "agent/engine/sql/postgres_ledger.sql.h"
@@ -209,6 +210,6 @@ int main(int argc, char **argv)
 		pthread_create(&threads[i], NULL, worker, NULL);
 	for (size_t i = 0; i < concurrency; i++)
 		pthread_join(threads[i], NULL);
-	printf("%.3f\n", (double)(clock_mono_us() - start) / 1e6);
+	printf("%.3f %.3f\n", (double)(clock_mono_us() - start) / 1e6, (double)clock() / CLOCKS_PER_SEC);
 	return 0;
 }

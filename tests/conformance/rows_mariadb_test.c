@@ -175,7 +175,7 @@ static void adopt(struct row_bench *b)
 	struct conn *c = NULL;
 	struct ledger l;
 	struct err e = ERR_INIT;
-	if (b->f.engine.open(&b->f.target, &c, &e) != 0 || ledger_open(&b->f.engine, c, b->f.target.id, b->f.arena, &l, &e) != 0 ||
+	if (b->f.engine.open(&b->f.target, &c, &e) != 0 || ledger_open(&b->f.engine, c, b->f.target.id, 1, b->f.arena, &l, &e) != 0 ||
 	    ledger_adopt(&b->f.engine, c, &l, b->f.target.id, "fail-over", &e) != 0)
 		fail_msg("%s", e.msg);
 	b->f.engine.close(&c);
