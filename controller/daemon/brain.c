@@ -33,15 +33,20 @@ static void add_agent_key(struct brain *b, size_t *cap, const struct brain_agent
 	b->keys_due_us = end_us < b->keys_due_us ? end_us : b->keys_due_us;
 }
 
+static void drop_principals(struct brain *b)
+{
+	free(b->principals);
+	b->principals = NULL;
+	b->n_principals = 0;
+}
+
 /* The keys that are good now. The hub looks each message's key up, so what is not in here is not heard, whenever its session was opened. */
 static void collect_principals(struct brain *b)
 {
 	size_t cap = 0;
 	b->keys_as_of_us = b->now_us;
 	b->keys_due_us = INT64_MAX;
-	free(b->principals);
-	b->principals = NULL;
-	b->n_principals = 0;
+	drop_principals(b);
 	for (size_t i = 0; i < b->config->n_operators; i++) {
 		const struct controller_operator *o = &b->config->operators[i];
 		add_principal(b, &cap, LINK_OPERATOR, o->name, o->role, o->curve_key);
@@ -104,6 +109,7 @@ void brain_principals(struct brain *b, const struct principal **ret, size_t *ret
 void brain_attach(struct brain *b, const struct brain_link *link)
 {
 	b->link = *link;
+	drop_principals(b); /* the link has its own */
 }
 
 uint32_t brain_epoch(const struct brain *b)
@@ -167,8 +173,8 @@ static int message_event(struct brain *b, const struct hub_event *ev, struct err
 	case MSG_ENROL_REQ:
 	case MSG_ENROL_POLL:
 		return enrol_event(b, ev, e);
-	case MSG_COMMAND:
-		return operate_command(b, ev, e);
+	case MSG_COMMAND: /* it may count in the store what moved a moment ago */
+		return runs_save(b, e) < 0 ? -1 : operate_command(b, ev, e);
 	default: /* HELLO, TARGETS, HEARTBEAT; the hub lets nothing else through */
 		return agent_event(b, ev, e);
 	}
@@ -222,7 +228,8 @@ static void send_all(struct brain *b, bool denials)
 int brain_end(struct brain *b, struct err *e)
 {
 	if (catch_up_end_turn(b, e) < 0 || probes_end_turn(b, e) < 0 || runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 ||
-	    trusted_end_turn(b, e) < 0 || agents_revoke_listed(b, e) < 0 || agents_end_turn(b, e) < 0)
+	    trusted_end_turn(b, e) < 0 || agents_revoke_listed(b, e) < 0 || agents_end_turn(b, e) < 0 ||
+	    runs_save(b, e) < 0)
 		return -1;
 	FAILPOINT("turn-uncommitted");
 	if (store_commit(b->store, e) < 0)
@@ -233,6 +240,7 @@ int brain_end(struct brain *b, struct err *e)
 		collect_principals(b);
 		if (b->link.set_principals && b->link.set_principals(b->link.arg, b->principals, b->n_principals, e) < 0)
 			return -1;
+		drop_principals(b);
 		b->principals_changed = false;
 	}
 	send_all(b, false);

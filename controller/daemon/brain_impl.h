@@ -68,6 +68,9 @@ struct run {
 	struct brain_agent **agents; /* by delivery index; NULL: no agent has it */
 	uint8_t (*tasks)[TASK_SIZE]; /* by delivery index: of the present direction; zero before the first offer */
 	struct map *by_target, *by_task; /* -> struct delivery */
+	uint32_t *unsaved; /* delivery indexes whose rows are older than memory: see runs_save */
+	size_t n_unsaved;
+	bool *is_unsaved; /* by delivery index */
 	struct merkle_tree *tree; /* made with the first offer */
 	struct store_gate_pass *passes; /* by role gate, for any wave; as they came */
 	size_t n_passes, cap_passes;
@@ -243,9 +246,15 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_
 int run_delivery_event(struct brain *b, struct run *u, struct delivery *d, enum delivery_event ev, const char *actor, struct err *e) MUST_CHECK;
 int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, const char *actor, const char *reason, struct err *e) MUST_CHECK;
 int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, size_t *ret_count, struct err *e) MUST_CHECK;
-int run_wave_detail(struct brain *b, struct run *u, uint32_t wave, const char *text, struct err *e) MUST_CHECK;
-int run_persist(struct brain *b, struct run *u, const struct decision *d, const char *actor, const char *reason, struct err *e) MUST_CHECK;
 int runs_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* decides, persists, queues offers; lets go of final ones */
+
+/* brain_persist.c */
+int run_wave_detail(struct brain *b, struct run *u, uint32_t wave, const char *text, struct err *e) MUST_CHECK;
+/* What moved: each move's row of the audit chain, waves and the rollout itself at once, deliveries with runs_save. */
+int run_persist(struct brain *b, struct run *u, const struct decision *d, const char *actor, const char *reason, struct err *e) MUST_CHECK;
+void run_unsaved(struct run *u, uint32_t index); /* the delivery's row is to be written before the turn's commit */
+/* Writes the rows of the deliveries that moved since the last call, each once. Before the commit, and before anybody counts deliveries in the store. */
+int runs_save(struct brain *b, struct err *e) MUST_CHECK;
 
 /* brain_steer.c */
 int steer_load(struct brain *b, struct err *e) MUST_CHECK; /* freezes that are not over, and quarantine, from the store */

@@ -1,89 +1,10 @@
-/* Moving rollouts: deciding, persisting what moved, offering. Write-ahead: the row `offered` is committed before the OFFER leaves. */
+/* Moving rollouts: deciding, offering. Write-ahead: the row `offered` is committed before the OFFER leaves. */
 #include <inttypes.h>
 
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/wire/documents.h"
 #include "controller/daemon/brain_impl.h"
-
-/* ---- persisting ---------------------------------------------------------------------------------------------------------------------------------------- */
-
-static const char *object_name(const struct brain *b, const struct run *u, const struct transition *t)
-{
-	switch (t->object) {
-	case OBJECT_ROLLOUT:
-		return "rollout";
-	case OBJECT_WAVE:
-		return arena_printf(b->turn, "wave %s", u->r.waves[t->index].name);
-	case OBJECT_DELIVERY:
-		break;
-	}
-	return u->r.deliveries[t->index].target;
-}
-
-static int save_object(struct brain *b, struct run *u, const struct transition *t, struct err *e)
-{
-	switch (t->object) {
-	case OBJECT_ROLLOUT:
-		u->rec.state = u->r.state;
-		u->rec.changed_at_us = b->now_us;
-		if (u->r.state != ROLLOUT_ABORTED || !u->rec.detail) /* who gave it up said why, and that stays to be read */
-			run_text(&u->rec.detail, t->why);
-		return store_rollout_save(b->store, &u->rec, e);
-	case OBJECT_WAVE:
-		return store_wave_save(b->store, u->rec.id, t->index, &u->r.waves[t->index], e);
-	case OBJECT_DELIVERY:
-		break;
-	}
-	if (!str_eq(t->from, t->to))
-		u->notes[t->index].since_us = b->now_us;
-	return store_delivery_save(b->store, u->rec.id, &u->r.deliveries[t->index], &u->notes[t->index], e);
-}
-
-/* Which task and attempt an offer hands out, so that each dispatch stands in the audit chain once. */
-static const char *attempt_of(const struct brain *b, const struct run *u, const struct transition *t)
-{
-	char task[TASK_SIZE * 2 + 1];
-	uint8_t id[TASK_SIZE];
-	if (t->object != OBJECT_DELIVERY || !str_eq(t->event, delivery_fsm.events[DELIVERY_EV_OFFER]))
-		return NULL;
-	const struct delivery *d = &u->r.deliveries[t->index];
-	task_id(u->rec.order_digest, d->target, d->direction, id);
-	return arena_printf(b->turn, "%s/%" PRIu32, bytes_to_hex(bytes_of(id, TASK_SIZE), task), d->attempt);
-}
-
-int run_wave_detail(struct brain *b, struct run *u, uint32_t wave, const char *text, struct err *e)
-{
-	run_text(&u->r.waves[wave].detail, text);
-	return store_wave_save(b->store, u->rec.id, wave, &u->r.waves[wave], e);
-}
-
-/* What is known of it beside the table's sentence. */
-static const char *detail_of(const struct run *u, const struct transition *t)
-{
-	bool probes = t->object == OBJECT_WAVE && str_eq(t->event, wave_fsm.events[WAVE_EV_PROBES_FAIL]);
-	return probes && u->r.waves[t->index].detail ? u->r.waves[t->index].detail : t->why;
-}
-
-/* An object that moved twice in one decision is saved with its final state each time: the rows are few. */
-int run_persist(struct brain *b, struct run *u, const struct decision *d, const char *actor, const char *reason, struct err *e)
-{
-	for (size_t i = 0; i < d->n_transitions; i++) {
-		const struct transition *t = &d->transitions[i];
-		const struct store_event ev = {.at_us = b->now_us,
-		                               .actor = actor,
-		                               .rollout = u->rec.id,
-		                               .object = object_name(b, u, t),
-		                               .event = t->event,
-		                               .from = t->from,
-		                               .to = t->to,
-		                               .detail = reason ? reason : detail_of(u, t),
-		                               .ref = attempt_of(b, u, t)};
-		if (save_object(b, u, t, e) < 0 || store_event_put(b->store, &ev, e) < 0)
-			return -1;
-	}
-	return 0;
-}
 
 /* ---- events of others ------------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -136,7 +57,7 @@ static void make_tree(struct brain *b, struct run *u)
 	u->tree = merkle_new(leaves, u->r.n_deliveries);
 }
 
-static int offer(struct brain *b, struct run *u, struct delivery *d, struct err *e)
+static void offer(struct brain *b, struct run *u, struct delivery *d)
 {
 	struct buf encoded = BUF_INIT;
 	struct merkle_proof proof = {0};
@@ -159,7 +80,7 @@ static int offer(struct brain *b, struct run *u, struct delivery *d, struct err 
 	memcpy(m.offer.release_hash, u->rec.release_hash, DIGEST_SIZE);
 	memcpy(m.offer.dossier_hash, u->rec.dossier_hash, DIGEST_SIZE);
 	brain_queue(b, d->session, &m);
-	return store_delivery_save(b->store, u->rec.id, d, &u->notes[d->index], e);
+	run_unsaved(u, d->index);
 }
 
 static void call(struct brain *b, struct run *u, const struct delivery *d, enum msg_type type)
@@ -191,8 +112,7 @@ static int think(struct brain *b, struct run *u, struct err *e)
 		return -1;
 	u->wake_at_us = d.wake_at_us;
 	for (size_t i = 0; i < d.n_offers; i++)
-		if (offer(b, u, &u->r.deliveries[d.offers[i]], e) < 0)
-			return -1;
+		offer(b, u, &u->r.deliveries[d.offers[i]]);
 	for (size_t i = 0; i < d.n_probes; i++)
 		if (probes_start(b, u, d.probes[i], e) < 0)
 			return -1;
@@ -222,6 +142,8 @@ int runs_end_turn(struct brain *b, struct err *e)
 		if ((u->touched || (u->wake_at_us && u->wake_at_us <= b->now_us)) && think(b, u, e) < 0)
 			return err_wrap(e, "rollout %s", u->rec.id);
 	}
+	if (runs_save(b, e) < 0)
+		return -1;
 	for (size_t i = b->n_runs; i-- > 0;) {
 		if (!rollout_is_final(b->runs[i]->r.state))
 			continue;

@@ -136,6 +136,8 @@ static int run_load(struct brain *b, const struct store_rollout *rec, struct are
 	size_t n = u->r.n_deliveries;
 	u->agents = arena_alloc(arena, (n + 1) * sizeof(struct brain_agent *));
 	u->tasks = arena_alloc(arena, (n + 1) * TASK_SIZE);
+	u->unsaved = arena_alloc(arena, (n + 1) * sizeof *u->unsaved);
+	u->is_unsaved = arena_alloc(arena, (n + 1) * sizeof *u->is_unsaved);
 	u->by_target = map_new();
 	u->by_task = map_new();
 	for (size_t i = 0; i < n; i++) {

@@ -32,7 +32,8 @@ static int refusal(struct brain *b, struct run *u, struct delivery *d, const str
 		return 0;
 	d->retry_at_us = m->until_us;
 	d->retry_guessed = false;
-	return store_delivery_save(b->store, u->rec.id, d, &u->notes[d->index], e);
+	run_unsaved(u, d->index);
+	return 0;
 }
 
 /* PROGRESS may be lost, so only what changes a state is written; step counters live in memory until then. */
@@ -64,13 +65,14 @@ static int progress(struct brain *b, struct run *u, struct delivery *d, const st
 }
 
 /* The site has nothing against it any more: it is asked again now, not when its time would come. */
-static int unheld(struct brain *b, struct run *u, struct delivery *d, struct err *e)
+static int unheld(struct brain *b, struct run *u, struct delivery *d)
 {
 	if (d->state != DELIVERY_HELD && d->state != DELIVERY_DEFERRED)
 		return 0;
 	d->retry_at_us = b->now_us;
 	u->touched = true;
-	return store_delivery_save(b->store, u->rec.id, d, &u->notes[d->index], e);
+	run_unsaved(u, d->index);
+	return 0;
 }
 
 int task_event(struct brain *b, const struct hub_event *ev, struct err *e)
@@ -81,7 +83,7 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	const uint8_t *task = is_progress ? ev->msg.progress.task : ev->msg.task.task;
 	struct delivery *d = g ? run_by_task(b, g, task, &u) : NULL;
 	if (d && ev->msg.type == MSG_UNHELD)
-		return unheld(b, u, d, e);
+		return unheld(b, u, d);
 	if (!d || d->attempt != (is_progress ? ev->msg.progress.attempt : ev->msg.task.attempt))
 		return 0;
 	const char *who = arena_printf(b->turn, "agent %s", g->rec.name);

@@ -20,7 +20,7 @@ int reply_rollout(struct request *q, const struct store_rollout *r, struct err *
 {
 	struct delivery_counts c = {0};
 	char at[CLOCK_TEXT_SIZE];
-	if (store_delivery_counts(q->b->store, r->id, &c, e) < 0)
+	if (runs_save(q->b, e) < 0 || store_delivery_counts(q->b->store, r->id, &c, e) < 0)
 		return -1;
 	uint32_t done = r->direction == DIRECTION_APPLY ? c.applied : c.rolled_back;
 	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s", r->id, rollout_state_name(r->state),

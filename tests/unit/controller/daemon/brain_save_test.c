@@ -1,0 +1,139 @@
+/* What a turn writes: however often a delivery moves in it, its row is written once, with what it came to; each move is in the audit chain; and an operator who asks in the
+ * middle of the turn gets the truth. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "common/base/str.h"
+#include "tests/support/brain_fixture.h"
+
+static const char plan_text[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_parallel: 2}\n";
+static const char *const targets[] = {"eu/pg1/a", "eu/pg1/b"};
+
+/* The first cell that it gives; "" when there is none. In the fixture's arena. */
+static const char *ask(struct brain_fixture *f, const char *sql)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *q = NULL;
+	const char *cell = "";
+	assert_int_equal(sqlite3_open(f->config.store_path, &db), SQLITE_OK);
+	if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	if (sqlite3_step(q) == SQLITE_ROW)
+		cell = arena_strdup(f->arena, (const char *)sqlite3_column_text(q, 0));
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+	return cell;
+}
+
+/* From here on the store itself counts how often a delivery's row is written. */
+static void count_writes(struct brain_fixture *f)
+{
+	ask(f, "CREATE TABLE written (target TEXT)");
+	ask(f, "CREATE TRIGGER count_writes AFTER UPDATE ON delivery BEGIN INSERT INTO written VALUES (new.target); END");
+}
+
+static const char *writes_of(struct brain_fixture *f, const char *target)
+{
+	return ask(f, arena_printf(f->arena, "SELECT count(*) FROM written WHERE target = '%s'", target));
+}
+
+static struct hub_event event_of(const struct brain_fixture *f, enum msg_type type)
+{
+	struct hub_event ev = {.type = HUB_MESSAGE, .from = {.kind = LINK_AGENT}, .session = f->agent.session, .msg = {.type = type}};
+	str_copy(ev.from.name, sizeof ev.from.name, f->agent.name);
+	return ev;
+}
+
+/* One turn: the agent accepts, tells progress, reports; then an operator lists the rollouts. */
+static void whole_task_in_a_turn(struct brain_fixture *f, const struct msg_offer *o, const struct msg_report *r)
+{
+	struct err e = ERR_INIT;
+	struct hub_event accept = event_of(f, MSG_ACCEPT), progress = event_of(f, MSG_PROGRESS), report = event_of(f, MSG_REPORT);
+	struct hub_event list = {.type = HUB_MESSAGE, .from = {.kind = LINK_OPERATOR, .name = "olga", .role = "admin"}, .session = 1};
+	accept.msg.task.attempt = progress.msg.progress.attempt = o->attempt;
+	memcpy(accept.msg.task.task, o->task, TASK_SIZE);
+	memcpy(progress.msg.progress.task, o->task, TASK_SIZE);
+	progress.msg.progress.state = "applying";
+	report.msg.report = *r;
+	list.msg = (struct msg){.type = MSG_COMMAND, .command = {.id = f->next_id++, .verb = VERB_ROLLOUT_LIST}};
+	const struct hub_event *const events[] = {&accept, &progress, &report, &list};
+	f->n_sent = 0;
+	assert_int_equal(brain_begin(f->brain, f->now_us, &e), 0);
+	for (size_t i = 0; i < ARRAY_LEN(events); i++)
+		if (brain_event(f->brain, events[i], &e) != 0)
+			fail_msg("%s", e.msg);
+	if (brain_end(f->brain, &e) != 0)
+		fail_msg("%s", e.msg);
+}
+
+static const char *start(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE])
+{
+	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan_text), "release", "1.2.0", "environment", "production", NULL);
+	return brain_fixture_approve_last(f, digest);
+}
+
+static void test_a_row_once_a_turn_an_event_for_each_move(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	const struct msg_offer *offers[4];
+	brain_fixture_begin(&f, targets, ARRAY_LEN(targets));
+	count_writes(&f);
+	(void)start(&f, digest);
+	assert_int_equal(brain_fixture_offers(&f, offers, 4), 2);
+	assert_string_equal(writes_of(&f, "eu/pg1/a"), "1");
+	assert_string_equal(ask(&f, "SELECT state || attempt FROM delivery WHERE target = 'eu/pg1/a'"), "offered1");
+	const struct msg_offer offer = *offers[0];
+	const struct msg_report r = brain_fixture_report(&f, &offer, digest, OUTCOME_APPLIED);
+	whole_task_in_a_turn(&f, &offer, &r);
+	assert_string_equal(brain_fixture_cell(&f, "applied"), "1"); /* in the turn, before its end */
+	assert_string_equal(writes_of(&f, offer.target), "2");
+	assert_string_equal(ask(&f, "SELECT state || attempt FROM delivery WHERE target = 'eu/pg1/a'"), "applied1");
+	assert_string_equal(ask(&f, "SELECT group_concat(event) FROM (SELECT event FROM event WHERE object = 'eu/pg1/a' ORDER BY seq)"),
+	                    "offer,accept,is-applying,report,applied");
+	assert_string_equal(writes_of(&f, "eu/pg1/b"), "1");
+	brain_fixture_done(&f);
+}
+
+/* A crash before the commit takes the turn back as a whole; the next start offers again, and nothing was lost or done twice. */
+static void test_a_turn_that_was_not_committed(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	const struct msg_offer *offers[4];
+	struct err e = ERR_INIT;
+	brain_fixture_begin(&f, targets, ARRAY_LEN(targets));
+	(void)start(&f, digest);
+	assert_int_equal(brain_fixture_offers(&f, offers, 4), 2);
+	const struct msg_offer offer = *offers[0];
+	const struct msg_report r = brain_fixture_report(&f, &offer, digest, OUTCOME_APPLIED);
+	struct hub_event report = event_of(&f, MSG_REPORT);
+	report.msg.report = r;
+	f.n_sent = 0;
+	assert_int_equal(brain_begin(f.brain, f.now_us, &e), 0);
+	assert_int_equal(brain_event(f.brain, &report, &e), 0);
+	assert_int_equal(f.n_sent, 0); /* nothing is acknowledged before the commit */
+	brain_fixture_restart(&f);
+	assert_string_equal(ask(&f, "SELECT state || (SELECT count(*) FROM report) FROM delivery WHERE target = 'eu/pg1/a'"), "offered0");
+	f.agent.report_seq = 1; /* what its HELLO says that it has sent */
+	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	brain_fixture_send_report(&f, &r);
+	assert_string_equal(ask(&f, "SELECT state || (SELECT count(*) FROM report) FROM delivery WHERE target = 'eu/pg1/a'"), "applied1");
+	brain_fixture_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_row_once_a_turn_an_event_for_each_move),
+	    cmocka_unit_test(test_a_turn_that_was_not_committed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
