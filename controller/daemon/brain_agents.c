@@ -75,11 +75,35 @@ static int read_certificate(struct bytes data, struct arena *a, struct certifica
 	return certificate_decode(ret_env->payload, a, ret, e) < 0 ? err_wrap(e, "certificate") : 0;
 }
 
-/* A fresh object with copies of the record's texts. */
+static const char *copy_unless(struct arena *a, const char *text, const char *same)
+{
+	return str_eq(text, same) ? same : arena_strdup(a, text);
+}
+
+/* Only what is kept goes to the agent's own arena, and what its record says already is not kept twice: there are thousands of them. */
+static int keep_certificate(struct brain_agent *g, struct bytes data, struct certificate *ret, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *scratch = arena_new(AGENT_ARENA);
+	struct envelope env;
+	struct certificate c;
+	if (read_certificate(data, scratch, &c, &env, e) < 0)
+		return err_wrap(e, "agent %s", g->rec.name);
+	const char **targets = arena_alloc(g->arena, c.n_targets * sizeof *targets);
+	for (size_t i = 0; i < c.n_targets; i++)
+		targets[i] = arena_strdup(g->arena, c.targets[i]);
+	c.targets = targets;
+	c.agent = copy_unless(g->arena, c.agent, g->rec.name);
+	c.site = copy_unless(g->arena, c.site, g->rec.site);
+	c.serial = copy_unless(g->arena, c.serial, g->rec.serial);
+	c.curve_key = copy_unless(g->arena, c.curve_key, g->rec.curve_key);
+	*ret = c;
+	return 0;
+}
+
+/* A fresh object with copies of the record's texts. The certificates' own bytes stay in the store. */
 static int agent_make(const struct store_agent *rec, struct brain_agent **ret, struct err *e)
 {
 	struct brain_agent *g = mem_alloc(sizeof *g);
-	struct envelope env;
 	g->arena = arena_new(AGENT_ARENA);
 	g->rec = *rec;
 	g->rec.name = arena_strdup(g->arena, rec->name);
@@ -88,17 +112,11 @@ static int agent_make(const struct store_agent *rec, struct brain_agent **ret, s
 	g->rec.curve_key = arena_strdup(g->arena, rec->curve_key);
 	g->rec.version = mem_strdup(rec->version); /* on the heap: each HELLO says it again */
 	g->rec.standing = mem_strdup(rec->standing);
-	g->rec.certificate = arena_bytes(g->arena, rec->certificate);
+	g->rec.certificate = g->rec.former_certificate = bytes_of(NULL, 0);
 	if (g->rec.journal == 0)
 		g->rec.journal = 1;
-	if (read_certificate(g->rec.certificate, g->arena, &g->cert, &env, e) < 0) {
-		(void)err_wrap(e, "agent %s", rec->name);
-		agent_free(g);
-		return -1;
-	}
-	g->rec.former_certificate = arena_bytes(g->arena, rec->former_certificate);
-	if (rec->former_certificate.n && read_certificate(g->rec.former_certificate, g->arena, &g->former, &env, e) < 0) {
-		(void)err_wrap(e, "agent %s, former", rec->name);
+	if (keep_certificate(g, rec->certificate, &g->cert, e) < 0 ||
+	    (rec->former_certificate.n && keep_certificate(g, rec->former_certificate, &g->former, e) < 0)) {
 		agent_free(g);
 		return -1;
 	}
@@ -134,6 +152,11 @@ struct brain_agent *agent_by_session(const struct brain *b, uint64_t session)
 	return session ? map_get(b->agent_by_session, map_fixed(&session)) : NULL;
 }
 
+int agent_certificate(const struct brain *b, const struct brain_agent *g, struct bytes *ret, struct err *e)
+{
+	return store_certificate(b->store, g->rec.name, g->rec.serial, b->turn, ret, e);
+}
+
 /* In place: runs and targets point to it. Its session ends, so that it says HELLO with the new certificate. */
 static void replace_agent(struct brain *b, struct brain_agent *old, struct brain_agent *g)
 {
@@ -163,8 +186,9 @@ int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e)
 	struct store_agent merged = *rec;
 	if (old && old->rec.revoked_at_us)
 		return err_set(e, ERR_POLICY, "agent %s was revoked (%s): its name stays used up: give the agent another one", rec->name, old->rec.standing);
-	if (old && !rec->former_certificate.n) /* what the keys before have signed still counts; they open no session */
-		merged.former_certificate = old->rec.certificate;
+	/* what the keys before have signed still counts; they open no session */
+	if (old && !rec->former_certificate.n && agent_certificate(b, old, &merged.former_certificate, e) < 0)
+		return -1;
 	if (old) {
 		merged.version = old->rec.version;
 		merged.held_at_us = old->rec.held_at_us;

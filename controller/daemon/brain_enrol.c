@@ -123,11 +123,12 @@ static bool covers(const struct certificate *c, const char *glob)
 const char *enrol_why_a_person(const struct brain *b, const struct brain_agent *g)
 {
 	struct envelope env;
+	struct bytes data = {0};
 	struct err ignored = ERR_INIT;
 	int64_t age_us = b->now_us - g->cert.not_before_us, often_us = (g->cert.not_after_us - g->cert.not_before_us) / 4;
 	if (b->now_us >= g->cert.not_after_us)
 		return "its certificate has expired";
-	if (envelope_decode(g->rec.certificate, b->turn, &env, &ignored) < 0 ||
+	if (agent_certificate(b, g, &data, &ignored) < 0 || envelope_decode(data, b->turn, &env, &ignored) < 0 ||
 	    trust_check_role(&b->trusted.valid, ROLE_ENROL, &env, TYPE_CERTIFICATE, &ignored) < 0)
 		return "who signed its certificate is not of role enrol any more";
 	if (g->former.serial && age_us < (often_us < OFTEN_US ? often_us : OFTEN_US))
@@ -197,7 +198,8 @@ int enrol_grant(struct brain *b, const struct store_enrolment *n, struct bytes e
 	struct store_agent rec = {
 	    .name = c.agent, .site = c.site, .serial = c.serial, .curve_key = c.curve_key, .certificate = envelope, .admitted_at_us = b->now_us};
 	if (known) {
-		rec.former_certificate = arena_bytes(b->turn, known->rec.certificate);
+		if (agent_certificate(b, known, &rec.former_certificate, e) < 0)
+			return -1;
 		rec.former_until_us = b->now_us + OVERLAP_US;
 	}
 	digest_sha256(envelope, hash);
@@ -290,7 +292,10 @@ static int on_request(struct brain *b, const struct hub_event *ev, struct err *e
 		return 0;
 	}
 	if (x.is_granted) {
-		answer_state(b, ev->session, &(struct store_enrolment){.certificate = agent_by_name(b, x.request.agent)->rec.certificate});
+		struct store_enrolment granted = {0};
+		if (agent_certificate(b, agent_by_name(b, x.request.agent), &granted.certificate, e) < 0)
+			return -1;
+		answer_state(b, ev->session, &granted);
 		return 0;
 	}
 	struct store_enrolment fresh = {

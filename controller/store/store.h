@@ -40,6 +40,8 @@ struct store_agent {
 };
 int store_agent_put(struct store *s, const struct store_agent *a,
                     struct err *e) MUST_CHECK; /* admitted anew: keeps the counters of an agent of this name */
+int store_certificate(struct store *s, const char *agent, const char *serial, struct arena *a, struct bytes *ret,
+                      struct err *e) MUST_CHECK; /* ERR_NOT_FOUND */
 int store_agent_seen(struct store *s, const struct store_agent *a, struct err *e) MUST_CHECK; /* version, counters, seen */
 int store_agent_standing(struct store *s, const struct store_agent *a, struct err *e) MUST_CHECK; /* revoked, held, why */
 int store_agents(struct store *s, struct arena *a, struct store_agent **ret, size_t *ret_n, struct err *e) MUST_CHECK;

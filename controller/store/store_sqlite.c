@@ -16,9 +16,13 @@ int store_open(const char *path, struct store **ret, struct err *e)
 	                                         store_schema_schemas,  store_schema_probes,
 	                                         store_schema_enrol,    store_schema_renewal,
 	                                         store_schema_facts,    store_schema_current,
-	                                         store_schema_gates,    NULL};
+	                                         store_schema_gates,    store_schema_lean,
+	                                         NULL};
 	AUTO(store_close) struct store *s = mem_alloc(sizeof *s);
 	if (lite_open(path, migrations, &s->db, e) < 0)
+		return err_wrap(e, "the controller's store");
+	if (lite_exec(s->db, "PRAGMA wal_autocheckpoint = 4000", e) <
+	    0) /* pages, 16 MB: a fan-out rewrites the same ones many times, and each checkpoint waits for the disk */
 		return err_wrap(e, "the controller's store");
 	if (audit_load_head(s, e) < 0)
 		return err_wrap(e, "the audit chain");
@@ -133,13 +137,29 @@ int store_agent_put(struct store *s, const struct store_agent *a, struct err *e)
 		return -1;
 	lite_bind_text(q, 1, a->name);
 	lite_bind_text(q, 2, a->site);
-	lite_bind_blob(q, 3, a->certificate);
-	lite_bind_text(q, 4, a->serial);
-	lite_bind_text(q, 5, a->curve_key);
-	lite_bind_int(q, 6, a->admitted_at_us);
-	lite_bind_blob(q, 7, a->former_certificate);
-	lite_bind_int(q, 8, a->former_until_us);
+	lite_bind_text(q, 3, a->serial);
+	lite_bind_text(q, 4, a->curve_key);
+	lite_bind_int(q, 5, a->admitted_at_us);
+	lite_bind_blob(q, 6, a->former_certificate);
+	lite_bind_int(q, 7, a->former_until_us);
 	return lite_run(q, e) < 0 ? -1 : put_certificate(s, a, e);
+}
+
+int store_certificate(struct store *s, const char *agent, const char *serial, struct arena *a, struct bytes *ret, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	bool row = false;
+	if (lite_prepare(s->db, sql_certificate, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, agent);
+	lite_bind_text(q, 2, serial);
+	if (lite_step(q, &row, e) < 0)
+		return -1;
+	if (!row)
+		return err_set(e, ERR_NOT_FOUND, "the store has no certificate %s of agent %s", serial, agent);
+	*ret = column_bytes(q, 0, a);
+	lite_reset(q);
+	return 0;
 }
 
 int store_agent_seen(struct store *s, const struct store_agent *a, struct err *e)

@@ -141,6 +141,12 @@ INSERT INTO current_release (target, project, sequence, version, at_us) SELECT n
 		SELECT 1 FROM report u WHERE u.target = p.target AND u.release_digest = p.release_digest AND u.outcome = 'rolled-back' AND u.ended_at_us > p.ended_at_us) GROUP BY p.target, l.project
 ) n JOIN release l ON l.project = n.project AND l.sequence = n.sequence;
 
+--: store_schema_lean
+-- What each delivery and report rewrites is small: an agent's counters without its certificate, which stands in `certificate`; no index that no question uses.
+ALTER TABLE agent DROP COLUMN certificate;
+DROP INDEX event_rollout;
+DROP INDEX report_rollout;
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -148,8 +154,8 @@ INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE S
 SELECT value FROM meta WHERE key = 'epoch';
 
 --: sql_agent_put
-INSERT INTO agent (name, site, certificate, serial, curve_key, admitted_at_us, former_certificate, former_until_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-ON CONFLICT (name) DO UPDATE SET site = excluded.site, certificate = excluded.certificate, serial = excluded.serial, curve_key = excluded.curve_key,
+INSERT INTO agent (name, site, serial, curve_key, admitted_at_us, former_certificate, former_until_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (name) DO UPDATE SET site = excluded.site, serial = excluded.serial, curve_key = excluded.curve_key,
 	former_certificate = excluded.former_certificate, former_until_us = excluded.former_until_us;
 
 --: sql_certificate_put
@@ -159,8 +165,11 @@ INSERT INTO certificate (agent, serial, envelope) VALUES (?1, ?2, ?3) ON CONFLIC
 UPDATE agent SET version = ?2, session_counter = ?3, seen_at_us = ?4, journal = ?5, report_seq = ?6, report_hash = ?7 WHERE name = ?1;
 
 --: sql_agents
-SELECT name, site, certificate, serial, curve_key, version, session_counter, admitted_at_us, seen_at_us, journal, report_seq, report_hash, revoked_at_us, held_at_us, standing,
-	former_certificate, former_until_us FROM agent ORDER BY name;
+SELECT a.name, a.site, c.envelope, a.serial, a.curve_key, a.version, a.session_counter, a.admitted_at_us, a.seen_at_us, a.journal, a.report_seq, a.report_hash, a.revoked_at_us,
+	a.held_at_us, a.standing, a.former_certificate, a.former_until_us FROM agent a LEFT JOIN certificate c ON c.agent = a.name AND c.serial = a.serial ORDER BY a.name;
+
+--: sql_certificate
+SELECT envelope FROM certificate WHERE agent = ?1 AND serial = ?2;
 
 --: sql_agent_standing
 UPDATE agent SET revoked_at_us = ?2, held_at_us = ?3, standing = ?4 WHERE name = ?1;
