@@ -95,13 +95,18 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+	char shorter[256]; /* most are: formatted once */
 	va_list ap, again;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	int n = vsnprintf(shorter, sizeof shorter, fmt, ap);
 	va_end(ap);
-	char *p = arena_alloc(a, (size_t)(n < 0 ? 0 : n) + 1);
-	vsnprintf(p, (size_t)(n < 0 ? 0 : n) + 1, fmt, again);
+	size_t size = (size_t)(n < 0 ? 0 : n) + 1;
+	char *p = arena_alloc(a, size);
+	if (n >= 0 && size <= sizeof shorter)
+		memcpy(p, shorter, size);
+	else
+		vsnprintf(p, size, fmt, again);
 	va_end(again);
 	return p;
 }

@@ -13,6 +13,7 @@
 #include "common/base/mem.h"
 
 #define STATEMENTS_MAX 128
+#define SLOTS          (2 * STATEMENTS_MAX)
 
 struct lite_stmt {
 	const char *sql; /* cache key: the address */
@@ -25,6 +26,7 @@ struct lite {
 	char *path;
 	struct lite_stmt *statements[STATEMENTS_MAX];
 	size_t n_statements;
+	struct lite_stmt *by_sql[SLOTS]; /* the same, by the hash of the address; linear probing */
 };
 
 static int lite_error(struct lite *l, const char *doing, struct err *e)
@@ -184,14 +186,22 @@ void lite_rollback(struct lite *l)
 		sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+/* Where the statement is, or would go. */
+static struct lite_stmt **slot_of(struct lite *l, const char *sql)
+{
+	size_t i = (size_t)((uint64_t)(uintptr_t)sql * UINT64_C(0x9e3779b97f4a7c15) >> 32) % SLOTS;
+	while (l->by_sql[i] && l->by_sql[i]->sql != sql)
+		i = (i + 1) % SLOTS;
+	return &l->by_sql[i];
+}
+
 int lite_prepare(struct lite *l, const char *sql, struct lite_stmt **ret, struct err *e)
 {
-	for (size_t i = 0; i < l->n_statements; i++) {
-		if (l->statements[i]->sql != sql)
-			continue;
-		sqlite3_reset(l->statements[i]->stmt);
-		sqlite3_clear_bindings(l->statements[i]->stmt);
-		*ret = l->statements[i];
+	struct lite_stmt **slot = slot_of(l, sql);
+	if (*slot) {
+		sqlite3_reset((*slot)->stmt);
+		sqlite3_clear_bindings((*slot)->stmt);
+		*ret = *slot;
 		return 0;
 	}
 	if (l->n_statements == STATEMENTS_MAX)
@@ -202,13 +212,14 @@ int lite_prepare(struct lite *l, const char *sql, struct lite_stmt **ret, struct
 	struct lite_stmt *s = mem_alloc(sizeof *s);
 	*s = (struct lite_stmt){.sql = sql, .stmt = stmt, .owner = l};
 	l->statements[l->n_statements++] = s;
+	*slot = s;
 	*ret = s;
 	return 0;
 }
 
 void lite_bind_text(struct lite_stmt *s, int i, const char *v)
 {
-	sqlite3_bind_text(s->stmt, i, v, -1, SQLITE_TRANSIENT);
+	sqlite3_bind_text(s->stmt, i, v, -1, SQLITE_STATIC);
 }
 
 void lite_bind_int(struct lite_stmt *s, int i, int64_t v)
@@ -218,7 +229,7 @@ void lite_bind_int(struct lite_stmt *s, int i, int64_t v)
 
 void lite_bind_blob(struct lite_stmt *s, int i, struct bytes v)
 {
-	sqlite3_bind_blob64(s->stmt, i, v.n ? (const void *)v.p : "", v.n, SQLITE_TRANSIENT);
+	sqlite3_bind_blob64(s->stmt, i, v.n ? (const void *)v.p : "", v.n, SQLITE_STATIC);
 }
 
 void lite_bind_null(struct lite_stmt *s, int i)

@@ -30,6 +30,7 @@ void lite_rollback(struct lite *l); /* fine outside a transaction */
 
 /* A cached statement, reset and without bindings. `sql` must have static storage: its address is the cache key. */
 int lite_prepare(struct lite *l, const char *sql, struct lite_stmt **ret, struct err *e) MUST_CHECK;
+/* Texts and blobs are borrowed: they stay as they are until the statement was run to its end. */
 void lite_bind_text(struct lite_stmt *s, int i, const char *v); /* NULL binds NULL */
 void lite_bind_int(struct lite_stmt *s, int i, int64_t v);
 void lite_bind_blob(struct lite_stmt *s, int i, struct bytes v);

@@ -1,6 +1,7 @@
 /* Workers for signatures. */
 #include "controller/daemon/checkers.h"
 
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
@@ -10,11 +11,17 @@
 #include "common/wire/limits.h"
 
 #define WORKERS_MAX 4
-#define SHARE_MIN   4 /* fewer are not worth the message */
+#define SHARE       4 /* fewer are not worth a message to a worker */
 
-struct share {
+/* One call of checkers_run: whoever has time takes the next few, so that nobody waits long for a thread that the kernel let rest. */
+struct round {
 	struct hub_event **events;
 	size_t n;
+	atomic_size_t next;
+};
+
+struct share { /* a worker's part in a round */
+	struct round *round;
 };
 
 struct checkers {
@@ -30,10 +37,11 @@ static void check(struct hub_event *ev)
 	ev->checked = envelope_decode(ev->msg.report.envelope, a, &env, NULL) == 0 && dsse_signed_by(&env, TYPE_REPORT, ev->checked_key);
 }
 
-static void check_share(const struct share *s)
+static void check_some(struct round *r)
 {
-	for (size_t i = 0; i < s->n; i++)
-		check(s->events[i]);
+	for (size_t first; (first = atomic_fetch_add(&r->next, SHARE)) < r->n;)
+		for (size_t i = first; i < first + SHARE && i < r->n; i++)
+			check(r->events[i]);
 }
 
 /* A message holds the address of a share; "$TERM" has another size. */
@@ -48,7 +56,7 @@ static void worker(zsock_t *pipe, void *unused)
 			return;
 		memcpy(&s, zframe_data(message), sizeof s);
 		handover_take(s);
-		check_share(s);
+		check_some(s->round);
 		handover_give(s);
 		zsock_signal(pipe, 0);
 	}
@@ -78,10 +86,10 @@ void checkers_destroy(struct checkers **c)
 	*c = NULL;
 }
 
-static void give(struct checkers *c, size_t worker_no, struct hub_event **events, size_t n)
+static void give(struct checkers *c, size_t worker_no, struct round *r)
 {
 	struct share *s = &c->shares[worker_no];
-	*s = (struct share){events, n};
+	s->round = r;
 	handover_give(s);
 	zframe_t *message = zframe_new(&s, sizeof s);
 	if (zframe_send(&message, c->workers[worker_no], 0) != 0)
@@ -90,11 +98,11 @@ static void give(struct checkers *c, size_t worker_no, struct hub_event **events
 
 void checkers_run(struct checkers *c, struct hub_event **events, size_t n)
 {
-	size_t each = n / (c->n + 1), given = 0;
-	if (each >= SHARE_MIN)
-		for (; given < c->n; given++)
-			give(c, given, events + given * each, each);
-	check_share(&(struct share){events + given * each, n - given * each});
+	struct round r = {.events = events, .n = n};
+	size_t given = 0;
+	for (; given < c->n && n >= (given + 2) * SHARE; given++)
+		give(c, given, &r);
+	check_some(&r);
 	for (size_t i = 0; i < given; i++) {
 		zsock_wait(c->workers[i]);
 		handover_take(&c->shares[i]);

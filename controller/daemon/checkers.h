@@ -1,6 +1,6 @@
 /* Threads that check the signatures of a turn's reports before the brain looks at them: an Ed25519 check is a good part of what a report costs, and nothing of it depends on
- * another report. Each worker gets a share of the turn's events in a message, gives it back in a signal, and touches nothing else; meanwhile the brain's own thread does a
- * share of its own. What is found good is marked so; anything else the brain checks again by itself. */
+ * another report. A worker is told in a message that there are some, says in a signal that all are taken and its own are done, and touches nothing else; meanwhile the brain's
+ * own thread takes its part. What is found good is marked so; anything else the brain checks again by itself. */
 #ifndef CONTROLLER_DAEMON_CHECKERS_H
 #define CONTROLLER_DAEMON_CHECKERS_H
 

@@ -150,13 +150,9 @@ void hub_destroy(zactor_t **hub)
 
 static int tell(zactor_t *hub, const struct hub_command *c, const void *body, size_t n, struct err *e)
 {
-	zmsg_t *m = zmsg_new();
-	zmsg_addmem(m, c, sizeof *c);
-	zmsg_addmem(m, body, n);
-	if (zmsg_send(&m, hub) != 0) {
-		zmsg_destroy(&m);
+	void *pipe = zsock_resolve(hub);
+	if (zmq_send(pipe, c, sizeof *c, ZMQ_SNDMORE) < 0 || zmq_send(pipe, body, n, 0) < 0)
 		return err_set(e, ERR_LINK, "the hub's thread is gone: %s", zmq_strerror(zmq_errno()));
-	}
 	return 0;
 }
 
@@ -180,23 +176,29 @@ int hub_send(zactor_t *hub, uint64_t session, uint32_t epoch, const struct msg *
 	return tell(hub, &c, buf_str(&body), body.n, e);
 }
 
+static int take_event(const struct hub_head *h, struct bytes body, struct arena *a, struct hub_event *ret, struct err *e)
+{
+	*ret = (struct hub_event){.type = h->type, .from = h->from, .session = h->session};
+	memcpy(ret->blob, h->blob, DIGEST_SIZE);
+	return h->type == HUB_MESSAGE ? msg_decode(h->msg_type, body, a, &ret->msg, e) : 0;
+}
+
 int hub_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, struct err *e)
 {
-	AUTO(zmsg_destroy) zmsg_t *m = zmsg_recv(hub);
-	if (!m)
-		return err_set(e, ERR_LINK, "interrupted, or the hub's thread is gone");
-	AUTO(zframe_destroy) zframe_t *head = zmsg_pop(m);
-	AUTO(zframe_destroy) zframe_t *body = zmsg_pop(m);
-	if (!head || !body || zframe_size(head) != sizeof(struct hub_head))
-		return err_set(e, ERR_INTERNAL, "an event of the hub has a wrong form");
+	void *pipe = zsock_resolve(hub);
 	struct hub_head h;
-	memcpy(&h, zframe_data(head), sizeof h);
-	struct hub_event event = {.type = h.type, .from = h.from, .session = h.session};
-	memcpy(event.blob, h.blob, DIGEST_SIZE);
-	if (h.type == HUB_MESSAGE && msg_decode(h.msg_type, bytes_of(zframe_data(body), zframe_size(body)), a, &event.msg, e) != 0)
-		return -1;
-	*ret = event;
-	return 0;
+	zmq_msg_t body;
+	int n = zmq_recv(pipe, &h, sizeof h, 0);
+	if (n < 0)
+		return err_set(e, ERR_LINK, "interrupted, or the hub's thread is gone");
+	if (n != (int)sizeof h || !zsock_rcvmore(pipe))
+		return err_set(e, ERR_INTERNAL, "an event of the hub has a wrong form");
+	zmq_msg_init(&body);
+	int rc = zmq_msg_recv(&body, pipe, 0) < 0 ? err_set(e, ERR_LINK, "interrupted, or the hub's thread is gone") : 0;
+	if (rc == 0)
+		rc = take_event(&h, bytes_of(zmq_msg_data(&body), zmq_msg_size(&body)), a, ret, e);
+	zmq_msg_close(&body);
+	return rc;
 }
 
 const char *hub_ctrl_endpoint(zactor_t *hub)

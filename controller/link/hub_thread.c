@@ -39,8 +39,19 @@ void hub_violation(struct hub *h, const char *user, const char *what)
 	log_warn("link: message of %s dropped: %s", p ? p->name : "an unknown key", what);
 }
 
+static bool pass_event(struct hub *h, const struct hub_head *head, struct bytes body)
+{
+	void *pipe = zsock_resolve(h->pipe);
+	if (zmq_send(pipe, head, sizeof *head, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+		return false;
+	zmq_send(pipe, body.p, body.n, 0); /* the rest of a message that has begun always finds room */
+	return true;
+}
+
 void hub_event(struct hub *h, const struct hub_head *head, struct bytes body)
 {
+	if (!h->first && pass_event(h, head, body))
+		return;
 	struct hub_waiting *w = mem_alloc(sizeof *w);
 	w->head = *head;
 	buf_add(&w->body, body.p, body.n);
@@ -64,45 +75,49 @@ static void drop_first_event(struct hub *h)
 /* True when the brain took everything: only then is more read from the peers. */
 static bool pass_events(struct hub *h)
 {
-	void *raw = zsock_resolve(h->pipe);
-	for (; h->first; drop_first_event(h)) {
-		if (zmq_send(raw, &h->first->head, sizeof h->first->head, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+	for (; h->first; drop_first_event(h))
+		if (!pass_event(h, &h->first->head, buf_bytes(&h->first->body)))
 			return false;
-		zmq_send(raw, buf_str(&h->first->body), h->first->body.n, 0); /* the rest of a message that has begun always finds room */
-	}
 	return true;
 }
 
-static void set_principals(struct hub *h, zframe_t *table)
+static void set_principals(struct hub *h, struct bytes table)
 {
-	const struct principal *list = (const struct principal *)(const void *)zframe_data(table);
-	size_t n = zframe_size(table) / sizeof *list;
+	const struct principal *list = (const struct principal *)(const void *)table.p;
+	size_t n = table.n / sizeof *list;
 	zap_set(h->zap, list, n);
 	principals_destroy(&h->known);
 	h->known = principals_new(list, n);
 	hub_ctrl_recheck(h);
 }
 
-/* False: "$TERM". */
-static bool obey(struct hub *h)
+static void obey_one(struct hub *h, const struct hub_command *c, struct bytes body)
 {
-	AUTO(zmsg_destroy) zmsg_t *m = zmsg_recv_nowait(h->pipe);
-	if (!m)
-		return true;
-	AUTO(zframe_destroy) zframe_t *head = zmsg_pop(m);
-	AUTO(zframe_destroy) zframe_t *body = zmsg_pop(m);
-	if (!body)
-		return false;
-	struct hub_command c;
-	memcpy(&c, zframe_data(head), sizeof c);
-	switch (c.op) {
+	switch (c->op) {
 	case HUB_OP_SEND:
-		hub_ctrl_send(h, &c, bytes_of(zframe_data(body), zframe_size(body)));
+		hub_ctrl_send(h, c, body);
 		break;
 	case HUB_OP_PRINCIPALS:
 		set_principals(h, body);
 		break;
 	}
+}
+
+/* *ret_more false: no command waits. False: "$TERM", which is one part. */
+static bool obey(struct hub *h, bool *ret_more)
+{
+	void *pipe = zsock_resolve(h->pipe);
+	struct hub_command c;
+	zmq_msg_t body;
+	*ret_more = zmq_recv(pipe, &c, sizeof c, ZMQ_DONTWAIT) >= 0;
+	if (!*ret_more)
+		return true;
+	if (!zsock_rcvmore(h->pipe))
+		return false;
+	zmq_msg_init(&body);
+	if (zmq_msg_recv(&body, pipe, 0) >= 0)
+		obey_one(h, &c, bytes_of(zmq_msg_data(&body), zmq_msg_size(&body)));
+	zmq_msg_close(&body);
 	return true;
 }
 
@@ -142,8 +157,9 @@ static void run(struct hub *h)
 		if (reading && h->now_us - read_us > GAP_US)
 			hub_ctrl_forgive(h);
 		read_us = reading ? h->now_us : read_us;
-		for (int i = 0; i < BATCH && (items[0].revents & ZMQ_POLLIN) && (zsock_events(h->pipe) & ZMQ_POLLIN); i++)
-			if (!obey(h))
+		bool more = items[0].revents & ZMQ_POLLIN;
+		for (int i = 0; i < BATCH && more; i++)
+			if (!obey(h, &more))
 				return;
 		if (reading)
 			read_peers(h, items);

@@ -34,11 +34,21 @@ struct audit_head store_audit_head(const struct store *s)
 	return s->head;
 }
 
+static bool is_normal(const char *text)
+{
+	const char *p = text;
+	while (*p >= 0x20 && *p < 0x7f)
+		p++;
+	return !*p && p - text < LIMIT_LINK_TEXT;
+}
+
 /* What is hashed must be what an export shows: absent instead of empty, UTF-8, no control characters (they part the cells of a reply), not longer than a reply's text. */
 static const char *normal(const char *text, struct buf *to)
 {
 	if (str_empty(text))
 		return NULL;
+	if (is_normal(text))
+		return text;
 	size_t n = strnlen(text, LIMIT_LINK_TEXT - 1);
 	while (text[n] && n && ((unsigned char)text[n] & 0xc0) == 0x80)
 		n--; /* not in the middle of a character */
