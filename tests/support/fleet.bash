@@ -125,9 +125,10 @@ fleet_move_clock() { # SECONDS ahead of the right time [FILE]
 	perl -e 'print pack("q<", $ARGV[0] * 1000000)' -- "$1" | dd of="$F/${2:-clock}" conv=notrunc status=none
 }
 
-fleet_alive() { # PID: a zombie that nobody reaped yet is dead
-	local state
-	state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) && [ -n "$state" ] && [ "$state" != Z ]
+fleet_alive() { # PID: a zombie that nobody reaped yet is dead, but not while one of its threads is still closing what they shared
+	local states
+	states=$(sed 's/.*) //; s/ .*//' "/proc/$1"/task/*/stat 2>/dev/null || true)
+	[ -n "$states" ] && grep -qv Z <<<"$states"
 }
 
 fleet_kill() { # NAME [SIGNAL]: controller or an agent; waits until it is gone
