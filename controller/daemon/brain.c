@@ -228,8 +228,7 @@ static void send_all(struct brain *b, bool denials)
 int brain_end(struct brain *b, struct err *e)
 {
 	if (catch_up_end_turn(b, e) < 0 || probes_end_turn(b, e) < 0 || runs_end_turn(b, e) < 0 || surveys_end_turn(b, e) < 0 ||
-	    trusted_end_turn(b, e) < 0 || agents_revoke_listed(b, e) < 0 || agents_end_turn(b, e) < 0 ||
-	    runs_save(b, e) < 0)
+	    trusted_end_turn(b, e) < 0 || agents_revoke_listed(b, e) < 0 || agents_end_turn(b, e) < 0 || runs_save(b, e) < 0)
 		return -1;
 	FAILPOINT("turn-uncommitted");
 	if (store_commit(b->store, e) < 0)

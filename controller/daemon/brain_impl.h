@@ -173,7 +173,8 @@ const struct certificate *agent_former_signer(const struct brain *b, const struc
 int64_t agent_key_end_us(const struct brain_agent *g, const struct certificate *c);
 /* At the turn's begin: sessions whose certificate has ended are closed before anything that they say is looked at. */
 int agents_expire(struct brain *b, struct err *e) MUST_CHECK;
-int agent_certificate(const struct brain *b, const struct brain_agent *g, struct bytes *ret, struct err *e) MUST_CHECK; /* its envelope, in the turn's arena */
+int agent_certificate(const struct brain *b, const struct brain_agent *g, struct bytes *ret,
+                      struct err *e) MUST_CHECK; /* its envelope, in the turn's arena */
 bool agent_may_serve(const struct brain_agent *g, const char *target);
 int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* HELLO, TARGETS, HEARTBEAT, gone */
 void agent_stir(struct brain *b, struct brain_agent *g); /* something of it is to be saved or sent at the turn's end */

@@ -8,7 +8,8 @@
  *   stats               "up=... handshake_timeouts=... retries_after=... losses=... offers=... applied=... ..."
  *   steps N | fail N | mute N        see struct farm_shared
  *   record              each process writes DIR/record.K                        "recorded"
- *   raw                 "raw exchange_s=... store_s=... signatures_s=...": what the bare exchange and the store's own rows cost for as many peers (the agents stay connected)
+ *   raw N COMMITS       "raw exchange_s=... cpu_s=... store_s=... cpu_s=... signatures_s=... cpu_s=...": what the bare exchange with N peers, their rows in the store in so many
+ *                       transactions, and their reports' signatures cost (the agents stay connected); see struct raw_cost
  *   quit */
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,13 +91,15 @@ static void record(struct parent *p)
 	puts("recorded");
 }
 
-static void raw(struct parent *p, unsigned n)
+static void raw(struct parent *p, unsigned n, unsigned commits)
 {
 	struct err e = ERR_INIT;
-	double exchange_s = 0, store_s = 0;
-	if (raw_exchange(&p->config, p->ids, n, p->shared, &exchange_s, &e) != 0 || raw_store(&p->config, n, p->shared, &store_s, &e) != 0)
+	struct raw_cost exchange = {0}, store = {0};
+	if (raw_exchange(&p->config, p->ids, n, p->shared, &exchange, &e) != 0 || raw_store(&p->config, n, commits, p->shared, &store, &e) != 0)
 		die(&e);
-	printf("raw exchange_s=%.3f store_s=%.3f signatures_s=%.3f\n", exchange_s, store_s, raw_signatures(n, (size_t)sysconf(_SC_NPROCESSORS_ONLN)));
+	struct raw_cost signatures = raw_signatures(n, (size_t)sysconf(_SC_NPROCESSORS_ONLN));
+	printf("raw exchange_s=%.3f cpu_s=%.3f store_s=%.3f cpu_s=%.3f signatures_s=%.3f cpu_s=%.3f\n", exchange.s, exchange.cpu_s, store.s, store.cpu_s,
+	       signatures.s, signatures.cpu_s);
 }
 
 static bool obey(struct parent *p, const char *line)
@@ -122,7 +125,7 @@ static bool obey(struct parent *p, const char *line)
 	else if (str_eq(verb, "record"))
 		record(p);
 	else if (str_eq(verb, "raw"))
-		raw(p, a);
+		raw(p, a, b);
 	else
 		return false;
 	fflush(stdout);

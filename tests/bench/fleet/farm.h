@@ -67,10 +67,17 @@ void peer_record(const struct peer *p, FILE *to); /* "agent|target|task|attempt|
 /* play.c: the loop of one process, over the identities [first, first + n). */
 void farm_play(const struct farm_config *c, struct farm_shared *s, const struct identity *ids, size_t first, size_t n, unsigned process);
 
-/* raw.c: what the fan-out is compared with. Seconds. */
-int raw_exchange(const struct farm_config *c, const struct identity *ids, size_t n, const struct farm_shared *sizes, double *ret_s,
+/* What the fan-out is compared with: seconds that passed, and seconds of the processor that the controller's side took. */
+struct raw_cost {
+	double s, cpu_s;
+};
+double cpu_now_s(void); /* of this process */
+/* raw.c */
+int raw_exchange(const struct farm_config *c, const struct identity *ids, size_t n, const struct farm_shared *sizes, struct raw_cost *ret,
                  struct err *e) MUST_CHECK;
-int raw_store(const struct farm_config *c, size_t n, const struct farm_shared *sizes, double *ret_s, struct err *e) MUST_CHECK;
-double raw_signatures(size_t n, size_t n_processes); /* as many reports' signatures made and checked, by processes at a time */
+/* raw_store.c: the rows for n targets in so many transactions. */
+int raw_store(const struct farm_config *c, size_t n, size_t commits, const struct farm_shared *sizes, struct raw_cost *ret, struct err *e) MUST_CHECK;
+/* As many reports' signatures made and checked, by so many processes at a time; cpu_s: the checks alone. */
+struct raw_cost raw_signatures(size_t n, size_t n_processes);
 
 #endif

@@ -10,7 +10,7 @@ struct raw_shared {
 	char endpoint[64];
 	atomic_bool listening, done;
 	unsigned offer_bytes, accept_bytes, report_bytes;
-	double seconds[RAW_ROUNDS];
+	double seconds[RAW_ROUNDS], cpu_seconds[RAW_ROUNDS]; /* cpu_seconds: of the server alone, its I/O threads too */
 };
 
 /* raw_peers.c: DEALERs of identities [first, first + n): each says "hi", answers each offer with two messages, and takes what else comes. */
