@@ -83,7 +83,8 @@ status_detail() { "$ROLLCALL_BIN/rollcall-agent" status --config eu-1/agent.yaml
 	fleet_start_agent eu-1 # the same request again
 	await 10 has_said 'it waits for a person'
 	rc agents approve eu-1 --key keys/enrol --fingerprint "$seen"
-	await 15 is_online_with_other_than "$first"
+	await 15 is_online_with_other_than "$first" # perhaps still with the keys before: both are good
+	await 15 has_said 'new keys from here on'
 	[ "$(grep -c 'new keys from here on' eu-1.log)" -eq 1 ]
 	[ "$(status_detail)" = null ]
 }
