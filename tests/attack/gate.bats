@@ -44,7 +44,10 @@ rollout() { # VERSION WAVE...: begun, and passed by both keys through these wave
 	echo "$id" >"$F/loot/$1.id"
 	fleet_approve "$id" 3 >/dev/null 2>&1 || return 1
 	for w in "${@:2}"; do
-		for _ in $(seq 400); do rc gate check "$id" --wave "$w" --trust "$F/trust.env" >/dev/null 2>&1 && break || sleep 0.05; done
+		for _ in $(seq 400); do
+			if rc gate check "$id" --wave "$w" --trust "$F/trust.env" >/dev/null 2>&1; then break; fi
+			sleep 0.05
+		done
 		for k in gate gate2; do rc gate pass "$id" --wave "$w" --trust "$F/trust.env" --key "$F/keys/$k" >/dev/null 2>"$F/pass.err" || [ $? -eq 3 ] || { cat "$F/pass.err" >&2; return 1; }; done
 	done
 }
@@ -61,6 +64,7 @@ loot() { # VERSION: what the store has of its rollout
 setup() {
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	. "$BATS_TEST_DIRNAME/stolen.bash"
+	# shellcheck disable=SC2317 # attack calls it
 	stolen_state() { for d in one two three; do sqlite3 "$F/$d.db" .dump; done | sha256sum; }
 	cd "$F" || return 1
 	loot=$F/loot/1.1.0

@@ -191,6 +191,23 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	[ "$(sqlite3 one.db .dump | grep -c 'CREATE TABLE')" -eq 0 ]
 }
 
+@test "the largest table that the site lets be worked on as a whole" {
+	policy <<<"{site: eu, version: 1, largest_table: 10 rows, longest_lock: 1s}"
+	for d in one two; do sqlite3 $d.db 'CREATE TABLE big (id integer PRIMARY KEY, note text); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO big SELECT i, i FROM n'; done
+	run site policy show
+	[[ $output == *"longest lock"*"largest table"*"10 rows"* ]]
+	fleet_up
+	quietly rc init caps
+	sed -i 's/^pipeline:.*/pipeline: [dev, production]/; s/^project:.*/project: caps/' caps/rollcall.yaml
+	rm caps/changes/*
+	printf -- '--liquibase formatted sql\n--changeset a:wide\nALTER TABLE big ADD COLUMN more text;\n--rollback ALTER TABLE big DROP COLUMN more;\n' >caps/changes/1.sql
+	fleet_release caps 1.0.0
+	id=$(fleet_start plan.yaml dev 1.0.0)
+	await eu/lite/one refused
+	[[ $(detail_of eu/lite/one) == *"C2 site-policy: changes/1.sql:3: changeset a:wide: ALTER TABLE works on table big as a whole, which has about 100 rows, and this site lets that be done up to 10 rows (largest_table)"* ]]
+	for d in one two; do [ "$(sqlite3 $d.db "SELECT count(*) FROM pragma_table_info('big')")" = 2 ]; done
+}
+
 @test "where the site's consent is asked nothing begins before its yes, and what it says yes to is shown" {
 	policy <<<$'site: eu\nversion: 1\nconsent: ["eu/lite/one"]\n'
 	fleet_up
@@ -221,7 +238,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	run site consent "${id:0:8}" --yes
 	[ "$status" -eq 0 ]
 	fleet_start_agent eu-1
-	for i in $(seq 900); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
+	for _ in $(seq 900); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
 	await eu/lite/one applied
 	begin 1.0.1 # a yes is for one order
 	await eu/lite/one held
