@@ -173,6 +173,19 @@ int lite_file_backend_alive(struct conn *c, const char *backend, bool *ret_alive
 	return 0;
 }
 
+/* What the process calls itself; "?" when it is gone or another one's secret. */
+static void process_name(long pid, char out[32])
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+	FILE *f = fopen(path, "re");
+	if (!f || !fgets(out, 32, f))
+		str_copy(out, 32, "?");
+	out[strcspn(out, "\n")] = '\0';
+	if (f)
+		fclose(f);
+}
+
 /* /proc/locks names the processes that hold record locks on the file: "1: POSIX  ADVISORY  WRITE 4711 08:01:1234 1073741825 1073742335". */
 int lite_file_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e)
 {
@@ -191,10 +204,13 @@ int lite_file_blockers(const struct engine_target *t, const char *backend, struc
 		if (sscanf(line, "%*s %15s %*s %15s %ld %x:%x:%lu", kind, mode, &pid, &major_no, &minor_no, &inode) != 6 || inode != st.st_ino ||
 		    major_no != major(st.st_dev) || minor_no != minor(st.st_dev) || !str_eq(kind, "POSIX"))
 			continue;
-		char self[32];
+		char self[32], known[48], name[32];
 		snprintf(self, sizeof self, "%ld/", pid);
-		if (!str_starts(backend, self) && !strstr(buf_str(ret), self))
-			buf_addf(ret, "%sprocess %ld has a %s lock on %s", ret->n ? "; " : "", pid, str_eq(mode, "WRITE") ? "write" : "read", path);
+		snprintf(known, sizeof known, "process %ld (", pid);
+		if (str_starts(backend, self) || strstr(buf_str(ret), known)) /* it has several locks: once is enough */
+			continue;
+		process_name(pid, name);
+		buf_addf(ret, "%s%s%s) with a %s lock on %s", ret->n ? "; " : "", known, name, str_eq(mode, "WRITE") ? "write" : "read", path);
 	}
 	fclose(f);
 	return 0;

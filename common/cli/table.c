@@ -175,21 +175,23 @@ static void add_line(const struct table *t, const struct layout *l, size_t row, 
 	buf_addc(ret, '\n');
 }
 
-/* The cells that are no sentences, on one line: "created: 2026-11-26T08:18:43Z, agent: eu-1". */
+/* What did not fit into the window, on one line: "created: 2026-11-26T08:18:43Z, agent: eu-1; what "detail" says, which needs no name". */
 static void add_short_notes(const struct table *t, const struct layout *l, size_t row, size_t columns, struct buf *ret)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
 	AUTO(buf_done) struct buf cell = BUF_INIT;
 	for (size_t i = 0; i < t->n_columns; i++) {
-		if (!l->under[i] || t->columns[i].note || str_eq(t->columns[i].key, "detail") || str_empty(table_cell(t, row, i)))
+		bool detail = str_eq(t->columns[i].key, "detail");
+		if (!l->under[i] || t->columns[i].note || str_empty(table_cell(t, row, i)))
 			continue;
 		text_at(t, l, row, i, &cell);
-		buf_addf(&text, "%s%s: %s", text.n ? ", " : "", t->columns[i].key, buf_str(&cell));
+		buf_adds(&text, !text.n ? "" : detail ? "; " : ", ");
+		buf_addf(&text, "%s%s%s", detail ? "" : t->columns[i].key, detail ? "" : ": ", buf_str(&cell));
 	}
 	output_add_folded(ret, buf_str(&text), NOTE_INDENT, columns);
 }
 
-/* The row's sentences; "detail" needs no name. */
+/* The row's sentences. */
 static void add_notes(const struct table *t, const struct layout *l, size_t row, struct buf *ret)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
@@ -197,11 +199,10 @@ static void add_notes(const struct table *t, const struct layout *l, size_t row,
 	add_short_notes(t, l, row, columns, ret);
 	for (size_t i = 0; i < t->n_columns; i++) {
 		const char *cell = table_cell(t, row, i);
-		bool detail = str_eq(t->columns[i].key, "detail");
-		if (!l->under[i] || !(t->columns[i].note || detail) || str_empty(cell))
+		if (!l->under[i] || !t->columns[i].note || str_empty(cell))
 			continue;
 		buf_clear(&text);
-		if (!detail)
+		if (!str_eq(t->columns[i].key, "detail"))
 			buf_addf(&text, "%s: ", t->columns[i].key);
 		buf_adds(&text, cell);
 		output_add_folded(ret, buf_str(&text), NOTE_INDENT, columns);

@@ -111,8 +111,8 @@ static void show_order(FILE *out, const struct order *o, const struct answer_tab
 {
 	char hex[DIGEST_HEX_SIZE], from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE];
 	fprintf(out, "order        %s\n", o->id);
-	fprintf(out, "release      %s %s (sequence %llu)\n", o->project, o->release_version, (unsigned long long)o->release_sequence);
-	fprintf(out, "             sha256 %s\n", bytes_to_hex(bytes_of(o->release_digest, DIGEST_SIZE), hex));
+	fprintf(out, "release      %s %s (sequence %llu) sha256\n", o->project, o->release_version, (unsigned long long)o->release_sequence);
+	fprintf(out, "             %s\n", bytes_to_hex(bytes_of(o->release_digest, DIGEST_SIZE), hex));
 	fprintf(out, "environment  %s, plan %s, direction %s\n", o->environment, o->plan, direction_name(o->direction));
 	fprintf(out, "valid        %s to %s\n", clock_text(o->not_before_us, from), clock_text(o->not_after_us, to));
 	for (size_t i = 0; i < o->n_critical; i++)
@@ -124,8 +124,9 @@ static void show_order(FILE *out, const struct order *o, const struct answer_tab
 		show_wave(out, v);
 		show_targets(out, t, (uint32_t)w, all);
 	}
-	fprintf(out, "targets      %u, Merkle root %s (recomputed here)\n", o->target_count, bytes_to_hex(bytes_of(o->targets_root, DIGEST_SIZE), hex));
-	fprintf(out, "approving    order sha256 %s\n", bytes_to_hex(bytes_of(o->digest, DIGEST_SIZE), hex));
+	fprintf(out, "targets      %u, Merkle root (recomputed here)\n             %s\n", o->target_count,
+	        bytes_to_hex(bytes_of(o->targets_root, DIGEST_SIZE), hex));
+	fprintf(out, "approving    order sha256\n             %s\n", bytes_to_hex(bytes_of(o->digest, DIGEST_SIZE), hex));
 	fflush(out);
 }
 

@@ -5,7 +5,7 @@
 #include "common/base/str.h"
 #include "controller/cli/fleet_cli.h"
 
-enum { NAME_COLUMNS = 18 };
+enum { NAME_COLUMNS = 18, DIGEST_SHOWN = 16 };
 
 /* The one row, a line a column, without what is not known. */
 static void print_facts(const struct answer_table *t)
@@ -15,10 +15,14 @@ static void print_facts(const struct answer_table *t)
 	for (size_t i = 0; t && t->n_rows && i < t->n_columns; i++) {
 		const char *name = t->columns[i] + strspn(t->columns[i], TABLE_MARKS), *value = answer_cell(t, 0, name);
 		const char *on = colour && str_eq(name, "state") ? output_state_colour(value) : "";
+		size_t shown = *t->columns[i] == '%' ? DIGEST_SHOWN : strlen(value);
 		if (!*value)
 			continue;
 		buf_addf(&b, "%-*s%s", NAME_COLUMNS, name, on);
-		output_add_visible(&b, value);
+		AUTO(mem_free_ptr) char *text = mem_strdup(value);
+		if (shown < strlen(text))
+			text[shown] = '\0';
+		output_add_visible(&b, text);
 		buf_addf(&b, "%s\n", *on ? "\033[0m" : "");
 	}
 	fputs(buf_str(&b), stdout);

@@ -43,7 +43,7 @@ void reply_count(struct request *q, size_t n, const char *what); /* the end of a
 void reply_error(struct request *q, const struct err *why);
 
 /* operate_status.c: rows that several verbs share */
-#define ROLLOUT_COLUMNS "%rollout,state,release,environment,direction,#targets,#applied,#failed,#open,created,detail"
+#define ROLLOUT_COLUMNS "%rollout,state,release,environment,direction,#targets,#applied,#failed,+#open,created,detail"
 int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e) MUST_CHECK;
 
 operate_fn operate_ping, operate_trust_show, operate_trust_push, operate_fleet_status, operate_history; /* operate_fleet.c */

@@ -132,7 +132,7 @@ int operate_history(struct request *q, struct err *e)
 		return -1;
 	if (store_history(q->b->store, request_arg(q, "target"), u ? u->rec.id : NULL, (size_t)limit, q->a, &rows, &n, e) < 0)
 		return -1;
-	reply_columns(q, "at,target,%rollout,release,direction,outcome,#attempt,~detail,+agent,+report");
+	reply_columns(q, "at,target,%rollout,release,direction,outcome,+#attempt,~detail,+agent,+report");
 	for (size_t i = 0; i < n; i++) {
 		const struct history_row *r = &rows[i];
 		char at[CLOCK_TEXT_SIZE];

@@ -16,16 +16,22 @@ static const char *or_empty(const char *s)
 	return s ? s : "";
 }
 
+static void rollout_row(struct request *q, const struct store_rollout *r, struct delivery_counts c, const char *undone_by)
+{
+	char at[CLOCK_TEXT_SIZE];
+	uint32_t done = r->direction == DIRECTION_APPLY ? c.applied : c.rolled_back;
+	const char *detail = undone_by ? arena_printf(q->a, "%s; taken back since by rollout %.8s", or_empty(r->detail), undone_by) : or_empty(r->detail);
+	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s", r->id, rollout_state_name(r->state),
+	          r->release_version, r->environment, direction_name(r->direction), c.total, done, c.failed, c.open, clock_text(r->created_at_us, at),
+	          detail);
+}
+
 int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e)
 {
 	struct delivery_counts c = {0};
-	char at[CLOCK_TEXT_SIZE];
 	if (runs_save(q->b, e) < 0 || store_delivery_counts(q->b->store, r->id, &c, e) < 0)
 		return -1;
-	uint32_t done = r->direction == DIRECTION_APPLY ? c.applied : c.rolled_back;
-	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s", r->id, rollout_state_name(r->state),
-	          r->release_version, r->environment, direction_name(r->direction), c.total, done, c.failed, c.open, clock_text(r->created_at_us, at),
-	          or_empty(r->detail));
+	rollout_row(q, r, c, NULL);
 	return 0;
 }
 
@@ -35,10 +41,18 @@ int operate_rollout_list(struct request *q, struct err *e)
 	size_t n = 0;
 	if (store_rollouts(q->b->store, NULL, false, q->a, &list, &n, e) < 0)
 		return -1;
+	AUTO(map_destroy) struct map *undone = map_new(); /* what was taken back, even in part -> the newest rollback of it */
 	reply_columns(q, ROLLOUT_COLUMNS);
-	for (size_t i = n; i > 0; i--) /* the newest first */
-		if (reply_rollout(q, &list[i - 1], e) < 0)
+	for (size_t i = n; i > 0; i--) { /* the newest first, so that a rollback comes before what it takes back */
+		const struct store_rollout *r = &list[i - 1];
+		struct delivery_counts c = {0};
+		if (store_delivery_counts(q->b->store, r->id, &c, e) < 0)
 			return -1;
+		const struct store_rollout *by = map_get(undone, map_text(r->id));
+		rollout_row(q, r, c, by ? by->id : NULL);
+		if (r->undoes && c.rolled_back && !map_get(undone, map_text(r->undoes)))
+			map_put(undone, map_text(r->undoes), (void *)r);
+	}
 	reply_count(q, n, "rollout");
 	return 0;
 }

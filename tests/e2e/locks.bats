@@ -107,3 +107,35 @@ finish() { # ENGINE: the restored database is taken up where the dump left it
 	[ "$(sqlite3 shop.db "SELECT count(*) FROM rollcall_ledger")" = 2 ]
 	finish lite
 }
+
+detail() { rc rollout status "$ROLLOUT" -o json 2>/dev/null | jq -r '.targets[0] | [.state, .changeset, .detail, .next] | join(" | ")'; }
+
+await_detail() { # PATTERN
+	for _ in $(seq 400); do
+		# shellcheck disable=SC2053 # a pattern
+		[[ "$(detail)" == $1 ]] && return 0
+		sleep 0.05
+	done
+	echo "it is: $(detail)" >&2
+	return 1
+}
+
+@test "locks: who is in the way is named, with what the agent's account may know of it" {
+	printf '\n--changeset t:five\nALTER TABLE witness ADD COLUMN more int;\n' >>project/changes/1.sql
+	fleet_release project 1.1.0
+	PGAPPNAME=nightly-report "$PG_BIN/psql" -X -q -h "$PG/run" -p "$(server_get "$PG" port)" -U postgres -d shop -c BEGIN -c 'SELECT * FROM witness' -c 'SELECT pg_sleep(60)' >/dev/null 2>&1 3>&- &
+	blocker=$!
+	for _ in $(seq 200); do [ "$(server_sql "$PG" shop "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nightly-report' AND query LIKE '%pg_sleep%'")" = 1 ] && break; sleep 0.05; done
+	pid=$(server_sql "$PG" shop "SELECT pid FROM pg_stat_activity WHERE application_name = 'nightly-report'")
+	ROLLOUT=$(fleet_start pg.yaml dev 1.1.0)
+	await_detail "waiting-lock | t:five | blocked by pid $pid of postgres (application nightly-report, database shop), what it does and since when is hidden: GRANT pg_read_all_stats to *"
+	[[ "$(detail)" == *" | goes on by itself once the lock is free, or end what blocks it at the database" ]]
+	server_sql "$PG" shop 'GRANT pg_read_all_stats TO rollcall'
+	await_detail "waiting-lock | t:five | blocked by pid $pid of postgres (application nightly-report, database shop), its transaction open for * s, runs: SELECT pg_sleep(*"
+	run rc status
+	[[ "$output" == *"eu/pg/shop  waiting-lock, rollout ${ROLLOUT:0:8}"*"blocked by pid $pid "* ]]
+	server_sql "$PG" shop "SELECT pg_terminate_backend($pid)" >/dev/null
+	wait "$blocker" || true
+	run rc rollout watch "$ROLLOUT" --plain --timeout 60s
+	[ "$status" -eq 0 ]
+}
