@@ -22,6 +22,7 @@
 #define ROUTING_BYTES 5
 #define MESSAGE_MAX   65536
 #define PROCESSES_MAX 64
+#define SILENCE_MS    60000
 
 #define CHECKS 2000
 
@@ -50,12 +51,15 @@ static void send_to(struct server *v, const uint8_t routing[ROUTING_BYTES], char
 	zmq_send(v->raw, data, bytes - LINK_HEADER_SIZE, 0);
 }
 
-/* One message; its size without the routing id. */
+/* One message; its size without the routing id. A peer whose handshake was too slow does not come again: on a machine that is too busy this ends, it does not wait for ever. */
 static size_t receive(struct server *v, uint8_t routing[ROUTING_BYTES])
 {
 	static char data[MESSAGE_MAX];
 	size_t size = 0;
-	zmq_recv(v->raw, routing, ROUTING_BYTES, 0);
+	if (zmq_recv(v->raw, routing, ROUTING_BYTES, 0) < 0) {
+		fprintf(stderr, "raw exchange: nothing came for %d s: the machine is too busy for %zu handshakes\n", SILENCE_MS / 1000, v->n);
+		_exit(1);
+	}
 	for (int more = 1; more;) {
 		size_t n = sizeof more;
 		int part = zmq_recv(v->raw, data, sizeof data, 0);
@@ -94,6 +98,7 @@ static int serve(struct raw_shared *s, const struct farm_config *c, const struct
 	if (curve_key_load(path, &own, e) != 0 || zap_new(known, n, &zap, e) != 0 || link_socket_server(LINK_CTRL_ROUTER, &own, &router, e) != 0)
 		return -1;
 	struct server v = {.shared = s, .raw = zsock_resolve(router), .n = n, .routing = mem_alloc(n * ROUTING_BYTES)};
+	zsock_set_rcvtimeo(router, SILENCE_MS);
 	if (zmq_bind(v.raw, "tcp://127.0.0.1:*") != 0 || frame_endpoint(v.raw, s->endpoint, sizeof s->endpoint, e) != 0)
 		return -1;
 	atomic_store(&s->listening, true);
