@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
+#include "common/link/handover.h"
 #include "common/wire/limits.h"
 #include "controller/link/hub_state.h"
 
@@ -62,6 +63,7 @@ static void window_release(struct window *w)
 static void sent_release(void *unused, void *memory)
 {
 	struct sent *s = memory;
+	handover_take(s);
 	chunk_release(unused, s->chunk.memory);
 	atomic_fetch_sub(&s->window->out, s->chunk.n);
 	window_release(s->window);
@@ -94,6 +96,7 @@ static void send_chunk(struct hub *h, const struct wish *w, uint32_t index, uint
 	atomic_fetch_add(&s->window->out, chunk->n);
 	memcpy(m.chunk.hash, w->fetch.hash, DIGEST_SIZE);
 	msg_encode(&m, &body);
+	handover_give(s);
 	frame_send_shared(h->blob_raw, bytes_of(w->routing, w->routing_size), (struct link_header){.type = MSG_CHUNK}, buf_bytes(&body),
 	                  bytes_of(chunk->p, chunk->n), sent_release, s);
 }
