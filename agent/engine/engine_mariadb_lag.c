@@ -4,6 +4,7 @@
  * replicate, holds the work back like one that is too far behind: which and why is told. */
 #include "agent/engine/engine_mariadb.h"
 
+#include <assert.h>
 #include <mysql.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -147,6 +148,7 @@ static int ask(struct replica *r, const struct maria_lag *l, int64_t now_us, str
 	r->lacks_mark = false;
 	if (!r->c && maria_connect_replica(&r->target, &r->c, e) < 0)
 		return -1;
+	assert(r->c);
 	snprintf(ret->replica, sizeof ret->replica, "replica %.100s port %u", r->c->address.host ? r->c->address.host : "localhost", r->c->address.port);
 	return read_status(r->c, ret, e) == 0 && (ret->why[0] || read_mark(r, l, now_us, ret, e) == 0) ? 0 : -1;
 }

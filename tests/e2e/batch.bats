@@ -27,7 +27,10 @@ setup() {
 	EOF2
 }
 
-teardown() { fleet_down; }
+teardown() {
+	fleet_down
+	if declare -F servers_stop_all >/dev/null; then servers_stop_all; fi
+}
 
 state() { rc rollout status "$id" -o json 2>/dev/null | jq -r '.targets[0].state'; }
 detail() { rc rollout status "$id" -o json 2>/dev/null | jq -r '.targets[0].detail'; }
@@ -128,4 +131,24 @@ begin() { # VERSION
 	run rc lint shop
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"changes/1.sql:10: error: transaction: release, and on sqlite step 1 of ann:vacuum is of class N"* ]]
+}
+
+@test "maxLag on MariaDB: the rollout waits for a replica that stands still, says which and why, and goes on by itself" {
+	. "$BATS_TEST_DIRNAME/../support/servers.bash"
+	primary=$(server_start mariadb)
+	replica=$(server_replica "$primary")
+	server_create "$primary" shop
+	server_sql "$primary" shop "CREATE TABLE big (id int PRIMARY KEY, n int NOT NULL DEFAULT 0, note varchar(20)); INSERT INTO big (id) SELECT seq FROM seq_1_to_2000"
+	target="{id: eu/maria/shop, dsn: \"$(server_dsn "$primary" shop)\", lag_from: [\"mariadb://127.0.0.1:$(server_get "$replica" port)\"], labels: {environment: dev}}"
+	sed -i "s|{id: eu/lite/one.*|$target|" eu-1/agent.yaml
+	sed -i 's/sqlite/mariadb/' shop/rollcall.yaml
+	sed -i 's/pause:20ms/pause:5ms maxLag:2s/' shop/changes/1.sql
+	fleet_up
+	server_sql "$replica" '' "STOP SLAVE SQL_THREAD"
+	begin 1.0.0
+	await_detail "*waits after 0 of about *: replica 127.0.0.1 port $(server_get "$replica" port) does not replicate: its SQL thread is stopped: START SLAVE there, or take it out of lag_from*"
+	[ "$(server_sql "$primary" shop "SELECT SUM(n) FROM big")" -eq 0 ]
+	server_sql "$replica" '' "START SLAVE SQL_THREAD"
+	await applied
+	[ "$(server_sql "$primary" shop "SELECT CONCAT(COUNT(*), ' ', MIN(n), ' ', MAX(n)) FROM big")" = "2000 1 1" ]
 }
