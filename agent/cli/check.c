@@ -19,6 +19,19 @@ struct trial {
 	bool ok;
 };
 
+/* For which a batched step with maxLag would wait, or end. */
+static void look_at_replicas(const struct engine *en, struct conn *c, struct buf *ret)
+{
+	struct engine_lag lag;
+	struct err e = ERR_INIT;
+	if (!en->replica_lag)
+		return;
+	if (en->replica_lag(c, &lag, &e) != 0)
+		buf_addf(ret, "%s\n", e.msg);
+	else if (lag.why[0])
+		buf_addf(ret, "maxLag: %s %s\n", lag.replica, lag.why);
+}
+
 static int connect_target(const struct agent_target *t, struct trial *r)
 {
 	AUTO(secret_destroy) struct secret *password = NULL;
@@ -31,6 +44,8 @@ static int connect_target(const struct agent_target *t, struct trial *r)
 	if (en->open(&connect, &c, &r->e) != 0)
 		return -1;
 	int rc = en->identity(c, &r->identity, &r->e) == 0 ? en->cautions(c, &r->cautions, &r->e) : -1;
+	if (rc == 0)
+		look_at_replicas(en, c, &r->cautions);
 	en->close(&c);
 	return rc;
 }

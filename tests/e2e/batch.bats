@@ -145,6 +145,9 @@ begin() { # VERSION
 	sed -i 's/pause:20ms/pause:5ms maxLag:2s/' shop/changes/1.sql
 	fleet_up
 	server_sql "$replica" '' "STOP SLAVE SQL_THREAD"
+	run "$ROLLCALL_BIN/rollcall-agent" check --config eu-1/agent.yaml --connect
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"caution: eu/maria/shop: maxLag: replica 127.0.0.1 port $(server_get "$replica" port) does not replicate: its SQL thread is stopped"* ]]
 	begin 1.0.0
 	await_detail "*waits after 0 of about *: replica 127.0.0.1 port $(server_get "$replica" port) does not replicate: its SQL thread is stopped: START SLAVE there, or take it out of lag_from*"
 	[ "$(server_sql "$primary" shop "SELECT SUM(n) FROM big")" -eq 0 ]
