@@ -10,6 +10,11 @@
 
 /* ---- what the other files use ---- */
 
+struct project_ledger delivery_ledger(const struct delivery *d)
+{
+	return (struct project_ledger){.all = &d->ledger, .project = d->verified->release.project};
+}
+
 void delivery_say(struct delivery *d, const char *state, const char *changeset, const char *detail)
 {
 	struct delivery_progress p = {.state = state, .changeset = changeset, .step = d->step_number, .of_steps = d->plan.n_steps, .detail = detail};
@@ -295,10 +300,11 @@ static enum ended read_ledger(struct delivery *d)
 
 static enum ended make_plan(struct delivery *d)
 {
+	const struct project_ledger ours = delivery_ledger(d);
 	struct plan_input in = {.release = &d->verified->release,
 	                        .order = &d->verified->order,
 	                        .direction = d->task->direction,
-	                        .ledger = &d->ledger,
+	                        .ledger = &ours,
 	                        .engine = d->engine->name,
 	                        .task = d->task_hex,
 	                        .attempt = d->task->attempt,
@@ -442,10 +448,11 @@ void delivery_done(struct delivery *d)
 	d->ledger = (struct ledger){0};
 }
 
-static uint64_t highest_sequence(const struct ledger *l)
+static struct journal_sequence highest_sequence(const struct delivery *d)
 {
-	const struct ledger_row *newest = ledger_newest(l);
-	return newest ? newest->release_sequence : 0;
+	const struct project_ledger ours = delivery_ledger(d);
+	const struct ledger_row *newest = ledger_newest(&ours);
+	return (struct journal_sequence){.project = ours.project, .highest = newest ? newest->release_sequence : 0};
 }
 
 int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct err *e)
@@ -466,7 +473,7 @@ int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct
 		memcpy(steps[i].digest, o->digest, DIGEST_SIZE);
 	}
 	FAILPOINT("before-journal-done");
-	uint64_t sequence = highest_sequence(&d->ledger);
+	struct journal_sequence sequence = highest_sequence(d);
 	bool ended_well = d->ledger_read && (all->outcome == OUTCOME_APPLIED || all->outcome == OUTCOME_ROLLED_BACK);
 	d->report->report.ended_at_us = clock_wall_us();
 	struct report trimmed = collect_trimmed(d->report);

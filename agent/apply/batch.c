@@ -136,7 +136,8 @@ static int first_cursor(struct delivery *d, struct batch *b, struct cursor *cur,
 
 static bool is_begun(const struct delivery *d, const struct batch *b)
 {
-	const struct ledger_row *last = d->ledger.n_rows ? &d->ledger.rows[d->ledger.n_rows - 1] : NULL;
+	const struct project_ledger ours = delivery_ledger(d);
+	const struct ledger_row *last = project_previous(&ours, NULL);
 	return last && last->state == STEP_INTENT && last->step == b->index && last->run == b->item->run && last->direction == b->direction &&
 	       str_eq(last->changeset, b->item->changeset->id);
 }

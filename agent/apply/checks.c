@@ -207,6 +207,7 @@ static enum ended note_kept(struct delivery *d, const struct plan_item *it)
 	struct journal_note *notes = arena_alloc(d->arena, (d->n_kept + 1) * sizeof *notes);
 	for (size_t i = 0; i < d->n_kept; i++) {
 		notes[i] = (struct journal_note){.target = d->task->target,
+		                                 .project = d->verified->release.project,
 		                                 .changeset = it->changeset->id,
 		                                 .run = it->run,
 		                                 .name = d->kept[i].name,
@@ -262,11 +263,14 @@ enum ended checks_recall(struct delivery *d, const struct plan_item *it)
 	d->n_kept = 0;
 	for (size_t i = 0; i < c->n_validations; i++) {
 		struct journal_note note;
+		bool found = false;
 		if (kept_find(d, c->validations[i].name))
 			continue;
-		if (journal_note_get(d->journal, d->task->target, c->id, it->run, c->validations[i].name, d->arena, &note, &d->error) != 0)
+		note = (struct journal_note){
+		    .target = d->task->target, .project = d->verified->release.project, .changeset = c->id, .run = it->run, .name = c->validations[i].name};
+		if (journal_note_get(d->journal, &note, d->arena, &found, &d->error) != 0)
 			return ENDED_FAILED;
-		if (note.name)
+		if (found)
 			keep(d, note.name, note.value);
 	}
 	return ENDED_OK;

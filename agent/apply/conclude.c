@@ -70,7 +70,8 @@ static const char *state_text(const struct delivery *d, enum ended end)
 		return end == ENDED_REFUSED ? "nothing was changed: no statement was run" : "this run changed nothing; the ledger could not be read";
 	if (end == ENDED_LOST)
 		buf_adds(&text, "when the database was last seen: ");
-	words_state(&text, &d->verified->release, d->engine->name, &d->ledger);
+	const struct project_ledger ours = delivery_ledger(d);
+	words_state(&text, &d->verified->release, d->engine->name, &ours);
 	if (d->uncertain && d->place.changeset)
 		buf_addf(&text, "; whether step %u of %s took effect is not known, because the connection was lost in its middle", d->place.step,
 		         d->place.changeset);

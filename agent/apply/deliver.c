@@ -112,7 +112,7 @@ static int know_sequences(const struct deliver_job *job, struct journal *j, cons
 {
 	ret->floor = freshness_floor(p->trusted.fresh, p->verified.release.project);
 	ret->max_step = least(p->trusted.doc.max_step, job->config->max_step);
-	return journal_sequence(j, job->task->target, &ret->in_journal, e);
+	return journal_sequence(j, job->task->target, p->verified.release.project, &ret->in_journal, e);
 }
 
 struct recheck { /* for C22 */

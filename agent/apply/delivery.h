@@ -103,6 +103,9 @@ void delivery_done(struct delivery *d); /* frees what it made outside `arena` */
 
 /* ---- between the files ---- */
 
+/* What the release's project sees of the ledger. */
+struct project_ledger delivery_ledger(const struct delivery *d);
+
 void delivery_say(struct delivery *d, const char *state, const char *changeset, const char *detail);
 /* What an error means for the delivery: lost, stopped, a person's, or just failed. */
 enum ended delivery_judge(struct delivery *d, const struct err *e);

@@ -10,7 +10,7 @@
 #include "agent/apply/delivery.h"
 #include "common/base/str.h"
 
-#define NOTE "witness" /* one for each target: "transaction direction run step changeset" */
+#define NOTE "witness" /* one for each target: "transaction direction run step project changeset" */
 
 static int note(struct delivery *d, const char *value, struct err *e)
 {
@@ -24,7 +24,7 @@ void doubt_raise(struct delivery *d, const struct ledger_row *row)
 	struct err ignored; /* what the note would add to the ledger's own word is then missing after a crash, no more */
 	if (!d->engine->witness || !d->ledger.witness[0])
 		return;
-	d->doubt = arena_printf(d->arena, "%s %d %u %u %s", d->ledger.witness, (int)row->direction, row->run, row->step, row->changeset);
+	d->doubt = arena_printf(d->arena, "%s %d %u %u %s %s", d->ledger.witness, (int)row->direction, row->run, row->step, row->project, row->changeset);
 	if (note(d, d->doubt, &ignored) != 0)
 		return;
 }
@@ -33,17 +33,19 @@ struct doubted {
 	char transaction[48]; /* as the engine tells it: its number, and then maybe of which server */
 	int direction, changeset; /* changeset: where its name begins */
 	uint32_t run, step;
+	char project[64];
 };
 
 static bool doubt_read(const char *text, struct doubted *ret)
 {
-	return sscanf(text, "%47[0-9a-f/] %d %" SCNu32 " %" SCNu32 " %n", ret->transaction, &ret->direction, &ret->run, &ret->step, &ret->changeset) == 4;
+	return sscanf(text, "%47[0-9a-f/] %d %" SCNu32 " %" SCNu32 " %63[^ ] %n", ret->transaction, &ret->direction, &ret->run, &ret->step, ret->project,
+	              &ret->changeset) == 5;
 }
 
 static bool is_done(const struct ledger *l, const struct doubted *q, const char *changeset)
 {
-	for (size_t i = l->n_rows; i-- > 0;) {
-		const struct ledger_row *r = &l->rows[i];
+	const struct project_ledger theirs = {.all = l, .project = q->project}; /* it may be another project's delivery that left it */
+	for (const struct ledger_row *r = NULL; (r = project_previous(&theirs, r));) {
 		if (r->state == STEP_DONE && (int)r->direction == q->direction && r->run == q->run && r->step == q->step && str_eq(r->changeset, changeset))
 			return true;
 	}
@@ -87,12 +89,13 @@ static enum ended compare(struct delivery *d, const struct doubted *q, const cha
 /* What an earlier process left in doubt, or this one. */
 static int recall(struct delivery *d, struct err *e)
 {
-	struct journal_note n;
+	struct journal_note n = {.target = d->task->target, .changeset = "", .name = NOTE};
+	bool found = false;
 	if (d->doubt || !d->engine->witness)
 		return 0;
-	if (journal_note_get(d->journal, d->task->target, "", 0, NOTE, d->arena, &n, e) != 0)
+	if (journal_note_get(d->journal, &n, d->arena, &found, e) != 0)
 		return -1;
-	d->doubt = n.name ? n.value : NULL;
+	d->doubt = found ? n.value : NULL;
 	return 0;
 }
 

@@ -32,11 +32,11 @@ const struct step *plan_step(const struct body *b, enum direction d, size_t i)
 
 /* ---- what the ledger says of one changeset ---- */
 
-static const struct ledger_row *last_row(const struct ledger *l, const char *changeset, enum direction d)
+static const struct ledger_row *last_row(const struct project_ledger *l, const char *changeset, enum direction d)
 {
-	for (size_t i = l->n_rows; i-- > 0;)
-		if (l->rows[i].direction == d && str_eq(l->rows[i].changeset, changeset))
-			return &l->rows[i];
+	for (const struct ledger_row *r = NULL; (r = project_previous(l, r));)
+		if (r->direction == d && str_eq(r->changeset, changeset))
+			return r;
 	return NULL;
 }
 
@@ -48,9 +48,9 @@ static bool by_this_attempt(const struct plan_input *in, const struct ledger_row
 /* Only the newest changeset of this delivery can have died before its validations: each is validated before the next one starts. */
 static bool is_newest_of_task(const struct plan_input *in, const char *changeset)
 {
-	for (size_t i = in->ledger->n_rows; i-- > 0;)
-		if (str_eq(in->ledger->rows[i].task, in->task))
-			return str_eq(in->ledger->rows[i].changeset, changeset);
+	for (const struct ledger_row *r = NULL; (r = project_previous(in->ledger, r));)
+		if (str_eq(r->task, in->task))
+			return str_eq(r->changeset, changeset);
 	return false;
 }
 
@@ -91,8 +91,7 @@ static int refuse_changed(const struct changeset *c, const struct changeset_stat
 static int check_done_steps(const struct plan_input *in, const struct changeset *c, const struct body *b, const struct changeset_status *st,
                             enum direction d, struct err *e)
 {
-	for (size_t i = 0; i < in->ledger->n_rows; i++) {
-		const struct ledger_row *r = &in->ledger->rows[i];
+	for (const struct ledger_row *r = NULL; (r = project_next(in->ledger, r));) {
 		if (r->state != STEP_DONE || r->direction != d || r->run != st->run || !str_eq(r->changeset, c->id))
 			continue;
 		if (r->step >= plan_steps(b, d) || memcmp(r->digest, plan_step(b, d, r->step)->digest, DIGEST_SIZE) != 0)
@@ -290,7 +289,7 @@ static uint32_t steps_to_run(const struct plan_item *it)
 /* Nothing may come between an open intent (class B) and its outcome, or the ledger's last row would no longer show it. */
 static int check_open(const struct plan_input *in, const struct plan *p, struct err *e)
 {
-	const struct ledger_row *last = in->ledger->n_rows ? &in->ledger->rows[in->ledger->n_rows - 1] : NULL;
+	const struct ledger_row *last = project_previous(in->ledger, NULL); /* another project's open intent is stopped at before (resolve.c) */
 	size_t i = 0;
 	while (i < p->n_items && p->items[i].action == PLAN_SKIP)
 		i++;

@@ -36,7 +36,7 @@ struct plan_input {
 	const struct release *release;
 	const struct order *order;
 	enum direction direction; /* of the delivery; a rollback under an apply order undoes only what that order applied */
-	const struct ledger *ledger; /* without open intents: resolve first */
+	const struct project_ledger *ledger; /* without open intents, of whichever project: resolve first */
 	const char *engine;
 	const char *task; /* hex, as in the ledger */
 	uint32_t attempt;

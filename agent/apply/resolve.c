@@ -109,10 +109,25 @@ static const char *evidence(struct delivery *d, const struct sql_class *s, const
 	                    s->object[0] ? s->object : "schema", states[0], states[1]);
 }
 
+/* One database has one writer at a time: no project's work begins in the middle of another's, and only its own release knows the statement. */
+static void stop_for_other(struct delivery *d, const struct ledger_row *intent)
+{
+	err_set(&d->error, ERR_STATE,
+	        "%s, step %u of release %s of project %s is not ended on this target (ledger row %llu): nothing of project %s begins in its middle",
+	        intent->changeset, intent->step + 1, intent->release_version, intent->project, (unsigned long long)intent->seq,
+	        d->verified->release.project);
+	d->advice = arena_printf(d->arena,
+	                         "let the rollout of %s %s end on this target (rollcall show %s names it), or have the site settle the step: "
+	                         "rollcall-agent resolve %s",
+	                         intent->project, intent->release_version, d->task->target, d->task->target);
+}
+
 /* The statement in hand must be the one that was begun. NULL with d->error set otherwise. */
 static const struct step *step_of(struct delivery *d, const struct ledger_row *intent, struct plan_item *it)
 {
-	const struct changeset *c = release_changeset(&d->verified->release, intent->changeset);
+	const struct release *r = &d->verified->release;
+	bool ours = str_empty(intent->project) || str_eq(intent->project, r->project);
+	const struct changeset *c = ours ? release_changeset(r, intent->changeset) : NULL;
 	const struct body *b = c ? changeset_body(c, d->engine->name) : NULL;
 	if (b && intent->step < plan_steps(b, intent->direction)) {
 		const struct step *s = plan_step(b, intent->direction, intent->step);
@@ -120,6 +135,8 @@ static const struct step *step_of(struct delivery *d, const struct ledger_row *i
 		if (s->n_statements == 1 && memcmp(s->digest, intent->digest, DIGEST_SIZE) == 0)
 			return s;
 	}
+	if (!ours)
+		return stop_for_other(d, intent), NULL;
 	attention(d, intent, "unknown here",
 	          arena_printf(d->arena, "it came from release %s, and this release holds another statement there: deliver release %s again",
 	                       intent->release_version, intent->release_version));

@@ -19,6 +19,7 @@ static int note_revert(struct delivery *d, const struct plan_item *it)
 {
 	size_t n = plan_steps(it->body, DIRECTION_ROLLBACK);
 	struct journal_note note = {.target = d->task->target,
+	                            .project = d->verified->release.project,
 	                            .changeset = it->changeset->id,
 	                            .run = it->run,
 	                            .name = REVERT_NOTE,
@@ -51,11 +52,11 @@ static int note_revert(struct delivery *d, const struct plan_item *it)
 /* The reason that an earlier run of this attempt noted, when this run has none of its own. */
 static void recall_reason(struct delivery *d, const struct plan_item *it)
 {
-	struct journal_note note;
+	struct journal_note note = {
+	    .target = d->task->target, .project = d->verified->release.project, .changeset = it->changeset->id, .run = it->run, .name = REVERT_NOTE};
 	struct err ignored = ERR_INIT;
-	bool found = journal_note_get(d->journal, d->task->target, it->changeset->id, it->run, REVERT_NOTE, d->arena, &note, &ignored) == 0 &&
-	             note.name && note.value;
-	if (found)
+	bool found = false;
+	if (journal_note_get(d->journal, &note, d->arena, &found, &ignored) == 0 && found && note.value)
 		err_set(&d->error, ERR_STATE, "%s", note.value);
 	else
 		err_set(&d->error, ERR_STATE, "a validation after %s failed before the agent was restarted", it->changeset->id);

@@ -20,7 +20,8 @@ struct ledger_row step_row(const struct delivery *d, const struct plan_item *it,
 {
 	const struct release *r = &d->verified->release;
 	const struct step *s = plan_step(it->body, dir, index);
-	struct ledger_row row = {.changeset = it->changeset->id,
+	struct ledger_row row = {.project = r->project,
+	                         .changeset = it->changeset->id,
 	                         .direction = dir,
 	                         .run = it->run,
 	                         .step = index,

@@ -20,30 +20,40 @@ struct survey {
 	struct msg_survey_result result; /* entries: all of them */
 };
 
-static int compare_names(const void *a, const void *b)
+struct name { /* two projects may have a changeset of the same id */
+	const char *project, *changeset;
+};
+
+static int compare_names(const void *va, const void *vb)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	const struct name *a = va, *b = vb;
+	int by_id = strcmp(a->changeset, b->changeset);
+	return by_id ? by_id : strcmp(a->project, b->project);
 }
 
 /* In the order in which the ledger first names them. */
 static void list_changesets(struct survey *s, const struct ledger *l)
 {
-	const char **seen = arena_alloc(s->arena, (l->n_rows + 1) * sizeof *seen);
+	struct name *seen = arena_alloc(s->arena, (l->n_rows + 1) * sizeof *seen);
 	size_t n = 0;
 	s->result.entries = arena_alloc(s->arena, (l->n_rows + 1) * sizeof *s->result.entries);
 	for (size_t i = 0; i < l->n_rows; i++) {
-		const char *id = l->rows[i].changeset;
-		if (bsearch(&id, seen, n, sizeof *seen, compare_names))
+		const struct name name = {.project = l->rows[i].project, .changeset = l->rows[i].changeset};
+		const struct project_ledger part = {.all = l, .project = name.project};
+		if (bsearch(&name, seen, n, sizeof *seen, compare_names))
 			continue;
 		size_t at = n++;
-		for (; at > 0 && strcmp(seen[at - 1], id) > 0; at--)
+		for (; at > 0 && compare_names(&seen[at - 1], &name) > 0; at--)
 			seen[at] = seen[at - 1];
-		seen[at] = id;
+		seen[at] = name;
 		struct changeset_status st;
-		ledger_status(l, id, 0, 0, &st);
+		ledger_status(&part, name.changeset, 0, 0, &st);
 		struct survey_entry *entry = &s->result.entries[s->result.n_entries++];
-		*entry = (struct survey_entry){
-		    .changeset = id, .state = changeset_state_name(st.state), .release_version = st.release_version, .steps_done = st.steps_done};
+		*entry = (struct survey_entry){.project = name.project,
+		                               .changeset = name.changeset,
+		                               .state = changeset_state_name(st.state),
+		                               .release_version = st.release_version,
+		                               .steps_done = st.steps_done};
 		memcpy(entry->digest, st.changeset_digest, DIGEST_SIZE);
 	}
 }

@@ -36,9 +36,9 @@ static void add_report(void *arg, const struct report *r)
 static void add_row(struct table *t, const struct ledger_row *row)
 {
 	char at[CLOCK_TEXT_SIZE];
-	table_rowf(t, "%s\t%s\t%s\t%u\t%s\t%s\t%s\t%u\t%s\t%" PRIu64, clock_text(row->ended_at_us ? row->ended_at_us : row->started_at_us, at),
-	           row->changeset, direction_name(row->direction), (unsigned)row->step + 1, step_state_name(row->state), step_via_name(row->via),
-	           row->release_version, (unsigned)row->run, row->agent, row->seq);
+	table_rowf(t, "%s\t%s\t%s\t%s\t%u\t%s\t%s\t%s\t%u\t%s\t%" PRIu64, clock_text(row->ended_at_us ? row->ended_at_us : row->started_at_us, at),
+	           row->project, row->changeset, direction_name(row->direction), (unsigned)row->step + 1, step_state_name(row->state),
+	           step_via_name(row->via), row->release_version, (unsigned)row->run, row->agent, row->seq);
 }
 
 static int read_ledger(const struct cmd_args *args, struct arena *a, struct table *t, struct err *e)
@@ -56,7 +56,7 @@ static int run_history(const struct cmd_args *a, struct err *e)
 {
 	AUTO(desk_done) struct desk d = {.journal = NULL};
 	AUTO(table_destroy) struct table *reports = table_new("at,outcome,direction,#attempt,#report,acknowledged,~detail,+release,+order");
-	AUTO(table_destroy) struct table *ledger = table_new("at,changeset,direction,#step,state,via,release,#run,+agent,+#row");
+	AUTO(table_destroy) struct table *ledger = table_new("at,project,changeset,direction,#step,state,via,release,#run,+agent,+#row");
 	const struct agent_target *target = NULL;
 	struct err why = ERR_INIT;
 	if (desk_open(a, &d, e) != 0 || desk_target(&d, cmd_argument(a, 0), &target, e) != 0)

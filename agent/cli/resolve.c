@@ -11,9 +11,9 @@
 
 static void print_row(const struct cmd_args *a, const struct ledger_row *row)
 {
-	AUTO(table_destroy) struct table *t = table_new("changeset,#step,direction,state,via,release,#attempt,began,+backend,#row");
+	AUTO(table_destroy) struct table *t = table_new("project,changeset,#step,direction,state,via,release,#attempt,began,+backend,#row");
 	char began[CLOCK_TEXT_SIZE];
-	table_rowf(t, "%s\t%u\t%s\t%s\t%s\t%s\t%u\t%s\t%s\t%llu", row->changeset, row->step + 1, direction_name(row->direction),
+	table_rowf(t, "%s\t%s\t%u\t%s\t%s\t%s\t%s\t%u\t%s\t%s\t%llu", row->project, row->changeset, row->step + 1, direction_name(row->direction),
 	           step_state_name(row->state), step_via_name(row->via), row->release_version, row->attempt, clock_text(row->started_at_us, began),
 	           row->backend, (unsigned long long)row->seq);
 	table_print(t, cmd_output(a), "steps", stdout);
@@ -23,6 +23,7 @@ static void print_row(const struct cmd_args *a, const struct ledger_row *row)
 static int keep_reason(struct visit *v, const struct ledger_row *row, const char *why, struct err *e)
 {
 	struct journal_note note = {.target = v->target->target.id,
+	                            .project = row->project,
 	                            .changeset = row->changeset,
 	                            .run = row->run,
 	                            .name = "settled-by-hand",

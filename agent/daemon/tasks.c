@@ -87,9 +87,20 @@ static bool same_instance(const char *a, const char *b)
 	return strncmp(a, b, n) == 0;
 }
 
+/* After a restart: what has begun on the target ends before anything else begins there, in whatever order they were accepted. */
+static bool is_behind_one_that_began(const struct tasks *t, const struct job *j)
+{
+	for (size_t i = 0; i < t->n && j->run.task.state == TASK_ACCEPTED; i++)
+		if (t->jobs[i] != j && t->jobs[i]->run.target == j->run.target && t->jobs[i]->run.task.state == TASK_RUNNING)
+			return true;
+	return false;
+}
+
 static bool has_place(const struct tasks *t, const struct job *j)
 {
 	size_t running = 0, there = 0;
+	if (is_behind_one_that_began(t, j))
+		return false;
 	for (size_t i = 0; i < t->n; i++) {
 		if (t->jobs[i]->state != JOB_RUNNING)
 			continue;

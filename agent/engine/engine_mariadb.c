@@ -343,6 +343,7 @@ static const char *const schemes[] = {"mariadb", "mysql", NULL};
 static const struct ledger_sql ledger = {
     .create = mariadb_ledger_create,
     .exists = mariadb_ledger_exists,
+    .former = mariadb_ledger_former,
     .read = mariadb_ledger_read,
     .insert = mariadb_ledger_insert,
     .meta_read = mariadb_ledger_meta_read,

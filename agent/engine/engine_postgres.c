@@ -343,6 +343,7 @@ static const struct ledger_sql ledger = {
     .namespace = postgres_ledger_namespace,
     .create = postgres_ledger_create,
     .exists = postgres_ledger_exists,
+    .former = postgres_ledger_former,
     .read = postgres_ledger_read,
     .insert = postgres_ledger_insert,
     .meta_read = postgres_ledger_meta_read,

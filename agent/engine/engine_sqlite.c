@@ -335,6 +335,7 @@ static const char *const schemes[] = {"sqlite", NULL};
 static const struct ledger_sql ledger = {
     .create = sqlite_ledger_create,
     .exists = sqlite_ledger_exists,
+    .former = sqlite_ledger_former,
     .read = sqlite_ledger_read,
     .insert = sqlite_ledger_insert,
     .meta_read = sqlite_ledger_meta_read,

@@ -10,8 +10,8 @@
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
 
-static const char *const migrations[] = {
-    journal_migration_1, holds_migration, journal_migration_audit, documents_migration, heads_migration, verdicts_migration, NULL};
+static const char *const migrations[] = {journal_migration_1, holds_migration,    journal_migration_audit, documents_migration,
+                                         heads_migration,     verdicts_migration, projects_migration,      NULL};
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 
 static int prune(struct journal *j, struct err *e)
@@ -289,19 +289,25 @@ int journal_last_step(struct journal *j, const char *target, struct arena *a, st
 
 /* ---- notes ---- */
 
+static void bind_note_key(struct lite_stmt *s, const struct journal_note *n)
+{
+	lite_bind_text(s, 1, n->target);
+	lite_bind_text(s, 2, n->project ? n->project : "");
+	lite_bind_text(s, 3, n->changeset);
+	lite_bind_int(s, 4, n->run);
+	lite_bind_text(s, 5, n->name);
+}
+
 static int note_put(struct journal *j, const struct journal_note *n, struct err *e)
 {
 	struct lite_stmt *s = NULL;
 	if (lite_prepare(j->lite, journal_note_put_sql, &s, e) != 0)
 		return -1;
-	lite_bind_text(s, 1, n->target);
-	lite_bind_text(s, 2, n->changeset);
-	lite_bind_int(s, 3, n->run);
-	lite_bind_text(s, 4, n->name);
-	lite_bind_text(s, 5, n->value);
-	lite_bind_blob(s, 6, bytes_of(n->task, TASK_SIZE));
-	lite_bind_int(s, 7, n->attempt);
-	lite_bind_int(s, 8, clock_wall_us());
+	bind_note_key(s, n);
+	lite_bind_text(s, 6, n->value);
+	lite_bind_blob(s, 7, bytes_of(n->task, TASK_SIZE));
+	lite_bind_int(s, 8, n->attempt);
+	lite_bind_int(s, 9, clock_wall_us());
 	return lite_run(s, e);
 }
 
@@ -317,33 +323,24 @@ int journal_notes_put(struct journal *j, const struct journal_note *notes, size_
 	return journal_end(j, rc, e);
 }
 
-int journal_note_get(struct journal *j, const char *target, const char *changeset, uint32_t run, const char *name, struct arena *a,
-                     struct journal_note *ret, struct err *e)
+int journal_note_get(struct journal *j, struct journal_note *io, struct arena *a, bool *ret_found, struct err *e)
 {
 	struct lite_stmt *s = NULL;
 	bool row = false;
 	if (lite_prepare(j->lite, journal_note_get_sql, &s, e) != 0)
 		return err_wrap(e, "journal");
-	lite_bind_text(s, 1, target);
-	lite_bind_text(s, 2, changeset);
-	lite_bind_int(s, 3, run);
-	lite_bind_text(s, 4, name);
+	bind_note_key(s, io);
 	if (lite_step(s, &row, e) != 0)
 		return err_wrap(e, "journal");
-	struct journal_note found = {0};
-	int rc = 0;
+	struct journal_note found = *io;
 	if (row) {
-		found = (struct journal_note){.target = target,
-		                              .changeset = changeset,
-		                              .run = run,
-		                              .name = name,
-		                              .value = arena_strdup(a, lite_text(s, 0)),
-		                              .attempt = (uint32_t)lite_int(s, 2)};
+		found.value = arena_strdup(a, lite_text(s, 0));
+		found.attempt = (uint32_t)lite_int(s, 2);
 		if (copy_fixed(s, 1, found.task, TASK_SIZE, e) != 0)
-			rc = err_wrap(e, "journal: table note");
+			return lite_reset(s), err_wrap(e, "journal: table note");
 		lite_reset(s);
 	}
-	if (rc == 0)
-		*ret = found;
-	return rc;
+	*io = found;
+	*ret_found = row;
+	return 0;
 }

@@ -60,25 +60,28 @@ int journal_last_step(struct journal *j, const char *target, struct arena *a, st
 
 /* What a changeset's run must still know after a crash in its middle: values that its validations read before the first step, and the decision to revert it. */
 struct journal_note {
-	const char *target, *changeset;
+	const char *target, *project, *changeset; /* project NULL: of none, the target's own */
 	uint32_t run;
 	const char *name, *value; /* value NULL: the query gave SQL NULL */
 	uint8_t task[TASK_SIZE];
 	uint32_t attempt;
 };
 int journal_notes_put(struct journal *j, const struct journal_note *notes, size_t n, struct err *e) MUST_CHECK; /* one commit; replaces */
-/* NULL name in *ret when there is none. */
-int journal_note_get(struct journal *j, const char *target, const char *changeset, uint32_t run, const char *name, struct arena *a,
-                     struct journal_note *ret, struct err *e) MUST_CHECK;
+/* Looks for the note of io->target, project, changeset, run and name, and fills the rest. */
+int journal_note_get(struct journal *j, struct journal_note *io, struct arena *a, bool *ret_found, struct err *e) MUST_CHECK;
 
 /* Ends a task and queues its report, with the outcomes of its steps, in one transaction: assigns report_seq and prev_report_hash (in *r), calls `seal` to encode and sign, stores the envelope, marks the
  * task and its earlier attempts finished. seal returns the envelope's bytes in `ret`. prev_report_hash is SHA-256 of the previous report's envelope bytes, zero for the
  * first. */
-/* sequence: the highest release sequence in effect on the target now; NULL: as it was. A report that names a check is also kept as a refusal. */
+struct journal_sequence { /* the highest release sequence of a project in effect on a target */
+	const char *project;
+	uint64_t highest;
+};
+/* sequence: of the report's target now; NULL: as it was. A report that names a check is also kept as a refusal. */
 typedef int journal_seal_fn(void *arg, const struct report *r, struct buf *ret, struct err *e);
-int journal_finish(struct journal *j, const struct journal_step *steps, size_t n, const uint64_t *sequence, struct report *r, journal_seal_fn *seal,
-                   void *arg, struct err *e) MUST_CHECK;
-int journal_sequence(struct journal *j, const char *target, uint64_t *ret, struct err *e) MUST_CHECK; /* 0: none known */
+int journal_finish(struct journal *j, const struct journal_step *steps, size_t n, const struct journal_sequence *sequence, struct report *r,
+                   journal_seal_fn *seal, void *arg, struct err *e) MUST_CHECK;
+int journal_sequence(struct journal *j, const char *target, const char *project, uint64_t *ret, struct err *e) MUST_CHECK; /* 0: none known */
 
 /* What was refused here, kept for 30 days. `code` is a check's title, or "trust" for a document that was not taken. */
 struct journal_refusal {

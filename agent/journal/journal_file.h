@@ -20,7 +20,7 @@ int journal_end(struct journal *j, int rc, struct err *e) MUST_CHECK;
 int journal_steps_insert(struct journal *j, const struct journal_step *steps, size_t n, struct err *e) MUST_CHECK;
 int journal_head_insert(struct journal *j, const char *target, const struct journal_head *h, struct err *e) MUST_CHECK;
 int journal_number_raise_in(struct journal *j, const char *name, uint64_t value, struct err *e) MUST_CHECK;
-int journal_sequence_put_in(struct journal *j, const char *target, uint64_t sequence, struct err *e) MUST_CHECK;
+int journal_sequence_put_in(struct journal *j, const char *target, const struct journal_sequence *q, struct err *e) MUST_CHECK;
 int journal_refuse_in(struct journal *j, const struct journal_refusal *r, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,14 +1,15 @@
-/* The journal's verdicts: what was refused, and the release sequence that is in effect on each target. */
+/* The journal's verdicts: what was refused, and the release sequence of each project that is in effect on each target. */
 #include "agent/journal/journal_file.h"
 #include "agent/journal/sql/journal.sql.h"
 
-int journal_sequence(struct journal *j, const char *target, uint64_t *ret, struct err *e)
+int journal_sequence(struct journal *j, const char *target, const char *project, uint64_t *ret, struct err *e)
 {
 	struct lite_stmt *s = NULL;
 	bool row = false;
 	if (lite_prepare(j->lite, journal_sequence_get, &s, e) != 0)
 		return err_wrap(e, "journal");
 	lite_bind_text(s, 1, target);
+	lite_bind_text(s, 2, project);
 	if (lite_step(s, &row, e) != 0)
 		return err_wrap(e, "journal");
 	*ret = row ? (uint64_t)lite_int(s, 0) : 0;
@@ -16,13 +17,18 @@ int journal_sequence(struct journal *j, const char *target, uint64_t *ret, struc
 	return 0;
 }
 
-int journal_sequence_put_in(struct journal *j, const char *target, uint64_t sequence, struct err *e)
+/* The target's ledger has just been read and agreed with: what was kept before projects were told apart has done its duty. */
+int journal_sequence_put_in(struct journal *j, const char *target, const struct journal_sequence *q, struct err *e)
 {
 	struct lite_stmt *s = NULL;
-	if (lite_prepare(j->lite, journal_sequence_put, &s, e) != 0)
+	if (lite_prepare(j->lite, journal_sequence_forget, &s, e) != 0)
 		return -1;
 	lite_bind_text(s, 1, target);
-	lite_bind_int(s, 2, (int64_t)sequence);
+	if (lite_run(s, e) != 0 || lite_prepare(j->lite, journal_sequence_put, &s, e) != 0)
+		return -1;
+	lite_bind_text(s, 1, target);
+	lite_bind_text(s, 2, q->project);
+	lite_bind_int(s, 3, (int64_t)q->highest);
 	return lite_run(s, e);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/ledger/row.h"
 #include "common/base/str.h"
 
 #define COLUMNS 7
@@ -14,11 +15,6 @@ struct reading {
 	struct arena *arena;
 	struct cursor cursor;
 };
-
-static void step_id(const struct ledger_row *step, struct buf *ret)
-{
-	buf_addf(ret, "%s/%s/%u/%u", step->changeset, direction_name(step->direction), step->run, step->step);
-}
 
 int cursor_make(const struct engine *en, struct conn *c, struct err *e)
 {
@@ -55,7 +51,7 @@ int cursor_read(const struct engine *en, struct conn *c, const struct ledger_row
 {
 	AUTO(buf_done) struct buf id = BUF_INIT;
 	struct reading r = {.arena = a};
-	step_id(step, &id);
+	row_step_name(step, &id);
 	struct engine_param param = {.value = buf_bytes(&id)};
 	if (ledger_run(en, c, en->ledger->cursor_read, &param, 1, read_row, &r, e) < 0)
 		return err_wrap(e, "read the cursor of %s step %u", step->changeset, step->step + 1);
@@ -76,7 +72,7 @@ int cursor_write(const struct engine *en, struct conn *c, const struct ledger_ro
 	struct engine_param params[1 + COLUMNS];
 	if ((cur->at && strlen(cur->at) > KEY_MAX) || (cur->bound && strlen(cur->bound) > KEY_MAX))
 		return err_set(e, ERR_LIMIT, "a key of more than %zu bytes cannot be a cursor", KEY_MAX);
-	step_id(step, &id);
+	row_step_name(step, &id);
 	params[0] = (struct engine_param){.value = buf_bytes(&id)};
 	params[1] = text_param(cur->key);
 	params[2] = text_param(cur->bound);

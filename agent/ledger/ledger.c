@@ -40,7 +40,7 @@ static struct engine_param param(const char *text)
 
 struct presence {
 	bool exists;
-	char why_not[256];
+	char why_not[512];
 };
 
 static int presence_row(void *arg, size_t n, const char *const *values, struct err *e)
@@ -53,13 +53,18 @@ static int presence_row(void *arg, size_t n, const char *const *values, struct e
 	return 0;
 }
 
+static int cannot_be_used(const struct engine *en, struct conn *c, const struct presence *p, struct err *e)
+{
+	return err_set(e, ERR_STATE, "the ledger table %sledger cannot be used: %s", en->ledger_prefix(c), p->why_not);
+}
+
 static int ledger_exists(const struct engine *en, struct conn *c, bool *ret, struct err *e)
 {
 	struct presence p = {0};
 	if (ledger_run(en, c, en->ledger->exists, NULL, 0, presence_row, &p, e) < 0)
 		return err_wrap(e, "look for the ledger");
 	if (p.why_not[0])
-		return err_set(e, ERR_STATE, "the ledger table %sledger cannot be used: %s", en->ledger_prefix(c), p.why_not);
+		return cannot_be_used(en, c, &p, e);
 	*ret = p.exists;
 	return 0;
 }
@@ -206,10 +211,20 @@ static int ledger_row(void *arg, size_t n, const char *const *values, struct err
 	return 0;
 }
 
+/* A ledger that an earlier version made cannot be read; the database says so only as an unknown column. */
+static int cannot_be_read(const struct engine *en, struct conn *c, struct err *e)
+{
+	struct presence former = {0};
+	struct err ignored; /* then the first error is all that is known */
+	if (e && e->code == ERR_DB && ledger_run(en, c, en->ledger->former, NULL, 0, presence_row, &former, &ignored) == 0 && former.why_not[0])
+		return cannot_be_used(en, c, &former, e);
+	return err_wrap(e, "read the ledger %sledger", en->ledger_prefix(c));
+}
+
 static int ledger_load(const struct engine *en, struct conn *c, struct ledger *l, struct err *e)
 {
 	if (ledger_run(en, c, en->ledger->meta_read, NULL, 0, meta_row, l, e) < 0 || ledger_run(en, c, en->ledger->read, NULL, 0, ledger_row, l, e) < 0)
-		return err_wrap(e, "read the ledger %sledger", en->ledger_prefix(c));
+		return cannot_be_read(en, c, e);
 	return 0;
 }
 
@@ -333,6 +348,7 @@ int ledger_begin(const struct engine *en, struct conn *c, struct ledger *l, uint
 static struct ledger_row row_keep(struct arena *a, const struct ledger_row *row)
 {
 	struct ledger_row kept = *row;
+	kept.project = arena_strdup(a, row->project);
 	kept.changeset = arena_strdup(a, row->changeset);
 	kept.release_version = arena_strdup(a, row->release_version);
 	kept.task = arena_strdup(a, row->task);
@@ -361,7 +377,7 @@ static void prepare_insert(const struct ledger *l, struct ledger_row *row, struc
 	for (size_t i = 0; i < LEDGER_COLUMNS; i++)
 		ret->params[i] = param(ret->text.values[i]);
 	if (row->state == STEP_DONE || row->state == STEP_SKIPPED)
-		buf_addf(&ret->once, "%s/%s/%u/%u", row->changeset, direction_name(row->direction), row->run, row->step);
+		row_step_name(row, &ret->once);
 	ret->params[LEDGER_COLUMNS] = param(ret->once.n ? ret->once.p : NULL);
 }
 

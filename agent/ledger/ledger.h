@@ -1,8 +1,9 @@
 /* The ledger: the append-only table inside the target database that says what is applied there. One row a step and state; rows are never changed.
  * A class T step has one row, `done`, written in the step's own transaction. A class N step has an `intent` row before and a `done` or `failed` row after.
  * A class B step has an `intent` row before its first batch and a `done` row in its last one's transaction; between them cursor.h says how far it is.
- * `once` is a unique column, filled only for done and skipped rows ("changeset/direction/run/step"), so that a second effect cannot be recorded.
- * seq is gapless; row_hash = SHA-256 over all fields and prev_hash. */
+ * `once` is a unique column, filled only for done and skipped rows ("project/changeset/direction/run/step"), so that a second effect cannot be recorded.
+ * seq is gapless; row_hash = SHA-256 over all fields and prev_hash. The chain, its head and an open intent are of the whole ledger, whichever projects share the target;
+ * what is applied, and which release is the newest, is asked of one project's rows only, through struct project_ledger. */
 #ifndef AGENT_LEDGER_LEDGER_H
 #define AGENT_LEDGER_LEDGER_H
 
@@ -13,6 +14,7 @@ struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
 	const char *namespace; /* run before `create` when the prefix is a namespace of the ledger's own (it ends with a dot); NULL: none */
 	const char *const *create; /* NULL-terminated; idempotent; run one by one */
 	const char *exists; /* one row, one column: 1 or 0; any other text says why the ledger there cannot be used */
+	const char *former; /* asked when `read` fails: one row, one column, empty or what is to be done about a ledger of an earlier form */
 	const char *read; /* all rows by seq, columns in the order of struct ledger_row */
 	const char *insert; /* parameters in the same order, then `once` */
 	const char *meta_read; /* key, value */
@@ -26,6 +28,7 @@ struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
 
 struct ledger_row {
 	uint64_t seq;
+	const char *project; /* of the release; "" in rows of before rows named it: they count for every project, and are hashed without it */
 	const char *changeset;
 	enum direction direction;
 	uint32_t run; /* 1, 2, ...: an apply and the rollback that undoes it share the number */
@@ -85,6 +88,15 @@ int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint
 int ledger_append(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e) MUST_CHECK;
 void ledger_forget_last(struct ledger *l);
 
+/* What one project may see of a ledger: two projects on one target can have a changeset of the same id, and each counts its own releases. Both are borrowed. */
+struct project_ledger {
+	const struct ledger *all;
+	const char *project;
+};
+/* Its rows one by one, forward or back; NULL begins, and NULL is the end. */
+const struct ledger_row *project_next(const struct project_ledger *p, const struct ledger_row *after);
+const struct ledger_row *project_previous(const struct project_ledger *p, const struct ledger_row *before);
+
 /* What the rows say of one changeset. Pure. */
 enum changeset_state { CHANGESET_PENDING, CHANGESET_PARTIAL, CHANGESET_APPLIED, CHANGESET_SKIPPED, CHANGESET_ROLLING_BACK, CHANGESET_ROLLED_BACK };
 struct changeset_status {
@@ -97,9 +109,9 @@ struct changeset_status {
 	uint64_t release_sequence;
 };
 /* n_steps / n_rollback: of the body at hand; they tell PARTIAL from APPLIED and ROLLING_BACK from ROLLED_BACK. 0: unknown, any done row with no later rollback row counts as applied. */
-void ledger_status(const struct ledger *l, const char *changeset, size_t n_steps, size_t n_rollback, struct changeset_status *ret);
+void ledger_status(const struct project_ledger *l, const char *changeset, size_t n_steps, size_t n_rollback, struct changeset_status *ret);
 /* A row of the newest release of which anything is in effect; NULL when nothing is. */
-const struct ledger_row *ledger_newest(const struct ledger *l);
+const struct ledger_row *ledger_newest(const struct project_ledger *l);
 const char *changeset_state_name(enum changeset_state s); /* "pending", "partial", "applied", "skipped", "rolling-back", "rolled-back" */
 
 #endif

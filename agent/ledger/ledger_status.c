@@ -22,6 +22,31 @@ const char *changeset_state_name(enum changeset_state s)
 	return state_names[s];
 }
 
+/* ---- the rows of one project ---- */
+
+static bool is_of(const struct project_ledger *p, const struct ledger_row *r)
+{
+	return str_empty(r->project) || str_eq(r->project, p->project);
+}
+
+const struct ledger_row *project_next(const struct project_ledger *p, const struct ledger_row *after)
+{
+	for (size_t i = after ? (size_t)(after - p->all->rows) + 1 : 0; i < p->all->n_rows; i++)
+		if (is_of(p, &p->all->rows[i]))
+			return &p->all->rows[i];
+	return NULL;
+}
+
+const struct ledger_row *project_previous(const struct project_ledger *p, const struct ledger_row *before)
+{
+	for (size_t i = before ? (size_t)(before - p->all->rows) : p->all->n_rows; i-- > 0;)
+		if (is_of(p, &p->all->rows[i]))
+			return &p->all->rows[i];
+	return NULL;
+}
+
+/* ---- one changeset ---- */
+
 static bool is_outcome(const struct ledger_row *r)
 {
 	return r->state == STEP_DONE || r->state == STEP_SKIPPED;
@@ -47,11 +72,10 @@ static void tally_add(struct tally *t, const struct ledger_row *r)
 	t->last_outcome = r;
 }
 
-static const struct ledger_row *tally_rows(const struct ledger *l, const char *changeset, uint32_t run, struct tally tallies[2])
+static const struct ledger_row *tally_rows(const struct project_ledger *l, const char *changeset, uint32_t run, struct tally tallies[2])
 {
 	const struct ledger_row *last = NULL;
-	for (size_t i = 0; i < l->n_rows; i++) {
-		const struct ledger_row *r = &l->rows[i];
+	for (const struct ledger_row *r = NULL; (r = project_next(l, r));) {
 		if (r->run != run || !str_eq(r->changeset, changeset))
 			continue;
 		tally_add(&tallies[r->direction], r);
@@ -60,12 +84,12 @@ static const struct ledger_row *tally_rows(const struct ledger *l, const char *c
 	return last;
 }
 
-static uint32_t last_run(const struct ledger *l, const char *changeset)
+static uint32_t last_run(const struct project_ledger *l, const char *changeset)
 {
 	uint32_t run = 0;
-	for (size_t i = 0; i < l->n_rows; i++)
-		if (l->rows[i].run > run && str_eq(l->rows[i].changeset, changeset))
-			run = l->rows[i].run;
+	for (const struct ledger_row *r = NULL; (r = project_next(l, r));)
+		if (r->run > run && str_eq(r->changeset, changeset))
+			run = r->run;
 	return run;
 }
 
@@ -86,7 +110,7 @@ static enum changeset_state back_state(const struct tally *t, size_t n_rollback)
 	return !t->open_intent && t->done + t->skipped >= n_rollback ? CHANGESET_ROLLED_BACK : CHANGESET_ROLLING_BACK;
 }
 
-void ledger_status(const struct ledger *l, const char *changeset, size_t n_steps, size_t n_rollback, struct changeset_status *ret)
+void ledger_status(const struct project_ledger *l, const char *changeset, size_t n_steps, size_t n_rollback, struct changeset_status *ret)
 {
 	*ret = (struct changeset_status){.run = last_run(l, changeset)};
 	if (!ret->run)
@@ -111,11 +135,10 @@ static bool is_in_effect(const struct changeset_status *s)
 	return s->state == CHANGESET_APPLIED || s->state == CHANGESET_PARTIAL || s->state == CHANGESET_ROLLING_BACK;
 }
 
-const struct ledger_row *ledger_newest(const struct ledger *l)
+const struct ledger_row *ledger_newest(const struct project_ledger *l)
 {
 	const struct ledger_row *newest = NULL;
-	for (size_t i = 0; i < l->n_rows; i++) {
-		const struct ledger_row *row = &l->rows[i];
+	for (const struct ledger_row *row = NULL; (row = project_next(l, row));) {
 		struct changeset_status s;
 		if (row->direction != DIRECTION_APPLY || row->state != STEP_DONE || (newest && row->release_sequence <= newest->release_sequence))
 			continue;

@@ -24,6 +24,7 @@ static const struct column {
 	size_t offset;
 } columns[] = {
     COLUMN(seq, KIND_U64),
+    COLUMN(project, KIND_TEXT),
     COLUMN(changeset, KIND_TEXT),
     COLUMN(direction, KIND_DIRECTION),
     COLUMN(run, KIND_U32),
@@ -144,6 +145,14 @@ void row_hash(const struct ledger_row *row, uint8_t out[DIGEST_SIZE])
 	row_to_text(row, &text);
 	struct digest *d = digest_new();
 	for (size_t i = 0; i + 1 < LEDGER_COLUMNS; i++)
-		digest_add_sized(d, bytes_of_str(text.values[i]));
+		if (columns[i].offset != offsetof(struct ledger_row, project) || *text.values[i])
+			digest_add_sized(d, bytes_of_str(text.values[i]));
 	digest_final(&d, out);
+}
+
+void row_step_name(const struct ledger_row *row, struct buf *ret)
+{
+	if (!str_empty(row->project))
+		buf_addf(ret, "%s/", row->project);
+	buf_addf(ret, "%s/%s/%u/%u", row->changeset, direction_name(row->direction), row->run, row->step);
 }

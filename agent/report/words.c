@@ -17,7 +17,7 @@ static void span_flush(struct buf *to, struct span *s)
 	s->from = 0;
 }
 
-static bool status_of(const struct release *r, size_t i, const char *engine, const struct ledger *l, struct changeset_status *ret)
+static bool status_of(const struct release *r, size_t i, const char *engine, const struct project_ledger *l, struct changeset_status *ret)
 {
 	const struct body *b = changeset_body(&r->changesets[i], engine);
 	if (!b)
@@ -31,7 +31,7 @@ static bool stands(enum changeset_state s)
 	return s == CHANGESET_APPLIED || s == CHANGESET_SKIPPED;
 }
 
-static void say_applied(struct buf *to, const struct release *r, const char *engine, const struct ledger *l)
+static void say_applied(struct buf *to, const struct release *r, const char *engine, const struct project_ledger *l)
 {
 	AUTO(buf_done) struct buf list = BUF_INIT;
 	struct span span = {0};
@@ -88,7 +88,7 @@ static void say_partial(struct buf *to, const struct changeset *c, const struct 
 		         st->open_intent->step + 1, of ? of : 1);
 }
 
-static void say_others(struct buf *to, const struct release *r, const char *engine, const struct ledger *l)
+static void say_others(struct buf *to, const struct release *r, const char *engine, const struct project_ledger *l)
 {
 	size_t back = 0;
 	AUTO(buf_done) struct buf names = BUF_INIT;
@@ -110,7 +110,7 @@ static void say_others(struct buf *to, const struct release *r, const char *engi
 		buf_addf(to, "; %s %s rolled back", buf_str(&names), back == 1 ? "is" : "are");
 }
 
-void words_state(struct buf *to, const struct release *r, const char *engine, const struct ledger *l)
+void words_state(struct buf *to, const struct release *r, const char *engine, const struct project_ledger *l)
 {
 	say_applied(to, r, engine, l);
 	say_others(to, r, engine, l);

@@ -6,6 +6,7 @@
 #include "common/base/buf.h"
 #include "common/model/release.h"
 
-void words_state(struct buf *to, const struct release *r, const char *engine, const struct ledger *l);
+/* `l`: what the release's own project sees of it. */
+void words_state(struct buf *to, const struct release *r, const char *engine, const struct project_ledger *l);
 
 #endif

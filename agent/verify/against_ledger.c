@@ -16,7 +16,7 @@ static bool is_in_effect(enum changeset_state s)
 
 /* An older release must not come after a newer one, as long as anything of the newer one is still there, or was there when this agent last looked: a ledger can be set back
  * with its database. Nor may one come that is so far ahead that no later one could follow it. */
-static int check_sequence(const struct verified *v, const struct ledger *l, const struct sequence_known *known, struct err *e)
+static int check_sequence(const struct verified *v, const struct project_ledger *l, const struct sequence_known *known, struct err *e)
 {
 	const struct release *r = &v->release;
 	const struct ledger_row *newest = ledger_newest(l);
@@ -51,7 +51,7 @@ static bool is_accepted(const struct changeset *c, const uint8_t digest[DIGEST_S
 	return false;
 }
 
-static int check_unchanged(const struct changeset *c, const struct ledger *l, const char *engine, struct err *e)
+static int check_unchanged(const struct changeset *c, const struct project_ledger *l, const char *engine, struct err *e)
 {
 	const struct body *b = changeset_body(c, engine);
 	struct changeset_status s;
@@ -72,19 +72,21 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-int verify_against_ledger(const struct verified *v, const struct ledger *l, const struct sequence_known *known, const char *engine,
+int verify_against_ledger(const struct verified *v, const struct ledger *all, const struct sequence_known *known, const char *engine,
                           const char **ret_check, struct err *e)
 {
-	if (check_sequence(v, l, known, e) != 0)
+	const struct project_ledger l = {.all = all, .project = v->release.project};
+	if (check_sequence(v, &l, known, e) != 0)
 		return check_refuse(C8_SEQUENCE, ret_check, e);
 	/* ledger_status walks all rows, so only the changesets that the ledger knows are asked for. */
-	AUTO(mem_free_ptr) const char **names = mem_alloc((l->n_rows + 1) * sizeof *names);
-	for (size_t i = 0; i < l->n_rows; i++)
-		names[i] = l->rows[i].changeset;
-	qsort(names, l->n_rows, sizeof *names, compare_names);
+	AUTO(mem_free_ptr) const char **names = mem_alloc((all->n_rows + 1) * sizeof *names);
+	size_t n = 0;
+	for (const struct ledger_row *r = NULL; (r = project_next(&l, r));)
+		names[n++] = r->changeset;
+	qsort(names, n, sizeof *names, compare_names);
 	for (size_t i = 0; i < v->release.n_changesets; i++) {
 		const struct changeset *c = &v->release.changesets[i];
-		if (bsearch(&c->id, names, l->n_rows, sizeof *names, compare_names) && check_unchanged(c, l, engine, e) != 0)
+		if (bsearch(&c->id, names, n, sizeof *names, compare_names) && check_unchanged(c, &l, engine, e) != 0)
 			return check_refuse(C16_LEDGER, ret_check, e);
 	}
 	return 0;

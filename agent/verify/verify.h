@@ -44,11 +44,11 @@ struct verified { /* decoded from exactly the bytes that were verified; in the a
 /* 0, or -1 with ERR_SIGNATURE or ERR_POLICY and *ret_check naming the check ("C9 approvals"; static storage). */
 int verify_delivery(const struct verify_facts *f, struct arena *a, struct verified *ret, const char **ret_check, struct err *e) MUST_CHECK;
 
-/* C8, C16 and the like need the ledger; called by apply once it is read: sequence not older than the highest that the ledger or the journal knows in effect unless this is a
- * rollback, and not further ahead than max_step; no changeset that is applied with another content. */
+/* C8, C16 and the like need the ledger; called by apply once it is read, and look at the rows of the release's project: sequence not older than the highest that the ledger or
+ * the journal knows in effect unless this is a rollback, and not further ahead than max_step; no changeset that is applied with another content. */
 struct ledger;
 struct sequence_known {
-	uint64_t in_journal; /* in effect on the target when a delivery last ended well there; 0: not known */
+	uint64_t in_journal; /* of the project, in effect on the target when a delivery last ended well there; 0: not known */
 	uint64_t floor; /* of the project, by the freshness document; 0: none */
 	uint64_t max_step; /* 0: any */
 };

@@ -232,7 +232,7 @@ struct msg_survey {
 	uint32_t probe; /* 0: the ledger is asked for */
 };
 struct survey_entry {
-	const char *changeset, *state, *release_version;
+	const char *project, *changeset, *state, *release_version;
 	uint8_t digest[DIGEST_SIZE];
 	uint32_t steps_done; /* of the last run, in the direction under way */
 };

@@ -290,6 +290,7 @@ static int decode_survey_result(const void *pb, struct arena *a, struct msg *ret
 		const Rollcall__V1__SurveyEntry *s = p->entries[i];
 		if (pb_fixed(s->digest, "digest", entries[i].digest, DIGEST_SIZE, e) != 0 || link_check_length(s->state, "state", CODE_MAX, e) != 0)
 			return -1;
+		entries[i].project = s->project;
 		entries[i].changeset = s->changeset;
 		entries[i].state = s->state;
 		entries[i].release_version = s->release_version;

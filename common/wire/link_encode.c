@@ -230,6 +230,7 @@ static void encode_survey_result(const struct msg *m, struct arena *a, struct bu
 	for (size_t i = 0; i < r->n_entries; i++) {
 		Rollcall__V1__SurveyEntry *s = p.entries[i] = arena_alloc(a, sizeof *s);
 		rollcall__v1__survey_entry__init(s);
+		s->project = text(r->entries[i].project);
 		s->changeset = text(r->entries[i].changeset);
 		s->state = text(r->entries[i].state);
 		s->digest = fixed(r->entries[i].digest, DIGEST_SIZE);

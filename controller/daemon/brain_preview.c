@@ -103,6 +103,7 @@ static void take_entries(struct survey *s, struct item *it, const struct msg_sur
 		arena_vec_grow(s->arena, it->entries, it->n_entries, it->cap_entries);
 		struct survey_entry *entry = &it->entries[it->n_entries++];
 		*entry = m->entries[i];
+		entry->project = arena_strdup(s->arena, entry->project);
 		entry->changeset = arena_strdup(s->arena, entry->changeset);
 		entry->state = arena_strdup(s->arena, entry->state);
 		entry->release_version = arena_strdup(s->arena, entry->release_version);
@@ -134,12 +135,21 @@ int survey_event(struct brain *b, const struct hub_event *ev, struct err *e)
 
 /* ---- what would run -------------------------------------------------------------------------------------------------------------------------------------- */
 
-static const struct survey_entry *entry_of(const struct item *it, const char *changeset)
+/* Of the release's own project; rows that name none count for every project. */
+static bool is_ours(const struct survey *s, const struct survey_entry *en)
 {
-	for (size_t i = 0; i < it->n_entries; i++)
-		if (str_eq(it->entries[i].changeset, changeset))
-			return &it->entries[i];
-	return NULL;
+	return str_empty(en->project) || str_eq(en->project, s->release.project);
+}
+
+static const struct survey_entry *entry_of(const struct survey *s, const struct item *it, const char *changeset)
+{
+	const struct survey_entry *found = NULL;
+	for (size_t i = 0; i < it->n_entries; i++) {
+		const struct survey_entry *en = &it->entries[i];
+		if (str_eq(en->changeset, changeset) && is_ours(s, en) && (!found || !str_empty(en->project)))
+			found = en;
+	}
+	return found;
 }
 
 static bool is_listed(const char *s, const char *const *list, size_t n)
@@ -245,10 +255,10 @@ static struct verdict judge(const struct survey *s, const struct item *it, const
 	if (!body)
 		return (struct verdict){0};
 	if (s->direction == DIRECTION_ROLLBACK)
-		return would_roll_back(s, c, body, entry_of(it, c->id));
+		return would_roll_back(s, c, body, entry_of(s, it, c->id));
 	if (context_matches(c->context, s->contexts, s->n_contexts, &in_context, &e) < 0)
 		return blocked(arena_strdup(s->arena, e.msg));
-	return in_context ? would_apply(s, c, body, entry_of(it, c->id)) : (struct verdict){0};
+	return in_context ? would_apply(s, c, body, entry_of(s, it, c->id)) : (struct verdict){0};
 }
 
 static void verdict_rows(struct request *q, const struct item *it, const struct changeset *c, const struct verdict *v)
@@ -292,20 +302,21 @@ static const struct changeset *changeset_by_id(const struct release *r, const ch
 /* What the ledger has, and what of the release it lacks. */
 static void ledger_rows(struct request *q, const struct survey *s, const struct item *it)
 {
-	static const char row[] = "%s\t%s\t%s\t%" PRIu32 "\t%s";
-	reply_columns(q, "changeset,state,release,#steps-done,~detail");
+	static const char row[] = "%s\t%s\t%s\t%s\t%" PRIu32 "\t%s";
+	reply_columns(q, "changeset,state,project,release,#steps-done,~detail");
 	if (it->state != ITEM_DONE)
 		return;
 	for (size_t i = 0; i < it->n_entries; i++) {
 		const struct survey_entry *en = &it->entries[i];
-		const struct changeset *c = changeset_by_id(&s->release, en->changeset);
+		const struct changeset *c = is_ours(s, en) ? changeset_by_id(&s->release, en->changeset) : NULL;
 		struct verdict v = c ? judge(s, it, c) : (struct verdict){0};
-		reply_row(q, row, en->changeset, en->state, en->release_version, en->steps_done, v.action && v.detail ? v.detail : "");
+		reply_row(q, row, en->changeset, en->state, en->project ? en->project : "", en->release_version, en->steps_done,
+		          v.action && v.detail ? v.detail : "");
 	}
 	for (size_t i = 0; i < s->release.n_changesets; i++) {
 		const struct changeset *c = &s->release.changesets[i];
-		if (!entry_of(it, c->id) && judge(s, it, c).action)
-			reply_row(q, row, c->id, "pending", s->release.version, 0, "");
+		if (!entry_of(s, it, c->id) && judge(s, it, c).action)
+			reply_row(q, row, c->id, "pending", s->release.project, s->release.version, 0, "");
 	}
 }
 

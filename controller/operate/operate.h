@@ -43,7 +43,7 @@ void reply_count(struct request *q, size_t n, const char *what); /* the end of a
 void reply_error(struct request *q, const struct err *why);
 
 /* operate_status.c: rows that several verbs share */
-#define ROLLOUT_COLUMNS "%rollout,state,release,environment,direction,#targets,#applied,#failed,+#open,created,detail"
+#define ROLLOUT_COLUMNS "%rollout,state,release,environment,direction,#targets,#applied,#failed,+#open,created,detail,+project"
 int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e) MUST_CHECK;
 
 operate_fn operate_ping, operate_trust_show, operate_trust_push, operate_fleet_status, operate_history; /* operate_fleet.c */
@@ -69,8 +69,10 @@ operate_fn operate_skip, operate_quarantine, operate_unquarantine, operate_freez
     operate_freeze_remove; /* operate_steer.c */
 operate_fn operate_pause, operate_resume, operate_abort, operate_retry; /* operate_control.c */
 
-/* Two rollouts never work on one target at a time: ERR_STATE names the other one. `spare`: one that may have them, or NULL. */
-int request_check_busy(struct request *q, const char *const *targets, size_t n, const struct run *spare, struct err *e) MUST_CHECK;
+/* Two rollouts of one project never work on one target at a time: ERR_STATE names the other one; its agent takes those of several projects one after the other. `spare`: one that
+ * may have them, or NULL. */
+int request_check_busy(struct request *q, const char *project, const char *const *targets, size_t n, const struct run *spare,
+                       struct err *e) MUST_CHECK;
 /* Does this rollout, which is not over, still work on the target? One that only waits for deferred targets has done with the others. */
 bool run_still_has(struct run *u, const char *target);
 /* The answer to whoever started a rollout; `note` begins with "; " or is empty. */

@@ -7,10 +7,10 @@
 
 #define GATHER_US (30 * INT64_C(1000000)) /* newcomers of this time share one order */
 
-/* The newest rollout that reached this environment under a plan of this name. */
+/* The release of the newest rollout that reached this environment under a plan of this name, where only one project's did. */
 static int present_release(struct request *q, const char *environment, const char *plan, const char **ret, struct err *e)
 {
-	struct store_rollout *list = NULL;
+	struct store_rollout *list = NULL, *found = NULL;
 	size_t n = 0;
 	if (store_rollouts(q->b->store, NULL, false, q->a, &list, &n, e) < 0)
 		return -1;
@@ -18,18 +18,24 @@ static int present_release(struct request *q, const char *environment, const cha
 		struct order o;
 		char hex[DIGEST_HEX_SIZE];
 		bool reached = list[i].state == ROLLOUT_SUCCEEDED || list[i].state == ROLLOUT_CATCHING_UP;
-		if (!reached || list[i].direction != DIRECTION_APPLY || !str_eq(list[i].environment, environment))
+		if (!reached || list[i].direction != DIRECTION_APPLY || !str_eq(list[i].environment, environment) ||
+		    (found && str_eq(list[i].project, found->project)))
 			continue;
 		if (order_decode(list[i].order, q->a, &o, e) < 0)
 			return -1;
 		bool done = false;
 		if (!str_eq(o.plan, plan) || store_environment_done(q->b->store, list[i].release_digest, environment, &done, e) < 0 || !done)
 			continue;
+		if (found)
+			return err_set(e, ERR_USAGE, "plan %s has brought releases of %s and of %s to %s: name the one that is meant with -r (%s or %s)", plan,
+			               found->project, list[i].project, environment, found->release_version, list[i].release_version);
 		*ret = arena_strdup(q->a, bytes_to_hex(bytes_of(list[i].release_digest, DIGEST_SIZE), hex));
-		return 0;
+		found = &list[i];
 	}
-	return err_set(e, ERR_NOT_FOUND, "no rollout of plan %s has succeeded in %s yet: name the release with -r, or `rollcall rollout start` one", plan,
-	               environment);
+	return found
+	           ? 0
+	           : err_set(e, ERR_NOT_FOUND, "no rollout of plan %s has succeeded in %s yet: name the release with -r, or `rollcall rollout start` one",
+	                     plan, environment);
 }
 
 /* The request with the release named, so that it reads like a start. */

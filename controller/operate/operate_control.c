@@ -54,11 +54,11 @@ static int check_free(struct request *q, struct run *u, const char *const *named
 	size_t n = 0;
 	const char **targets = arena_alloc(q->a, (u->r.n_deliveries + 1) * sizeof *targets);
 	if (n_named)
-		return request_check_busy(q, named, n_named, u, e);
+		return request_check_busy(q, u->rec.project, named, n_named, u, e);
 	for (size_t i = 0; i < u->r.n_deliveries; i++)
 		if (fsm_find(&delivery_fsm, (int)u->r.deliveries[i].state, DELIVERY_EV_RETRY, &u->r.deliveries[i]))
 			targets[n++] = u->r.deliveries[i].target;
-	return request_check_busy(q, targets, n, u, e);
+	return request_check_busy(q, u->rec.project, targets, n, u, e);
 }
 
 int operate_retry(struct request *q, struct err *e)

@@ -132,13 +132,13 @@ int operate_history(struct request *q, struct err *e)
 		return -1;
 	if (store_history(q->b->store, request_arg(q, "target"), u ? u->rec.id : NULL, (size_t)limit, q->a, &rows, &n, e) < 0)
 		return -1;
-	reply_columns(q, "at,target,%rollout,release,direction,outcome,+#attempt,~detail,+agent,+report");
+	reply_columns(q, "at,target,%rollout,project,release,direction,outcome,+#attempt,~detail,+agent,+report");
 	for (size_t i = 0; i < n; i++) {
 		const struct history_row *r = &rows[i];
 		char at[CLOCK_TEXT_SIZE];
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%" PRIu32 ".%" PRIu64, clock_text(r->at_us, at), r->target,
-		          r->rollout ? r->rollout : "", r->release ? r->release : "", r->direction, r->outcome, r->attempt, r->detail ? r->detail : "",
-		          r->agent, r->journal, r->seq);
+		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%" PRIu32 ".%" PRIu64, clock_text(r->at_us, at), r->target,
+		          r->rollout ? r->rollout : "", r->project ? r->project : "", r->release ? r->release : "", r->direction, r->outcome, r->attempt,
+		          r->detail ? r->detail : "", r->agent, r->journal, r->seq);
 	}
 	reply_count(q, n, "report");
 	return 0;

@@ -89,7 +89,7 @@ int operate_rollback(struct request *q, struct err *e)
 	collect_undo(q, u, &r);
 	if (r.n_targets == 0)
 		return err_set(e, ERR_STATE, "rollout %.8s left nothing applied: there is nothing to roll back", u->rec.id);
-	if (request_check_busy(q, r.targets, r.n_targets, u, e) < 0)
+	if (request_check_busy(q, u->rec.project, r.targets, r.n_targets, u, e) < 0)
 		return -1;
 	if (!rollout_is_final(u->r.state) && run_rollout_event(q->b, u, ROLLOUT_EV_SUPERSEDED, q->actor, "a rollback takes its targets over", e) < 0)
 		return -1;

@@ -55,7 +55,7 @@ static void target_row(struct request *q, const struct view_target *t)
 static void delivery_row(struct request *q, struct run *u, const struct delivery *d)
 {
 	const struct delivery_note *n = &u->notes[d->index];
-	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s", u->rec.id, u->rec.release_version, u->rec.environment,
+	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s", u->rec.id, u->rec.project, u->rec.release_version, u->rec.environment,
 	          direction_name(d->direction), u->r.waves[d->wave].name, delivery_state_name(d->state),
 	          n->of_steps ? arena_printf(q->a, "%" PRIu32 "/%" PRIu32, n->step, n->of_steps) : "", d->attempt, reply_time(q, n->since_us),
 	          view_delivery_detail(q->a, u, d->index), view_delivery_next(q->a, u, d->index));
@@ -69,7 +69,7 @@ static int delivery_rows(struct request *q, const char *target, struct err *e)
 	size_t n = 0, n_unsettled = 0;
 	if (store_rollouts(q->b->store, NULL, false, q->a, &list, &n, e) < 0 || view_unsettled(q->b, q->a, list, n, &unsettled, &n_unsettled, e) < 0)
 		return -1;
-	reply_columns(q, "%rollout,release,environment,direction,wave,state,step,#attempt,since,~detail,~next");
+	reply_columns(q, "%rollout,project,release,environment,direction,wave,state,step,#attempt,since,~detail,~next");
 	for (size_t i = 0; i < q->b->n_runs; i++) {
 		struct run *u = q->b->runs[i];
 		const struct delivery *d = run_delivery(u, target);
@@ -101,11 +101,11 @@ int show_history(struct request *q, const char *target, struct err *e)
 	size_t n = 0;
 	if (store_history(q->b->store, target, NULL, HISTORY_ROWS, q->a, &rows, &n, e) < 0)
 		return -1;
-	reply_columns(q, "at,%rollout,release,direction,outcome,#attempt,~detail,+agent");
+	reply_columns(q, "at,%rollout,project,release,direction,outcome,#attempt,~detail,+agent");
 	for (size_t i = 0; i < n; i++)
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s", reply_time(q, rows[i].at_us), rows[i].rollout ? rows[i].rollout : "",
-		          rows[i].release ? rows[i].release : "", rows[i].direction, rows[i].outcome, rows[i].attempt, rows[i].detail ? rows[i].detail : "",
-		          rows[i].agent);
+		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s", reply_time(q, rows[i].at_us), rows[i].rollout ? rows[i].rollout : "",
+		          rows[i].project ? rows[i].project : "", rows[i].release ? rows[i].release : "", rows[i].direction, rows[i].outcome, rows[i].attempt,
+		          rows[i].detail ? rows[i].detail : "", rows[i].agent);
 	return 0;
 }
 

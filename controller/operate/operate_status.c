@@ -21,9 +21,9 @@ static void rollout_row(struct request *q, const struct store_rollout *r, struct
 	char at[CLOCK_TEXT_SIZE];
 	uint32_t done = r->direction == DIRECTION_APPLY ? c.applied : c.rolled_back;
 	const char *detail = undone_by ? arena_printf(q->a, "%s; taken back since by rollout %.8s", or_empty(r->detail), undone_by) : or_empty(r->detail);
-	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s", r->id, rollout_state_name(r->state),
+	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s", r->id, rollout_state_name(r->state),
 	          r->release_version, r->environment, direction_name(r->direction), c.total, done, c.failed, c.open, clock_text(r->created_at_us, at),
-	          detail);
+	          detail, r->project);
 }
 
 int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e)
@@ -169,11 +169,13 @@ static void status_row(struct request *q, const struct view_rollout *v)
 {
 	const struct store_rollout *r = v->rec;
 	char at[CLOCK_TEXT_SIZE];
-	reply_row(
-	    q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%" PRIu32,
-	    r->id, rollout_state_name(r->state), r->release_version, r->environment, direction_name(r->direction), v->counts.total, v->done,
-	    v->counts.failed, v->counts.open, clock_text(r->created_at_us, at), v->detail, v->wave, v->moving, v->eyes, view_per_minute(q->a, v),
-	    view_seconds_left(q->a, v), v->next, reply_time(q, v->starts_at_us), r->direction == DIRECTION_APPLY ? v->counts.rolled_back : 0);
+	reply_row(q,
+	          "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32
+	          "\t%s\t%s\t%s\t%s\t%" PRIu32,
+	          r->id, rollout_state_name(r->state), r->release_version, r->environment, direction_name(r->direction), v->counts.total, v->done,
+	          v->counts.failed, v->counts.open, clock_text(r->created_at_us, at), v->detail, r->project, v->wave, v->moving, v->eyes,
+	          view_per_minute(q->a, v), view_seconds_left(q->a, v), v->next, reply_time(q, v->starts_at_us),
+	          r->direction == DIRECTION_APPLY ? v->counts.rolled_back : 0);
 }
 
 int operate_status(struct request *q, struct err *e)

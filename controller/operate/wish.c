@@ -51,11 +51,13 @@ static bool is_in(const struct store_names *list, const char *name)
 	return list->n && bsearch(name, list->names, list->n, sizeof *list->names, compare_names);
 }
 
-static bool is_busy(struct request *q, const char *target)
+static bool is_busy(struct request *q, const char *project, const char *target)
 {
-	for (size_t i = 0; i < q->b->n_runs; i++)
-		if (!rollout_is_final(q->b->runs[i]->r.state) && run_still_has(q->b->runs[i], target))
+	for (size_t i = 0; i < q->b->n_runs; i++) {
+		struct run *u = q->b->runs[i];
+		if (!rollout_is_final(u->r.state) && str_eq(u->rec.project, project) && run_still_has(u, target))
 			return true;
+	}
 	return false;
 }
 
@@ -63,8 +65,8 @@ static bool is_busy(struct request *q, const char *target)
 static bool is_behind(struct request *q, const struct wish *w, const struct target *t)
 {
 	const char *target = t->id;
-	return !w->lacking ||
-	       (str_eq(target_label(t, "environment"), w->env->name) && !is_in(&w->have, target) && !is_in(&w->tried, target) && !is_busy(q, target));
+	return !w->lacking || (str_eq(target_label(t, "environment"), w->env->name) && !is_in(&w->have, target) && !is_in(&w->tried, target) &&
+	                       !is_busy(q, w->rec.project, target));
 }
 
 static int read_lists(struct request *q, struct wish *w, struct err *e)
@@ -151,11 +153,11 @@ bool run_still_has(struct run *u, const char *target)
 	return d && !(u->r.state == ROLLOUT_CATCHING_UP && delivery_settled(d));
 }
 
-int request_check_busy(struct request *q, const char *const *targets, size_t n, const struct run *spare, struct err *e)
+int request_check_busy(struct request *q, const char *project, const char *const *targets, size_t n, const struct run *spare, struct err *e)
 {
 	for (size_t k = 0; k < q->b->n_runs; k++) {
 		struct run *u = q->b->runs[k];
-		if (u == spare || rollout_is_final(u->r.state))
+		if (u == spare || rollout_is_final(u->r.state) || !str_eq(u->rec.project, project))
 			continue;
 		for (size_t i = 0; i < n; i++)
 			if (run_still_has(u, targets[i]))
@@ -199,7 +201,7 @@ int wish_start(struct request *q, const struct wish *w, struct run **ret, struct
 		targets[i] = w->frozen.placed[i].target->id;
 		waves[i] = w->frozen.placed[i].wave;
 	}
-	if (check_versions(q, w, e) < 0 || request_check_busy(q, targets, n, NULL, e) < 0)
+	if (check_versions(q, w, e) < 0 || request_check_busy(q, w->rec.project, targets, n, NULL, e) < 0)
 		return -1;
 	struct order_request r = {.release = &w->rec,
 	                          .environment = w->env->name,

@@ -250,7 +250,8 @@ int store_audit_document(struct store *s, const char *kind, const char *name, st
 
 struct history_row {
 	int64_t at_us;
-	const char *target, *rollout, *release, *direction, *outcome, *detail, *agent;
+	const char *target, *rollout, *project, *release, *direction, *outcome, *detail,
+	    *agent; /* project, release NULL: a release that is not in the store */
 	uint32_t attempt, journal;
 	uint64_t seq;
 };

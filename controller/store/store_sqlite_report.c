@@ -24,6 +24,7 @@ static int put_step(struct store *s, const struct report *r, const struct step_o
 	lite_bind_int(q, 15, o->started_at_us);
 	lite_bind_int(q, 16, o->ended_at_us);
 	lite_bind_int(q, 17, now_us);
+	lite_bind_blob(q, 18, bytes_of(r->release_digest, DIGEST_SIZE));
 	return lite_run(q, e);
 }
 
@@ -68,7 +69,8 @@ static int read_history(struct lite_stmt *q, struct arena *a, void *ret, struct 
 	                                                  .detail = column_text(q, 7, a),
 	                                                  .agent = column_text(q, 8, a),
 	                                                  .journal = (uint32_t)lite_int(q, 9),
-	                                                  .seq = (uint64_t)lite_int(q, 10)};
+	                                                  .seq = (uint64_t)lite_int(q, 10),
+	                                                  .project = column_text(q, 11, a)};
 	return 0;
 }
 

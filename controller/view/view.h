@@ -64,7 +64,7 @@ struct view_target {
 	const struct target *target;
 	const struct brain_agent *owner;
 	const struct brain_facts *facts; /* of its agent's last look */
-	const char *release; /* the newest that it has; "" when none */
+	const char *release; /* the newest that it has, "1.4.0"; of several projects "billing 0.1.0, shop 1.4.0"; "" when none */
 	int64_t applied_at_us; /* when it was applied there; 0: none was */
 	const char *lacks; /* the present releases of its environment that it lacks, "shop 1.4.0"; "" when none */
 	const struct store_schema *schema; /* NULL: nothing is known */

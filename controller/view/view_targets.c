@@ -89,6 +89,16 @@ static const char *lacking(struct arena *a, const struct facts *f, const struct 
 	return text;
 }
 
+static const char *having(struct arena *a, const struct store_current *mine, size_t n)
+{
+	const char *text = "";
+	if (n == 1)
+		return mine->version;
+	for (size_t i = 0; i < n; i++)
+		text = arena_printf(a, "%s%s%s %s", text, *text ? ", " : "", mine[i].project, mine[i].version);
+	return text;
+}
+
 static void set_current(struct arena *a, struct facts *f, struct view_target *v)
 {
 	size_t first;
@@ -98,8 +108,9 @@ static void set_current(struct arena *a, struct facts *f, struct view_target *v)
 		f->at_current++;
 	const struct store_current *mine = &f->current[first];
 	size_t n = f->at_current - first;
-	v->release = n ? mine->version : "";
-	v->applied_at_us = n ? mine->at_us : 0;
+	v->release = having(a, mine, n);
+	for (size_t i = 0; i < n; i++)
+		v->applied_at_us = mine[i].at_us > v->applied_at_us ? mine[i].at_us : v->applied_at_us;
 	v->lacks = lacking(a, f, v->target, mine, n);
 	v->marks |= *v->lacks ? VIEW_BEHIND : 0U;
 }

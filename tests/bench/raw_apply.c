@@ -28,9 +28,9 @@
 
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define LEDGER_ROW                                                                                                                                \
-	"INSERT INTO raw_ledger VALUES (%zu, '%s', 'apply', 1, 0, 'done', 'run', 'T', '" HEX "', '" HEX "', '1.0', 1, '" HEX "', '" HEX "', "         \
+	"INSERT INTO raw_ledger VALUES (%zu, 'shop', '%s', 'apply', 1, 0, 'done', 'run', 'T', '" HEX "', '" HEX "', '1.0', 1, '" HEX "', '" HEX "', " \
 	"'0123456789abcdef0123456789abcdef', 1, 1, 'eu-1', '12345/1700000000000000', '" HEX "', 1700000000000000, 1700000000000000, '" HEX "', '" HEX \
-	"', '%s/apply/1/0')"
+	"', 'shop/%s/apply/1/0')"
 #define LEDGER_ROW_SIZE 1024
 
 struct raw_changeset {

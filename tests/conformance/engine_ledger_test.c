@@ -72,6 +72,7 @@ static void test_state_of_the_whole_schema(void **state)
 static struct ledger_row sample(uint32_t step)
 {
 	return (struct ledger_row){
+	    .project = "",
 	    .changeset = "al\xc3\xad:orders",
 	    .run = 1,
 	    .step = step,
@@ -199,6 +200,34 @@ static void test_ledger_tampering_shows(void **state)
 	assert_non_null(strstr(f->e.msg, "ledger row 2 was changed: "));
 }
 
+/* The statement that a refusal names makes the ledger usable: what it holds is believed as it is. */
+static void test_a_ledger_from_before_projects(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l = opened(f);
+	struct ledger_row row = sample(0);
+	AUTO(buf_done) struct buf sql = BUF_INIT;
+	OK(ledger_append(f->en, f->c, &l, &row, &f->e));
+	buf_addf(&sql, "ALTER TABLE %sledger DROP COLUMN project", f->en->ledger_prefix(f->c));
+	OK(f->en->query(f->c, buf_bytes(&sql), NULL, 0, NULL, NULL, &f->e));
+	FAILS(ledger_open(f->en, f->c, "eu/one/shop", 1, f->arena, &l, &f->e));
+	FAILS(ledger_peek(f->en, f->c, f->arena, &l, &f->e));
+	assert_int_equal(f->e.code, ERR_STATE);
+	assert_non_null(strstr(f->e.msg, "it was made before rows named their project; its owner types: ALTER TABLE "));
+	const char *from = strstr(f->e.msg, "ALTER TABLE "), *to = strstr(from, "; its rows then count for every project");
+	assert_non_null(to);
+	buf_clear(&sql);
+	buf_add(&sql, from, (size_t)(to - from));
+	OK(f->en->query(f->c, buf_bytes(&sql), NULL, 0, NULL, NULL, &f->e));
+	l = opened(f);
+	assert_int_equal(l.n_rows, 1);
+	assert_string_equal(l.rows[0].project, "");
+	row = sample(1);
+	row.project = "shop";
+	OK(ledger_append(f->en, f->c, &l, &row, &f->e));
+	assert_string_equal(opened(f).rows[1].project, "shop");
+}
+
 /* A restored dump, also under the same name on another server, brings its ledger along: the ledger says where it was made. */
 static void test_a_copy_is_told_from_its_original(void **state)
 {
@@ -243,6 +272,7 @@ static const struct bench_test suite[] = {
     BENCH_TEST(test_ledger_refuses_a_second_effect),
     BENCH_TEST(test_ledger_row_and_effect_roll_back_together),
     BENCH_TEST(test_ledger_tampering_shows),
+    BENCH_TEST(test_a_ledger_from_before_projects),
     BENCH_TEST(test_a_copy_is_told_from_its_original),
 };
 

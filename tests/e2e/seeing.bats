@@ -130,7 +130,7 @@ watch_on_terminal() {
 	[ "$status" -eq 0 ]
 	has "target eu/lite/t33 state online engine sqlite"
 	has "labels environment=dev,ring=rest"
-	has "t:notes pending 1.0.0 0"
+	has "t:notes pending shop 1.0.0 0"
 	has "1.0.0 apply failed 1 t:notes (changes/01-notes.sql:3): table notes already exists"
 	has "next: repair the cause, then: rollcall rollout retry ${id:0:8} eu/lite/t33"
 	has "its ledger was asked just now; nothing was changed"

@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS %smeta (name varchar(64) NOT NULL PRIMARY KEY, value 
 INSERT IGNORE INTO %smeta (name, value) VALUES ('epoch', '0');
 CREATE TABLE IF NOT EXISTS %sledger (
 	seq bigint unsigned NOT NULL PRIMARY KEY,
+	project varchar(63) NOT NULL,
 	changeset varchar(512) NOT NULL,
 	direction varchar(16) NOT NULL,
 	run bigint unsigned NOT NULL,
@@ -29,19 +30,22 @@ CREATE TABLE IF NOT EXISTS %sledger (
 	ended_at_us bigint NOT NULL,
 	prev_hash char(64) NOT NULL,
 	row_hash char(64) NOT NULL,
-	once varchar(600) NULL UNIQUE
+	once varchar(664) NULL UNIQUE
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 --: mariadb_ledger_exists
 SELECT CASE WHEN ENGINE = 'InnoDB' THEN '1' ELSE CONCAT('its storage engine is ', IFNULL(ENGINE, 'none'), ': only InnoDB keeps it honest after a crash') END
 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'rollcall_ledger';
+--: mariadb_ledger_former
+SELECT CASE WHEN EXISTS (SELECT 1 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'rollcall_ledger' AND COLUMN_NAME = 'project') THEN ''
+	ELSE 'it was made before rows named their project; its owner types: ALTER TABLE rollcall_ledger ADD COLUMN project varchar(63) NOT NULL DEFAULT '''', MODIFY once varchar(664) NULL; its rows then count for every project' END;
 --: mariadb_ledger_read
-SELECT seq, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence, release_digest,
-	order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash
+SELECT seq, project, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence,
+	release_digest, order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash
 FROM %sledger ORDER BY seq;
 --: mariadb_ledger_insert
-INSERT INTO %sledger (seq, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence,
+INSERT INTO %sledger (seq, project, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence,
 	release_digest, order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash, once)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 --: mariadb_ledger_meta_read
 SELECT name, value FROM %smeta;
 --: mariadb_ledger_meta_write
@@ -50,7 +54,7 @@ INSERT INTO %smeta (name, value) VALUES (?, ?) ON DUPLICATE KEY UPDATE value = V
 SELECT value FROM %smeta WHERE name = 'epoch' FOR UPDATE;
 --: mariadb_ledger_cursor_create
 CREATE TABLE IF NOT EXISTS %sbatch (
-	step varchar(600) NOT NULL PRIMARY KEY,
+	step varchar(664) NOT NULL PRIMARY KEY,
 	key_columns text NOT NULL,
 	bound longtext NULL,
 	done_to longtext NULL,

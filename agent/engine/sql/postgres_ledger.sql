@@ -10,6 +10,7 @@ INSERT INTO %smeta (name, value) SELECT 'epoch', '0' WHERE NOT EXISTS (SELECT 1 
 DELETE FROM %smeta WHERE name IN ('database', 'uuid', 'target');
 CREATE TABLE IF NOT EXISTS %sledger (
 	seq bigint PRIMARY KEY,
+	project text NOT NULL,
 	changeset text NOT NULL,
 	direction text NOT NULL,
 	run bigint NOT NULL,
@@ -36,14 +37,17 @@ CREATE TABLE IF NOT EXISTS %sledger (
 	once text UNIQUE);
 --: postgres_ledger_exists
 SELECT CASE WHEN pg_catalog.to_regclass('%sledger') IS NULL THEN 0 ELSE 1 END;
+--: postgres_ledger_former
+SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('%sledger') AND attname = 'project' AND NOT attisdropped) THEN ''
+	ELSE 'it was made before rows named their project; its owner types: ALTER TABLE %sledger ADD COLUMN project text NOT NULL DEFAULT ''''; its rows then count for every project' END;
 --: postgres_ledger_read
-SELECT seq, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence, release_digest,
-	order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash
+SELECT seq, project, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence,
+	release_digest, order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash
 FROM %sledger ORDER BY seq;
 --: postgres_ledger_insert
-INSERT INTO %sledger (seq, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence,
+INSERT INTO %sledger (seq, project, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence,
 	release_digest, order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash, once)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26);
 --: postgres_ledger_meta_read
 SELECT name, value FROM %smeta;
 --: postgres_ledger_meta_write

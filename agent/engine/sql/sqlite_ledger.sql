@@ -5,6 +5,7 @@ CREATE TABLE IF NOT EXISTS %smeta (name TEXT NOT NULL PRIMARY KEY, value TEXT NO
 INSERT OR IGNORE INTO %smeta (name, value) VALUES ('epoch', '0');
 CREATE TABLE IF NOT EXISTS %sledger (
 	seq INTEGER PRIMARY KEY,
+	project TEXT NOT NULL,
 	changeset TEXT NOT NULL,
 	direction TEXT NOT NULL,
 	run INTEGER NOT NULL,
@@ -31,14 +32,17 @@ CREATE TABLE IF NOT EXISTS %sledger (
 	once TEXT UNIQUE);
 --: sqlite_ledger_exists
 SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '%sledger';
+--: sqlite_ledger_former
+SELECT CASE WHEN EXISTS (SELECT 1 FROM pragma_table_info('%sledger') WHERE name = 'project') THEN ''
+	ELSE 'it was made before rows named their project; its owner types: ALTER TABLE %sledger ADD COLUMN project TEXT NOT NULL DEFAULT ''''; its rows then count for every project' END;
 --: sqlite_ledger_read
-SELECT seq, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence, release_digest,
-	order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash
+SELECT seq, project, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence,
+	release_digest, order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash
 FROM %sledger ORDER BY seq;
 --: sqlite_ledger_insert
-INSERT INTO %sledger (seq, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence,
+INSERT INTO %sledger (seq, project, changeset, direction, run, step, state, via, class, digest, changeset_digest, release_version, release_sequence,
 	release_digest, order_digest, task, attempt, epoch, agent, backend, state_before, started_at_us, ended_at_us, prev_hash, row_hash, once)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 --: sqlite_ledger_meta_read
 SELECT name, value FROM %smeta;
 --: sqlite_ledger_meta_write

@@ -82,6 +82,27 @@ CREATE TABLE sequence (target TEXT PRIMARY KEY, sequence INTEGER NOT NULL);
 -- What this site refused: for its own people, whatever the controller makes of it.
 CREATE TABLE refusal (n INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, target TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL);
 
+--: projects_migration
+-- Projects share a target: each has its own highest sequence, and its own changesets of whatever id. What was kept before projects were told apart counts for each.
+CREATE TABLE project_sequence (target TEXT NOT NULL, project TEXT NOT NULL, highest INTEGER NOT NULL, PRIMARY KEY (target, project));
+INSERT INTO project_sequence (target, project, highest) SELECT target, '', sequence FROM sequence;
+DROP TABLE sequence;
+CREATE TABLE project_note (
+	target TEXT NOT NULL,
+	project TEXT NOT NULL,
+	changeset TEXT NOT NULL,
+	run INTEGER NOT NULL,
+	name TEXT NOT NULL,
+	value TEXT,
+	task BLOB NOT NULL,
+	attempt INTEGER NOT NULL,
+	at_us INTEGER NOT NULL,
+	PRIMARY KEY (target, project, changeset, run, name)
+);
+INSERT INTO project_note (target, project, changeset, run, name, value, task, attempt, at_us)
+SELECT target, '', changeset, run, name, value, task, attempt, at_us FROM note;
+DROP TABLE note;
+
 --: journal_task_insert
 INSERT INTO task (id, attempt, epoch, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, state, accepted_at_us)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
@@ -115,10 +136,10 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 SELECT target, changeset, direction, run, step, attempt, epoch, task, digest, backend, state FROM step WHERE target = ?1 ORDER BY n DESC LIMIT 1
 
 --: journal_note_put_sql
-INSERT OR REPLACE INTO note (target, changeset, run, name, value, task, attempt, at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+INSERT OR REPLACE INTO project_note (target, project, changeset, run, name, value, task, attempt, at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 
 --: journal_note_get_sql
-SELECT value, task, attempt FROM note WHERE target = ?1 AND changeset = ?2 AND run = ?3 AND name = ?4
+SELECT value, task, attempt FROM project_note WHERE target = ?1 AND project IN (?2, '') AND changeset = ?3 AND run = ?4 AND name = ?5 ORDER BY project DESC LIMIT 1
 
 --: journal_report_last
 SELECT seq, hash FROM report ORDER BY seq DESC LIMIT 1
@@ -169,10 +190,13 @@ INSERT OR REPLACE INTO document (kind, envelope, at_us) VALUES (?1, ?2, ?3)
 DELETE FROM document WHERE kind = ?1
 
 --: journal_sequence_get
-SELECT sequence FROM sequence WHERE target = ?1
+SELECT max(highest) FROM project_sequence WHERE target = ?1 AND project IN (?2, '')
 
 --: journal_sequence_put
-INSERT OR REPLACE INTO sequence (target, sequence) VALUES (?1, ?2)
+INSERT OR REPLACE INTO project_sequence (target, project, highest) VALUES (?1, ?2, ?3)
+
+--: journal_sequence_forget
+DELETE FROM project_sequence WHERE target = ?1 AND project = ''
 
 --: journal_refusal_insert
 INSERT INTO refusal (at_us, target, code, message) VALUES (?1, ?2, ?3, ?4)

@@ -103,6 +103,21 @@ CREATE TABLE document (kind TEXT NOT NULL, version BIGINT NOT NULL, envelope BLO
 CREATE TABLE gate_pass (rollout TEXT NOT NULL REFERENCES rollout(id), wave INTEGER NOT NULL, public_key BLOB NOT NULL, signer TEXT NOT NULL, expires_at_us BIGINT NOT NULL,
 	envelope BLOB NOT NULL, at_us BIGINT NOT NULL, PRIMARY KEY (rollout, wave, public_key));
 
+--: store_schema_projects
+-- Projects that share a target may have changesets of the same id.
+CREATE TABLE project_step (
+	target TEXT NOT NULL, project TEXT NOT NULL, changeset TEXT NOT NULL, direction TEXT NOT NULL, run INTEGER NOT NULL, step INTEGER NOT NULL, state TEXT NOT NULL,
+	via TEXT NOT NULL, class TEXT NOT NULL, digest BLOB NOT NULL, row_hash BLOB NOT NULL, task BLOB NOT NULL, attempt INTEGER NOT NULL, agent TEXT NOT NULL,
+	report_seq BIGINT NOT NULL, started_at_us BIGINT NOT NULL, ended_at_us BIGINT NOT NULL, reported_at_us BIGINT NOT NULL,
+	PRIMARY KEY (target, project, changeset, direction, run, step)
+);
+INSERT INTO project_step (target, project, changeset, direction, run, step, state, via, class, digest, row_hash, task, attempt, agent, report_seq, started_at_us, ended_at_us,
+	reported_at_us) SELECT target, coalesce((SELECT l.project FROM report p JOIN release l ON l.digest = p.release_digest
+		WHERE p.agent = s.agent AND p.seq = s.report_seq AND p.target = s.target ORDER BY p.journal DESC LIMIT 1), ''),
+	changeset, direction, run, step, state, via, class, digest, row_hash, task, attempt, agent, report_seq, started_at_us, ended_at_us, reported_at_us FROM step s;
+DROP TABLE step;
+ALTER TABLE project_step RENAME TO step;
+
 --: sql_gate_pass_put
 INSERT INTO gate_pass (rollout, wave, public_key, signer, expires_at_us, envelope, at_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (rollout, wave, public_key) DO UPDATE SET signer = excluded.signer, expires_at_us = excluded.expires_at_us, envelope = excluded.envelope, at_us = excluded.at_us;
@@ -306,9 +321,10 @@ INSERT INTO report (agent, journal, seq, target, rollout, release_digest, direct
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 
 --: sql_step_put
-INSERT INTO step (target, changeset, direction, run, step, state, via, class, digest, row_hash, task, attempt, agent, report_seq, started_at_us, ended_at_us, reported_at_us)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-ON CONFLICT (target, changeset, direction, run, step) DO UPDATE SET state = excluded.state, via = excluded.via, class = excluded.class, digest = excluded.digest,
+INSERT INTO step (target, changeset, direction, run, step, state, via, class, digest, row_hash, task, attempt, agent, report_seq, started_at_us, ended_at_us, reported_at_us,
+	project)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, coalesce((SELECT project FROM release WHERE digest = ?18), ''))
+ON CONFLICT (target, project, changeset, direction, run, step) DO UPDATE SET state = excluded.state, via = excluded.via, class = excluded.class, digest = excluded.digest,
 	row_hash = excluded.row_hash, task = excluded.task, attempt = excluded.attempt, agent = excluded.agent, report_seq = excluded.report_seq,
 	started_at_us = excluded.started_at_us, ended_at_us = excluded.ended_at_us, reported_at_us = excluded.reported_at_us;
 
@@ -351,7 +367,7 @@ SELECT envelope FROM gate_pass WHERE rollout || '/' || wave = ?1 AND public_key 
 SELECT envelope FROM report WHERE agent = ?1 AND journal = ?2 AND seq = ?3;
 
 --: sql_history
-SELECT p.ended_at_us, p.target, p.rollout, l.version, p.direction, p.outcome, p.attempt, p.detail, p.agent, p.journal, p.seq
+SELECT p.ended_at_us, p.target, p.rollout, l.version, p.direction, p.outcome, p.attempt, p.detail, p.agent, p.journal, p.seq, l.project
 FROM report p LEFT JOIN release l ON l.digest = p.release_digest
 WHERE (?1 IS NULL OR p.target = ?1) AND (?2 IS NULL OR p.rollout = ?2) ORDER BY p.received_at_us DESC, p.seq DESC LIMIT ?3;
 

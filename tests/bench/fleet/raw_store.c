@@ -26,9 +26,9 @@ static const char *const report_rows[] = {
     "INSERT INTO report (agent, journal, seq, target, rollout, release_digest, direction, outcome, attempt, started_at_us, ended_at_us, "
     "received_at_us, envelope) VALUES (?1, 1, "
     "1, ?2, '" ROLLOUT "', ?4, 'apply', 'applied', 1, ?3, ?3, ?3, ?5)",
-    "INSERT INTO step (target, changeset, direction, run, step, state, via, class, digest, row_hash, task, attempt, agent, report_seq, "
+    "INSERT INTO step (target, project, changeset, direction, run, step, state, via, class, digest, row_hash, task, attempt, agent, report_seq, "
     "started_at_us, ended_at_us, reported_at_us) "
-    "VALUES (?2, 'bench:one', 'apply', 1, 0, 'done', 'run', 'T', ?4, ?4, ?4, 1, ?1, 1, ?3, ?3, ?3)",
+    "VALUES (?2, 'bench', 'bench:one', 'apply', 1, 0, 'done', 'run', 'T', ?4, ?4, ?4, 1, ?1, 1, ?3, ?3, ?3)",
     "INSERT INTO current_release (target, project, sequence, version, at_us) VALUES (?2, 'bench', 1, '1.1', ?3)",
     "INSERT INTO event (at_us, actor, rollout, object, event, detail, ref, evidence, hash) VALUES (?3, ?1, '" ROLLOUT
     "', ?2, 'report', 'applied', ?1, ?4, ?4)",

@@ -284,7 +284,7 @@ static void test_a_database_that_was_set_back(void **state)
 	uint64_t sequence = 0;
 	struct report r = deliver_all();
 	assert_string_equal(outcome_name(r.outcome), "applied");
-	assert_int_equal(journal_sequence(f.journal, f.task.target, &sequence, &e), 0);
+	assert_int_equal(journal_sequence(f.journal, f.task.target, "shop", &sequence, &e), 0);
 	assert_int_equal(sequence, 7);
 	assert_int_equal(unlink(f.db), 0);
 	papers_fixture_sql(&f, "CREATE TABLE unrelated (id integer)");

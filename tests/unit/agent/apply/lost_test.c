@@ -213,7 +213,8 @@ static void test_witness_disagrees(void **state)
 {
 	struct fixture *f = *state;
 	struct err e = ERR_INIT;
-	struct journal_note n;
+	struct journal_note n = {.target = f->task.target, .changeset = "", .name = "witness"};
+	bool found = false;
 	commits_of_a_delivery(f);
 	f->task.id[0]++;
 	with_witness(f, ENGINE_WITNESS_COMMITTED);
@@ -230,8 +231,8 @@ static void test_witness_disagrees(void **state)
 	fake.witness = ENGINE_WITNESS_ABORTED;
 	f->task.attempt = 3;
 	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
-	assert_int_equal(journal_note_get(f->journal, f->task.target, "", 0, "witness", f->arena, &n, &e), 0);
-	assert_true(!n.name || !n.value);
+	assert_int_equal(journal_note_get(f->journal, &n, f->arena, &found, &e), 0);
+	assert_true(!found || !n.value);
 }
 
 static void test_witness_of_a_running_transaction_is_asked_again(void **state)

@@ -22,6 +22,7 @@ struct world {
 	struct release release;
 	struct order order;
 	struct ledger ledger;
+	struct project_ledger ours;
 	struct ledger_row rows[16];
 	struct plan_input in;
 };
@@ -42,10 +43,11 @@ static int set_up(void **state)
 		w->c[i] = (struct changeset){.id = ids[i], .file = "changes/a.sql", .line = (uint32_t)i + 1, .bodies = &w->bodies[i], .n_bodies = 1};
 		memset(w->c[i].digest, (int)i + 1, DIGEST_SIZE);
 	}
-	w->release = (struct release){.version = "2", .sequence = 2, .changesets = w->c, .n_changesets = 3};
+	w->release = (struct release){.project = "shop", .version = "2", .sequence = 2, .changesets = w->c, .n_changesets = 3};
 	memset(w->order.digest, 0x33, DIGEST_SIZE);
 	w->ledger = (struct ledger){.rows = w->rows, .arena = w->a};
-	w->in = (struct plan_input){.release = &w->release, .order = &w->order, .ledger = &w->ledger, .engine = "sqlite", .task = TASK, .attempt = 1};
+	w->ours = (struct project_ledger){.all = &w->ledger, .project = "shop"};
+	w->in = (struct plan_input){.release = &w->release, .order = &w->order, .ledger = &w->ours, .engine = "sqlite", .task = TASK, .attempt = 1};
 	*state = w;
 	return 0;
 }
@@ -62,6 +64,7 @@ static struct ledger_row *row(struct world *w, size_t c, enum direction d, uint3
 {
 	struct ledger_row *r = &w->rows[w->ledger.n_rows++];
 	*r = (struct ledger_row){.seq = w->ledger.n_rows,
+	                         .project = "shop",
 	                         .changeset = w->c[c].id,
 	                         .direction = d,
 	                         .run = run,

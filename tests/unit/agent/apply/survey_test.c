@@ -95,6 +95,7 @@ static void test_after_a_delivery(void **state)
 	survey();
 	assert_int_equal(n_parts, 1);
 	assert_int_equal(parts[0].n_entries, 2);
+	assert_string_equal(parts[0].entries[0].project, "shop");
 	assert_string_equal(parts[0].entries[0].changeset, "alice:orders-create");
 	assert_string_equal(parts[0].entries[1].changeset, "alice:orders-add-note");
 	assert_string_equal(parts[0].entries[1].state, "applied");

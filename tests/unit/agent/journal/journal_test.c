@@ -149,19 +149,36 @@ static void test_notes(void **state)
 {
 	struct world *w = *state;
 	struct err e = ERR_INIT;
-	struct journal_note got, notes[2] = {{.target = "t", .changeset = "a:1", .run = 2, .name = "rows", .value = "41", .attempt = 3},
-	                                     {.target = "t", .changeset = "a:1", .run = 2, .name = "none", .value = NULL, .attempt = 3}};
+	struct journal_note got = {.target = "t", .changeset = "a:1", .run = 2, .name = "rows"}, shop = got,
+	                    notes[2] = {{.target = "t", .changeset = "a:1", .run = 2, .name = "rows", .value = "41", .attempt = 3},
+	                                {.target = "t", .changeset = "a:1", .run = 2, .name = "none", .value = NULL, .attempt = 3}};
+	bool found = false;
 	memset(notes[0].task, 5, TASK_SIZE);
 	assert_int_equal(journal_notes_put(w->j, notes, 2, &e), 0);
-	assert_int_equal(journal_note_get(w->j, "t", "a:1", 2, "rows", w->a, &got, &e), 0);
+	assert_int_equal(journal_note_get(w->j, &got, w->a, &found, &e), 0);
+	assert_true(found);
 	assert_string_equal(got.value, "41");
 	assert_int_equal(got.attempt, 3);
 	assert_memory_equal(got.task, notes[0].task, TASK_SIZE);
-	assert_int_equal(journal_note_get(w->j, "t", "a:1", 2, "none", w->a, &got, &e), 0);
-	assert_string_equal(got.name, "none");
+	got.name = "none";
+	assert_int_equal(journal_note_get(w->j, &got, w->a, &found, &e), 0);
+	assert_true(found);
 	assert_null(got.value);
-	assert_int_equal(journal_note_get(w->j, "t", "a:1", 1, "rows", w->a, &got, &e), 0);
-	assert_null(got.name);
+	got.run = 1;
+	assert_int_equal(journal_note_get(w->j, &got, w->a, &found, &e), 0);
+	assert_false(found);
+	/* Two projects with a changeset of the same id: each has its own. */
+	shop.project = "shop";
+	assert_int_equal(journal_note_get(w->j, &shop, w->a, &found, &e), 0);
+	assert_string_equal(shop.value, "41"); /* of before projects were told apart: of each */
+	notes[0].project = "shop";
+	notes[0].value = "42";
+	notes[1] = notes[0];
+	notes[1].project = "billing";
+	notes[1].value = "43";
+	assert_int_equal(journal_notes_put(w->j, notes, 2, &e), 0);
+	assert_int_equal(journal_note_get(w->j, &shop, w->a, &found, &e), 0);
+	assert_string_equal(shop.value, "42");
 }
 
 static void test_numbers(void **state)
@@ -239,17 +256,20 @@ static void test_verdicts(void **state)
 	struct report r = {.target = "eu/pg1/a", .attempt = 1, .failure = {.check = "C9 approvals", .message = "1 of 2"}}, fine = {.target = "eu/pg1/a"};
 	const struct journal_refusal document = {.at_us = clock_wall_us(), .target = "-", .code = "trust", .message = "forged"};
 	struct journal_refusal *list = NULL;
-	uint64_t sequence = 7, got = 99;
+	struct journal_sequence sequence = {.project = "shop", .highest = 7};
+	uint64_t got = 99;
 	size_t n = 0;
-	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", &got, &e), 0);
+	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", "shop", &got, &e), 0);
 	assert_int_equal(got, 0);
 	assert_int_equal(journal_finish(w->j, NULL, 0, &sequence, &fine, seal_plain, NULL, &e), 0);
 	assert_int_equal(journal_finish(w->j, NULL, 0, NULL, &r, seal_plain, NULL, &e), 0);
-	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", &got, &e), 0);
+	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", "shop", &got, &e), 0);
 	assert_int_equal(got, 7);
-	sequence = 5; /* after a rollback it is lower, and that is so */
+	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", "billing", &got, &e), 0);
+	assert_int_equal(got, 0); /* each project counts for itself */
+	sequence.highest = 5; /* after a rollback it is lower, and that is so */
 	assert_int_equal(journal_finish(w->j, NULL, 0, &sequence, &fine, seal_plain, NULL, &e), 0);
-	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", &got, &e), 0);
+	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", "shop", &got, &e), 0);
 	assert_int_equal(got, 5);
 	assert_int_equal(journal_refuse(w->j, &document, &e), 0);
 	assert_int_equal(journal_refusals(w->j, 10, w->a, &list, &n, &e), 0);

@@ -95,7 +95,8 @@ static void test_every_history(void **state)
 		struct ledger_row rows[ROWS_MAX];
 		struct ledger l = script(cases[i].words, rows);
 		struct changeset_status st;
-		ledger_status(&l, "alice:orders", cases[i].n_steps, cases[i].n_rollback, &st);
+		const struct project_ledger shop = {.all = &l, .project = "shop"};
+		ledger_status(&shop, "alice:orders", cases[i].n_steps, cases[i].n_rollback, &st);
 		if (st.state != cases[i].state || st.run != cases[i].run || st.steps_done != cases[i].steps_done)
 			fail_msg("'%s' of %zu: %s, run %u, %u done", cases[i].words, cases[i].n_steps, changeset_state_name(st.state), st.run, st.steps_done);
 		assert_ptr_equal(st.open_intent, cases[i].open < 0 ? NULL : &rows[cases[i].open * 2 + 1]);
@@ -108,14 +109,52 @@ static void test_digest_and_release_are_those_of_the_last_outcome(void **state)
 	struct ledger_row rows[ROWS_MAX];
 	struct changeset_status st;
 	struct ledger l = script("a1.0d a2.0d a2.1f r2.0d", rows);
-	ledger_status(&l, "alice:orders", 1, 2, &st);
+	const struct project_ledger shop = {.all = &l, .project = "shop"};
+	ledger_status(&shop, "alice:orders", 1, 2, &st);
 	assert_int_equal(st.changeset_digest[0], 3);
 	assert_int_equal(st.release_sequence, 103);
 	l = script("a1.0f", rows);
-	ledger_status(&l, "alice:orders", 1, 1, &st);
+	ledger_status(&shop, "alice:orders", 1, 1, &st);
 	assert_int_equal(st.changeset_digest[0], 1);
-	ledger_status(&l, "nobody:nothing", 1, 1, &st);
+	ledger_status(&shop, "nobody:nothing", 1, 1, &st);
 	assert_null(st.release_version);
+}
+
+/* Two projects with a changeset of the same id, and rows of before rows named their project. */
+static void test_each_project_sees_its_own(void **state)
+{
+	(void)state;
+	struct ledger_row rows[] = {
+	    {.project = "shop", .changeset = "a:1", .run = 1, .state = STEP_DONE, .release_version = "1.4.0", .release_sequence = 5},
+	    {.project = "billing", .changeset = "a:1", .run = 1, .state = STEP_DONE, .release_version = "0.1.0", .release_sequence = 1},
+	    {.project = "billing", .changeset = "a:1", .direction = DIRECTION_ROLLBACK, .run = 1, .state = STEP_DONE, .release_sequence = 1},
+	    {.project = "shop", .changeset = "a:2", .run = 1, .state = STEP_INTENT, .release_version = "1.4.0", .release_sequence = 5},
+	};
+	struct ledger l = {.rows = rows, .n_rows = ARRAY_LEN(rows)};
+	const struct project_ledger shop = {.all = &l, .project = "shop"}, billing = {.all = &l, .project = "billing"},
+	                            other = {.all = &l, .project = "x"};
+	struct changeset_status st;
+	ledger_status(&shop, "a:1", 1, 1, &st);
+	assert_int_equal(st.state, CHANGESET_APPLIED);
+	assert_string_equal(st.release_version, "1.4.0");
+	ledger_status(&billing, "a:1", 1, 1, &st);
+	assert_int_equal(st.state, CHANGESET_ROLLED_BACK);
+	ledger_status(&billing, "a:2", 1, 1, &st);
+	assert_int_equal(st.state, CHANGESET_PENDING);
+	ledger_status(&other, "a:1", 1, 1, &st);
+	assert_int_equal(st.run, 0);
+	assert_ptr_equal(ledger_newest(&shop), &rows[0]);
+	assert_null(ledger_newest(&billing)); /* taken back */
+	assert_ptr_equal(project_next(&billing, NULL), &rows[1]);
+	assert_ptr_equal(project_next(&billing, &rows[1]), &rows[2]);
+	assert_null(project_next(&billing, &rows[2]));
+	assert_ptr_equal(project_previous(&shop, NULL), &rows[3]);
+	assert_ptr_equal(project_previous(&shop, &rows[3]), &rows[0]);
+	assert_null(project_previous(&shop, &rows[0]));
+	assert_null(project_next(&other, NULL));
+	rows[0].project = ""; /* made before rows named it: of any project */
+	assert_ptr_equal(project_next(&other, NULL), &rows[0]);
+	assert_int_equal(ledger_newest(&other)->release_sequence, 5);
 }
 
 static void test_names(void **state)
@@ -130,6 +169,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_every_history),
 	    cmocka_unit_test(test_digest_and_release_are_those_of_the_last_outcome),
+	    cmocka_unit_test(test_each_project_sees_its_own),
 	    cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,26 @@ static void test_changed_row(void **state)
 	        "read the ledger rollcall_ledger: ledger row 2 was changed: column state: 'perhaps' is not a word that Rollcall writes there");
 }
 
+/* The same step of the same changeset, of two projects: two effects. */
+static void test_projects_have_their_own_steps(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l = opened(f);
+	struct ledger_row row = sample(0);
+	row.project = "shop";
+	OK(ledger_append(f->en, f->c, &l, &row, &f->e));
+	row.project = "billing";
+	OK(ledger_append(f->en, f->c, &l, &row, &f->e));
+	assert_int_equal(ledger_append(f->en, f->c, &l, &row, &f->e), -1);
+	assert_int_equal(f->e.code, ERR_EXISTS);
+	struct ledger again = opened(f);
+	assert_int_equal(again.n_rows, 2);
+	assert_string_equal(again.rows[1].project, "billing");
+	refuses(f, "UPDATE rollcall_ledger SET project = '' WHERE seq = 2",
+	        "read the ledger rollcall_ledger: ledger row 2 was changed: its hash is not that of its values; nothing runs here until a person has "
+	        "looked");
+}
+
 static void test_missing_row(void **state)
 {
 	struct fixture *f = *state;
@@ -275,6 +295,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_new_ledger_knows_its_target_the_next_time, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rows_come_back_as_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_second_effect_is_refused, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_projects_have_their_own_steps, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_rolled_back_row_is_forgotten, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_giant_text_is_not_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_fence, setup, teardown),

@@ -52,7 +52,8 @@ static const char *words_of(const char *rows, struct buf *to)
 		                                                              : STEP_INTENT,
 		                                       .release_version = "1"};
 	}
-	words_state(to, &release, "sqlite", &l);
+	const struct project_ledger ours = {.all = &l, .project = "shop"};
+	words_state(to, &release, "sqlite", &ours);
 	return buf_str(to);
 }
 

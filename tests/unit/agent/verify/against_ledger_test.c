@@ -47,6 +47,7 @@ static struct ledger_row *add(struct scene *s, size_t changeset, enum direction 
 	struct ledger_row *r = &s->rows[s->l.n_rows++];
 	const struct changeset *c = &s->f.release.changesets[changeset];
 	*r = (struct ledger_row){.seq = s->l.n_rows,
+	                         .project = s->f.release.project,
 	                         .changeset = c->id,
 	                         .direction = direction,
 	                         .run = 1,
@@ -149,6 +150,22 @@ static void test_rolled_back_may_change(void **state)
 	add(s, 1, DIRECTION_ROLLBACK, 6)->changeset_digest[0] ^= 1;
 	assert_accepted(s);
 }
+
+/* Another project on the same target: its sequences are its own, and so is what its changesets of the same id hold. */
+static void test_another_project_shares_the_target(void **state)
+{
+	struct scene *s = *state;
+	struct ledger_row *r = add(s, 1, DIRECTION_APPLY, 900);
+	r->project = "billing";
+	r->changeset_digest[0] ^= 1;
+	assert_accepted(s);
+	s->known.max_step = 3;
+	add(s, 0, DIRECTION_APPLY, 4);
+	assert_accepted(s);
+	r->project = ""; /* a row of before rows named their project: it counts for each */
+	assert_refused(s, "C8 sequence", "sequence 900: it is older");
+}
+
 /* ---- C8: the journal, the floor, the step ------------------------------------------------------------------------------------------------------------ */
 
 /* ATK-37, ATK-38: the database was set back to last week; what this agent saw in effect there still counts. */
@@ -193,12 +210,13 @@ static void test_fast_forward(void **state)
 static void test_newest_in_effect(void **state)
 {
 	struct scene *s = *state;
-	assert_null(ledger_newest(&s->l));
+	const struct project_ledger ours = {.all = &s->l, .project = s->f.release.project};
+	assert_null(ledger_newest(&ours));
 	add(s, 0, DIRECTION_APPLY, 5);
 	add(s, 1, DIRECTION_APPLY, 6);
-	assert_int_equal(ledger_newest(&s->l)->release_sequence, 6);
+	assert_int_equal(ledger_newest(&ours)->release_sequence, 6);
 	add(s, 1, DIRECTION_ROLLBACK, 6);
-	assert_int_equal(ledger_newest(&s->l)->release_sequence, 5);
+	assert_int_equal(ledger_newest(&ours)->release_sequence, 5);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -206,9 +224,17 @@ static void test_newest_in_effect(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_empty_and_equal),  T(test_older_release),    T(test_newer_release_was_rolled_back), T(test_changed_content),
-	    T(test_accepted_digests), T(test_run_on_change),    T(test_rolled_back_may_change),        T(test_journal_knows_more_than_the_ledger),
-	    T(test_fast_forward),     T(test_newest_in_effect),
+	    T(test_empty_and_equal),
+	    T(test_older_release),
+	    T(test_newer_release_was_rolled_back),
+	    T(test_changed_content),
+	    T(test_accepted_digests),
+	    T(test_run_on_change),
+	    T(test_rolled_back_may_change),
+	    T(test_journal_knows_more_than_the_ledger),
+	    T(test_fast_forward),
+	    T(test_newest_in_effect),
+	    T(test_another_project_shares_the_target),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

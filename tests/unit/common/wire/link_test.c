@@ -81,7 +81,7 @@ static void test_header_refuses(void **state)
 
 static struct label labels[] = {{"environment", "production"}, {"ring", "canary"}};
 static struct target targets[] = {{"eu/pg1/shop1", "postgresql", labels, 2}, {"eu/files/a", "sqlite", NULL, 0}};
-static struct survey_entry entries[] = {{"alice:a", "applied", "1.0", {0xcc}, 1}, {"alice:b", "partial", "1.1", {0xdd}, 3}};
+static struct survey_entry entries[] = {{"shop", "alice:a", "applied", "1.0", {0xcc}, 1}, {"billing", "alice:a", "partial", "1.1", {0xdd}, 3}};
 static struct target_facts facts[] = {{"eu/pg1/shop1", "15.3", "", 42, -1, 7}, {"eu/pg1/shop2", "", "refused", 0, 3000, 8}};
 static struct link_argument arguments[] = {{"rollout", "abc"}, {"target", "eu/*"}};
 static const char *columns[] = {"target", "#step"}, *cells[] = {"eu/pg1/shop1", "3"};

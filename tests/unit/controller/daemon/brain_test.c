@@ -454,10 +454,13 @@ static void test_preview_asks_the_sites(void **state)
 	assert_int_equal(f.n_sent, 3);
 	assert_int_equal(f.sent[0].msg.type, MSG_SURVEY);
 	uint64_t id = f.sent[0].msg.survey.id;
-	struct survey_entry applied = {.changeset = f.trust.release.changesets[0].id, .state = "applied", .release_version = "1.1.0", .steps_done = 1};
-	memcpy(applied.digest, f.trust.release.changesets[0].digest, DIGEST_SIZE);
+	struct survey_entry applied[] = {
+	    {.project = "shop", .changeset = f.trust.release.changesets[0].id, .state = "applied", .release_version = "1.1.0", .steps_done = 1},
+	    {.project = "billing", .changeset = f.trust.release.changesets[1].id, .state = "applied", .steps_done = 1}};
+	memcpy(applied[0].digest, f.trust.release.changesets[0].digest, DIGEST_SIZE);
+	memcpy(applied[1].digest, f.trust.release.changesets[1].digest, DIGEST_SIZE); /* of the same id and content, and yet of another project */
 	struct hub_event ev = {.type = HUB_MESSAGE, .session = f.agent.session, .msg = {.type = MSG_SURVEY_RESULT}};
-	ev.msg.survey_result = (struct msg_survey_result){.id = id, .target = "eu/pg1/a", .entries = &applied, .n_entries = 1, .last = true};
+	ev.msg.survey_result = (struct msg_survey_result){.id = id, .target = "eu/pg1/a", .entries = applied, .n_entries = 2, .last = true};
 	brain_fixture_event(&f, &ev);
 	ev.msg.survey_result =
 	    (struct msg_survey_result){.id = id + 1, .target = "eu/pg1/b", .error_code = "db-connect", .error_message = "refused", .last = true};

@@ -258,6 +258,7 @@ static void test_reports_and_history(void **state)
 	assert_int_equal(n, 2);
 	assert_string_equal(rows[0].detail, "after a lost journal");
 	assert_string_equal(rows[1].release, "1.0");
+	assert_string_equal(rows[1].project, "shop");
 	assert_int_equal(rows[1].seq, 4);
 	OK(store_history(f.s, "eu/pg/z", NULL, 10, f.a, &rows, &n, &f.e));
 	assert_int_equal(n, 0);
