@@ -21,6 +21,8 @@
 #define LIMIT_BREAK_GLASS       100 /* targets of one emergency */
 #define LIMIT_APPROVALS         16
 #define LIMIT_GATE_PASSES       2000 /* of one order */
+#define LIMIT_TARGETS           1000000 /* of one order */
+#define LIMIT_TARGET_LIST       ((size_t)256 * 1024 * 1024) /* its text */
 #define LIMIT_TARGETS_PER_AGENT 2000
 #define LIMIT_YAML              ((size_t)1024 * 1024)
 #define LIMIT_CHANGE_FILE       ((size_t)64 * 1024 * 1024)

@@ -4,8 +4,8 @@
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/trust.h"
-#include "controller/audit/leaves.h"
 #include "controller/audit/verify_impl.h"
+#include "controller/release/target_list.h"
 
 /* ---- trust ---- */
 
@@ -97,7 +97,7 @@ static void check_order(struct verify *v, const struct bundle_document *d)
 	const char *place = arena_printf(v->a, "order %s", d->name);
 	const struct audit_row *row = start_row(v, d->name);
 	const struct bundle_document *leaves = bundle_find(v->b, "leaves", d->name);
-	struct merkle_leaf *list = NULL;
+	struct target_list list = {0};
 	struct order o;
 	struct err e = ERR_INIT;
 	uint8_t hash[DIGEST_SIZE];
@@ -107,7 +107,7 @@ static void check_order(struct verify *v, const struct bundle_document *d)
 		verify_wrong(v, place, "%s", e.msg);
 	else if (!row || !row->ev.evidence || memcmp(row->ev.evidence, hash, DIGEST_SIZE) != 0)
 		verify_wrong(v, place, "it is not the order that the log says was started");
-	else if (leaves && !leaves_read(leaves->data, &o, v->a, &list))
+	else if (leaves && (target_list_read("list", leaves->data, v->a, &list, NULL) != 0 || target_list_check(&list, &o, NULL) != 0))
 		verify_wrong(v, place, "its target list does not have the Merkle root that was approved");
 }
 

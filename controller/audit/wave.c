@@ -1,5 +1,6 @@
 /* See the header. */
 #include "controller/audit/wave.h"
+#include "controller/release/target_list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +14,6 @@
 #include "common/crypto/dsse.h"
 #include "common/crypto/trust.h"
 #include "common/wire/documents.h"
-#include "controller/audit/leaves.h"
 
 /* A report that its agent signed. */
 struct told {
@@ -31,7 +31,7 @@ struct look {
 	size_t n_certificates;
 	struct told *told;
 	size_t n_told;
-	struct merkle_leaf *leaves;
+	struct target_list list;
 	struct wave_evidence *w;
 };
 
@@ -53,9 +53,10 @@ static int find_order(struct look *l, const char *rollout, struct err *e)
 	const struct bundle_document *leaves = bundle_find(l->b, "leaves", found->name);
 	if (order_decode(found->data, l->a, &l->w->order, e) != 0)
 		return err_wrap(e, "order %s", found->name);
-	if (!leaves || !leaves_read(leaves->data, &l->w->order, l->a, &l->leaves))
-		return err_set(e, ERR_SIGNATURE, "order %s: its target list does not have the Merkle root that was approved: nothing was signed",
-		               found->name);
+	if (!leaves)
+		return err_set(e, ERR_SIGNATURE, "order %s: its target list is not there: nothing was signed", found->name);
+	if (target_list_read("target list", leaves->data, l->a, &l->list, e) != 0 || target_list_check(&l->list, &l->w->order, e) != 0)
+		return err_wrap(e, "order %s: nothing was signed", found->name);
 	return 0;
 }
 
@@ -186,8 +187,8 @@ static int choose_wave(struct look *l, struct map *newest, const char *name, str
 		if (name && str_eq(o->waves[i].name, name))
 			l->w->wave = i, found = true;
 	for (size_t i = 0; !name && i < o->target_count; i++)
-		if (has_later(o, l->leaves[i].wave) && map_get(newest, map_text(l->leaves[i].target)))
-			l->w->wave = l->leaves[i].wave, found = true;
+		if (has_later(o, l->list.leaves[i].wave) && map_get(newest, map_text(l->list.leaves[i].target)))
+			l->w->wave = l->list.leaves[i].wave, found = true;
 	if (found && !has_later(o, l->w->wave))
 		return err_set(e, ERR_POLICY, "wave %s is the last one of order %.8s: nothing waits for its gate", o->waves[l->w->wave].name, o->id);
 	if (found)
@@ -232,10 +233,10 @@ static void gather(struct look *l, struct map *newest)
 	struct digest *d = digest_new();
 	w->targets = arena_alloc(l->a, (w->order.target_count + 1) * sizeof *w->targets);
 	for (size_t i = 0; i < w->order.target_count; i++) {
-		if (l->leaves[i].wave != w->wave)
+		if (l->list.leaves[i].wave != w->wave)
 			continue;
-		add_target(l, l->leaves[i].target, map_get(newest, map_text(l->leaves[i].target)), &last_us);
-		digest_add_sized(d, bytes_of_str(l->leaves[i].target));
+		add_target(l, l->list.leaves[i].target, map_get(newest, map_text(l->list.leaves[i].target)), &last_us);
+		digest_add_sized(d, bytes_of_str(l->list.leaves[i].target));
 		digest_add(d, w->targets[w->n_targets - 1].hash, DIGEST_SIZE);
 	}
 	digest_final(&d, w->reports_digest);

@@ -124,10 +124,27 @@ static int run_build(const struct cmd_args *a, struct err *e)
 	return write_build(a, folder, &b, e);
 }
 
+/* With the trust document at hand: whether the signatures are enough, or whose are still missing. */
+static int say_who_is_next(const struct cmd_args *args, const char *path, struct arena *a, struct err *e)
+{
+	const struct trust_key *signers[ENVELOPE_SIGNATURES_MAX];
+	const char *trust = cmd_option_value(args, "trust");
+	size_t n = 0;
+	if (!trust)
+		return 0;
+	if (release_verify(path, trust, clock_wall_us(), a, signers, ARRAY_LEN(signers), &n, e) == 0)
+		output_say("Its signatures are enough. Next: rollcall release push %s", path);
+	else if (e->code == ERR_SIGNATURE)
+		output_say("Next: %s", e->msg);
+	else
+		return -1;
+	return 0;
+}
+
 static int run_sign(const struct cmd_args *a, struct err *e)
 {
 	const char *path = cmd_argument(a, 0);
-	AUTO(arena_destroy) struct arena *arena = arena_new(LIMIT_YAML);
+	AUTO(arena_destroy) struct arena *arena = arena_new(4 * LIMIT_ARENA_DOCUMENT);
 	AUTO(sign_key_destroy) struct sign_key *key = NULL;
 	uint8_t public_key[SIGN_PUBLIC_SIZE];
 	char id[KEY_ID_SIZE];
@@ -136,7 +153,7 @@ static int run_sign(const struct cmd_args *a, struct err *e)
 	sign_key_public(key, public_key);
 	sign_key_id(public_key, id);
 	output_say("%s is signed by key %s", path, id);
-	return EXIT_DONE;
+	return say_who_is_next(a, path, arena, e) == 0 ? EXIT_DONE : -1;
 }
 
 /* ---- show ---------------------------------------------------------------------------------------------------------------------------------------- */
@@ -327,6 +344,7 @@ static const struct cmd_option build_options[] = {
 };
 static const struct cmd_option sign_options[] = {
     KEY_OPTIONS,
+    {"trust", 0, "FILE", "the trust document, to be told whose signatures are still missing", false, false},
     {0},
 };
 static const struct cmd_option show_options[] = {

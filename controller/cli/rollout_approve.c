@@ -13,12 +13,10 @@
 #include "common/wire/documents.h"
 #include "common/wire/limits.h"
 #include "controller/cli/key_option.h"
+#include "controller/cli/order_show.h"
 #include "controller/cli/rollout_cli.h"
 #include "controller/release/approve.h"
-
-#define SHOWN_TARGETS_MAX 40
-#define LINE_WIDTH        100
-#define LINE_INDENT       13
+#include "controller/release/target_list.h"
 
 static int take_leaf(const struct answer_table *t, size_t row, struct merkle_leaf *ret, struct err *e)
 {
@@ -36,98 +34,14 @@ static int take_leaf(const struct answer_table *t, size_t row, struct merkle_lea
 	return 0;
 }
 
-/* The list must be the one that the order's root stands for, wave by wave. */
-static int check_targets(const struct order *o, const struct answer_table *t, struct arena *a, struct err *e)
+static int take_list(const struct answer_table *t, struct arena *a, struct target_list *ret, struct err *e)
 {
-	uint8_t root[DIGEST_SIZE];
-	size_t n = t ? t->n_rows : 0;
-	if (n == 0 || n != o->target_count)
-		return err_set(e, ERR_SIGNATURE, "the order is for %u targets, the controller listed %zu: nothing was signed", o->target_count, n);
-	struct merkle_leaf *leaves = arena_alloc(a, n * sizeof *leaves);
-	uint32_t *counts = arena_alloc(a, (o->n_waves + 1) * sizeof *counts);
-	for (size_t i = 0; i < n; i++) {
-		if (take_leaf(t, i, &leaves[i], e) != 0)
+	*ret = (struct target_list){.n = t ? t->n_rows : 0};
+	ret->leaves = arena_alloc(a, (ret->n + 1) * sizeof *ret->leaves);
+	for (size_t i = 0; i < ret->n; i++)
+		if (take_leaf(t, i, &ret->leaves[i], e) != 0)
 			return -1;
-		if (leaves[i].wave >= o->n_waves)
-			return err_set(e, ERR_SIGNATURE, "target %s is in wave %u, the order has %zu: nothing was signed", leaves[i].target, leaves[i].wave,
-			               o->n_waves);
-		counts[leaves[i].wave]++;
-	}
-	for (size_t w = 0; w < o->n_waves; w++)
-		if (counts[w] != o->waves[w].target_count)
-			return err_set(e, ERR_SIGNATURE, "wave %s: the order says %u targets, the list has %u: nothing was signed", o->waves[w].name,
-			               o->waves[w].target_count, counts[w]);
-	struct merkle_tree *tree = merkle_new(leaves, n);
-	merkle_root(tree, root);
-	merkle_destroy(&tree);
-	if (memcmp(root, o->targets_root, DIGEST_SIZE) != 0)
-		return err_set(e, ERR_SIGNATURE, "the controller's target list is not the one in the order (another Merkle root): nothing was signed");
 	return 0;
-}
-
-/* Names in lines of a terminal's width, under the wave's first line. */
-static void show_targets(FILE *out, const struct answer_table *t, uint32_t wave, bool all)
-{
-	size_t shown = 0, more = 0, column = 0;
-	char number[16];
-	snprintf(number, sizeof number, "%u", wave);
-	for (size_t i = 0; i < t->n_rows; i++) {
-		const char *target = answer_cell(t, i, "target");
-		if (!str_eq(answer_cell(t, i, "wave"), number))
-			continue;
-		if (!all && shown == SHOWN_TARGETS_MAX) {
-			more++;
-			continue;
-		}
-		if (column == 0 || column + 2 + strlen(target) > LINE_WIDTH) {
-			fprintf(out, "%s             ", column ? ",\n" : "");
-			column = LINE_INDENT;
-		} else {
-			fputs(", ", out);
-			column += 2;
-		}
-		fputs(target, out);
-		column += strlen(target);
-		shown++;
-	}
-	if (more)
-		fprintf(out, ",\n             and %zu more (-o wide shows all)", more);
-	fputc('\n', out);
-}
-
-static void show_wave(FILE *out, const struct wave *v)
-{
-	char limit[16], after[CLOCK_TEXT_SIZE];
-	fprintf(out, "wave %-7s %u targets, %u at a time, more than %s failures: %s", v->name, v->target_count, v->max_parallel,
-	        limit_text(v->max_failures, limit), on_failure_name(v->on_failure));
-	if (v->min_success.value > 0)
-		fprintf(out, ", %s have to succeed", limit_text(v->min_success, limit));
-	if (v->defer_after_ms > 0)
-		fprintf(out, ", goes on without unreachable ones after %s", clock_duration_text((int64_t)v->defer_after_ms * 1000, after));
-	fputc('\n', out);
-}
-
-static void show_order(FILE *out, const struct order *o, const struct answer_table *t, bool all)
-{
-	char hex[DIGEST_HEX_SIZE], from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE];
-	fprintf(out, "order        %s\n", o->id);
-	fprintf(out, "release      %s %s (sequence %llu) sha256\n", o->project, o->release_version, (unsigned long long)o->release_sequence);
-	fprintf(out, "             %s\n", bytes_to_hex(bytes_of(o->release_digest, DIGEST_SIZE), hex));
-	fprintf(out, "environment  %s, plan %s, direction %s\n", o->environment, o->plan, direction_name(o->direction));
-	fprintf(out, "valid        %s to %s\n", clock_text(o->not_before_us, from), clock_text(o->not_after_us, to));
-	for (size_t i = 0; i < o->n_critical; i++)
-		fprintf(out, "asks for     %s\n", o->critical[i]);
-	for (size_t i = 0; i < o->n_except; i++)
-		fprintf(out, "except       %s\n", o->except[i]);
-	for (size_t w = 0; w < o->n_waves; w++) {
-		const struct wave *v = &o->waves[w];
-		show_wave(out, v);
-		show_targets(out, t, (uint32_t)w, all);
-	}
-	fprintf(out, "targets      %u, Merkle root (recomputed here)\n             %s\n", o->target_count,
-	        bytes_to_hex(bytes_of(o->targets_root, DIGEST_SIZE), hex));
-	fprintf(out, "approving    order sha256\n             %s\n", bytes_to_hex(bytes_of(o->digest, DIGEST_SIZE), hex));
-	fflush(out);
 }
 
 static int show_release(FILE *out, const struct cmd_args *a, struct chosen_release *c, struct err *e)
@@ -139,9 +53,7 @@ static int show_release(FILE *out, const struct cmd_args *a, struct chosen_relea
 		return -1;
 	if (!c->release)
 		return err_set(e, ERR_USAGE, "--release %s: give the release's file: only that can be compared", path);
-	for (size_t i = 0; i < c->release->n_changesets; i++)
-		fprintf(out, "changeset    %s (%s:%u)\n", c->release->changesets[i].id, c->release->changesets[i].file, c->release->changesets[i].line);
-	fflush(out);
+	changesets_show(out, c->release);
 	return 0;
 }
 
@@ -193,7 +105,7 @@ static int sign_approval(const struct cmd_args *a, const struct order *o, const 
 	return 0;
 }
 
-static int fetch_order(struct live *l, const char *rollout, struct answer *ret, struct order *ret_order, struct err *e)
+static int fetch_order(struct live *l, const char *rollout, struct answer *ret, struct order *ret_order, struct target_list *ret_list, struct err *e)
 {
 	struct question q = {.verb = VERB_ROLLOUT_ORDER};
 	question_add(&q, "rollout", rollout);
@@ -201,7 +113,9 @@ static int fetch_order(struct live *l, const char *rollout, struct answer *ret, 
 		return -1;
 	if (!ret->document.n || order_decode(ret->document, ret->arena, ret_order, e) != 0)
 		return err_wrap(e, "the order that the controller sent");
-	return check_targets(ret_order, answer_find(ret, "salt"), ret->arena, e);
+	if (take_list(answer_find(ret, "salt"), ret->arena, ret_list, e) != 0)
+		return -1;
+	return target_list_check(ret_list, ret_order, e) == 0 ? 0 : err_wrap(e, "what the controller sent: nothing was signed");
 }
 
 int run_rollout_approve(const struct cmd_args *a, struct err *e)
@@ -213,10 +127,11 @@ int run_rollout_approve(const struct cmd_args *a, struct err *e)
 	AUTO(buf_done) struct buf approval = BUF_INIT;
 	struct question q = {.verb = VERB_ROLLOUT_APPROVE};
 	struct order o = {0};
+	struct target_list list = {0};
 	FILE *out = cmd_output(a) == OUTPUT_TABLE || cmd_output(a) == OUTPUT_WIDE ? stdout : stderr;
-	if (live_open(a, &l, e) != 0 || fetch_order(&l, cmd_argument(a, 0), &fetched, &o, e) != 0)
+	if (live_open(a, &l, e) != 0 || fetch_order(&l, cmd_argument(a, 0), &fetched, &o, &list, e) != 0)
 		return -1;
-	show_order(out, &o, answer_find(&fetched, "salt"), cmd_output(a) == OUTPUT_WIDE);
+	order_show(out, &o, &list, cmd_output(a) == OUTPUT_WIDE);
 	if (show_release(out, a, &release, e) != 0 || sign_approval(a, &o, release.release ? &release.envelope : NULL, fetched.arena, &approval, e) != 0)
 		return -1;
 	question_add(&q, "rollout", o.id);
@@ -233,18 +148,22 @@ int run_rollout_order(const struct cmd_args *a, struct err *e)
 	AUTO(live_close) struct live l = {0};
 	AUTO(answer_done) struct answer fetched = {0};
 	const char *path = cmd_option_value(a, "out");
+	AUTO(buf_done) struct buf text = BUF_INIT;
 	struct order o = {0};
-	if (live_open(a, &l, e) != 0 || fetch_order(&l, cmd_argument(a, 0), &fetched, &o, e) != 0)
+	struct target_list list = {0};
+	if (live_open(a, &l, e) != 0 || fetch_order(&l, cmd_argument(a, 0), &fetched, &o, &list, e) != 0)
 		return -1;
 	if (!path)
 		path = arena_printf(fetched.arena, "%.8s.order", o.id);
-	show_order(stderr, &o, answer_find(&fetched, "salt"), cmd_output(a) == OUTPUT_WIDE);
-	if (file_write_atomic(path, fetched.document, 0644, e) != 0)
+	const char *list_path = target_list_path(path, fetched.arena);
+	order_show(stderr, &o, &list, cmd_output(a) == OUTPUT_WIDE);
+	target_list_write(&list, &text);
+	if (file_write_atomic(list_path, buf_bytes(&text), 0644, e) != 0 || file_write_atomic(path, fetched.document, 0644, e) != 0)
 		return -1;
-	printf("%s\n", path);
-	output_say("Next: each approver runs 'rollcall approve %s --release FILE --targets %u --key KEY --reason TEXT', and the approvals come back to "
-	           "'rollcall rollout "
-	           "hand-in %.8s APPROVAL...'",
+	printf("%s\n%s\n", path, list_path);
+	output_say("Next: both files and the release go to each approver, who runs 'rollcall approve %s --release FILE --targets %u --key KEY --reason "
+	           "TEXT'; the approvals come "
+	           "back to 'rollcall rollout hand-in %.8s APPROVAL...'",
 	           path, o.target_count, o.id);
 	return EXIT_DONE;
 }

@@ -55,7 +55,7 @@ rollcall release build shop --version 1.0.0
 rollcall release sign shop/releases/shop-1.0.0.release --key ../stick/dev
 rollcall release push shop/releases/shop-1.0.0.release
 
-# The rollout waits (exit code 3). Its order, the release and the trust document go on the stick.
+# The rollout waits (exit code 3). Its order with the target list, the release and the trust document go on the stick.
 rollcall rollout start shop/plans/production.yaml --environment production --release 1.0.0 || [ $? -eq 3 ]
 ROLLOUT=$(rollcall rollout list -o name)
 rollcall rollout order "$ROLLOUT" --out ../stick/shop.order

@@ -159,12 +159,26 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	run rc rollout order "$id" --out stick/shop.order
 	[ "$status" -eq 0 ]
 	has "targets      1, Merkle root"
-	has "Next: each approver runs 'rollcall approve stick/shop.order --release FILE --targets 1"
+	has "Next: both files and the release go to each approver, who runs 'rollcall approve stick/shop.order --release FILE --targets 1"
 	cp 1.0.0.release trust-2.env stick
 	sign() { (cd stick && ROLLCALL_CONFIG=/nowhere rc approve shop.order --release 1.0.0.release --targets 1 --key "./$1" --reason reviewed --trust trust-2.env); }
+	# Nobody signs a number: the list itself has to be there, and to be the order's.
+	mv stick/shop.order.targets true.targets
+	run sign ann
+	[ "$status" -eq 1 ]
+	has "the target list, which 'rollcall rollout order' writes beside the order's file (or name it with --target-list): shop.order.targets: "
+	sed 's,eu/lite/two,eu/lite/one,' true.targets >stick/shop.order.targets
+	run sign ann
+	[ "$status" -eq 6 ]
+	has "shop.order.targets: nothing was signed: the target list is not the one in the order (another Merkle root)"
+	mv true.targets stick/shop.order.targets
+	[ -z "$(ls stick/*.approval 2>/dev/null)" ]
 	run sign ann
 	[ "$status" -eq 0 ]
-	has "Environment production needs 2 approval(s) by different keys of role approver/production. Next: rollcall rollout hand-in ${id:0:8} APPROVAL..."
+	has "eu/lite/two"
+	has "wave all     1 targets, "
+	has "signed by    release ("
+	has "Environment production needs 2 approval(s) by different keys; may sign: ann, ben, carol. Next: rollcall rollout hand-in ${id:0:8} APPROVAL..."
 	run rc rollout hand-in "$id" "stick/${id:0:8}-ann.approval" "stick/${id:0:8}-ann.approval"
 	[ "$status" -eq 3 ]
 	has "1 of 2 approvals"

@@ -252,7 +252,7 @@ static void test_the_list_is_the_orders(void **state)
 	for (size_t i = 0; i < s->b.n_documents; i++)
 		if (str_eq(s->b.documents[i].kind, "leaves"))
 			((uint8_t *)(uintptr_t)s->b.documents[i].data.p)[2] = '1'; /* the canary's target is said to be in the second wave */
-	fails(s, NULL, "its target list does not have the Merkle root that was approved");
+	fails(s, NULL, "nothing was signed: wave ");
 }
 
 static void test_which_wave(void **state)
