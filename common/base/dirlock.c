@@ -25,6 +25,8 @@ int dirlock_take(const char *dir, const char *who, int *ret_fd, struct err *e)
 {
 	AUTO(mem_free_ptr) char *path = file_join(dir, "lock");
 	char pid[24];
+	if (file_check_folder(dir, e) != 0)
+		return -1;
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_set_errno(e, "%s", path);

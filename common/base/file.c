@@ -97,6 +97,19 @@ bool file_is_dir(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+int file_check_folder(const char *dir, struct err *e)
+{
+	struct stat st;
+	if (stat(dir, &st) != 0)
+		return err_set_errno(e, "%s", dir);
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return err_set(e, ERR_KEY, "%s: belongs to user %u, who can put other files in it: run 'chown %u %s'", dir, (unsigned)st.st_uid,
+		               (unsigned)geteuid(), dir);
+	if ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))
+		return err_set(e, ERR_KEY, "%s: mode %04o lets others put files in it: run 'chmod go-w %s'", dir, (unsigned)(st.st_mode & 07777), dir);
+	return 0;
+}
+
 int file_make_dirs(const char *path, mode_t mode, struct err *e)
 {
 	AUTO(mem_free_ptr) char *p = mem_strdup(path);

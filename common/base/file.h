@@ -16,6 +16,9 @@ int file_write_atomic(const char *path, struct bytes data, mode_t mode, struct e
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 /* Like `mkdir -p`; folders that it makes get `mode`. */
+/* ERR_KEY unless nobody but us and root can put files into a folder, or take them out: owned by us or root, not writable for a group or others. A sticky folder such as /tmp
+ * passes: what is ours stays ours there. */
+int file_check_folder(const char *dir, struct err *e) MUST_CHECK;
 int file_make_dirs(const char *path, mode_t mode, struct err *e) MUST_CHECK;
 /* Removes a tree, links not followed; missing is fine. */
 int file_remove_tree(const char *path, struct err *e) MUST_CHECK;

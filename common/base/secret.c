@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file.h"
+
 #define SECRET_MAX ((size_t)64 * 1024)
 
 struct secret {
@@ -58,6 +60,15 @@ static void close_fd(int *fd)
 		close(*fd);
 }
 
+static int check_folder_of(const char *path, struct err *e)
+{
+	AUTO(mem_free_ptr) char *dir = mem_strdup(path);
+	char *slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	return file_check_folder(slash ? dir : ".", e);
+}
+
 int secret_read_file(const char *path, struct secret **ret, struct err *e)
 {
 	/* O_NONBLOCK: a FIFO put in a file's place must not hang us before fstat sees it. */
@@ -73,8 +84,13 @@ int secret_read_file(const char *path, struct secret **ret, struct err *e)
 	}
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_KEY, "%s: not a regular file", path);
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return err_set(e, ERR_KEY, "%s: belongs to user %u, who can read and change it: run 'chown %u %s'", path, (unsigned)st.st_uid,
+		               (unsigned)geteuid(), path);
 	if (st.st_mode & 077)
 		return err_set(e, ERR_KEY, "%s: mode %04o lets others read it: run 'chmod 600 %s'", path, (unsigned)(st.st_mode & 07777), path);
+	if (check_folder_of(path, e) != 0)
+		return -1;
 	if ((size_t)st.st_size > SECRET_MAX)
 		return err_set(e, ERR_LIMIT, "%s: %lld bytes; a secret has at most %zu", path, (long long)st.st_size, SECRET_MAX);
 	struct secret *s = mem_alloc(sizeof *s + (size_t)st.st_size + 1);

@@ -18,7 +18,8 @@ const char *secret_reveal(const struct secret *s);
 /* For main() of a program that holds keys or passwords: no core file, and no debugger or /proc/PID/mem for others of the same user. */
 void secret_harden_process(void);
 
-/* First line of a file that only its owner may read (mode & 077 must be 0): ERR_KEY otherwise. Caps at 64 KiB. */
+/* First line of a file that is ours or root's and only its owner may read (mode & 077 must be 0), in a folder where others cannot put another in its place: ERR_KEY otherwise. Caps
+ * at 64 KiB. */
 int secret_read_line(const char *path, struct secret **ret, struct err *e) MUST_CHECK;
 /* The whole file under the same rule. */
 int secret_read_file(const char *path, struct secret **ret, struct err *e) MUST_CHECK;

@@ -119,7 +119,9 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 	quietly rc keys new ./secret --passphrase-file right
 	says 1 "rollcall: ./secret: wrong passphrase: try again" rc release sign 1.0.1.release --key ./secret --passphrase-file wrong
 	[ "$(sha256sum 1.0.1.release)" = "$digest" ]
-	cp -r eu-1 x && chmod 644 x/curve.key
+	cp -r eu-1 x && chmod 777 x
+	says 1 "rollcall-agent: x/agent.yaml:5: keys.curve: CURVE key: x: mode 0777 lets others put files in it: run 'chmod go-w x'" agent x
+	chmod 700 x && chmod 644 x/curve.key
 	says 1 "rollcall-agent: x/agent.yaml:5: keys.curve: CURVE key: x/curve.key: mode 0644 lets others read it: run 'chmod 600 x/curve.key'" agent x
 	rm -f x/report.key && chmod 600 x/curve.key
 	says 1 "rollcall-agent: x/agent.yaml:5: keys.report: x/report.key: there is no such file: correct the path, or make it first" agent x

@@ -54,6 +54,36 @@ static void test_mode(void **state)
 	assert_null(s);
 }
 
+static void test_folder(void **state)
+{
+	(void)state;
+	struct secret *s = NULL;
+	struct err e = ERR_INIT;
+	assert_int_equal(mkdir("shared", 0700), 0);
+	assert_int_equal(file_write_atomic("shared/key", bytes_of_str("s3cret"), 0600, &e), 0);
+	assert_int_equal(chmod("shared", 0770), 0);
+	assert_int_equal(secret_read_line("shared/key", &s, &e), -1);
+	assert_string_equal(e.msg, "shared: mode 0770 lets others put files in it: run 'chmod go-w shared'");
+	assert_int_equal(e.code, ERR_KEY);
+	assert_int_equal(chmod("shared", 0777), 0);
+	assert_int_equal(file_check_folder("shared", &e), -1);
+	assert_int_equal(chmod("shared", 01777), 0); /* as /tmp is */
+	assert_int_equal(secret_read_line("shared/key", &s, &e), 0);
+	secret_destroy(&s);
+	assert_int_equal(chmod("shared", 0755), 0);
+	assert_int_equal(secret_read_line("shared/key", &s, &e), 0);
+	secret_destroy(&s);
+	if (geteuid() != 0)
+		return; /* only root can give files away */
+	assert_int_equal(chown("shared/key", 12345, 12345), 0);
+	assert_int_equal(secret_read_line("shared/key", &s, &e), -1);
+	assert_string_equal(e.msg, "shared/key: belongs to user 12345, who can read and change it: run 'chown 0 shared/key'");
+	assert_int_equal(chown("shared/key", 0, 0), 0);
+	assert_int_equal(chown("shared", 12345, 12345), 0);
+	assert_int_equal(secret_read_line("shared/key", &s, &e), -1);
+	assert_string_equal(e.msg, "shared: belongs to user 12345, who can put other files in it: run 'chown 0 shared'");
+}
+
 /* Opened the usual way, a FIFO without a writer holds its reader for ever. */
 static void test_fifo(void **state)
 {
@@ -72,6 +102,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_first_line),
 	    cmocka_unit_test(test_mode),
+	    cmocka_unit_test(test_folder),
 	    cmocka_unit_test(test_fifo),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
