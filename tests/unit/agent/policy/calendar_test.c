@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -255,9 +256,9 @@ static void test_never_open_is_found_quickly(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(w); i++)
 		w[i] = window("sun", "03:00", "04:00", i % 2 ? "Europe/Berlin" : "America/New_York");
 	struct calendar c = {.windows = w, .n_windows = ARRAY_LEN(w), .blackouts = &b, .n_blackouts = 1};
-	int64_t began_us = clock_mono_us();
+	clock_t began = clock(); /* of the processor: a loaded machine is not slower by it */
 	assert_int_equal(calendar_next_open(&c, "eu/pg1/shop", at("2026-01-01T00:00:00Z")), 0);
-	assert_true(clock_mono_us() - began_us < 1000000);
+	assert_true(clock() - began < CLOCKS_PER_SEC);
 }
 
 static void test_texts_that_are_refused(void **state)
