@@ -131,13 +131,18 @@ static const char *plural(size_t n)
 
 static void say(struct desk *d, const struct site_view *v, size_t holds, size_t held, size_t tasks)
 {
-	uint64_t last = journal_last_report(d->journal), unsent = last + 1 - journal_first_unacked(d->journal), epoch = 0, trust = 0;
+	uint64_t last = journal_last_report(d->journal), unsent = last + 1 - journal_first_unacked(d->journal), epoch = 0, trust = 0, unknown = 0;
 	struct err ignored = ERR_INIT;
-	(void)(journal_number(d->journal, "epoch", &epoch, &ignored) == 0 && journal_number(d->journal, "trust_version", &trust, &ignored) == 0);
+	(void)(journal_number(d->journal, "epoch", &epoch, &ignored) == 0 && journal_number(d->journal, "trust_version", &trust, &ignored) == 0 &&
+	       journal_number(d->journal, "unclassified_errors", &unknown, &ignored) == 0);
 	output_say("agent %s of site %s: %zu open task%s, %zu held back, %zu hold%s in force; %" PRIu64 " report%s written, %" PRIu64
 	           " not acknowledged by the controller yet; trust document version %" PRIu64 ", controller epoch %" PRIu64,
 	           d->config.name, d->config.site, tasks, plural(tasks), held, holds, plural(holds), last, plural((size_t)last), unsent,
 	           trust ? trust : d->config.trust.version, epoch);
+	if (unknown)
+		output_say("%" PRIu64 " error%s of a database had a code that Rollcall does not know, and nothing was tried again after one: please report "
+		           "the codes ('rollcall-agent history' has them)",
+		           unknown, plural((size_t)unknown));
 	if (v->unreadable)
 		output_say("NOTHING IS BEGUN: %s", v->unreadable);
 	else if (v->has_policy)

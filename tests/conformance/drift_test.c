@@ -12,7 +12,7 @@ static void add_table(struct delivery_bench *b, const char *id, const char *tabl
 	struct fixture *f = &b->f;
 	enum step_class class = b->dialect == DIALECT_MARIADB ? STEP_N : STEP_T;
 	struct changeset *c = fixture_changeset(f, id);
-	fixture_step(f, c, class, arena_printf(f->arena, "CREATE TABLE %s (id int PRIMARY KEY, note varchar(20))", table));
+	fixture_step(f, c, class, arena_printf(f->arena, "CREATE TABLE %s (id integer NOT NULL PRIMARY KEY, note varchar(20))", table));
 	fixture_rollback(f, c, class, arena_printf(f->arena, "DROP TABLE %s", table));
 }
 
@@ -203,6 +203,28 @@ static void test_the_second_try_is_not_held_to_what_the_first_one_found(void **s
 	fixture_done(&b->f);
 }
 
+/* What batches keep in the database is the ledger's, no part of the schema: a target that had one has the same fingerprint as one that had none. */
+static void test_batches_leave_the_schema_as_it_was(void **state)
+{
+	struct delivery_bench *b = *state;
+	AUTO(snapshot_done) struct snapshot before = {0}, after = {0};
+	delivery_bench_fresh(b);
+	add_table(b, "a:one", "one");
+	delivery_bench_deliver(b, OUTCOME_APPLIED, "a table");
+	delivery_bench_run(b, "INSERT INTO one (id) VALUES (1), (2), (3)");
+	take(b, &before);
+	next(b, NULL, NULL);
+	struct changeset *c = fixture_changeset(&b->f, "a:batched");
+	c->batching = (struct batching){.size = 2, .rollback_size = 2};
+	fixture_step(&b->f, c, STEP_B, "UPDATE one SET note = 'x' WHERE note IS NULL");
+	delivery_bench_deliver(b, OUTCOME_APPLIED, "in batches");
+	assert_string_equal(delivery_bench_value(b, "SELECT count(*) FROM one WHERE note = 'x'"), "3");
+	assert_true(has_table(b, b->dialect == DIALECT_POSTGRESQL ? "batch" : "rollcall_batch"));
+	take(b, &after);
+	assert_memory_equal(before.fingerprint, after.fingerprint, DIGEST_SIZE);
+	fixture_done(&b->f);
+}
+
 static void test_another_form_of_the_text_is_not_compared(void **state)
 {
 	struct delivery_bench *b = *state;
@@ -226,6 +248,7 @@ int main(int argc, char **argv)
 	    {"a crash is no drift", test_a_crash_is_no_drift},
 	    {"a release that says what it finds and leaves", test_a_release_that_says_what_it_finds_and_leaves},
 	    {"the second try is not held to what the first one found", test_the_second_try_is_not_held_to_what_the_first_one_found},
+	    {"batches leave the schema as it was", test_batches_leave_the_schema_as_it_was},
 	    {"another form of the text is not compared", test_another_form_of_the_text_is_not_compared},
 	};
 	return delivery_bench_main(suite, ARRAY_LEN(suite), argc, argv);

@@ -16,7 +16,7 @@ WITH want AS (SELECT pg_catalog.current_setting('rollcall.schema') AS schema),
 			CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'f' THEN 'foreign-table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized-view'
 				WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' ELSE 'index' END AS kind
 		FROM pg_catalog.pg_class c JOIN own o ON o.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S', 'c', 'i', 'I') AND c.relname !~ '^rollcall_(ledger|meta)'
+		WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S', 'c', 'i', 'I') AND c.relname !~ '^rollcall_(ledger|meta|batch)(_|$)'
 			AND NOT EXISTS (SELECT 1 FROM extended e WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = c.oid)),
 	tab AS (SELECT * FROM rel WHERE relkind IN ('r', 'p', 'f', 'v', 'm')),
 	col AS MATERIALIZED (SELECT r.oid AS relid, r.name || '.' || pg_catalog.quote_ident(a.attname) AS name, r.relowner, r.relkind, a.*

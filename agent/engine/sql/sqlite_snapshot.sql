@@ -2,4 +2,4 @@
 -- columns and constraints. Not in it: sqlite_sequence and statistics, PRAGMAs (a dump loses them), and the ledger.
 --: lite_sql_snapshot
 SELECT type, name, tbl_name, sql FROM sqlite_schema
-WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND tbl_name NOT IN ('rollcall_ledger', 'rollcall_meta');
+WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND tbl_name NOT IN ('rollcall_ledger', 'rollcall_meta', 'rollcall_batch');
