@@ -7,6 +7,8 @@
 #include "common/base/failpoint.h"
 #include "common/base/str.h"
 
+#define TABLE_TROUBLE_SIZE 512
+
 struct run { /* one step being tried */
 	const struct plan_item *item;
 	enum direction direction;
@@ -132,18 +134,16 @@ static int begin(struct delivery *d, struct err *e)
 /* Nothing undoes what a statement did in a table without transactions, and no ledger row can be written in one with it: after a crash nobody could tell whether it ran. */
 static enum ended check_tables(struct delivery *d, const struct run *r, struct err *e)
 {
-	for (size_t i = 0; d->engine->without_transactions && i < r->step->n_statements; i++) {
+	for (size_t i = 0; d->engine->untransacted && i < r->step->n_statements; i++) {
+		struct bytes sql = r->step->statements[i].sql;
 		struct sql_class s;
-		char engine[64] = "";
-		sql_classify(d->engine->dialect, r->step->statements[i].sql, &s);
-		if (s.kind != SQL_DML || !s.object[0])
-			continue;
+		char found[TABLE_TROUBLE_SIZE];
+		sql_classify(d->engine->dialect, sql, &s);
 		delivery_place(d, r->item, r->direction, r->index + 1, (uint32_t)i + 1, r->step->statements[i].line);
-		if (d->engine->without_transactions(d->conn, s.object_schema, s.object, engine, e) != 0)
+		if (d->engine->untransacted(d->conn, sql, &s, found, sizeof found, e) != 0)
 			return delivery_judge(d, e);
-		if (engine[0]) {
-			err_set(e, ERR_STATE, "table %s is of the storage engine %s, which has no transactions: convert it first (ALTER TABLE %s ENGINE=InnoDB)",
-			        s.object, engine, s.object);
+		if (found[0]) {
+			err_set(e, ERR_STATE, "%s", found);
 			return ENDED_FAILED;
 		}
 	}
@@ -172,7 +172,9 @@ static enum ended part_of_whole(struct delivery *d, struct run *r)
 	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_DONE, VIA_RUN);
 	struct err e = ERR_INIT;
 	r->started_at_us = clock_wall_us();
-	enum ended end = check_whole(d, &e) == 0 ? inside(d, r, &row, &e) : ENDED_FAILED;
+	enum ended end = check_tables(d, r, &e);
+	if (end == ENDED_OK)
+		end = check_whole(d, &e) == 0 ? inside(d, r, &row, &e) : ENDED_FAILED;
 	if (end != ENDED_OK)
 		d->error = e;
 	return end;

@@ -161,8 +161,9 @@ struct engine {
 	/* After an interrupted class N statement left a half-made object (INVALID index): removes it. *ret_cleaned says whether there was one. */
 	int (*cleanup)(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e);
 	int (*table_exists)(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e);
-	/* NULL where every table has transactions. The storage engine of a table that has none ("MyISAM"), into 64 bytes; "" when it has. Outside a transaction. */
-	int (*without_transactions)(struct conn *c, const char *schema, const char *table, char *ret_engine, struct err *e);
+	/* NULL where every table has transactions. Does this statement, classified as `s`, change a table that has none, itself or by a trigger, a view or a routine? Then which, how, and
+	 * what to do; "" when it does not. Outside a transaction. */
+	int (*untransacted)(struct conn *c, struct bytes sql, const struct sql_class *s, char *ret, size_t size, struct err *e);
 	/* The primary key, or else a unique one, of a table (schema "": where the session looks). Strings in `a`. Inside a transaction: that is where role and search path hold. */
 	int (*table_key)(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret, struct err *e);
 

@@ -234,9 +234,9 @@ static int mariadb_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct
 	return settle(c, e) < 0 ? -1 : maria_snapshot(c, fn, arg, e);
 }
 
-static int mariadb_without_transactions(struct conn *c, const char *schema, const char *table, char *ret_engine, struct err *e)
+static int mariadb_untransacted(struct conn *c, struct bytes sql, const struct sql_class *s, char *ret, size_t size, struct err *e)
 {
-	return settle(c, e) < 0 ? -1 : maria_catalog_without_transactions(c, schema, table, ret_engine, e);
+	return settle(c, e) < 0 ? -1 : maria_untransacted(c, sql, s, ret, size, e);
 }
 
 static int mariadb_cleanup(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e)
@@ -383,7 +383,7 @@ const struct engine engine_mariadb = {
     .query = mariadb_query,
     .object_state = mariadb_object_state,
     .cleanup = mariadb_cleanup,
-    .without_transactions = mariadb_without_transactions,
+    .untransacted = mariadb_untransacted,
     .table_exists = mariadb_table_exists,
     .snapshot = mariadb_snapshot,
     .table_key = maria_key_of,

@@ -58,7 +58,6 @@ unsigned maria_server_status(struct conn *c);
 
 /* engine_mariadb_catalog.c */
 int maria_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e) MUST_CHECK;
-int maria_catalog_without_transactions(struct conn *c, const char *schema, const char *table, char *ret_engine, struct err *e) MUST_CHECK;
 int maria_catalog_table_size(struct conn *c, const char *schema, const char *table, uint64_t *ret_rows, uint64_t *ret_bytes,
                              struct err *e) MUST_CHECK;
 int maria_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e) MUST_CHECK;
@@ -76,5 +75,8 @@ int maria_key_of(struct conn *c, const char *schema, const char *table, struct a
 /* engine_mariadb_lag.c */
 int maria_replica_lag(struct conn *c, struct engine_lag *ret, struct err *e) MUST_CHECK;
 void maria_lag_free(struct maria_lag **l); /* NULL-safe */
+
+/* engine_mariadb_storage.c: see engine->untransacted */
+int maria_untransacted(struct conn *c, struct bytes sql, const struct sql_class *s, char *ret, size_t size, struct err *e) MUST_CHECK;
 
 #endif

@@ -161,19 +161,6 @@ int maria_catalog_table_exists(struct conn *c, const char *schema, const char *t
 	return 0;
 }
 
-static int engine_row(void *arg, size_t n, const char *const *values, struct err *e)
-{
-	(void)n, (void)e;
-	snprintf(arg, 64, "%s", values[0] ? values[0] : "");
-	return 0;
-}
-
-int maria_catalog_without_transactions(struct conn *c, const char *schema, const char *table, char *ret_engine, struct err *e)
-{
-	*ret_engine = '\0';
-	return ask(c, maria_sql_without_transactions, schema, table, NULL, engine_row, ret_engine, e);
-}
-
 static int size_row(void *arg, size_t n, const char *const *values, struct err *e)
 {
 	uint64_t *sizes = arg;

@@ -300,6 +300,44 @@ static void no_transactions(struct row_bench *b)
 	row_is(b, "SELECT count(*) FROM old", "1");
 }
 
+/* Where a statement changes such a table without naming it first, or at all: refused before anything ran, and what only reads it goes on. */
+static void no_transactions_in_a_roundabout_way(struct row_bench *b)
+{
+	static const struct {
+		const char *sql, *says;
+	} steps[] = {
+	    {"UPDATE item i JOIN old o ON o.id = i.id SET o.n = o.n + 1", "table old is of the storage engine MyISAM, which has no transactions"},
+	    {"DELETE o FROM item i JOIN old o ON o.id = i.id WHERE i.id = 1", "table old is of the storage engine MyISAM, which has no transactions"},
+	    {"INSERT INTO tick VALUES ('x')", "table old is of the storage engine MyISAM (by trigger on_tick), which has no transactions"},
+	    {"UPDATE seen SET n = n + 1", "table old is of the storage engine MyISAM (by view seen), which has no transactions"},
+	    {"BEGIN NOT ATOMIC UPDATE old SET n = n + 1; END", "table old is of the storage engine MyISAM, which has no transactions"},
+	    {"CALL bump()", "table old is of the storage engine MyISAM (by routine bump) (by routine bump_all), which has no transactions"},
+	    {"UPDATE item SET name = bumped() WHERE id = 1", "table old is of the storage engine MyISAM (by routine bumped), which has no transactions"},
+	};
+	row_sql(b, "CREATE TABLE old (id int, n int) ENGINE=MyISAM; INSERT INTO old VALUES (1, 0); CREATE VIEW seen AS SELECT n FROM old");
+	row_sql(b, "CREATE TRIGGER on_tick AFTER INSERT ON tick FOR EACH ROW UPDATE old SET n = n + 1");
+	row_sql(b, "CREATE PROCEDURE bump() UPDATE old SET n = n + 1");
+	row_sql(b, "CREATE PROCEDURE bump_all() CALL bump()");
+	row_sql(b, "CREATE FUNCTION bumped() RETURNS varchar(9) MODIFIES SQL DATA RETURN (SELECT max(n) FROM old)");
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		const char *id = arena_printf(b->f.arena, "a:roundabout-%zu", i);
+		b->f.verified.release.n_changesets = 0;
+		b->f.task.id[0]++;
+		row_step(b, id, STEP_T, str_eq(steps[i].sql, "CALL bump()") ? "CALL bump_all()" : steps[i].sql);
+		const struct report *r = fixture_deliver(&b->f);
+		assert_int_not_equal(r->outcome, OUTCOME_APPLIED);
+		if (!r->failure.message || !strstr(r->failure.message, steps[i].says))
+			fail_msg("%s: %s", steps[i].sql, r->failure.message);
+		row_is(b, "SELECT max(n) FROM old", "0");
+	}
+	b->f.verified.release.n_changesets = 0;
+	b->f.task.id[0]++;
+	row_step(b, "a:reads", STEP_T, "INSERT INTO item SELECT id + 5000, n FROM old");
+	row_step(b, "a:deletes", STEP_T, "DELETE FROM item WHERE id IN (SELECT id FROM old)");
+	row_step(b, "a:updates", STEP_T, "UPDATE item SET name = 'x' WHERE id IN (SELECT id + 1 FROM old)");
+	row_applied(b, 3);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct row_test rows[] = {
@@ -324,6 +362,7 @@ int main(int argc, char **argv)
 	    {"MA-26 DML and DDL in one change", mixed},
 	    {"MA-26 DDL in a step that says it has a transaction", mixed_in_one_step},
 	    {"MA-25 DML on a table without transactions", no_transactions},
+	    {"MA-25 DML that reaches one in a roundabout way", no_transactions_in_a_roundabout_way},
 	};
 	return rows_run(DIALECT_MARIADB, PREPARE, rows, ARRAY_LEN(rows), argc, argv);
 }
