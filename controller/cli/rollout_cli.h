@@ -8,6 +8,8 @@
 #include "common/model/trust.h"
 #include "controller/cli/live.h"
 
+#define ROLLOUT_SHOWN 8 /* characters of an id that people see */
+
 /* A --release: a file, read and decoded, or only a version. `name` is what the controller is asked for: the digest of a file, or the version. */
 struct chosen_release {
 	struct arena *arena;
@@ -32,9 +34,15 @@ struct follow {
 	uint64_t timeout_ms;
 	bool tree;
 	bool stop_at_approval; /* --wait: waiting for people is an answer, exit 3 */
+	bool objects; /* the changes are JSON objects, one a line, not words */
 	FILE *lines; /* where the changes are told: they are the data of watch, and messages of --wait */
 };
 int rollout_follow(struct live *l, const struct follow *f, struct err *e);
+/* A line to how->lines for each state that is another than in *was (one without an arena: for each that is some news), targets first, then waves, then the rollout. As objects: at, kind
+ * (rollout, wave, target), name, wave (of a target), from, to, detail, next; null where there is nothing to say. */
+void rollout_lines_changed(const struct follow *how, const struct answer *now, const struct answer *was);
+/* The last line: an object of kind "end" with the rollout's final state. As words nothing: the message that follows says it. */
+void rollout_lines_end(const struct follow *how, const struct answer *now);
 /* --wait and --timeout of a command. */
 #define WAIT_OPTIONS                                                                                                 \
 	{"wait", 0, NULL, "stay until nothing more happens by itself; the exit code tells how it ended", false, false},  \

@@ -71,72 +71,6 @@ static bool is_over(const struct answer *r, bool stop_at_approval, bool stay_whe
 	return stop_at_approval && waits_for_people(r) && !has_running(r);
 }
 
-/* ---- lines for what changed ---- */
-
-static const char *cell_by_key(const struct answer_table *t, size_t hint, const char *key_column, const char *key, const char *column)
-{
-	if (!t)
-		return "";
-	if (hint < t->n_rows && str_eq(answer_cell(t, hint, key_column), key))
-		return answer_cell(t, hint, column);
-	for (size_t i = 0; i < t->n_rows; i++)
-		if (str_eq(answer_cell(t, i, key_column), key))
-			return answer_cell(t, i, column);
-	return "";
-}
-
-static void print_line(FILE *out, const char *what, const char *name, const char *was, const char *is, const char *detail)
-{
-	AUTO(buf_done) struct buf b = BUF_INIT;
-	char at[CLOCK_TEXT_SIZE];
-	bool colour = output_has_colour(out);
-	const char *on = colour ? output_state_colour(is) : "";
-	buf_addf(&b, "%.9s  %s%s", clock_text(clock_wall_us(), at) + 11, what, *what ? " " : ""); /* the zone too: 07:05:18Z */
-	output_add_visible(&b, name);
-	buf_addf(&b, "  %s%s%s", *was ? was : "", *was ? " -> " : "", on);
-	output_add_visible(&b, is);
-	buf_adds(&b, *on ? "\033[0m" : "");
-	if (!str_empty(detail)) {
-		buf_adds(&b, "  ");
-		output_add_visible(&b, detail);
-	}
-	fprintf(out, "%s\n", b.p);
-}
-
-static void wave_counts(const struct answer_table *t, size_t row, struct buf *ret)
-{
-	buf_clear(ret);
-	buf_addf(ret, "%s of %s applied", answer_cell(t, row, "applied"), answer_cell(t, row, "targets"));
-	if (!str_eq(answer_cell(t, row, "failed"), "0") && *answer_cell(t, row, "failed"))
-		buf_addf(ret, ", %s failed", answer_cell(t, row, "failed"));
-}
-
-static void print_changed_rows(FILE *out, const struct answer_table *now, const struct answer_table *was, const char *key, bool first)
-{
-	AUTO(buf_done) struct buf counts = BUF_INIT;
-	bool wave = str_eq(key, "wave");
-	for (size_t i = 0; now && i < now->n_rows; i++) {
-		const char *name = answer_cell(now, i, key), *is = answer_cell(now, i, "state"), *old = cell_by_key(was, i, key, name, "state");
-		if (str_eq(is, old) || (first && (str_eq(is, "pending") || str_eq(is, "blocked")))) /* at the start, what waits is no news */
-			continue;
-		if (wave)
-			wave_counts(now, i, &counts);
-		print_line(out, wave ? "wave" : "", name, "", is, wave ? buf_str(&counts) : answer_cell(now, i, "detail"));
-	}
-}
-
-static void print_changes(FILE *out, const struct answer *now, const struct answer *was)
-{
-	const struct answer_table *r = answer_find(now, "rollout");
-	bool first = was->arena == NULL;
-	const char *old = first ? "" : state_of(was);
-	print_changed_rows(out, answer_find(now, "target"), first ? NULL : answer_find(was, "target"), "target", first);
-	print_changed_rows(out, answer_find(now, "max-failures"), first ? NULL : answer_find(was, "max-failures"), "wave", first);
-	if (!str_eq(state_of(now), old))
-		print_line(out, "rollout", arena_printf(now->arena, "%.8s", answer_cell(r, 0, "rollout")), old, state_of(now), answer_cell(r, 0, "detail"));
-	fflush(out);
-}
-
 /* ---- the loop ---- */
 
 static const char no_answer[] = "the controller does not answer: trying again; the agents go on by themselves";
@@ -203,7 +137,7 @@ static void show(struct following *f, bool fresh)
 	if (f->tree && f->now.arena)
 		tree_draw(f->tree, &f->now, notice);
 	else if (fresh)
-		print_changes(f->how->lines, &f->now, &f->was);
+		rollout_lines_changed(f->how, &f->now, &f->was);
 }
 
 static bool wait_a_little(struct following *f)
@@ -230,6 +164,7 @@ static int over(struct following *f)
 	tree_close(&f->tree);
 	if (drawn) /* the tree's screen is gone: what remains is the last state */
 		return rollout_status_print(&f->now, f->how->rollout, true);
+	rollout_lines_end(f->how, &f->now);
 	f->now.n_tables = 0;
 	return answer_print(&f->now, OUTPUT_TABLE);
 }
@@ -259,12 +194,27 @@ int rollout_follow(struct live *l, const struct follow *how, struct err *e)
 	}
 }
 
+/* json is one document and csv one table, which a watch would close at its end only; a name is no news. */
+static int check_format(const struct cmd_args *a, struct err *e)
+{
+	enum output_format f = cmd_output(a);
+	const char *name = f == OUTPUT_JSON ? "json" : f == OUTPUT_CSV ? "csv" : f == OUTPUT_NAME ? "name" : NULL;
+	if (!name)
+		return 0;
+	return err_set(e, ERR_USAGE,
+	               "-o %s: a watch tells changes as they come: use -o ndjson, or 'rollcall rollout status %s -o %s' for how it stands now", name,
+	               cmd_argument(a, 0), name);
+}
+
 int run_rollout_watch(const struct cmd_args *a, struct err *e)
 {
 	AUTO(live_close) struct live l = {0};
-	struct follow f = {.rollout = cmd_argument(a, 0), .lines = stdout, .tree = !cmd_option_given(a, "plain") && cmd_output(a) == OUTPUT_TABLE};
+	struct follow f = {.rollout = cmd_argument(a, 0),
+	                   .lines = stdout,
+	                   .tree = !cmd_option_given(a, "plain") && cmd_output(a) == OUTPUT_TABLE,
+	                   .objects = cmd_output(a) == OUTPUT_NDJSON};
 	const char *timeout = cmd_option_value(a, "timeout");
-	if (timeout && str_to_duration_ms(timeout, "--timeout", &f.timeout_ms, e) != 0)
+	if (check_format(a, e) != 0 || (timeout && str_to_duration_ms(timeout, "--timeout", &f.timeout_ms, e) != 0))
 		return -1;
 	if (live_open(a, &l, e) != 0)
 		return -1;

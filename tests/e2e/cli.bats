@@ -43,6 +43,9 @@ says() {
 	says 2 "rollcall: rollout start: option '--environment NAME' is required; see 'rollcall rollout start --help'" rollout start plan.yaml -r 1.0
 	says 2 "rollcall: rollout watch: an argument is missing: ROLLOUT; see 'rollcall rollout watch --help'" rollout watch
 	says 2 "rollcall: targets list: -o xml: there is no such format: use table, wide, json, ndjson, csv or name; see 'rollcall targets list --help'" targets list -o xml
+	for f in json csv name; do
+		says 2 "rollcall: -o $f: a watch tells changes as they come: use -o ndjson, or 'rollcall rollout status 3f2a91bc -o $f' for how it stands now" rollout watch 3f2a91bc -o $f
+	done
 }
 
 @test "live commands without a known controller say how to connect" {

@@ -67,8 +67,12 @@ on_terminal() {
 @test "a rollout of 52 targets with one failure: halted, with what failed, where, and what to type" {
 	sqlite3 db/t33 'CREATE TABLE notes (n INTEGER)'
 	id=$(fleet_start plan.yaml dev 1.0.0) && echo "$id" >id
+	rc rollout watch "$id" -o ndjson --timeout 60s >changes.ndjson 2>/dev/null &
+	local watch=$! code=0
 	run rc rollout watch "$id" --plain --timeout 60s
 	[ "$status" -eq 4 ]
+	wait "$watch" || code=$?
+	[ "$code" -eq 4 ]
 	run rc status
 	[ "$status" -eq 4 ]
 	has "ROLLOUTS ${id:0:8} 1.0.0 to dev halted, wave rest"
@@ -80,6 +84,15 @@ on_terminal() {
 	has "-> repair the cause, then: rollcall rollout retry ${id:0:8} eu/lite/t33"
 	[ "$(rc status -o json 2>/dev/null | jq -r '."needs-eyes"[] | [.kind, .state, ."needs-eyes"] | join(" ")' | paste -sd ,)" = "target failed eu/lite/t33,rollout halted $id" ]
 	[ "$(rc status -o csv 2>/dev/null | head -n 2 | tail -n 1 | cut -d, -f1-4)" = "eu/lite/t33,target,failed,1" ]
+}
+
+@test "rollout watch -o ndjson told every change of that as one object a line, and the final state as the last" {
+	[ "$(tail -n 1 changes.ndjson | jq -r '[.kind, .name, .to] | join(" ")')" = "end $id halted" ]
+	[ "$(jq -sc '[.[] | select(.kind == "end")] | length' changes.ndjson)" = 1 ]
+	[ "$(jq -sc '[.[] | select(.kind == "target")] | group_by(.name) | [length, ([.[] | select(.[-1].to == "applied")] | length)]' changes.ndjson)" = '[52,51]' ]
+	# each change begins where the one before it ended
+	[ "$(jq -sc '[.[] | select(.kind != "end")] | group_by(.kind + .name) | map(. as $l | range(1; length) | select($l[.].from != $l[. - 1].to)) | length' changes.ndjson)" = 0 ]
+	[ "$(jq -r 'select(.to == "failed" and .kind == "target") | [.name, .wave, .next] | join(" ")' changes.ndjson)" = "eu/lite/t33 rest repair the cause, then: rollcall rollout retry ${id:0:8} eu/lite/t33" ]
 }
 
 @test "on a terminal rollout status lists what needs eyes and counts the rest; --all, pipes and programs get everything" {
