@@ -157,13 +157,19 @@ int request_check_busy(struct request *q, const char *project, const char *const
 {
 	for (size_t k = 0; k < q->b->n_runs; k++) {
 		struct run *u = q->b->runs[k];
+		const char *first = NULL;
+		size_t shared = 0;
 		if (u == spare || rollout_is_final(u->r.state) || !str_eq(u->rec.project, project))
 			continue;
 		for (size_t i = 0; i < n; i++)
-			if (run_still_has(u, targets[i]))
-				return err_set(e, ERR_STATE, "rollout %.8s (release %s %s, %s) still has target %s: let it end, %s", u->rec.id, u->rec.project,
-				               u->rec.release_version, rollout_state_name(u->r.state), targets[i],
-				               u->r.state == ROLLOUT_CATCHING_UP ? "or skip the target there" : "or abort it");
+			if (run_still_has(u, targets[i]) && shared++ == 0)
+				first = targets[i];
+		if (shared == 0)
+			continue;
+		const char *more = shared > 1 ? arena_printf(q->a, " (and %zu more)", shared - 1) : "";
+		return err_set(e, ERR_STATE, "rollout %.8s (release %s %s, %s) still has target %s%s: let it end, %s", u->rec.id, u->rec.project,
+		               u->rec.release_version, rollout_state_name(u->r.state), first, more,
+		               u->r.state == ROLLOUT_CATCHING_UP ? (shared > 1 ? "or skip the targets there" : "or skip the target there") : "or abort it");
 	}
 	return 0;
 }

@@ -417,7 +417,7 @@ static void test_refusals(void **state)
 	const char *id = run_rollout(&f, digest);
 	const struct msg_reply *r = start(&f);
 	assert_true(str_starts(r->message, "rollout "));
-	assert_true(str_ends(r->message, " (release shop 1.2.0, running) still has target eu/pg1/a: let it end, or abort it"));
+	assert_true(str_ends(r->message, " (release shop 1.2.0, running) still has target eu/pg1/a (and 2 more): let it end, or abort it"));
 	(void)id;
 	brain_fixture_done(&f);
 }
