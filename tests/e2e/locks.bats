@@ -2,6 +2,7 @@
 # A lock is a session's and nothing else: it is in no table, so that a dump taken in the middle of a rollout carries none, and what is restored from it goes on at once.
 
 setup_file() {
+	export FLEET_LIMITS="{max_parallel: 4, max_parallel_per_instance: 4, retry_budget: 10m, lock_timeout: 3s, statement_timeout: 10m, connect_timeout: 5s}" # the slow step is slower on a loaded machine
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} SERVER_OWNER=$$
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	. "$BATS_TEST_DIRNAME/../support/servers.bash"

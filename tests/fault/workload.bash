@@ -339,8 +339,8 @@ faults_life() { # how long an agent lives at most, ms: a few times what one deli
 faults_rush() { # KILLS
 	local victims=() agents amid controller ms killer sampled=0
 	mapfile -t victims < <(fleet_agents | sed "s/\$/:$(faults_life)/")
-	ROUND=$((${ROUND:-0} + 1))
-	if ((ROUND % 4 == 0)); then victims+=("controller:2000"); fi
+	ROUND=$((${ROUND:-0} + 1)) RUSHES=$((${RUSHES:-0} + 1))
+	if ((RUSHES % 3 == 0)); then victims+=("controller:2000"); fi
 	[[ ${FAULTS_DISK:-} != controller:* ]] || victims=("controller:1000")
 	faults_release "$ROUND" && faults_roll "$ROUND" || return 1
 	ROLLCALL_AGENT=${ROLLCALL_AGENT:-$ROLLCALL_BIN/rollcall-agent} ROLLCALL_CONTROLLER=${ROLLCALL_CONTROLLER:-$ROLLCALL_BIN/rollcall-controller} \
@@ -368,17 +368,19 @@ faults_restart() { # fast|kill
 	faults_settle "$last"
 }
 
-# One release over a proxy that cuts connections when COMMIT passes, and each third round when a statement passes that makes something (class N among them).
+# One release over a proxy that cuts connections when COMMIT passes, and each fifth time when a statement passes that makes something (class N among them): those count apart.
 faults_cut() {
-	local before after
+	local before after at=COMMIT
 	ROUND=$((${ROUND:-0} + 1))
+	CUT_ROUNDS=$((${CUT_ROUNDS:-0} + 1))
+	((CUT_ROUNDS % 5)) || at=CREATE
 	before=$(cat "$F/database/cuts")
 	faults_release "$ROUND" && faults_roll "$ROUND" || return 1
-	if ((ROUND % 3)); then faults_rule database cut COMMIT 20; else faults_rule database cut CREATE 25; fi
+	if [ $at = COMMIT ]; then faults_rule database cut COMMIT 20; else faults_rule database cut CREATE 25; fi
 	faults_wait || return 1 # each cut is waited for longer than the last
 	faults_rule database pass
 	after=$(cat "$F/database/cuts")
-	CUTS=$((${CUTS:-0} + after - before))
+	if [ $at = COMMIT ]; then CUTS=$((${CUTS:-0} + after - before)); else CREATES=$((${CREATES:-0} + after - before)); fi
 	faults_settle "$(faults_ms)"
 }
 
@@ -388,7 +390,7 @@ faults_settle() { # SINCE, ms: everything converges, and no view is lit; LONGEST
 	[ $ms -le "${LONGEST:-0}" ] || LONGEST=$ms
 }
 
-faults_counts() { echo "kills=${KILLS:-0} amid=${AMID:-0} controller=${CONTROLLER:-0} cuts=${CUTS:-0} restarts=${RESTARTS:-0}"; }
+faults_counts() { echo "kills=${KILLS:-0} amid=${AMID:-0} controller=${CONTROLLER:-0} cuts=${CUTS:-0} cuts-at-create=${CREATES:-0} restarts=${RESTARTS:-0}"; }
 
 # ---- storms ------------------------------------------------------------------------------------------------------------------------------------------------
 
@@ -411,7 +413,7 @@ faults_storm() { # ENGINE FOLDER KILLS [CUTS RESTARTS]
 	local engine=$1 folder=$2 start fleet=0 what seed=${SEED:-$RANDOM}
 	local -x FAULTS_TENANTS=8 FAULTS_PROXY=${4:-0}
 	local -x FLEET_LIMITS="{max_parallel: 4, max_parallel_per_instance: 4, retry_budget: 20m, lock_timeout: 3s, statement_timeout: 60s, connect_timeout: 5s}"
-	start=$(faults_ms) KILLS=0 AMID=0 CONTROLLER=0 CUTS=0 RESTARTS=0 LONGEST=0 ROUND=0
+	start=$(faults_ms) KILLS=0 AMID=0 CONTROLLER=0 CUTS=0 CREATES=0 CUT_ROUNDS=0 RUSHES=0 RESTARTS=0 LONGEST=0 ROUND=0
 	while what=$(faults_next "$3" "${4:-0}" "${5:-0}") && [ -n "$what" ]; do
 		if [ $fleet -eq 0 ] || [ "$ROUND" -ge "$FAULTS_ROUNDS" ]; then
 			if [ $fleet -ne 0 ]; then faults_down && rm -rf "$F"; fi
