@@ -77,10 +77,10 @@ static const char *names(struct arena *a, const char *const *list, size_t n)
 
 static void add_order(struct table *t, struct arena *a, const struct held *h, const struct verified *v)
 {
-	char at[CLOCK_TEXT_SIZE], gate[DIGEST_SIZE * 2 + 1];
+	char at[CLOCK_TEXT_SIZE];
 	table_rowf(t, "%s\t%s\t%s %s\t%s\t%s\t%s\t%s\t%s\t%s", h->task.target, v->order.id, v->release.project, v->release.version, v->order.environment,
 	           direction_name(h->task.direction), names(a, v->approvers, v->n_approvers), clock_text(v->order.not_after_us, at),
-	           v->release.author ? v->release.author : "", bytes_to_hex(bytes_of(v->release.gate_report_digest, DIGEST_SIZE), gate));
+	           v->release.author ? v->release.author : "", arena_printf(a, "gates %s", release_gates_line(&v->release, a)));
 }
 
 static bool shown_before(const struct desk *d, const struct waiting *w, size_t i)
@@ -110,7 +110,7 @@ static void add_statements(struct table *t, const struct changeset *c, const str
 
 static void show(const struct cmd_args *a, struct desk *d, const struct waiting *w)
 {
-	AUTO(table_destroy) struct table *orders = table_new("target,rollout,release,environment,direction,approved-by,until,+author,+gate-report");
+	AUTO(table_destroy) struct table *orders = table_new("target,rollout,release,environment,direction,approved-by,until,+author,~gates");
 	AUTO(table_destroy) struct table *statements = table_new("changeset,engine,#step,class,~statement");
 	for (size_t i = 0; i < w->n; i++) {
 		const char *engine = agent_config_target(&d->config, w->list[i]->task.target)->target.engine;
@@ -168,8 +168,8 @@ const struct cmd consent_commands[] = {
         .arguments = "[TARGET|ROLLOUT]",
         .summary = "Show what waits for this site's yes, or say it",
         .details = "Only for targets that 'consent' in the site policy names; without an argument: all that waits. Shows what was verified here: the "
-                   "order, who approved, the digest of the gate "
-                   "report, and every statement of the release in the direction that is ordered. Exit 3 while the yes is not said.",
+                   "order, who approved, which gates the release "
+                   "passed, and every statement of the release in the direction that is ordered. Exit 3 while the yes is not said.",
         .example = "rollcall-agent consent eu/pg1/bank --config /etc/rollcall/agent.yaml\nrollcall-agent consent d26d4229 --config "
                    "/etc/rollcall/agent.yaml --yes",
         .options = consent_options,

@@ -2,6 +2,7 @@
 #ifndef COMMON_MODEL_RELEASE_H
 #define COMMON_MODEL_RELEASE_H
 
+#include "common/base/arena.h"
 #include "common/model/changeset.h"
 
 struct engine_range {
@@ -33,6 +34,7 @@ struct release {
 	size_t n_engines;
 	struct provenance provenance;
 	uint8_t gate_report_digest[DIGEST_SIZE];
+	const char *gate_report; /* which gates ran and what they found, several lines; NULL: a release of before, which has only the digest */
 	uint32_t splitter_version;
 	struct changeset *changesets;
 	size_t n_changesets;
@@ -53,6 +55,9 @@ const struct engine_range *release_engine(const struct release *r, const char *e
 bool release_needs(const struct release *r, const char *feature);
 
 const struct schema_expected *release_schema(const struct release *r, const char *engine); /* NULL: nothing is said */
+
+/* The first line of its gate report, without the word "gates"; in words when it carries none. In `a`. */
+const char *release_gates_line(const struct release *r, struct arena *a);
 
 const struct changeset *release_changeset(const struct release *r, const char *id); /* NULL if there is none */
 

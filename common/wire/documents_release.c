@@ -215,6 +215,7 @@ void release_encode(const struct release *r, struct buf *ret)
 	m.schemas = put_schemas(a, r);
 	m.n_pipeline = r->n_pipeline;
 	m.pipeline = put_texts(a, r->pipeline, r->n_pipeline);
+	m.gate_report = put_text(r->gate_report);
 	pb_pack(&m.base, ret);
 }
 
@@ -451,6 +452,23 @@ static void read_schemas(struct reader *r, const Rollcall__V1__ReleaseManifest *
 		read_fail(r, "it expects a schema without asking for the feature " FEATURE_SCHEMA_EXPECTED);
 }
 
+static void read_gates(struct reader *r, const Rollcall__V1__ReleaseManifest *m, struct release *ret)
+{
+	uint8_t digest[DIGEST_SIZE];
+	read_digest(r, "gate report's digest", m->gate_report_digest, ret->gate_report_digest);
+	ret->gate_report = read_text(r, "gate report", m->gate_report, OPTIONAL, LIMIT_GATE_REPORT);
+	if (!ret->gate_report)
+		return;
+	for (const char *p = ret->gate_report; *p; p++)
+		if (((unsigned char)*p < ' ' && *p != '\n') || *p == 0x7f) {
+			read_fail(r, "the gate report holds a control character");
+			return;
+		}
+	digest_sha256(bytes_of_str(ret->gate_report), digest);
+	if (memcmp(digest, ret->gate_report_digest, DIGEST_SIZE) != 0)
+		read_fail(r, "the gate report's text is not what its digest says");
+}
+
 static void read_head(struct reader *r, const Rollcall__V1__ReleaseManifest *m, struct release *ret)
 {
 	ret->project = read_name(r, "project", m->project);
@@ -466,7 +484,7 @@ static void read_head(struct reader *r, const Rollcall__V1__ReleaseManifest *m, 
 	read_engines(r, m, ret);
 	read_provenance(r, m->provenance, &ret->provenance);
 	read_schemas(r, m, ret);
-	read_digest(r, "gate report's digest", m->gate_report_digest, ret->gate_report_digest);
+	read_gates(r, m, ret);
 	ret->splitter_version = m->splitter_version;
 	ret->author = read_line(r, "author", m->author, OPTIONAL);
 	ret->n_pipeline = m->n_pipeline;

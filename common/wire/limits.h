@@ -13,6 +13,7 @@
 #define LIMIT_ENVELOPE          ((size_t)64 * 1024 * 1024) /* a whole envelope: a release is the largest */
 #define LIMIT_DOCUMENT          ((size_t)1024 * 1024) /* trust document, order, approval, certificate, report */
 #define LIMIT_DOSSIER           ((size_t)4 * 1024 * 1024)
+#define LIMIT_GATE_REPORT       ((size_t)256 * 1024) /* text of a release's gate report; findings beyond it are counted */
 #define LIMIT_CHANGESETS        20000
 #define LIMIT_STATEMENTS        1000000 /* in one release */
 #define LIMIT_STATEMENT         ((size_t)64 * 1024 * 1024)

@@ -68,6 +68,15 @@ static void add_checks(struct buf *b, const struct audit_result *r)
 	}
 }
 
+static void add_text(struct buf *b, const char *name, const char *text)
+{
+	if (str_empty(text))
+		return;
+	buf_addf(b, "<details><summary>%s</summary><pre>", name);
+	add_escaped(b, text);
+	buf_adds(b, "</pre></details>\n");
+}
+
 static void add_change(struct buf *b, const struct story_row *r)
 {
 	char at[CLOCK_TEXT_SIZE];
@@ -97,11 +106,8 @@ static void add_change(struct buf *b, const struct story_row *r)
 	add_row(b, "ledger row", r->ledger_row, "hash");
 	add_row(b, "ledger after", r->ledger_head, "hash");
 	buf_adds(b, "</table>\n");
-	if (!str_empty(r->sql)) {
-		buf_adds(b, "<details><summary>text</summary><pre>");
-		add_escaped(b, r->sql);
-		buf_adds(b, "</pre></details>\n");
-	}
+	add_text(b, "gates", r->gates);
+	add_text(b, "text", r->sql);
 }
 
 void story_html(const struct bundle *b, const struct story_row *rows, size_t n, const struct audit_result *checked, struct buf *ret)

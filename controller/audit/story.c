@@ -169,6 +169,7 @@ static void tell_release(const struct teller *w, const struct known_release *k, 
 	row->commit = p->commit ? arena_printf(w->a, "%s%s", p->commit, p->dirty ? " (with changes that were not committed)" : "") : "";
 	row->reviewed = reviewers_of(w, p);
 	row->gate_report = hex(w, k->r.gate_report_digest);
+	row->gates = text(k->r.gate_report);
 	row->wrote = c ? text(c->author) : "";
 	if (p->author)
 		row->wrote = joined(w, row->wrote, arena_printf(w->a, "commit by %s", p->author));
@@ -196,6 +197,7 @@ static struct story_row new_row(const struct teller *w, const struct bundle_docu
 	                        .database = text(r->database_identity),
 	                        .changeset_digest = "",
 	                        .gate_report = "",
+	                        .gates = "",
 	                        .report = d->name,
 	                        .ledger_head = hex(w, r->ledger_head),
 	                        .outcome = outcome_name(r->outcome),
@@ -263,7 +265,7 @@ void story_print(const struct story_row *rows, size_t n, enum output_format f, F
 {
 	struct table *t = table_new(
 	    "at,target,changeset,direction,state,via,#steps,release,rollout,environment,wrote,commit,reviewed,signed-by,approved,agent,agent-version,"
-	    "database,outcome,failure,changeset-digest,gate-report,report,ledger-row,ledger-head,sql");
+	    "database,outcome,failure,changeset-digest,gate-report,gates,report,ledger-row,ledger-head,sql");
 	for (size_t i = 0; i < n; i++) {
 		const struct story_row *r = &rows[i];
 		char at[CLOCK_TEXT_SIZE], steps[16];
@@ -290,6 +292,7 @@ void story_print(const struct story_row *rows, size_t n, enum output_format f, F
 		                       r->failure,
 		                       r->changeset_digest,
 		                       r->gate_report,
+		                       r->gates,
 		                       r->report,
 		                       r->ledger_row,
 		                       r->ledger_head,

@@ -16,7 +16,8 @@ struct story_row { /* texts are "" when they are not known */
 	const char *release, *rollout, *environment;
 	const char *wrote, *commit, *reviewed, *signed_by, *approved; /* several are joined by ", " */
 	const char *agent, *agent_version, *database;
-	const char *changeset_digest, *gate_report, *report, *ledger_row, *ledger_head; /* hex; report: agent/journal/number */
+	const char *changeset_digest, *gate_report, *gates, *report, *ledger_row,
+	    *ledger_head; /* hex; gates: the gate report's text; report: agent/journal/number */
 	const char *outcome, *failure; /* of the delivery */
 	const char *sql; /* of this direction, for the target's engine; "" when the release is not in the bundle */
 };

@@ -132,7 +132,7 @@ static int run_approve(const struct cmd_args *args, struct err *e)
 		return -1;
 	terms.n_break_glass = cmd_option_values(args, "break-glass", &terms.break_glass);
 	order_show(stderr, &o, &list, cmd_option_given(args, "all"));
-	changesets_show(stderr, &release);
+	release_show(stderr, &release, a);
 	output_say("statements   rollcall release show %s --sql%s", cmd_option_value(args, "release"),
 	           cmd_option_value(args, "trust") ? "" : "; its signatures were not checked here (--trust FILE)");
 	terms.approver = approver_name(args, key, owner);

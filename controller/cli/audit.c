@@ -209,6 +209,18 @@ static const char *or_none(const char *s)
 	return str_empty(s) ? "-" : s;
 }
 
+static void say_gates(const struct story_row *r)
+{
+	char line[1024];
+	say("gates", "report %s%s", or_none(r->gate_report), str_empty(r->gates) ? ", whose text the release does not carry" : "");
+	for (const char *at = r->gates; *at;) {
+		size_t n = strcspn(at, "\n");
+		snprintf(line, sizeof line, "%.*s", (int)n, at);
+		say("", "%s", line);
+		at += n + (at[n] == '\n');
+	}
+}
+
 static void print_proof(const struct story_row *r, const struct bundle *b)
 {
 	char at[CLOCK_TEXT_SIZE];
@@ -216,7 +228,7 @@ static void print_proof(const struct story_row *r, const struct bundle *b)
 	say("written", "%s", or_none(r->wrote));
 	say("reviewed", "%s", or_none(r->reviewed));
 	say("release", "%s, signed by %s", or_none(r->release), or_none(r->signed_by));
-	say("gates", "report %s", or_none(r->gate_report));
+	say_gates(r);
 	say("changeset", "%s, digest %s", r->changeset, or_none(r->changeset_digest));
 	say("order", "rollout %s over %s", or_none(r->rollout), or_none(r->environment));
 	say("approved", "%s", or_none(r->approved));

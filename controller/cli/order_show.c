@@ -79,8 +79,9 @@ void order_show(FILE *out, const struct order *o, const struct target_list *l, b
 	fflush(out);
 }
 
-void changesets_show(FILE *out, const struct release *r)
+void release_show(FILE *out, const struct release *r, struct arena *a)
 {
+	fprintf(out, "gates        %s\n", release_gates_line(r, a));
 	for (size_t i = 0; i < r->n_changesets; i++)
 		fprintf(out, "changeset    %s (%s:%u)\n", r->changesets[i].id, r->changesets[i].file, r->changesets[i].line);
 	fflush(out);

@@ -9,6 +9,7 @@
 
 /* The list has been checked against the order. `all`: every target of it, not only the first 40 of each wave. */
 void order_show(FILE *out, const struct order *o, const struct target_list *l, bool all);
-void changesets_show(FILE *out, const struct release *r);
+/* Which gates it passed, and its changesets. `a`: for the time of the call. */
+void release_show(FILE *out, const struct release *r, struct arena *a);
 
 #endif

@@ -64,9 +64,7 @@ static int write_build(const struct cmd_args *a, const char *folder, struct buil
 	}
 	if (release_write(out, &b->release, e) != 0)
 		return -1;
-	AUTO(buf_done) struct buf report = BUF_INIT;
-	findings_report(&b->findings, &report);
-	if (file_write_atomic(arena_printf(b->arena, "%s.gates", out), buf_bytes(&report), 0644, e) != 0)
+	if (file_write_atomic(arena_printf(b->arena, "%s.gates", out), bytes_of_str(b->release.gate_report), 0644, e) != 0)
 		return -1;
 	char hex[DIGEST_HEX_SIZE];
 	AUTO(table_done) struct table *t = table_new("release,version,#sequence,#changesets,digest");
@@ -280,8 +278,22 @@ static struct table *summary(const struct release *r, const struct envelope *env
 	add_row(t, "committer", p->committer);
 	add_row(t, "reviewers", joined(p->reviewers, p->n_reviewers, a));
 	add_row(t, "remote", p->remote);
+	add_row(t, "gates", release_gates_line(r, a));
 	add_row(t, "gate-report", bytes_to_hex(bytes_of(r->gate_report_digest, DIGEST_SIZE), hex));
 	add_row(t, "signed-by", signers);
+	return t;
+}
+
+/* Its report as it was signed, a row a line. */
+static struct table *gate_lines(const struct release *r, struct arena *a)
+{
+	struct table *t = table_new("gate-report");
+	for (const char *at = r->gate_report; at && *at;) {
+		size_t n = strcspn(at, "\n");
+		const char *cells[] = {arena_printf(a, "%.*s", (int)n, at)};
+		table_row(t, cells);
+		at += n + (at[n] == '\n');
+	}
 	return t;
 }
 
@@ -307,8 +319,9 @@ static int run_show(const struct cmd_args *a, struct err *e)
 		print_steps(&r, engine, &(struct step_table){body, arena, sql});
 	else
 		print_changesets(&r, engine, body, arena);
-	const struct table *const tables[] = {head, body};
-	const char *const kinds[] = {"release", steps ? "steps" : "changesets"};
+	AUTO(table_done) struct table *gates_ran = gate_lines(&r, arena);
+	const struct table *const tables[] = {head, gates_ran, body};
+	const char *const kinds[] = {"release", "gates", steps ? "steps" : "changesets"};
 	tables_print(tables, kinds, ARRAY_LEN(tables), cmd_output(a), stdout);
 	return EXIT_DONE;
 }
@@ -364,7 +377,7 @@ const struct cmd release_commands[] = {
      "rollcall release build shop --version 1.4.0", build_options, run_build, 0, 1},
     {"release sign", "RELEASE", "Add your signature to a release", NULL, "rollcall release sign releases/shop-1.4.0.release --key ann.key",
      sign_options, run_sign, 1, 1},
-    {"release show", "RELEASE", "Show what a release holds: changesets, steps, classes, provenance, signers",
+    {"release show", "RELEASE", "Show what a release holds: changesets, steps, classes, provenance, gates, signers",
      "The signers are key ids as the file names them; 'rollcall release verify' is what proves them.",
      "rollcall release show shop-1.4.0.release --engine mariadb --sql", show_options, run_show, 1, 1},
     {"release verify", "RELEASE", "Check a release's signatures against a trust document", NULL,

@@ -53,7 +53,7 @@ static int show_release(FILE *out, const struct cmd_args *a, struct chosen_relea
 		return -1;
 	if (!c->release)
 		return err_set(e, ERR_USAGE, "--release %s: give the release's file: only that can be compared", path);
-	changesets_show(out, c->release);
+	release_show(out, c->release, c->arena);
 	return 0;
 }
 

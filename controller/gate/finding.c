@@ -58,15 +58,3 @@ void findings_sort(struct findings *f)
 	if (f->n)
 		qsort(f->list, f->n, sizeof *f->list, by_place);
 }
-
-void findings_report(const struct findings *f, struct buf *ret)
-{
-	for (size_t i = 0; i < f->n; i++) {
-		const struct finding *v = &f->list[i];
-		buf_addf(ret, "%s %s %s:%u %s: %s", v->suppressed ? "suppressed" : gate_level_name(v->level), v->rule, v->file, v->line,
-		         v->changeset ? v->changeset : "-", v->what);
-		if (v->suppressed)
-			buf_addf(ret, " (%s)", v->suppressed);
-		buf_addc(ret, '\n');
-	}
-}

@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "common/base/arena.h"
-#include "common/base/buf.h"
 
 enum gate_level { GATE_OFF, GATE_WARN, GATE_ERROR, GATE_LEVEL_COUNT };
 
@@ -34,8 +33,6 @@ const char *finding_text(const struct finding *v, struct arena *a);
 size_t findings_count(const struct findings *f, enum gate_level level);
 /* By file, line, rule. */
 void findings_sort(struct findings *f);
-/* The gate report: one line a finding, suppressed ones with their reason. Its digest goes into the release. */
-void findings_report(const struct findings *f, struct buf *ret);
 
 const char *gate_level_name(enum gate_level l); /* "off", "warn", "error" */
 bool gate_level_parse(const char *s, enum gate_level *ret);

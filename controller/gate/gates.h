@@ -3,6 +3,7 @@
 #ifndef CONTROLLER_GATE_GATES_H
 #define CONTROLLER_GATE_GATES_H
 
+#include "common/base/buf.h"
 #include "common/model/release.h"
 #include "controller/change/statements.h"
 #include "controller/gate/finding.h"
@@ -41,6 +42,10 @@ enum gate_level gate_level_in(const struct gate *g, const struct project *p, con
 
 /* Runs every gate that is not off. */
 void gates_run(const struct gate_input *in, struct findings *ret);
+
+/* report.c: what the release carries, signed with it: how many gates ran over how many changesets, each gate with its level, then each finding, ignored ones with the reason. The same
+ * input gives the same text. At most LIMIT_GATE_REPORT octets: findings that are too many are counted. */
+void gate_report(const struct gate_input *in, const struct findings *f, struct buf *ret);
 
 /* scripts.c: what one changeset's scripts hold */
 void gate_rollback_missing(const struct gate_input *in, struct gate_output *out);

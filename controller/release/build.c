@@ -73,10 +73,11 @@ static void add_problems(struct build *b)
 		                                           .todo = "correct these first"});
 }
 
-static void digest_report(struct build *b)
+static void put_report(struct build *b, const struct gate_input *in)
 {
 	AUTO(buf_done) struct buf report = BUF_INIT;
-	findings_report(&b->findings, &report);
+	gate_report(in, &b->findings, &report);
+	b->release.gate_report = arena_strdup(b->arena, buf_str(&report));
 	digest_sha256(buf_bytes(&report), b->release.gate_report_digest);
 }
 
@@ -106,7 +107,7 @@ static int fill(const struct build_options *o, struct build *b, struct err *e)
 	gates_run(&in, &b->findings);
 	add_problems(b);
 	findings_sort(&b->findings);
-	digest_report(b);
+	put_report(b, &in);
 	return 0;
 }
 

@@ -15,7 +15,7 @@ struct pack_options {
 };
 
 /* Packs into set->arena. Transaction control, a rollback by a changeset that is not there, and sizes that a manifest cannot hold are added to set->problems (the caller looks at
- * them: a release with problems must not be signed). gate_report_digest stays zero for the caller to set; digest is not set. */
+ * them: a release with problems must not be signed). The gate report and its digest are left for the caller to set; digest is not set. */
 void release_pack(const struct project *p, const struct parsed_set *parsed, struct change_set *set, const struct pack_options *o,
                   struct release *ret);
 

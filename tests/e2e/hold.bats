@@ -226,6 +226,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	[ "$(jq -r '.orders[0].rollout' shown.json)" = "$id" ]
 	[ "$(jq -r '.orders[0].release' shown.json)" = "shop 1.0.0" ]
 	jq -r '.statements[].statement' shown.json | grep -q 'CREATE TABLE'
+	[[ "$(jq -r '.orders[0].gates' shown.json)" == "gates "*" ran over "*" changesets, 0 errors, "* ]]
 	run site consent eu/lite/two
 	[ "$status" -eq 1 ]
 	run site consent # all that waits

@@ -267,6 +267,29 @@ static void test_release_refusals(void **state)
 	assert_release_refused(f, "release: author: not valid UTF-8");
 }
 
+/* A release from before there was a text reads too; a text that is not the one of the digest, or a line that would move a terminal's cursor, does not. */
+static void test_gate_report(void **state)
+{
+	struct trust_fixture *f = *state;
+	struct release r;
+	struct err e = ERR_INIT;
+	assert_int_equal(release_decode(f->release_envelope.payload, f->arena, &r, &e), 0);
+	assert_null(r.gate_report);
+	f->release.gate_report = "gates 9 ran over 2 changesets, 0 errors, 0 warnings, 0 ignored\ngate PF23: error\n";
+	assert_release_refused(f, "release: the gate report's text is not what its digest says");
+	digest_sha256(bytes_of_str(f->release.gate_report), f->release.gate_report_digest);
+	trust_fixture_build(f);
+	assert_int_equal(release_decode(f->release_envelope.payload, f->arena, &r, &e), 0);
+	assert_string_equal(r.gate_report, f->release.gate_report);
+	assert_string_equal(release_gates_line(&r, f->arena), "9 ran over 2 changesets, 0 errors, 0 warnings, 0 ignored");
+	f->release.gate_report = "gates \x1b[2J";
+	assert_release_refused(f, "release: the gate report holds a control character");
+	char *big = arena_alloc(f->arena, LIMIT_GATE_REPORT + 2);
+	memset(big, 'x', LIMIT_GATE_REPORT + 1);
+	f->release.gate_report = big;
+	assert_release_refused(f, "release: gate report has 262145 octets, and 262144 are allowed");
+}
+
 static void test_changeset_refusals(void **state)
 {
 	struct trust_fixture *f = *state;
@@ -450,11 +473,10 @@ static void test_requests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_release_round_trip),     T(test_order_round_trip),   T(test_proof_round_trip),
-	    T(test_certificate_round_trip), T(test_report_round_trip),  T(test_report_with_foreign_text),
-	    T(test_release_refusals),       T(test_changeset_refusals), T(test_order_refusals),
-	    T(test_hand_made_messages),     T(test_sizes_come_first),   T(test_small_bytes_large_memory),
-	    T(test_envelope_refusals),      T(test_requests),
+	    T(test_release_round_trip),       T(test_order_round_trip),         T(test_proof_round_trip),   T(test_certificate_round_trip),
+	    T(test_report_round_trip),        T(test_report_with_foreign_text), T(test_release_refusals),   T(test_gate_report),
+	    T(test_changeset_refusals),       T(test_order_refusals),           T(test_hand_made_messages), T(test_sizes_come_first),
+	    T(test_small_bytes_large_memory), T(test_envelope_refusals),        T(test_requests),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

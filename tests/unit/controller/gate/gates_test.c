@@ -9,6 +9,8 @@
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/crypto/digest.h"
+#include "common/wire/limits.h"
 #include "controller/release/build.h"
 #include "tests/support/project_folder.h"
 
@@ -187,16 +189,12 @@ static void test_suppressions_and_levels(void **state)
 	static const char text[] = HEAD "--changeset a:1\n--lint-ignore PF23 reason:\"seeds stay\"\nSELECT 1;\n--changeset a:2\nSELECT 1;\n";
 	struct err e = ERR_INIT;
 	AUTO(build_done) struct build b = build_text(text, NULL, NULL);
-	AUTO(buf_done) struct buf report = BUF_INIT;
 	assert_int_equal(findings_count(&b.findings, GATE_ERROR), 1);
 	assert_int_equal(build_check(&b, &e), -1);
 	assert_int_equal(e.code, ERR_POLICY);
 	assert_string_equal(
 	    e.msg,
 	    "changes/a.sql:5: changeset a:2 has no rollback: add --rollback lines, or say --rollback empty if there is nothing to take back (PF23)");
-	findings_report(&b.findings, &report);
-	assert_string_equal(buf_str(&report), "suppressed PF23 changes/a.sql:2 a:1: changeset a:1 has no rollback (seeds stay)\n"
-	                                      "error PF23 changes/a.sql:5 a:2: changeset a:2 has no rollback\n");
 	project_folder_write(&folder, "rollcall.yaml",
 	                     YAML "gates:\n  - {rule: PF23, level: \"off\"}\n  - {rule: PF23, level: warn, environment: production}\n");
 	AUTO(build_done) struct build strict = build_text(text, NULL, NULL), staging = build_text(text, NULL, "staging");
@@ -204,6 +202,60 @@ static void test_suppressions_and_levels(void **state)
 	assert_int_equal(findings_count(&strict.findings, GATE_WARN), 1);
 	assert_int_equal(staging.findings.n, 0);
 	project_folder_write(&folder, "rollcall.yaml", YAML);
+}
+
+/* Every gate, its level where it differs, and what was found; the digest is of this text. */
+static void test_the_report(void **state)
+{
+	(void)state;
+	static const char text[] = HEAD "--changeset a:1\n--lint-ignore PF23 reason:\"seeds stay\"\nSELECT 1;\n--changeset a:2\nSELECT 1;\n";
+	static const char gates_ran[] = "gates 8 ran over 2 changesets, 0 errors, 1 warning, 1 ignored\n"
+	                                "gate PF23: warn, off in staging: rollback missing\n"
+	                                "gate PF04: error: DDL and DML in one changeset\n"
+	                                "gate PF05: error: transaction control inside a script\n"
+	                                "gate CX01: off: a statement that is neither transactional nor atomic\n";
+	static const char found[] = "gate HY16-removed: warn: a released changeset is missing\n"
+	                            "ignored PF23 changes/a.sql:2 a:1: changeset a:1 has no rollback (seeds stay)\n"
+	                            "warn PF23 changes/a.sql:5 a:2: changeset a:2 has no rollback\n";
+	uint8_t digest[DIGEST_SIZE];
+	project_folder_write(&folder, "rollcall.yaml",
+	                     YAML "gates:\n  - {rule: PF23, level: \"off\"}\n  - {rule: PF23, level: warn, environment: production}\n"
+	                          "  - {rule: CX01, level: \"off\"}\n");
+	AUTO(build_done) struct build b = build_text(text, NULL, NULL);
+	const char *report = b.release.gate_report;
+	assert_memory_equal(report, gates_ran, strlen(gates_ran));
+	assert_string_equal(report + strlen(report) - strlen(found), found);
+	digest_sha256(bytes_of_str(report), digest);
+	assert_memory_equal(digest, b.release.gate_report_digest, DIGEST_SIZE);
+	assert_string_equal(release_gates_line(&b.release, b.arena), "8 ran over 2 changesets, 0 errors, 1 warning, 1 ignored");
+	project_folder_write(&folder, "rollcall.yaml", YAML);
+}
+
+/* A clean one is not empty. */
+static void test_the_report_of_a_clean_release(void **state)
+{
+	(void)state;
+	AUTO(build_done) struct build b = build_text(HEAD "--changeset a:1\nSELECT 1;\n" BACK, NULL, NULL);
+	assert_string_equal(release_gates_line(&b.release, b.arena), "9 ran over 1 changeset, 0 errors, 0 warnings, 0 ignored");
+	b.release.gate_report = NULL;
+	assert_true(str_starts(release_gates_line(&b.release, b.arena), "the release does not say which ran, only its report's digest "));
+}
+
+/* What is too much for a release is counted, and the rest holds its place on a line by itself. */
+static void test_the_report_has_a_cap(void **state)
+{
+	(void)state;
+	AUTO(build_done) struct build b = build_text(HEAD "--changeset a:1\nSELECT 1;\n" BACK, NULL, NULL);
+	AUTO(buf_done) struct buf report = BUF_INIT;
+	struct gate_input in = {.project = &b.project, .parsed = &b.parsed, .packed = &b.release};
+	for (int i = 0; i < 20000; i++)
+		finding_add(&b.findings, (struct finding){.rule = "PF23", .level = GATE_WARN, .file = "a.sql", .what = "one\nerror PF23 two", .todo = ""});
+	gate_report(&in, &b.findings, &report);
+	assert_true(report.n <= LIMIT_GATE_REPORT && report.n > LIMIT_GATE_REPORT - 256);
+	assert_non_null(strstr(buf_str(&report), "\nwarn PF23 a.sql -: one error PF23 two\n"));
+	assert_null(strstr(buf_str(&report), "\nerror PF23 two"));
+	assert_non_null(strstr(buf_str(&report), "\nand 1"));
+	assert_true(str_ends(buf_str(&report), " more findings: rollcall lint --all shows them\n"));
 }
 
 static void test_read_problems_are_findings(void **state)
@@ -267,6 +319,9 @@ int main(void)
 	    cmocka_unit_test(test_order),
 	    cmocka_unit_test(test_removed),
 	    cmocka_unit_test(test_suppressions_and_levels),
+	    cmocka_unit_test(test_the_report),
+	    cmocka_unit_test(test_the_report_of_a_clean_release),
+	    cmocka_unit_test(test_the_report_has_a_cap),
 	    cmocka_unit_test(test_read_problems_are_findings),
 	    cmocka_unit_test(test_a_suppression_must_name_a_gate),
 	    cmocka_unit_test(test_batch_predicate),
