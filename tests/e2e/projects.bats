@@ -76,6 +76,8 @@ rows() { # TABLE: of each engine
 	for e in lite my pg; do ask $e "SELECT count(*) FROM $1"; done | paste -sd' '
 }
 
+journal() { sqlite3 -cmd '.timeout 5000' eu-1/data/journal.db "$1"; }
+
 finish() { # ROLLOUT [STATE]
 	for _ in $(seq 600); do
 		[ "$(rc rollout status "$1" -o json 2>/dev/null | jq -r '.rollouts[0].state')" = "${2:-succeeded}" ] && return 0
@@ -169,8 +171,12 @@ finish() { # ROLLOUT [STATE]
 		sleep 0.05
 	done
 	two=$(fleet_start billing.yaml dev 0.4.0)
-	sleep 0.5
+	for _ in $(seq 200); do
+		[ "$(journal "SELECT count(*) FROM task WHERE state = 0 AND target = 'eu/pg/app'")" = 1 ] && break
+		sleep 0.05
+	done
 	fleet_kill eu-1
+	journal "UPDATE task SET accepted_at_us = 1 WHERE state = 0" # as if it had been accepted first, and had waited for its release
 	fleet_start_agent eu-1
 	finish "$one"
 	finish "$two"

@@ -13,6 +13,9 @@
 
 #include "agent/journal/journal.h"
 #include "agent/journal/journal_file.h"
+#include "agent/journal/sql/heads.sql.h"
+#include "agent/journal/sql/holds.sql.h"
+#include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/crypto/digest.h"
@@ -181,6 +184,47 @@ static void test_notes(void **state)
 	assert_string_equal(shop.value, "42");
 }
 
+static int seal_plain(void *arg, const struct report *r, struct buf *ret, struct err *e)
+{
+	if (arg)
+		return err_set(e, ERR_KEY, "no key");
+	buf_addf(ret, "report %d of attempt %d", (int)r->report_seq, (int)r->attempt);
+	return 0;
+}
+
+/* What a journal held before projects were told apart counts for each of them, until a delivery of any has ended well on the target. */
+static void test_a_journal_from_before_projects(void **state)
+{
+	static const char *const former[] = {
+	    journal_migration_1, holds_migration, journal_migration_audit, documents_migration, heads_migration, verdicts_migration, NULL};
+	struct world *w = *state;
+	struct err e = ERR_INIT;
+	AUTO(mem_free_ptr) char *path = file_join(w->dir, "former.db");
+	struct lite *l = NULL;
+	struct journal_note got = {.target = "t", .project = "billing", .changeset = "a:1", .run = 2, .name = "rows"};
+	const struct journal_sequence shop = {.project = "shop", .highest = 6};
+	struct report r = {.target = "t"};
+	bool found = false;
+	uint64_t sequence = 0;
+	assert_int_equal(lite_open(path, former, &l, &e), 0);
+	assert_int_equal(
+	    lite_exec(l, "INSERT INTO sequence VALUES ('t', 5); INSERT INTO note VALUES ('t', 'a:1', 2, 'rows', '41', zeroblob(16), 3, 7)", &e), 0);
+	lite_close(&l);
+	journal_close(&w->j);
+	assert_int_equal(journal_open(path, &w->j, &e), 0);
+	assert_int_equal(journal_note_get(w->j, &got, w->a, &found, &e), 0);
+	assert_true(found);
+	assert_string_equal(got.value, "41");
+	assert_int_equal(got.attempt, 3);
+	assert_int_equal(journal_sequence(w->j, "t", "billing", &sequence, &e), 0);
+	assert_int_equal(sequence, 5);
+	assert_int_equal(journal_finish(w->j, NULL, 0, &shop, &r, seal_plain, NULL, &e), 0);
+	assert_int_equal(journal_sequence(w->j, "t", "billing", &sequence, &e), 0);
+	assert_int_equal(sequence, 0);
+	assert_int_equal(journal_sequence(w->j, "t", "shop", &sequence, &e), 0);
+	assert_int_equal(sequence, 6);
+}
+
 static void test_numbers(void **state)
 {
 	struct world *w = *state;
@@ -196,14 +240,6 @@ static void test_numbers(void **state)
 	assert_int_equal(v, 8);
 	assert_int_equal(journal_next(w->j, "session_counter", &v, &e), 0);
 	assert_int_equal(v, 1);
-}
-
-static int seal_plain(void *arg, const struct report *r, struct buf *ret, struct err *e)
-{
-	if (arg)
-		return err_set(e, ERR_KEY, "no key");
-	buf_addf(ret, "report %d of attempt %d", (int)r->report_seq, (int)r->attempt);
-	return 0;
 }
 
 static void finish(struct world *w, uint8_t id, uint32_t attempt, struct report *r)
@@ -410,6 +446,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_only_the_newest_attempt_is_open, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_last_step_and_running, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_notes, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_journal_from_before_projects, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_numbers, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_reports_are_gapless_and_chained, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_verdicts, set_up, tear_down),

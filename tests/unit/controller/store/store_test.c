@@ -9,7 +9,8 @@
 
 #include "common/base/file.h"
 #include "common/base/mem.h"
-#include "controller/store/store.h"
+#include "controller/store/sql/store.sql.h"
+#include "controller/store/store_sqlite.h"
 
 struct fixture {
 	char dir[64], path[80];
@@ -265,6 +266,58 @@ static void test_reports_and_history(void **state)
 	fixture_done(&f);
 }
 
+static void put_release_number(struct fixture *f, uint8_t number, const char *project, const char *version)
+{
+	struct store_release r = {.project = project, .version = version, .signed_by = "x", .added_by = "x", .sequence = number};
+	r.digest[0] = number;
+	assert_int_equal(store_release_put(f->s, &r, &f->e), 0);
+}
+
+static const char *steps_of(struct fixture *f)
+{
+	struct lite_stmt *q = NULL;
+	bool row = true;
+	const char *text = "";
+	assert_int_equal(lite_prepare(f->s->db, "SELECT project, changeset FROM step ORDER BY project", &q, &f->e), 0);
+	while (lite_step(q, &row, &f->e) == 0 && row)
+		text = arena_printf(f->a, "%s%s/%s ", text, lite_text(q, 0), lite_text(q, 1));
+	return text;
+}
+
+/* Two projects may each have a changeset of the same id on a target; what was stored before they were told apart finds its project by its report. */
+static void test_steps_are_by_project(void **state)
+{
+	static const char *const former[] = {store_schema_1,         store_schema_2,       store_schema_3,      store_schema_audit, store_schema_standing,
+	                                     store_schema_documents, store_schema_schemas, store_schema_probes, store_schema_enrol, store_schema_renewal,
+	                                     store_schema_facts,     store_schema_current, store_schema_gates,  store_schema_lean,  NULL};
+	(void)state;
+	struct fixture f;
+	struct lite *l = NULL;
+	struct step_outcome step = {.changeset = "a:x", .run = 1, .state = STEP_DONE};
+	struct report r = {.agent = "eu", .target = "eu/pg/a", .attempt = 1, .outcome = OUTCOME_APPLIED, .steps = &step, .n_steps = 1, .report_seq = 9};
+	fixture_init(&f);
+	store_close(&f.s);
+	snprintf(f.path, sizeof f.path, "%s/former.db", f.dir);
+	OK(lite_open(f.path, former, &l, &f.e));
+	OK(lite_exec(
+	    l,
+	    "INSERT INTO release (digest, envelope_hash, envelope_size, project, version, sequence, changesets, signed_by, added_by, added_at_us) "
+	    "VALUES (x'05', x'00', 0, 'shop', '1.0', 1, 1, 'x', 'x', 0);"
+	    "INSERT INTO report (agent, journal, seq, target, release_digest, direction, outcome, attempt, started_at_us, ended_at_us, "
+	    "received_at_us, envelope) VALUES ('eu', 1, 4, 'eu/pg/a', x'05', 'apply', 'applied', 1, 0, 0, 0, x'00');"
+	    "INSERT INTO step VALUES ('eu/pg/a', 'a:x', 'apply', 1, 0, 'done', 'run', 'T', x'00', x'00', x'00', 1, 'eu', 4, 0, 0, 0);"
+	    "INSERT INTO step VALUES ('eu/pg/b', 'a:x', 'apply', 1, 0, 'done', 'run', 'T', x'00', x'00', x'00', 1, 'eu', 3, 0, 0, 0)",
+	    &f.e));
+	lite_close(&l);
+	OK(store_open(f.path, &f.s, &f.e));
+	assert_string_equal(steps_of(&f), "/a:x shop/a:x "); /* of one, no report and so no release is known */
+	put_release_number(&f, 2, "billing", "0.1");
+	r.release_digest[0] = 2;
+	OK(store_report_put(f.s, &r, 1, NULL, NULL, bytes_of_str("envelope"), 10, &f.e));
+	assert_string_equal(steps_of(&f), "/a:x billing/a:x shop/a:x ");
+	fixture_done(&f);
+}
+
 /* A report of this release; numbers grow. */
 static void put_report(struct fixture *f, const char *target, uint8_t release, enum outcome outcome)
 {
@@ -272,13 +325,6 @@ static void put_report(struct fixture *f, const char *target, uint8_t release, e
 	struct report r = {.agent = "eu", .target = target, .attempt = 1, .outcome = outcome, .report_seq = ++seq, .ended_at_us = (int64_t)seq};
 	r.release_digest[0] = release;
 	assert_int_equal(store_report_put(f->s, &r, 1, NULL, NULL, bytes_of_str("envelope"), (int64_t)seq, &f->e), 0);
-}
-
-static void put_release_number(struct fixture *f, uint8_t number, const char *project, const char *version)
-{
-	struct store_release r = {.project = project, .version = version, .signed_by = "x", .added_by = "x", .sequence = number};
-	r.digest[0] = number;
-	assert_int_equal(store_release_put(f->s, &r, &f->e), 0);
 }
 
 /* What the store says that the targets have: "target project version ...". */
@@ -342,6 +388,7 @@ int main(void)
 	    cmocka_unit_test(test_environment_is_done_until_it_is_taken_back),
 	    cmocka_unit_test(test_targets_are_replaced_as_a_whole),
 	    cmocka_unit_test(test_reports_and_history),
+	    cmocka_unit_test(test_steps_are_by_project),
 	    cmocka_unit_test(test_each_target_has_the_newest_release_that_was_not_taken_back),
 	    cmocka_unit_test(test_a_release_that_is_added_after_its_reports_counts_then),
 	};
