@@ -89,7 +89,7 @@ static void diesel_read(const struct read_options *o, const struct source_list *
 	for (size_t i = 0; i < l->n; i++) {
 		const struct source_file *file = &l->files[i];
 		struct folder f;
-		if (!str_ends(file->name, ".sql"))
+		if (!source_is_sql(file))
 			continue;
 		bool fits = parse_path(file->name, set->arena, &f) && (str_eq(f.file, "up.sql") || str_eq(f.file, "down.sql"));
 		if (!fits) {

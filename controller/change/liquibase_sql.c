@@ -433,7 +433,7 @@ static void liquibase_read(const struct read_options *o, const struct source_lis
 	struct lb lb = {.o = o, .set = set, .a = set->arena, .problems = &set->problems, .properties = {.arena = set->arena}};
 	for (size_t i = 0; i < l->n; i++) {
 		lb.file = &l->files[i];
-		if (str_ends(lb.file->name, ".sql"))
+		if (source_is_sql(lb.file))
 			read_file(&lb);
 		else if (is_other_changelog(lb.file->name))
 			problem_add(&set->problems, lb.file->path, 0, "write it as formatted SQL, or move it out of the change folder",
@@ -450,7 +450,7 @@ static bool liquibase_detects(const struct source_list *l)
 		struct problems ignored = {.arena = a};
 		struct source_lines lines = {0};
 		struct bytes line = {0};
-		if (!str_ends(l->files[i].name, ".sql") || !source_text(&l->files[i], a, &ignored, &lines.rest))
+		if (!source_is_sql(&l->files[i]) || !source_text(&l->files[i], a, &ignored, &lines.rest))
 			continue;
 		while (source_line(&lines, &line) && lb_is_blank(line))
 			;

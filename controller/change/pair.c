@@ -89,6 +89,17 @@ static void take_file(struct pairs *p, struct change *c, const struct pair_file 
 		add_script(p, c, f, text, engines);
 }
 
+/* Of files for every engine that has none of its own there can be one; they stand beside each other. */
+static bool is_second(const struct pairs *p, size_t first, size_t i)
+{
+	const struct pair_file *x = i > first ? &p->files[i - 1] : NULL, *y = &p->files[i];
+	if (!x || x->up != y->up || x->engines || y->engines)
+		return false;
+	problem_add(&p->set->problems, y->file->path, 0, "keep one of them, or give it a version of its own", "a second %s file of %s, beside %s",
+	            y->up ? "up" : "down", y->name, x->file->path);
+	return true;
+}
+
 static void take_change(struct pairs *p, size_t first, size_t end)
 {
 	struct change_set *s = p->set;
@@ -100,7 +111,8 @@ static void take_change(struct pairs *p, size_t first, size_t end)
 		return;
 	}
 	for (size_t i = first; i < end; i++)
-		take_file(p, &c, &p->files[i]);
+		if (!is_second(p, first, i))
+			take_file(p, &c, &p->files[i]);
 	if (c.n_forward == 0)
 		return; /* only for engines that this project does not have */
 	arena_vec_grow(s->arena, s->changes, s->n, s->cap);

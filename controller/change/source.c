@@ -31,6 +31,22 @@ static bool link_stays_inside(const char *top, const char *path)
 	return real_top && real_path && strncmp(real_path, real_top, n) == 0 && real_path[n] == '/' && !file_is_dir(real_path);
 }
 
+/* A name goes into messages, and into the release, whose readers take UTF-8 only. */
+static bool name_is_text(const char *name, struct arena *a, struct problems *p, const struct source_list *l)
+{
+	bool utf8 = bytes_is_utf8(bytes_of_str(name)), control = false;
+	char *shown = arena_strdup(a, name);
+	for (char *s = shown; *s; s++) {
+		control |= (unsigned char)*s < ' ' || *s == 0x7f;
+		if ((unsigned char)*s < ' ' || *s == 0x7f || (!utf8 && (unsigned char)*s >= 0x80))
+			*s = '?';
+	}
+	if (utf8 && !control)
+		return true;
+	problem_add(p, l->folder, 0, "rename it", "'%.200s': a file name that is not UTF-8, or holds a control character", shown);
+	return false;
+}
+
 static void take_entry(FTSENT *ent, const char *top, struct arena *a, struct problems *p, struct source_list *l)
 {
 	const char *name = arena_strdup(a, ent->fts_path + strlen(top) + 1);
@@ -49,6 +65,8 @@ static void take_entry(FTSENT *ent, const char *top, struct arena *a, struct pro
 	} else if (ent->fts_info != FTS_F) {
 		return;
 	}
+	if (!name_is_text(name, a, p, l))
+		return;
 	arena_vec_grow(a, l->files, l->n, l->cap);
 	l->files[l->n++] = (struct source_file){.path = path, .name = name, .full = arena_strdup(a, ent->fts_path)};
 }
@@ -82,6 +100,12 @@ int source_list(const char *root, const char *folder, struct arena *a, struct pr
 		qsort(l.files, l.n, sizeof *l.files, by_name);
 	*ret = l;
 	return 0;
+}
+
+bool source_is_sql(const struct source_file *f)
+{
+	size_t n = strlen(f->name);
+	return n >= 4 && str_ieq(f->name + n - 4, ".sql");
 }
 
 static bool is_utf16(struct bytes b)

@@ -20,8 +20,11 @@ struct source_list {
 	size_t n, cap;
 };
 
-/* Every file below root/folder, hidden ones left out. FIFOs, devices and links out of the folder become problems. */
+/* Every file below root/folder, hidden ones left out. FIFOs, devices, links out of the folder, and names that are not UTF-8 or hold a control character
+ * become problems. */
 int source_list(const char *root, const char *folder, struct arena *a, struct problems *p, struct source_list *ret, struct err *e) MUST_CHECK;
+
+bool source_is_sql(const struct source_file *f); /* its name ends in .sql, in upper or lower case */
 
 /* The file's text as UTF-8 with LF line ends: a BOM is dropped, CRLF becomes LF, so that a checkout's line ends change no digest.
  * false after adding a problem: UTF-16, NUL, invalid UTF-8, too large, unreadable. */

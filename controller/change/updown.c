@@ -95,7 +95,7 @@ static void updown_read(const struct read_options *o, const struct source_list *
 			                                     .engines = p.engines,
 			                                     .up = p.up,
 			                                     .run_in_transaction = true});
-		else if (str_ends(f->name, ".sql"))
+		else if (source_is_sql(f))
 			problem_warn(&set->problems, f->path, 0,
 			             "name it {version}_{title}.up.sql or .down.sql, or move it out of the change folder: it is passed over",
 			             "not the name of an up or down file");

@@ -16,7 +16,7 @@
 #include "common/link/monitor.h"
 #include "common/wire/limits.h"
 #include "controller/link/descriptors.h"
-#include "controller/link/gateway_impl.h"
+#include "controller/link/gateway_event.h"
 
 #define TICK_MS      100
 #define START_US     ((int64_t)20 * 1000 * 1000) /* until the gateways serve */
@@ -138,29 +138,20 @@ static void lose_gateway(struct line *l, size_t gate)
 	log_warn("gateway %zu: gone, with %zu sessions", gate, x.n);
 }
 
-/* The gateway reads what strangers send: an event of it that is not whole is dropped, not believed. */
-static bool is_sound(const struct hub_head *head, struct bytes body)
+/* What is not sound is dropped, not believed. */
+static void pass_event(struct line *l, struct bytes head, struct bytes body, size_t gate)
 {
-	if (head->type != HUB_MESSAGE)
-		return (unsigned)head->type < HUB_STARTED;
-	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_MESSAGE);
-	struct msg m;
-	return (unsigned)head->msg_type < MSG_TYPE_COUNT && msg_decode(head->msg_type, body, a, &m, NULL) == 0;
-}
-
-static void pass_event(struct line *l, struct hub_head *head, struct bytes body, size_t gate)
-{
-	head->from.name[sizeof head->from.name - 1] = head->from.role[sizeof head->from.role - 1] = '\0';
-	head->from.curve_key[sizeof head->from.curve_key - 1] = '\0';
-	if (!is_sound(head, body)) {
-		log_error("gateway: an event of it is not whole: dropped");
+	struct hub_head h;
+	struct err e = ERR_INIT;
+	if (gateway_event_read(head, body, &h, &e) != 0) {
+		log_error("gateway: an event of it is dropped: %s", e.msg);
 		return;
 	}
-	if (head->type == HUB_GONE || head->type == HUB_CLONED)
-		forget(l, head->session);
+	if (h.type == HUB_GONE || h.type == HUB_CLONED)
+		forget(l, h.session);
 	else
-		remember(l, head, gate);
-	tell_brain(l, head, body);
+		remember(l, &h, gate);
+	tell_brain(l, &h, body);
 }
 
 /* ---- to the gateways ----------------------------------------------------------------------------------------------------------------------------------- */
@@ -241,15 +232,10 @@ static bool obey(struct line *l)
 
 static void welcome_gateway(struct line *l, zframe_t **routing, struct bytes body)
 {
-	const struct gateway_hello own = gateway_hello_make();
 	struct gateway_hello hello;
-	if (body.n != sizeof hello || memcmp(body.p, &own, offsetof(struct gateway_hello, names)) != 0) {
-		log_error("gateway: it is of another build than this core: install one version of both and start them again");
-		return;
-	}
-	memcpy(&hello, body.p, sizeof hello);
-	if (hello.index >= l->n_gates) {
-		log_error("gateway: number %u has come, and there are %zu: it is not taken", (unsigned)hello.index, l->n_gates);
+	struct err e = ERR_INIT;
+	if (gateway_hello_read(body, l->n_gates, &hello, &e) != 0) {
+		log_error("gateway: %s", e.msg);
 		return;
 	}
 	lose_gateway(l, hello.index);
@@ -273,16 +259,16 @@ static void take_message(struct line *l)
 	AUTO(zframe_destroy) zframe_t *routing = m ? zmsg_pop(m) : NULL;
 	AUTO(zframe_destroy) zframe_t *head = m ? zmsg_pop(m) : NULL;
 	AUTO(zframe_destroy) zframe_t *body = m ? zmsg_pop(m) : NULL;
-	struct hub_head h;
-	if (!body || zframe_size(head) != sizeof h)
+	enum hub_event_type type; /* the first of a hub_head */
+	if (!body || zframe_size(head) < sizeof type)
 		return;
-	memcpy(&h, zframe_data(head), sizeof h);
+	memcpy(&type, zframe_data(head) + offsetof(struct hub_head, type), sizeof type);
 	struct bytes bytes = bytes_of(zframe_data(body), zframe_size(body));
 	size_t gate = gate_of(l, routing);
-	if (h.type == HUB_STARTED)
+	if (type == HUB_STARTED)
 		welcome_gateway(l, &routing, bytes);
 	else if (gate < l->n_gates)
-		pass_event(l, &h, bytes, gate);
+		pass_event(l, bytes_of(zframe_data(head), zframe_size(head)), bytes, gate);
 }
 
 /* A lost connection does not say whose it was: with several, each is our child, whose end is seen. */

@@ -24,14 +24,25 @@ size_t fuzz_count_lines(const uint8_t *data, size_t size)
 	return n;
 }
 
+const char *fuzz_memory_file_of(size_t slot, const uint8_t *data, size_t size)
+{
+	static struct {
+		char path[64];
+		bool open;
+		int fd;
+	} files[FUZZ_FILES];
+	fuzz_require(slot < FUZZ_FILES, "a slot that there is");
+	if (!files[slot].open) {
+		files[slot].fd = memfd_create("input", MFD_CLOEXEC);
+		files[slot].open = true;
+		snprintf(files[slot].path, sizeof files[slot].path, "/proc/self/fd/%d", files[slot].fd);
+	}
+	int fd = files[slot].fd;
+	fuzz_require(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size, "a file in memory");
+	return files[slot].path;
+}
+
 const char *fuzz_memory_file(const uint8_t *data, size_t size)
 {
-	static char path[64];
-	static int fd = -1;
-	if (fd < 0) {
-		fd = memfd_create("input", MFD_CLOEXEC);
-		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	}
-	fuzz_require(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size, "a file in memory");
-	return path;
+	return fuzz_memory_file_of(0, data, size);
 }

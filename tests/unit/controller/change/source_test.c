@@ -84,6 +84,27 @@ static void test_a_link_inside_is_read(void **state)
 	project_folder_done(&f);
 }
 
+/* They go into messages, and into the release, whose readers take UTF-8 only. */
+static void test_names_that_are_no_text(void **state)
+{
+	(void)state;
+	struct project_folder f;
+	project_folder_init(&f);
+	project_folder_write(&f, "changes/1_ok\u00e9.up.sql", "SELECT 1;");
+	project_folder_write(&f, "changes/2_\xff.up.sql", "SELECT 2;");
+	project_folder_write(&f, "changes/3_a\033[31m\nb.up.sql", "SELECT 3;");
+	project_folder_write(&f, "changes/sub\x7f/4_c.up.sql", "SELECT 4;");
+	AUTO(change_set_destroy) struct change_set *s = project_folder_read(&f, "updown", ENGINES_ALL);
+	const char *found = project_folder_problems(s);
+	assert_non_null(strstr(found, "changes: '2_?.up.sql': a file name that is not UTF-8, or holds a control character: rename it\n"));
+	assert_non_null(strstr(found, "changes: '3_a?[31m?b.up.sql': a file name "));
+	assert_non_null(strstr(found, "changes: 'sub?/4_c.up.sql': a file name "));
+	assert_int_equal(s->problems.n, 3);
+	assert_int_equal(s->n, 1);
+	assert_string_equal(s->changes[0].id, "migrate:1_ok\u00e9");
+	project_folder_done(&f);
+}
+
 static void test_folders(void **state)
 {
 	(void)state;
@@ -125,7 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_bom_and_crlf_are_accepted), cmocka_unit_test(test_wrong_encodings), cmocka_unit_test(test_fifo_and_links),
-	    cmocka_unit_test(test_a_link_inside_is_read),     cmocka_unit_test(test_folders),
+	    cmocka_unit_test(test_a_link_inside_is_read),     cmocka_unit_test(test_folders),         cmocka_unit_test(test_names_that_are_no_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,55 @@ static void test_pair_mistakes(void **state)
 	project_folder_done(&f);
 }
 
+static void test_two_files_for_every_engine(void **state)
+{
+	(void)state;
+	struct project_folder f;
+	project_folder_init(&f);
+	project_folder_write(&f, "changes/a/1_t.up.sql", "CREATE TABLE a (i integer);");
+	project_folder_write(&f, "changes/b/1_t.up.sql", "CREATE TABLE b (i integer);");
+	project_folder_write(&f, "changes/b/1_t.down.sql", "x");
+	project_folder_write(&f, "changes/b/1_t.all.down.sql", "y");
+	AUTO(change_set_destroy) struct change_set *s = project_folder_read(&f, NULL, ENGINES_ALL);
+	assert_string_equal(
+	    project_folder_problems(s),
+	    "changes/b/1_t.up.sql: a second up file of 1_t, beside changes/a/1_t.up.sql: keep one of them, or give it a version of its own\n"
+	    "changes/b/1_t.down.sql: a second down file of 1_t, beside changes/b/1_t.all.down.sql: keep one of them, or give it a version of "
+	    "its own\n");
+	project_folder_done(&f);
+}
+
+static void test_two_folders_of_one_version(void **state)
+{
+	(void)state;
+	struct project_folder f;
+	project_folder_init(&f);
+	project_folder_write(&f, "changes/2015-01-01_t/up.sql", "CREATE TABLE a (i integer);");
+	project_folder_write(&f, "changes/20150101_t/up.sql", "CREATE TABLE b (i integer);");
+	AUTO(change_set_destroy) struct change_set *s = project_folder_read(&f, "diesel", ENGINES_ALL);
+	assert_string_equal(project_folder_problems(s),
+	                    "changes/20150101_t/up.sql: a second up file of 20150101_t, beside changes/2015-01-01_t/up.sql: keep one "
+	                    "of them, or give it a version of its own\n");
+	project_folder_done(&f);
+}
+
+static void test_upper_case_is_told(void **state)
+{
+	(void)state;
+	struct project_folder f;
+	project_folder_init(&f);
+	project_folder_write(&f, "changes/1_a.up.sql", "x");
+	project_folder_write(&f, "changes/seed.SQL", "x");
+	AUTO(change_set_destroy) struct change_set *s = project_folder_read(&f, NULL, ENGINES_ALL);
+	assert_int_equal(s->problems.warnings, 1);
+	assert_string_equal(s->problems.list[0].file, "changes/seed.SQL");
+	project_folder_write(&f, "changes/1_a/up.sql", "x");
+	project_folder_write(&f, "changes/1_a/Down.SQL", "x");
+	AUTO(change_set_destroy) struct change_set *x = project_folder_read(&f, "diesel", ENGINES_ALL);
+	assert_int_equal(x->problems.warnings, 3);
+	project_folder_done(&f);
+}
+
 static void test_suppression_in_a_pair(void **state)
 {
 	(void)state;
@@ -133,9 +182,15 @@ static void test_diesel_metadata_is_strict(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_pairs),         cmocka_unit_test(test_engine_words_in_names_and_folders),
-	    cmocka_unit_test(test_pair_mistakes), cmocka_unit_test(test_suppression_in_a_pair),
-	    cmocka_unit_test(test_diesel),        cmocka_unit_test(test_diesel_metadata_is_strict),
+	    cmocka_unit_test(test_pairs),
+	    cmocka_unit_test(test_engine_words_in_names_and_folders),
+	    cmocka_unit_test(test_pair_mistakes),
+	    cmocka_unit_test(test_suppression_in_a_pair),
+	    cmocka_unit_test(test_diesel),
+	    cmocka_unit_test(test_diesel_metadata_is_strict),
+	    cmocka_unit_test(test_two_files_for_every_engine),
+	    cmocka_unit_test(test_two_folders_of_one_version),
+	    cmocka_unit_test(test_upper_case_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
