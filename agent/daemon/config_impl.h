@@ -28,7 +28,8 @@ int config_take_certificate(struct loading *l, struct err *e) MUST_CHECK;
 /* config_link.c; after trust. */
 int config_take_controller(struct loading *l, struct err *e) MUST_CHECK;
 /* config_limits.c */
-int config_take_limits(struct loading *l, struct engine_target *ret_timeouts, struct err *e) MUST_CHECK;
+int config_take_limits(struct loading *l, struct engine_target *ret_timeouts,
+                       struct err *e) MUST_CHECK; /* row_values too: it goes with each connection */
 int config_take_rules(struct loading *l, struct err *e) MUST_CHECK; /* fingerprint, superuser, orphan, look_every */
 /* config_targets.c; after the limits. */
 int config_take_targets(struct loading *l, const struct engine_target *timeouts, struct err *e) MUST_CHECK;

@@ -1,4 +1,4 @@
-/* The parts of agent.yaml that say how far a delivery may go here: limits, fingerprint, superuser, orphan, look_every. */
+/* The parts of agent.yaml that say how far a delivery may go here: limits, fingerprint, superuser, orphan, look_every; and what of a row may be told. */
 #include <string.h>
 
 #include "agent/daemon/config_impl.h"
@@ -53,11 +53,20 @@ static int take_batch_limits(struct loading *l, const struct raw_limits *r, stru
 	return take_duration(l, "min_batch_pause", r->min_batch_pause, 0, 0, &l->c->limits.min_pause_ms, e);
 }
 
+static int take_row_values(struct loading *l, bool *ret_hide, struct err *e)
+{
+	const char *text = l->raw.config->row_values;
+	*ret_hide = str_eq(text, "hide");
+	if (!text || *ret_hide || str_eq(text, "tell"))
+		return 0;
+	return config_wrong(l, raw_line(&l->raw, NULL, "row_values"), e, "row_values '%.40s': use tell or hide", text);
+}
+
 int config_take_limits(struct loading *l, struct engine_target *ret_timeouts, struct err *e)
 {
 	const struct raw_limits *r = &l->raw.config->limits;
 	l->c->allow_class_x = r->class_x;
-	if (take_freshness(l, e) != 0 || take_batch_limits(l, r, e) != 0 ||
+	if (take_row_values(l, &ret_timeouts->hide_row_values, e) != 0 || take_freshness(l, e) != 0 || take_batch_limits(l, r, e) != 0 ||
 	    take_count(l, "max_parallel", r->max_parallel, 4, &l->c->max_parallel, e) != 0 ||
 	    take_count(l, "max_parallel_per_instance", r->max_parallel_per_instance, 2, &l->c->max_parallel_per_instance, e) != 0 ||
 	    take_duration(l, "retry_budget", r->retry_budget, 0, 20 * 60 * 1000, &l->c->retry_budget_ms, e) != 0 ||

@@ -88,6 +88,7 @@ static const cyaml_schema_field_t config_fields[] = {
     OPT_TEXT("policy", struct raw_config, policy),
     OPT_TEXT("fingerprint", struct raw_config, fingerprint),
     OPT_TEXT("superuser", struct raw_config, superuser),
+    OPT_TEXT("row_values", struct raw_config, row_values),
     OPT_TEXT("orphan", struct raw_config, orphan),
     OPT_TEXT("look_every", struct raw_config, look_every),
     CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, struct raw_config, limits, limits_fields),

@@ -40,7 +40,7 @@ struct raw_target { /* labels have free keys, which libcyaml cannot take: see ra
 };
 struct raw_config {
 	char *name, *site, *data_dir, *trust, *certificate, *policy;
-	char *fingerprint, *orphan, *look_every, *superuser; /* NULL: the default */
+	char *fingerprint, *orphan, *look_every, *superuser, *row_values; /* NULL: the default */
 	struct raw_controller controller;
 	struct raw_keys keys;
 	struct raw_limits limits;

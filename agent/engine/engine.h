@@ -41,6 +41,7 @@ struct engine_target {
 	uint32_t lock_timeout_ms; /* what a session begins with; always set, never 0 */
 	uint32_t lock_timeout_max_ms; /* what later tries may raise it to; 0: not at all */
 	uint32_t statement_timeout_ms; /* always set, never 0 */
+	bool hide_row_values; /* in the server's messages: row_values.h */
 };
 
 struct engine_identity {

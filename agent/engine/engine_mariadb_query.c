@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/engine/row_values.h"
 #include "common/base/str.h"
 
 #define COLUMNS_MAX 64 /* of results that prepared statements return: ours alone */
@@ -39,6 +40,14 @@ static int lost(unsigned code, const char *message, struct err *e)
 	return -1;
 }
 
+static void server_error(const struct conn *c, unsigned code, const char *sqlstate, const char *message, struct err *e)
+{
+	AUTO(buf_done) struct buf told = BUF_INIT;
+	if (c->target->hide_row_values)
+		row_values_hide_mariadb(code, sqlstate, message, &told);
+	err_set(e, ERR_DB, "%.1000s (error %u, SQLSTATE %s)", c->target->hide_row_values ? buf_str(&told) : message, code, sqlstate);
+}
+
 int maria_error(struct conn *c, unsigned code, const char *sqlstate, const char *message, struct err *e)
 {
 	char limit[32];
@@ -50,7 +59,7 @@ int maria_error(struct conn *c, unsigned code, const char *sqlstate, const char 
 		err_set(e, ERR_TIMEOUT, "the statement ran longer than statement_timeout (%s) and was stopped",
 		        engine_duration(c->target->statement_timeout_ms, limit));
 	else
-		err_set(e, ERR_DB, "%.1000s (error %u, SQLSTATE %s)", message, code, sqlstate);
+		server_error(c, code, sqlstate, message, e);
 	if (e) {
 		e->db_errno = (int)code;
 		str_copy(e->sqlstate, sizeof e->sqlstate, sqlstate);

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/engine/row_values.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
+#include "common/sql/redact.h"
 
 #define GRACE_US (5 * (int64_t)1000000) /* after the server's own timeout should have struck, and again after our cancel */
 
@@ -41,6 +43,8 @@ static int lost(struct conn *c, const char *what, struct err *e)
 	char message[300] = "";
 	str_copy(message, sizeof message, PQerrorMessage(c->pg));
 	message[strcspn(message, "\n")] = '\0';
+	if (c->target->hide_row_values)
+		sql_hide_quoted(message);
 	return err_set(e, ERR_UNKNOWN, "%s while a statement was under way%s%s: whether it took effect is unknown until the ledger was read again", what,
 	               message[0] ? ": " : "", message);
 }
@@ -63,16 +67,33 @@ static int next_result(struct conn *c, int64_t deadline_us, PGresult **ret, stru
 
 /* ---- results ---- */
 
+/* Nothing when the server did not send it. */
+static void add_part(const struct conn *c, const PGresult *r, enum pg_part part, struct buf *ret)
+{
+	static const int fields[] = {
+	    [PG_PART_MESSAGE] = PG_DIAG_MESSAGE_PRIMARY, [PG_PART_DETAIL] = PG_DIAG_MESSAGE_DETAIL, [PG_PART_HINT] = PG_DIAG_MESSAGE_HINT};
+	const char *text = PQresultErrorField(r, fields[part]);
+	bool raised = str_eq(PQresultErrorField(r, PG_DIAG_SOURCE_FUNCTION), "exec_stmt_raise");
+	if (text && c->target->hide_row_values)
+		row_values_hide_postgres(PQresultErrorField(r, PG_DIAG_SQLSTATE), raised, part, text, ret);
+	else if (text)
+		buf_adds(ret, text);
+}
+
 static int server_error(struct conn *c, const PGresult *r, struct err *e)
 {
-	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE), *message = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL), *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
-	const char *position = PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION);
+	AUTO(buf_done) struct buf message = BUF_INIT;
+	AUTO(buf_done) struct buf detail = BUF_INIT;
+	AUTO(buf_done) struct buf hint = BUF_INIT;
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE), *position = PQresultErrorField(r, PG_DIAG_STATEMENT_POSITION);
 	if (!state) /* libpq's own: the connection broke */
 		return lost(c, "the connection to PostgreSQL was lost", e);
-	err_set(e, ERR_DB, "%.600s (SQLSTATE %s)%s%s%s%.400s%s%.200s", message ? message : "error without a message", state,
-	        position ? " at character " : "", position ? position : "", detail ? "; " : "", detail ? detail : "", hint ? "; hint: " : "",
-	        hint ? hint : "");
+	add_part(c, r, PG_PART_MESSAGE, &message);
+	add_part(c, r, PG_PART_DETAIL, &detail);
+	add_part(c, r, PG_PART_HINT, &hint);
+	err_set(e, ERR_DB, "%.600s (SQLSTATE %s)%s%s%s%.400s%s%.200s", message.n ? buf_str(&message) : "error without a message", state,
+	        position ? " at character " : "", position ? position : "", detail.n ? "; " : "", buf_str(&detail), hint.n ? "; hint: " : "",
+	        buf_str(&hint));
 	if (e)
 		str_copy(e->sqlstate, sizeof e->sqlstate, state);
 	return -1;

@@ -210,6 +210,7 @@ static void test_each_mistake_has_its_line(void **state)
 	    {"dsn: sqlite:one.db", "dsn: sqlite:one.db\n    except: 't_*'", "agent.yaml:17: target eu/files/one: except and look_in go with discover"},
 	    {"trust: trust.env\n", "look_every: 10ms\ntrust: trust.env\n",
 	     "agent.yaml:9: look_every '10ms': outside 1s to 24h: give a time between, or off"},
+	    {"trust: trust.env\n", "row_values: some\ntrust: trust.env\n", "agent.yaml:9: row_values 'some': use tell or hide"},
 	    {"trust: trust.env\n", "superuser: perhaps\ntrust: trust.env\n", "agent.yaml:9: superuser 'perhaps': use allow or refuse"},
 	    {"trust: trust.env\n", "fingerprint: maybe\ntrust: trust.env\n", "agent.yaml:9: fingerprint 'maybe': use always, changed or off"},
 	    {"trust: trust.env\n", "orphan: kill\ntrust: trust.env\n",
