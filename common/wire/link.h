@@ -90,7 +90,7 @@ enum verb {
 	VERB_ROLLOUT_PAUSE, /* rollout, reason? -> as ROLLOUT_LIST, these five */
 	VERB_ROLLOUT_RESUME, /* rollout, reason? */
 	VERB_ROLLOUT_ABORT, /* rollout, reason */
-	VERB_ROLLOUT_RETRY, /* rollout, target*; none: all that failed */
+	VERB_ROLLOUT_RETRY, /* rollout, target*, reason?; none: all that failed */
 	VERB_ROLLOUT_ROLLBACK, /* rollout, except*, reason? -> a new rollout of direction rollback over the targets that applied it */
 	VERB_AGENT_ADMIT, /* document: certificate envelope -> as AGENT_LIST */
 	VERB_AGENT_LIST, /* -> agent,state (online, offline, held, revoked),site,#targets,version,last-seen,~detail,+serial,+expires */

@@ -3,6 +3,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
+#include "controller/audit/actions.h"
 #include "controller/audit/story.h"
 #include "controller/audit/verify.h"
 
@@ -12,7 +13,7 @@ static const char style[] =
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid #d8dee4}"
     "th{font-weight:600;white-space:nowrap}.good{color:#116329}.bad{color:#a40e26;font-weight:600}code,pre{font:12px/1.4 ui-monospace,monospace}"
     "pre{background:#f6f8fa;padding:.6rem;white-space:pre-wrap;overflow-wrap:anywhere;margin:.4rem "
-    "0}summary{cursor:pointer}.hash{overflow-wrap:anywhere}"
+    "0}summary{cursor:pointer}.hash{overflow-wrap:anywhere}.lines{white-space:pre-line}"
     "@media print{details>*{display:block}}";
 
 static void add_escaped(struct buf *b, const char *s)
@@ -82,13 +83,15 @@ static void add_change(struct buf *b, const struct story_row *r)
 	char at[CLOCK_TEXT_SIZE];
 	bool good = str_eq(r->state, "done") || str_eq(r->state, "skipped");
 	buf_adds(b, "<h2>");
-	add_escaped(b, r->changeset);
+	add_escaped(b, *r->changeset ? r->changeset : "No statement");
 	buf_addf(b, " %s ", str_eq(r->direction, "apply") ? "on" : "taken back on");
 	add_escaped(b, r->target);
 	buf_adds(b, "</h2>\n<table>\n");
 	add_row(b, "when", clock_text(r->at_us, at), "");
 	add_row(b, "state", r->state, good ? "good" : "bad");
-	add_row(b, "delivery", r->outcome, "");
+	add_row(b, "delivery", r->outcome, *r->failure ? "bad" : "");
+	add_row(b, "refused by check", r->check, "bad");
+	add_row(b, "code", r->code, "bad");
 	add_row(b, "failure", r->failure, "bad");
 	add_row(b, "written by", r->wrote, "");
 	add_row(b, "commit", r->commit, "hash");
@@ -97,7 +100,7 @@ static void add_change(struct buf *b, const struct story_row *r)
 	add_row(b, "signed by", r->signed_by, "");
 	add_row(b, "rollout", r->rollout, "hash");
 	add_row(b, "environment", r->environment, "");
-	add_row(b, "approved by", r->approved, "");
+	add_row(b, "approved by", r->approvals, "lines");
 	add_row(b, "applied by agent", r->agent, "");
 	add_row(b, "database", r->database, "hash");
 	add_row(b, "changeset digest", r->changeset_digest, "hash");
@@ -105,9 +108,43 @@ static void add_change(struct buf *b, const struct story_row *r)
 	add_row(b, "signed report", r->report, "");
 	add_row(b, "ledger row", r->ledger_row, "hash");
 	add_row(b, "ledger after", r->ledger_head, "hash");
+	add_row(b, "schema before", r->schema_before, "hash");
+	add_row(b, "schema after", r->schema_after, "hash");
 	buf_adds(b, "</table>\n");
 	add_text(b, "gates", r->gates);
 	add_text(b, "text", r->sql);
+}
+
+static void add_cell(struct buf *b, const char *text, const char *class)
+{
+	buf_addf(b, "<td class=\"%s\">", class);
+	add_escaped(b, text);
+	buf_adds(b, "</td>");
+}
+
+/* From the log's rows, not from signatures: the page says so. */
+static void add_actions(struct buf *b, const struct action *list, size_t n)
+{
+	char at[CLOCK_TEXT_SIZE];
+	buf_adds(b, "<h2>What operators did</h2>\n<p>As the audit log's rows tell it, whose chain the agents countersign.</p>\n<table>\n"
+	            "<tr><th>when</th><th>who</th><th>did</th><th>to</th><th>rollout</th><th>from, to</th><th>reason or detail</th></tr>\n");
+	for (size_t i = 0; i < n; i++) {
+		const struct store_event *ev = &list[i].row->ev;
+		buf_adds(b, "<tr>");
+		add_cell(b, clock_text(ev->at_us, at), "");
+		add_cell(b, ev->actor, "");
+		add_cell(b, list[i].what, "");
+		add_cell(b, ev->object, "");
+		add_cell(b, ev->rollout, "hash");
+		buf_adds(b, "<td>");
+		add_escaped(b, ev->from);
+		buf_adds(b, ev->to ? ", " : "");
+		add_escaped(b, ev->to);
+		buf_adds(b, "</td>");
+		add_cell(b, ev->detail, "");
+		buf_adds(b, "</tr>\n");
+	}
+	buf_adds(b, "</table>\n");
 }
 
 void story_html(const struct bundle *b, const struct story_row *rows, size_t n, const struct audit_result *checked, struct buf *ret)
@@ -125,6 +162,10 @@ void story_html(const struct bundle *b, const struct story_row *rows, size_t n, 
 	}
 	buf_adds(ret, "</p>\n");
 	add_checks(ret, checked);
+	AUTO(arena_destroy) struct arena *a = arena_new(BUNDLE_ARENA_BYTES);
+	struct action *actions = NULL;
+	size_t n_actions = audit_actions(b, a, &actions);
+	add_actions(ret, actions, n_actions);
 	for (size_t i = 0; i < n; i++)
 		add_change(ret, &rows[i]);
 	buf_adds(ret, "</body></html>\n");

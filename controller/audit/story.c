@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
@@ -18,7 +19,7 @@ struct known_release {
 
 struct known_order {
 	struct order o;
-	const char *rollout, *approved;
+	const char *rollout, *approved, *approvals;
 };
 
 struct teller {
@@ -41,6 +42,13 @@ static const char *hex(const struct teller *w, const uint8_t *digest)
 static const char *text(const char *s)
 {
 	return s ? s : "";
+}
+
+/* "" for zeros: not taken. */
+static const char *hex_or_none(const struct teller *w, const uint8_t *digest)
+{
+	static const uint8_t zero[DIGEST_SIZE];
+	return memcmp(digest, zero, DIGEST_SIZE) == 0 ? "" : hex(w, digest);
 }
 
 static const char *joined(const struct teller *w, const char *before, const char *more)
@@ -76,20 +84,48 @@ static void learn_order(struct teller *w, const struct bundle_document *d)
 	if (order_decode(d->data, w->a, &k->o, NULL) != 0)
 		return;
 	k->rollout = d->name;
-	k->approved = "";
+	k->approved = k->approvals = "";
 	w->n_orders++;
+}
+
+static const char *one_line(const struct teller *w, const char *s)
+{
+	AUTO(buf_done) struct buf clean = BUF_INIT;
+	output_add_visible(&clean, s);
+	return arena_strdup(w->a, buf_str(&clean));
+}
+
+/* By the keys of the environment's roles, of an emergency by those of break-glass and site; when no key is known, by the name that the approval gives itself. */
+static const char *approvers(const struct teller *w, const struct order *o, const struct envelope *env, const struct approval *p)
+{
+	const struct trust_role *roles[APPROVER_ROLES_MAX];
+	size_t n = w->t ? trust_approver_roles(w->t, o->environment, NULL, w->a, roles) : 0;
+	const char *all = "";
+	for (size_t i = 0; i < n && !*all; i++)
+		all = owners(w, roles[i]->name, env, TYPE_APPROVAL);
+	if (!*all && p->n_break_glass)
+		all = owners(w, ROLE_BREAK_GLASS, env, TYPE_APPROVAL);
+	if (!*all && p->n_break_glass)
+		all = owners(w, ROLE_SITE, env, TYPE_APPROVAL);
+	return *all ? all : arena_printf(w->a, "%s (by its own words)", text(p->approver));
 }
 
 static void learn_approval(struct teller *w, const struct bundle_document *d)
 {
 	struct envelope env;
+	struct approval p;
+	char at[CLOCK_TEXT_SIZE];
 	size_t n = strcspn(d->name, "/");
-	if (envelope_decode(d->data, w->a, &env, NULL) != 0)
+	if (envelope_decode(d->data, w->a, &env, NULL) != 0 || approval_decode(env.payload, w->a, &p, NULL) != 0)
 		return;
 	for (size_t i = 0; i < w->n_orders; i++) {
 		struct known_order *k = &w->orders[i];
-		if (strncmp(k->rollout, d->name, n) == 0 && k->rollout[n] == '\0')
-			k->approved = joined(w, k->approved, owners(w, arena_printf(w->a, ROLE_APPROVER_PREFIX "%s", k->o.environment), &env, TYPE_APPROVAL));
+		if (strncmp(k->rollout, d->name, n) != 0 || k->rollout[n] != '\0')
+			continue;
+		const char *who = approvers(w, &k->o, &env, &p);
+		k->approved = joined(w, k->approved, who);
+		k->approvals = arena_printf(w->a, "%s%s%s%s at %s: %s", k->approvals, *k->approvals ? "\n" : "", who, p.n_break_glass ? " (break-glass)" : "",
+		                            clock_text(p.created_at_us, at), one_line(w, text(p.reason)));
 	}
 }
 
@@ -160,9 +196,10 @@ static const char *reviewers_of(const struct teller *w, const struct provenance 
 	return all;
 }
 
+/* `s` NULL: of no step. */
 static void tell_release(const struct teller *w, const struct known_release *k, const struct step_outcome *s, struct story_row *row)
 {
-	const struct changeset *c = release_changeset(&k->r, s->changeset);
+	const struct changeset *c = s ? release_changeset(&k->r, s->changeset) : NULL;
 	const struct provenance *p = &k->r.provenance;
 	row->release = arena_printf(w->a, "%s %s", k->r.project, k->r.version);
 	row->signed_by = k->signed_by;
@@ -182,8 +219,11 @@ static struct story_row new_row(const struct teller *w, const struct bundle_docu
 	const struct known_release *k = release_of(w, r->release_digest);
 	const struct known_order *o = order_of(w, r->order_digest);
 	struct story_row row = {.target = r->target,
-	                        .changeset = s->changeset,
-	                        .direction = direction_name(s->direction),
+	                        .changeset = s ? s->changeset : "",
+	                        .direction = direction_name(s ? s->direction : r->direction),
+	                        .state = "",
+	                        .via = "",
+	                        .at_us = r->ended_at_us,
 	                        .release = "",
 	                        .rollout = o ? o->rollout : "",
 	                        .environment = o ? o->o.environment : "",
@@ -192,6 +232,7 @@ static struct story_row new_row(const struct teller *w, const struct bundle_docu
 	                        .reviewed = "",
 	                        .signed_by = "",
 	                        .approved = o ? o->approved : "",
+	                        .approvals = o ? o->approvals : "",
 	                        .agent = r->agent,
 	                        .agent_version = text(r->agent_version),
 	                        .database = text(r->database_identity),
@@ -199,8 +240,13 @@ static struct story_row new_row(const struct teller *w, const struct bundle_docu
 	                        .gate_report = "",
 	                        .gates = "",
 	                        .report = d->name,
-	                        .ledger_head = hex(w, r->ledger_head),
+	                        .ledger_row = "",
+	                        .ledger_head = hex_or_none(w, r->ledger_head),
+	                        .schema_before = hex_or_none(w, r->fingerprint_before),
+	                        .schema_after = hex_or_none(w, r->fingerprint),
 	                        .outcome = outcome_name(r->outcome),
+	                        .check = text(r->failure.check),
+	                        .code = text(r->failure.code),
 	                        .failure = text(r->failure.message),
 	                        .sql = ""};
 	if (k)
@@ -217,18 +263,24 @@ static void end_step(const struct teller *w, struct story_row *row, const struct
 	row->ledger_row = hex(w, s->row_hash);
 }
 
+static void add_row(struct teller *w, struct story_row row)
+{
+	arena_vec_grow(w->a, w->rows, w->n, w->cap);
+	w->rows[w->n++] = row;
+}
+
 /* Steps of one changeset in one direction stand together in a report. */
 static void tell_report(struct teller *w, const struct bundle_document *d, const struct report *r, const char *changeset)
 {
 	const struct step_outcome *last = NULL;
+	if (!changeset && r->n_steps == 0)
+		add_row(w, new_row(w, d, r, NULL));
 	for (size_t i = 0; i < r->n_steps; i++) {
 		const struct step_outcome *s = &r->steps[i];
 		if (changeset && !str_eq(s->changeset, changeset))
 			continue;
-		if (!last || !str_eq(last->changeset, s->changeset) || last->direction != s->direction || last->run != s->run) {
-			arena_vec_grow(w->a, w->rows, w->n, w->cap);
-			w->rows[w->n++] = new_row(w, d, r, s);
-		}
+		if (!last || !str_eq(last->changeset, s->changeset) || last->direction != s->direction || last->run != s->run)
+			add_row(w, new_row(w, d, r, s));
 		end_step(w, &w->rows[w->n - 1], s);
 		last = s;
 	}
@@ -261,11 +313,12 @@ size_t audit_story(const struct bundle *b, const struct trust *t, const char *ch
 
 /* ---- as a table ---- */
 
-void story_print(const struct story_row *rows, size_t n, enum output_format f, FILE *out)
+struct table *story_table(const struct story_row *rows, size_t n)
 {
 	struct table *t = table_new(
-	    "at,target,changeset,direction,state,via,#steps,release,rollout,environment,wrote,commit,reviewed,signed-by,approved,agent,agent-version,"
-	    "database,outcome,failure,changeset-digest,gate-report,gates,report,ledger-row,ledger-head,sql");
+	    "at,target,changeset,direction,state,via,#steps,release,rollout,environment,wrote,commit,reviewed,signed-by,approved,approvals,agent,"
+	    "agent-version,database,outcome,check,code,failure,changeset-digest,gate-report,gates,report,ledger-row,ledger-head,schema-before,"
+	    "schema-after,sql");
 	for (size_t i = 0; i < n; i++) {
 		const struct story_row *r = &rows[i];
 		char at[CLOCK_TEXT_SIZE], steps[16];
@@ -285,10 +338,13 @@ void story_print(const struct story_row *rows, size_t n, enum output_format f, F
 		                       r->reviewed,
 		                       r->signed_by,
 		                       r->approved,
+		                       r->approvals,
 		                       r->agent,
 		                       r->agent_version,
 		                       r->database,
 		                       r->outcome,
+		                       r->check,
+		                       r->code,
 		                       r->failure,
 		                       r->changeset_digest,
 		                       r->gate_report,
@@ -296,9 +352,10 @@ void story_print(const struct story_row *rows, size_t n, enum output_format f, F
 		                       r->report,
 		                       r->ledger_row,
 		                       r->ledger_head,
+		                       r->schema_before,
+		                       r->schema_after,
 		                       r->sql};
 		table_row(t, cells);
 	}
-	table_print(t, f, "changes", out);
-	table_destroy(&t);
+	return t;
 }

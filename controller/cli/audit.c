@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -10,6 +11,7 @@
 #include "common/cli/table.h"
 #include "common/crypto/trust.h"
 #include "common/wire/documents.h"
+#include "controller/audit/actions.h"
 #include "controller/audit/story.h"
 #include "controller/audit/verify.h"
 #include "controller/cli/audit_fetch.h"
@@ -84,16 +86,31 @@ static int export_html(const struct cmd_args *args, const struct bundle *b, cons
 	return write_out(args, buf_bytes(&page), e);
 }
 
+static const char *const export_kinds[] = {"changes", "actions"};
+
+/* kind NULL: both in JSON; CSV holds one table, and that is of changes. */
+static void print_tables(const struct table *const all[2], const char *kind, enum output_format f, FILE *out)
+{
+	bool second = str_eq(kind, export_kinds[1]);
+	if (!kind && f == OUTPUT_JSON)
+		tables_print(all, export_kinds, 2, f, out);
+	else
+		table_print(all[second], f, export_kinds[second], out);
+}
+
 static int export_table(const struct cmd_args *args, const struct bundle *b, const struct trust *own, enum output_format f, struct arena *a,
                         struct err *e)
 {
 	struct story_row *rows = NULL;
+	struct action *actions = NULL;
 	char *text = NULL;
-	size_t size = 0, n = audit_story(b, names(b, own, a), NULL, a, &rows);
+	size_t size = 0, n = audit_story(b, names(b, own, a), NULL, a, &rows), n_actions = audit_actions(b, a, &actions);
 	FILE *out = open_memstream(&text, &size);
 	if (!out)
 		return err_set_errno(e, "memory");
-	story_print(rows, n, f, out);
+	AUTO(table_destroy) struct table *changes = story_table(rows, n);
+	AUTO(table_destroy) struct table *done = actions_table(actions, n_actions);
+	print_tables((const struct table *const[2]){changes, done}, cmd_option_value(args, "kind"), f, out);
 	fclose(out);
 	int rc = write_out(args, bytes_of(text, size), e);
 	free(text);
@@ -130,9 +147,14 @@ static int run_export(const struct cmd_args *args, struct err *e)
 	int64_t from_us = 0, to_us = INT64_MAX;
 	AUTO(live_close) struct live l = {0};
 	const char *target = cmd_option_value(args, "target");
+	const char *kind = cmd_option_value(args, "kind");
+	if (kind && !str_eq(kind, export_kinds[0]) && !str_eq(kind, export_kinds[1]))
+		return err_set(e, ERR_USAGE, "--kind %s: changes or actions", kind);
 	if (read_format(args, &format, e) != 0 || own_trust(args, a, &own, e) != 0 || read_time(args, "from", &from_us, e) != 0 ||
 	    read_time(args, "to", &to_us, e) != 0)
 		return -1;
+	if (kind && (str_eq(format, "html") || str_eq(format, "bundle")))
+		return err_set(e, ERR_USAGE, "--kind %s: --format %s holds everything", kind, format);
 	if (target && !str_is_target_id(target))
 		return err_set(e, ERR_USAGE, "--target %s: a target is site/instance/database or site/instance/database/schema", target);
 	bundle_init(&b);
@@ -209,19 +231,43 @@ static const char *or_none(const char *s)
 	return str_empty(s) ? "-" : s;
 }
 
-static void say_gates(const struct story_row *r)
+static void say_lines(const char *name, const char *text)
 {
-	char line[1024];
-	say("gates", "report %s%s", or_none(r->gate_report), str_empty(r->gates) ? ", whose text the release does not carry" : "");
-	for (const char *at = r->gates; *at;) {
+	for (const char *at = text; *at; name = "") {
+		AUTO(buf_done) struct buf line = BUF_INIT;
+		AUTO(buf_done) struct buf visible = BUF_INIT;
 		size_t n = strcspn(at, "\n");
-		snprintf(line, sizeof line, "%.*s", (int)n, at);
-		say("", "%s", line);
+		buf_add(&line, at, n);
+		output_add_visible(&visible, buf_str(&line));
+		printf("%-10s %s\n", name, buf_str(&visible));
 		at += n + (at[n] == '\n');
 	}
 }
 
-static void print_proof(const struct story_row *r, const struct bundle *b)
+static void say_gates(const struct story_row *r)
+{
+	say("gates", "report %s%s", or_none(r->gate_report), *r->gates ? "" : ", whose text the release does not carry");
+	say_lines("", r->gates);
+}
+
+/* Of this rollout, in the log's words. */
+static void say_actions(const struct story_row *r, const struct bundle *b, struct arena *a)
+{
+	struct action *list = NULL;
+	const char *name = "operators";
+	char at[CLOCK_TEXT_SIZE];
+	size_t n = audit_actions(b, a, &list);
+	for (size_t i = 0; i < n; i++) {
+		const struct store_event *ev = &list[i].row->ev;
+		if (!action_touches(&list[i], r->rollout, r->target))
+			continue;
+		say(name, "%s: %s, %s of %s%s%s", clock_text(ev->at_us, at), ev->actor, list[i].what, ev->object, str_empty(ev->detail) ? "" : ": ",
+		    str_empty(ev->detail) ? "" : ev->detail);
+		name = "";
+	}
+}
+
+static void print_proof(const struct story_row *r, const struct bundle *b, struct arena *a)
 {
 	char at[CLOCK_TEXT_SIZE];
 	say("commit", "%s", or_none(r->commit));
@@ -231,12 +277,17 @@ static void print_proof(const struct story_row *r, const struct bundle *b)
 	say_gates(r);
 	say("changeset", "%s, digest %s", r->changeset, or_none(r->changeset_digest));
 	say("order", "rollout %s over %s", or_none(r->rollout), or_none(r->environment));
-	say("approved", "%s", or_none(r->approved));
+	say_lines("approved", *r->approvals ? r->approvals : "-");
+	say_actions(r, b, a);
 	say("applied", "%s of %s by agent %s (%s) at %s: %s via %s, %" PRIu32 " step%s", r->direction, r->changeset, r->agent, r->agent_version,
 	    clock_text(r->at_us, at), r->state, r->via, r->steps, r->steps == 1 ? "" : "s");
 	say("database", "%s", or_none(r->database));
 	say("report", "%s, signed by %s", r->report, r->agent);
-	say("ledger", "row %s, head after %s", r->ledger_row, r->ledger_head);
+	say("ledger", "row %s, head after %s", r->ledger_row, or_none(r->ledger_head));
+	if (*r->schema_before || *r->schema_after)
+		say("schema", "before %s, after %s", or_none(r->schema_before), or_none(r->schema_after));
+	else
+		say("schema", "no fingerprint was taken: the site says when one is (fingerprint in agent.yaml)");
 	say("log", "%zu rows", b->n_rows);
 }
 
@@ -260,7 +311,7 @@ static int run_prove(const struct cmd_args *args, struct err *e)
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, "no signed report says anything of %s on %s: 'rollcall history --target %s' shows what was reported",
 		               changeset, target, target);
-	print_proof(&rows[last], &b);
+	print_proof(&rows[last], &b, a);
 	audit_verify(&b, own, a, &checked);
 	for (size_t i = 0; i < AUDIT_CHECKS; i++)
 		say(i ? "" : "checked", "%-14s %s: %s", checked.checks[i].name, checked.checks[i].wrong ? "WRONG" : "holds", checked.checks[i].says);
@@ -282,6 +333,7 @@ static const struct cmd_option export_options[] = {
     {"from", 0, "TIME", "reports from then on, such as 2026-10-01T00:00:00Z (default: all)", false, false},
     {"to", 0, "TIME", "reports up to then (default: all)", false, false},
     {"target", 0, "TARGET", "only of this target", false, false},
+    {"kind", 0, "KIND", "changes, or actions: what operators did and why (default: csv changes, json both)", false, false},
     {"format", 0, "FORMAT", "csv, json, html, or bundle: everything that an auditor needs to verify it offline (default: csv)", false, false},
     {"out", 0, "FILE", "write there instead of to the terminal", false, false},
     TRUST_OPTION,

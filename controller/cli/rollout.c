@@ -110,6 +110,7 @@ static int run_retry(const struct cmd_args *a, struct err *e)
 {
 	struct question q = {.verb = VERB_ROLLOUT_RETRY};
 	question_add(&q, "rollout", cmd_argument(a, 0));
+	question_add(&q, "reason", cmd_option_value(a, "reason"));
 	for (size_t i = 1; i < cmd_argument_count(a); i++)
 		question_add(&q, "target", cmd_argument(a, i));
 	return ask_and_wait(a, &q, e);
@@ -197,7 +198,7 @@ static const struct cmd_option resume_options[] = {{"reason", 0, "TEXT", "why, f
 static const struct cmd_option abort_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, true}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option skip_options[] = {
     {"reason", 0, "TEXT", "why, for the audit and for whoever looks at the target", false, true}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
-static const struct cmd_option retry_options[] = {WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
+static const struct cmd_option retry_options[] = {{"reason", 0, "TEXT", "why, for the audit", false, false}, WAIT_OPTIONS, CONTEXT_OPTIONS, {0}};
 static const struct cmd_option rollback_options[] = {{"except", 0, "CHANGESET", "leave this changeset applied", true, false},
                                                      {"reason", 0, "TEXT", "why, for the audit", false, false},
                                                      WAIT_OPTIONS,

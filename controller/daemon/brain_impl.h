@@ -247,7 +247,8 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_
 /* brain_rollout.c */
 int run_delivery_event(struct brain *b, struct run *u, struct delivery *d, enum delivery_event ev, const char *actor, struct err *e) MUST_CHECK;
 int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, const char *actor, const char *reason, struct err *e) MUST_CHECK;
-int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, size_t *ret_count, struct err *e) MUST_CHECK;
+int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, const char *reason, size_t *ret_count,
+              struct err *e) MUST_CHECK;
 int runs_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* decides, persists, queues offers; lets go of final ones */
 
 /* brain_persist.c */

@@ -31,7 +31,8 @@ int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, con
 	return store_rollout_save(b->store, &u->rec, e);
 }
 
-int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, size_t *ret_count, struct err *e)
+int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t n, const char *actor, const char *reason, size_t *ret_count,
+              struct err *e)
 {
 	AUTO(decision_done) struct decision moved = DECISION_INIT;
 	if (u->r.not_after_us <= b->now_us)
@@ -42,7 +43,7 @@ int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t
 	for (size_t i = 0; i < moved.n_transitions; i++)
 		if (moved.transitions[i].object == OBJECT_DELIVERY)
 			run_note(u, moved.transitions[i].index, NULL, NULL, NULL);
-	return run_persist(b, u, &moved, actor, NULL, e);
+	return run_persist(b, u, &moved, actor, reason, e);
 }
 
 /* ---- deciding and offering --------------------------------------------------------------------------------------------------------------------------------- */

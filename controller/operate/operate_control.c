@@ -70,7 +70,7 @@ int operate_retry(struct request *q, struct err *e)
 	const char **targets = request_args(q, "target", &n);
 	if (check_free(q, u, targets, n, e) < 0)
 		return -1;
-	if (run_retry(q->b, u, targets, n, q->actor, &count, e) < 0)
+	if (run_retry(q->b, u, targets, n, q->actor, request_arg(q, "reason"), &count, e) < 0)
 		return -1;
 	if (count == 0)
 		return answer(q, u, "no target is to be tried again: the failed wave's gate is looked at anew", e);

@@ -108,12 +108,20 @@ static int read_freeze(struct request *q, struct store_freeze *f, struct err *e)
 	return 0;
 }
 
+/* The log has to say what was frozen, and how long. */
+static const char *freeze_text(struct request *q, const struct store_freeze *f)
+{
+	char from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
+	return arena_printf(q->a, "%s from %s until %s: %s", str_empty(f->selector) ? "every target" : f->selector, clock_text(f->from_us, from),
+	                    clock_text(f->until_us, until), f->reason);
+}
+
 int operate_freeze_add(struct request *q, struct err *e)
 {
 	struct store_freeze f;
 	int64_t id = 0;
 	if (read_freeze(q, &f, e) < 0 || store_freeze_put(q->b->store, &f, &id, e) < 0 ||
-	    brain_log(q->b, q->actor, NULL, arena_printf(q->a, "freeze %" PRId64, id), "add", f.reason, e) < 0 || steer_load(q->b, e) < 0)
+	    brain_log(q->b, q->actor, NULL, arena_printf(q->a, "freeze %" PRId64, id), "add", freeze_text(q, &f), e) < 0 || steer_load(q->b, e) < 0)
 		return -1;
 	reply_columns(q, FREEZE_COLUMNS);
 	for (size_t i = 0; i < q->b->n_freezes; i++)

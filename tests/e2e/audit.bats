@@ -76,7 +76,7 @@ tampered() { # CHECK SED-SCRIPT
 	run rc audit prove eu/lite/shop "$changeset"
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[[ $output == *"signed by release"* && $output == *"approved   approver"* && $output == *"signed by eu-1"* ]]
+	[[ $output == *"signed by release"* && $output == *"approved   approver at 20"*"Z: test"* && $output == *"signed by eu-1"* ]]
 	row=$(sqlite3 eu.db "SELECT row_hash FROM rollcall_ledger WHERE changeset = '$changeset' ORDER BY seq DESC LIMIT 1")
 	[[ $output == *"ledger     row $row"* ]]
 	# Which gates ran is in the release itself, signed; what the author's folder holds is the same text.
@@ -88,6 +88,34 @@ tampered() { # CHECK SED-SCRIPT
 	[ "$status" -eq 0 ]
 	run rc audit prove eu/lite/shop nobody:nothing
 	[ "$status" -ne 0 ] && [[ $output == *"no signed report says anything of nobody:nothing on eu/lite/shop"* ]]
+}
+
+@test "audit: what operators did is told with its reasons, as csv, json and html" {
+	R=$(fleet_start plan.yaml production 1.0.0)
+	rc rollout abort "$R" --reason 'the wrong release' >/dev/null 2>&1
+	rc freeze add -l environment=production --until 2100-01-01T00:00:00Z --reason 'year-end, closing' >/dev/null 2>&1
+	freeze=$(rc freeze list -o name 2>/dev/null)
+	rc freeze remove "$freeze" >/dev/null 2>&1
+	rc targets quarantine us/lite/shop --reason 'broken disk' >/dev/null 2>&1
+	rc targets unquarantine us/lite/shop >/dev/null 2>&1
+	rc audit export --format json >acts.json
+	reason() { jq -r ".actions[] | select(.action == \"$1\" and .object == \"$2\") | .detail" acts.json; }
+	[ "$(jq -r ".actions[] | select(.action == \"abort\" and .object == \"rollout\" and .rollout == \"$R\") | .detail" acts.json)" = "the wrong release" ]
+	[[ "$(reason 'freeze add' "freeze $freeze")" == "environment=production from "*" until "*": year-end, closing" ]]
+	[ "$(reason quarantine us/lite/shop)" = "broken disk" ]
+	[ "$(jq -r '.actions[] | select(.action == "unquarantine") | .actor' acts.json)" = "operator olga" ]
+	[ "$(jq '[.actions[] | select(.actor | startswith("operator ") | not)] | length' acts.json)" -eq 0 ]
+	rc audit export --kind actions >acts.csv
+	[ "$(head -n 1 acts.csv)" = "at,actor,action,object,rollout,from,to,detail,row" ]
+	grep -q ',operator olga,quarantine,us/lite/shop,,,,broken disk,[0-9]*$' acts.csv
+	[ "$(rc audit export --kind actions --format json | jq -r 'keys | join(" ")')" = actions ]
+	[ "$(rc audit export --kind actions --target eu/lite/shop | grep -c 'broken disk')" -eq 0 ]
+	rc audit export --format html --out acts.html
+	grep -q '<td class="">broken disk</td>' acts.html
+	run rc audit export --kind deeds
+	[ "$status" -eq 2 ]
+	run rc audit export --kind actions --format html
+	[ "$status" -eq 2 ]
 }
 
 @test "audit: a bundle that was changed is found out, and told where" {

@@ -124,9 +124,19 @@ schema_cells() { rc targets list -o json 2>/dev/null | jq -r '.targets[0] | [.sc
 	id=$(fleet_start shop/plans/all.yaml dev 1)
 	[ "$(settle "$id")" = refused ]
 	[[ "$(rc rollout status "$id" -o json 2>/dev/null | tr -s ' ')" == *"C17 schema-before: the schema is not the one that release shop 1 was signed to find"* ]]
+	# What an auditor is told: that it was refused, by which check, and the schemas that the delivery found and left.
+	told() { rc audit export --format json 2>/dev/null | jq -r ".$1"; }
+	[ "$(told 'changes[0] | [.outcome, .changeset, .steps, .check, .code] | join("|")')" = "refused||0|C17 schema-before|policy" ]
+	[ "$(told 'changes[0]."schema-before"')" = "$(told 'changes[0]."schema-after"')" ]
+	[[ "$(told 'changes[0].failure')" == "the schema is not the one that release shop 1 was signed to find"* ]]
 	sqlite3 db/shop 'DROP TABLE other'
-	rc rollout retry "$id" >/dev/null 2>&1
+	rc rollout retry "$id" --reason 'the table is gone' >/dev/null 2>&1
 	[ "$(settle "$id")" = applied ]
+	[ "$(told 'changes[1] | [.state, ."schema-before", ."schema-after"] | join(" ")')" = "done $(sha256sum <before.txt | cut -d ' ' -f 1) $(sha256sum <after.txt | cut -d ' ' -f 1)" ]
+	[ "$(told 'actions[] | select(.action == "retry" and .object == "eu/lite/shop") | [.actor, .detail] | join(": ")')" = "operator olga: the table is gone" ]
+	run -0 rc audit prove eu/lite/shop "$(told 'changes[1].changeset')"
+	[[ "$output" == *"schema     before $(sha256sum <before.txt | cut -d ' ' -f 1), after $(sha256sum <after.txt | cut -d ' ' -f 1)"* ]]
+	[[ "$output" == *"operators  "*"Z: operator olga, start of rollout"*"retry of eu/lite/shop: the table is gone"* ]]
 	makes_table 2 second
 	signed 2 --schema-after sqlite=after.txt
 	id=$(fleet_start shop/plans/all.yaml dev 2)
