@@ -227,8 +227,11 @@ const struct cmd agents_commands[] = {
      "this name until it expires, so hand it over like a password.",
      "rollcall agents invite eu-1 --site eu --targets 'eu/*' --endpoint tcp://controller:7100 --controller-key controller.key.pub --key enrol",
      invite_options, run_agents_invite, 1, 1},
-    {"agents list", NULL, "List the agents that were admitted, and which are connected", NULL, "rollcall agents list\nrollcall agents list -o wide",
-     agents_options, run_agents_list, 0, 0},
+    {"agents list", NULL, "List the agents that were admitted, and which are connected",
+     "-o wide and the formats for programs also have what each connected agent's last heartbeat said: tasks that run and that wait there, and "
+     "reports "
+     "that have not come here. In the table for people the detail says so when reports do not come, or tasks wait and nothing runs, for a minute.",
+     "rollcall agents list\nrollcall agents list -o wide", agents_options, run_agents_list, 0, 0},
     {"agents admit", "CERTIFICATE", "Let an agent in, by the certificate that an enrol key signed",
      "The certificate binds the agent's name, its keys and the targets that it may own. The controller checks its signature against the trust "
      "document; the agent can "

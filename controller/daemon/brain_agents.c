@@ -57,6 +57,7 @@ void agent_set_session(struct brain *b, struct brain_agent *g, uint64_t session)
 	if (session)
 		map_put(b->agent_by_session, map_fixed(&g->session), g);
 	g->ready = false;
+	g->load = (struct agent_load){0};
 }
 
 void agent_stir(struct brain *b, struct brain_agent *g)
@@ -475,6 +476,8 @@ int agent_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	if (!g)
 		return 0;
 	g->rec.seen_at_us = b->now_us;
+	if (ev->msg.type == MSG_HEARTBEAT)
+		load_event(b, g, &ev->msg.heartbeat);
 	if (ev->msg.type == MSG_FACTS)
 		return facts_event(b, g, &ev->msg.facts, e);
 	return ev->msg.type == MSG_TARGETS ? targets_event(b, g, &ev->msg.targets, e) : 0;

@@ -12,6 +12,13 @@
 
 #define RELEASE_ARENA LIMIT_ARENA_DOCUMENT
 
+/* As its heartbeats of this session say: brain_load.c. */
+struct agent_load {
+	struct msg_heartbeat last;
+	int64_t at_us; /* when that came; 0: none yet */
+	int64_t unsent_since_us, idle_since_us; /* of the first heartbeat in a row that showed it; 0: the last did not */
+};
+
 struct brain_agent {
 	struct store_agent rec; /* strings in `arena` */
 	struct certificate cert;
@@ -28,6 +35,7 @@ struct brain_agent {
 	struct brain_target *targets;
 	size_t n_targets;
 	uint64_t trust_version; /* as its HELLO said */
+	struct agent_load load;
 };
 
 struct brain_facts { /* of a target, as its agent's last look found it */
@@ -181,6 +189,9 @@ void agent_stir(struct brain *b, struct brain_agent *g); /* something of it is t
 int agents_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* saves counters, queues acks */
 
 /* brain_facts.c */
+void load_event(struct brain *b, struct brain_agent *g, const struct msg_heartbeat *m); /* brain_load.c */
+uint64_t load_unsent(const struct brain_agent *g); /* reports that it has made and that are not stored here, by its last heartbeat */
+const char *load_odd(const struct brain_agent *g, struct arena *a); /* what a person should look at, and where; "" when nothing */
 int facts_event(struct brain *b, struct brain_agent *g, const struct msg_facts *m, struct err *e) MUST_CHECK;
 void facts_take(struct brain_facts *to, const struct target_facts *from);
 

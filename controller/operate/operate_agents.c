@@ -1,4 +1,6 @@
 /* Commands about agents: who is let in, who is not any more. */
+#include <inttypes.h>
+
 #include "common/base/clock.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
@@ -11,7 +13,7 @@
 #define EXPIRES_SOON_US ((int64_t)30 * 24 * 3600 * 1000000)
 #define REASON_MAX      300
 
-#define AGENT_COLUMNS "agent,state,site,#targets,version,last-seen,~detail,+serial,+expires"
+#define AGENT_COLUMNS "agent,state,site,#targets,version,last-seen,~detail,+serial,+expires,+#running,+#queued,+#unsent-reports"
 
 static const char *state_of(const struct brain_agent *g)
 {
@@ -35,18 +37,29 @@ static const char *detail_of(struct request *q, const struct brain_agent *g)
 		return "its certificate has expired: at its site, rollcall-agent renew asks for a new one";
 	if (g->session && !str_eq(g->rec.version, ROLLCALL_VERSION))
 		return arena_printf(q->a, "version %s, this controller is %s: bring the older one up to date", g->rec.version, ROLLCALL_VERSION);
+	const char *odd = load_odd(g, q->a);
+	if (*odd)
+		return odd;
 	int64_t left_us = g->cert.not_after_us - q->b->now_us;
 	if (left_us < EXPIRES_SOON_US && left_us < (g->cert.not_after_us - g->cert.not_before_us) / 5) /* by then an agent has renewed it, if it can */
 		return arena_printf(q->a, "its certificate expires at %s", clock_text(g->cert.not_after_us, at));
 	return "";
 }
 
+/* By its last heartbeat; nothing is known of one that is away. */
+static const char *load_cell(struct request *q, const struct brain_agent *g, uint64_t n)
+{
+	return g->session && g->load.at_us ? arena_printf(q->a, "%" PRIu64, n) : "";
+}
+
 static void agent_row(struct request *q, const struct brain_agent *g)
 {
 	char seen[CLOCK_TEXT_SIZE], expires[CLOCK_TEXT_SIZE];
 	clock_text(g->session ? q->b->now_us : g->rec.seen_at_us, seen);
-	reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s", g->rec.name, state_of(g), g->rec.site, g->n_targets, g->rec.version ? g->rec.version : "",
-	          g->session || g->rec.seen_at_us ? seen : "", detail_of(q, g), g->rec.serial, clock_text(g->cert.not_after_us, expires));
+	reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", g->rec.name, state_of(g), g->rec.site, g->n_targets,
+	          g->rec.version ? g->rec.version : "", g->session || g->rec.seen_at_us ? seen : "", detail_of(q, g), g->rec.serial,
+	          clock_text(g->cert.not_after_us, expires), load_cell(q, g, g->load.last.running), load_cell(q, g, g->load.last.queued),
+	          load_cell(q, g, load_unsent(g)));
 }
 
 /* "; its certificate has expired": what is odd about a known agent's request for new keys; "" when nothing is. */
@@ -70,7 +83,7 @@ static int pending_rows(struct request *q, size_t *ret_n, struct err *e)
 			continue;
 		reply_row(q,
 		          "%s\tpending\t\t0\t\t\t%s at %s%s; fingerprint %s: compare it with what the site sees, then: rollcall agents approve %s --key "
-		          "ENROL-KEY\t\t",
+		          "ENROL-KEY\t\t\t\t\t",
 		          list[i].agent, list[i].nonce.n ? "asked" : "asked for new keys", clock_text(list[i].asked_at_us, at), oddity(q, &list[i]),
 		          enrol_fingerprint(list[i].request, fingerprint), list[i].agent);
 		++*ret_n;

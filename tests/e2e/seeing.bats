@@ -61,6 +61,9 @@ on_terminal() {
 	lacks "NEEDS EYES"
 	[ "$(rc status -o json 2>/dev/null | jq -c '[.fleets[0].targets, .fleets[0].behind, (.rollouts | length), (."needs-eyes" | length)]')" = '[52,0,0,0]' ]
 	[ "$(rc status -o json 2>/dev/null | jq -c '[.versions[0].agents, .fleets[0]."agents-online"]')" = '[2,2]' ]
+	[ "$(rc agents list -o json 2>/dev/null | jq -c '[.agents[] | [.running, .queued, ."unsent-reports"]]')" = '[[0,0,0],[0,0,0]]' ]
+	[[ "$(rc agents list -o wide 2>/dev/null | head -n 1)" == *"RUNNING  QUEUED  UNSENT REPORTS"* ]]
+	[[ "$(rc agents list 2>/dev/null)" != *UNSENT* ]]
 	[ "$(rc status -o ndjson 2>/dev/null | jq -r .kind | sort -u | paste -sd ' ')" = "fleets versions" ]
 }
 

@@ -1,0 +1,116 @@
+/* What `rollcall agents list` says of the load that an agent's heartbeats tell. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/arena.h"
+#include "common/base/str.h"
+#include "tests/support/brain_fixture.h"
+
+#define NONE   bytes_of(NULL, 0)
+#define SECOND INT64_C(1000000)
+
+static const char *const targets[] = {"eu/pg1/a"};
+static const char plan[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all}\n";
+
+static struct hub_event from_agent(const struct brain_fixture *f, enum hub_event_type type)
+{
+	struct hub_event ev = {.type = type, .from = {.kind = LINK_AGENT}, .session = f->agent.session};
+	str_copy(ev.from.name, sizeof ev.from.name, f->agent.name);
+	str_copy(ev.from.curve_key, sizeof ev.from.curve_key, f->agent.curve_key);
+	return ev;
+}
+
+static void beat(struct brain_fixture *f, int64_t later_us, struct msg_heartbeat h)
+{
+	struct hub_event ev = from_agent(f, HUB_MESSAGE);
+	ev.msg.type = MSG_HEARTBEAT;
+	ev.msg.heartbeat = h;
+	f->now_us += later_us;
+	brain_fixture_event(f, &ev);
+}
+
+/* "running queued unsent|detail" */
+static const char *told(struct brain_fixture *f)
+{
+	(void)brain_fixture_command(f, "viewer", VERB_AGENT_LIST, NONE, NULL);
+	return arena_printf(f->arena, "%s %s %s|%s", brain_fixture_cell(f, "running"), brain_fixture_cell(f, "queued"),
+	                    brain_fixture_cell(f, "unsent-reports"), brain_fixture_cell(f, "detail"));
+}
+
+static void test_as_its_last_heartbeat_said(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_begin(&f, targets, 1);
+	assert_string_equal(told(&f), "  |"); /* none has come yet */
+	beat(&f, 0, (struct msg_heartbeat){.running = 2, .queued = 7});
+	assert_string_equal(told(&f), "2 7 0|");
+	beat(&f, SECOND, (struct msg_heartbeat){.running = 1, .queued = 4});
+	assert_string_equal(told(&f), "1 4 0|");
+	struct hub_event gone = from_agent(&f, HUB_GONE);
+	brain_fixture_event(&f, &gone);
+	assert_string_equal(told(&f), "  |");
+	brain_fixture_connect(&f, targets, 1);
+	assert_string_equal(told(&f), "  |"); /* a new session tells anew */
+	brain_fixture_done(&f);
+}
+
+static void test_reports_that_do_not_come(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	const struct msg_offer *o[1];
+	brain_fixture_begin(&f, targets, 1);
+	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment", "production", NULL);
+	(void)brain_fixture_approve_last(&f, digest);
+	assert_int_equal(brain_fixture_offers(&f, o, 1), 1);
+	struct msg_offer offer = *o[0];
+	struct msg_report report = brain_fixture_report(&f, &offer, digest, OUTCOME_APPLIED);
+	beat(&f, SECOND, (struct msg_heartbeat){.report_seq = 3});
+	assert_string_equal(told(&f), "0 0 3|");
+	beat(&f, 59 * SECOND, (struct msg_heartbeat){.report_seq = 3});
+	assert_string_equal(told(&f), "0 0 3|"); /* it may be a moment */
+	beat(&f, SECOND, (struct msg_heartbeat){.report_seq = 3});
+	assert_true(str_starts(told(&f), "0 0 3|it has reports that do not come here since "));
+	assert_true(str_ends(told(&f), ", 3 now: its log at its site says why, rollcall-agent status how many"));
+	brain_fixture_send_report(&f, &report);
+	assert_true(str_ends(told(&f), ", 2 now: its log at its site says why, rollcall-agent status how many"));
+	beat(&f, SECOND, (struct msg_heartbeat){.report_seq = 1});
+	assert_string_equal(told(&f), "0 0 0|");
+	beat(&f, SECOND, (struct msg_heartbeat){.report_seq = 2});
+	assert_string_equal(told(&f), "0 0 1|"); /* counted from now again */
+	brain_fixture_done(&f);
+}
+
+static void test_tasks_that_wait_while_nothing_runs(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_begin(&f, targets, 1);
+	beat(&f, 0, (struct msg_heartbeat){.queued = 2});
+	beat(&f, 45 * SECOND, (struct msg_heartbeat){.running = 1, .queued = 1});
+	beat(&f, 15 * SECOND, (struct msg_heartbeat){.queued = 1});
+	assert_string_equal(told(&f), "0 1 0|"); /* one ran in between */
+	beat(&f, 60 * SECOND, (struct msg_heartbeat){.queued = 1});
+	assert_true(str_starts(told(&f), "0 1 0|1 task waits there and nothing runs since "));
+	assert_true(str_ends(told(&f), ": at its site, rollcall-agent status shows them"));
+	beat(&f, SECOND, (struct msg_heartbeat){0});
+	assert_string_equal(told(&f), "0 0 0|");
+	brain_fixture_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_as_its_last_heartbeat_said),
+	    cmocka_unit_test(test_reports_that_do_not_come),
+	    cmocka_unit_test(test_tasks_that_wait_while_nothing_runs),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
