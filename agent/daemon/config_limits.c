@@ -4,6 +4,7 @@
 #include "agent/daemon/config_impl.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/sql/timeouts.h"
 #include "common/wire/limits.h"
 
 #define LOOK_EVERY_DEFAULT_MS (5 * 60 * 1000)
@@ -70,8 +71,8 @@ int config_take_limits(struct loading *l, struct engine_target *ret_timeouts, st
 	    take_count(l, "max_parallel", r->max_parallel, 4, &l->c->max_parallel, e) != 0 ||
 	    take_count(l, "max_parallel_per_instance", r->max_parallel_per_instance, 2, &l->c->max_parallel_per_instance, e) != 0 ||
 	    take_duration(l, "retry_budget", r->retry_budget, 0, 20 * 60 * 1000, &l->c->retry_budget_ms, e) != 0 ||
-	    take_duration(l, "lock_timeout", r->lock_timeout, 10, 5000, &ret_timeouts->lock_timeout_max_ms, e) != 0 ||
-	    take_duration(l, "statement_timeout", r->statement_timeout, 10, 30 * 60 * 1000, &ret_timeouts->statement_timeout_ms, e) != 0 ||
+	    take_duration(l, "lock_timeout", r->lock_timeout, 10, SQL_LOCK_TIMEOUT_MS, &ret_timeouts->lock_timeout_max_ms, e) != 0 ||
+	    take_duration(l, "statement_timeout", r->statement_timeout, 10, SQL_STATEMENT_TIMEOUT_MS, &ret_timeouts->statement_timeout_ms, e) != 0 ||
 	    take_duration(l, "connect_timeout", r->connect_timeout, 100, 10000, &ret_timeouts->connect_timeout_ms, e) != 0)
 		return -1;
 	uint32_t max_ms = ret_timeouts->lock_timeout_max_ms;

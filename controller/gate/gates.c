@@ -24,6 +24,11 @@ const struct gate gates[] = {
      "the condition is what makes a row that is done no row to do: without it a row that the application has changed meanwhile is changed once more "
      "when the work is repeated",
      "name the unfinished state (WHERE new_column IS NULL), and let a default or a trigger take care of new rows", gate_batch_predicate},
+    {"TO01", GATE_WARN, "a changeset lifts the time-out of its own session",
+     "whatever comes behind a statement that waits or runs there waits too, and the agent's time-outs are what ends that; a site that caps them "
+     "refuses the changeset (C21)",
+     "take it out: lock_timeout and statement_timeout of agent.yaml say how long, and a long data change goes in batches (batch:N)",
+     gate_lifts_timeout},
     {"HY16-duplicate", GATE_ERROR, "the same id twice", "the ledger knows a changeset by its id: the second one would count as applied already",
      "give each changeset its own id", gate_duplicate_id},
     {"HY16-changed", GATE_ERROR, "a released changeset was changed", "targets that have it keep the old content, others get the new one",

@@ -209,7 +209,7 @@ static void test_the_report(void **state)
 {
 	(void)state;
 	static const char text[] = HEAD "--changeset a:1\n--lint-ignore PF23 reason:\"seeds stay\"\nSELECT 1;\n--changeset a:2\nSELECT 1;\n";
-	static const char gates_ran[] = "gates 8 ran over 2 changesets, 0 errors, 1 warning, 1 ignored\n"
+	static const char gates_ran[] = "gates 9 ran over 2 changesets, 0 errors, 1 warning, 1 ignored\n"
 	                                "gate PF23: warn, off in staging: rollback missing\n"
 	                                "gate PF04: error: DDL and DML in one changeset\n"
 	                                "gate PF05: error: transaction control inside a script\n"
@@ -227,7 +227,7 @@ static void test_the_report(void **state)
 	assert_string_equal(report + strlen(report) - strlen(found), found);
 	digest_sha256(bytes_of_str(report), digest);
 	assert_memory_equal(digest, b.release.gate_report_digest, DIGEST_SIZE);
-	assert_string_equal(release_gates_line(&b.release, b.arena), "8 ran over 2 changesets, 0 errors, 1 warning, 1 ignored");
+	assert_string_equal(release_gates_line(&b.release, b.arena), "9 ran over 2 changesets, 0 errors, 1 warning, 1 ignored");
 	project_folder_write(&folder, "rollcall.yaml", YAML);
 }
 
@@ -236,7 +236,7 @@ static void test_the_report_of_a_clean_release(void **state)
 {
 	(void)state;
 	AUTO(build_done) struct build b = build_text(HEAD "--changeset a:1\nSELECT 1;\n" BACK, NULL, NULL);
-	assert_string_equal(release_gates_line(&b.release, b.arena), "9 ran over 1 changeset, 0 errors, 0 warnings, 0 ignored");
+	assert_string_equal(release_gates_line(&b.release, b.arena), "10 ran over 1 changeset, 0 errors, 0 warnings, 0 ignored");
 	b.release.gate_report = NULL;
 	assert_true(str_starts(release_gates_line(&b.release, b.arena), "the release does not say which ran, only its report's digest "));
 }
@@ -296,6 +296,46 @@ static void test_batch_predicate(void **state)
 	    "batched; write one of them, or take batch: out of the changeset's line\n");
 }
 
+#define TO01_TODO ": take it out: lock_timeout and statement_timeout of agent.yaml say how long, and a long data change goes in batches (batch:N)\n"
+
+static void test_a_changeset_that_lifts_its_timeout(void **state)
+{
+	(void)state;
+	assert_told(
+	    HEAD "--changeset a:1 dbms:postgresql\nSET lock_timeout = '5s';\nSET LOCAL statement_timeout TO '30min';\nSET lock_timeout TO DEFAULT;\n" BACK
+	         "--changeset a:2 dbms:mariadb\nSET lock_wait_timeout = 5;\nSET SESSION innodb_lock_wait_timeout = 0;\n" BACK
+	         "--changeset a:3\nUPDATE jobs SET lock_timeout = 0, busy_timeout = 90000, max_statement_time = 0;\n" BACK,
+	    NULL, "");
+	assert_told(
+	    HEAD
+	    "--changeset a:1 dbms:postgresql\nSET search_path = x;\nSET lock_timeout = 0;\nSELECT set_config('statement_timeout', '0', false);\n" BACK,
+	    NULL,
+	    "warn TO01 changes/a.sql:4: changeset a:1 sets lock_timeout to 0, which is no time-out at all" TO01_TODO
+	    "warn TO01 changes/a.sql:5: changeset a:1 sets statement_timeout to 0, which is no time-out at all" TO01_TODO);
+	assert_told(
+	    HEAD "--changeset a:1 dbms:postgresql\nSET LOCAL lock_timeout = '1min';\nSET statement_timeout = current_setting('x');\n"
+	         "--rollback SET statement_timeout TO '2h';\n",
+	    NULL,
+	    "warn TO01 changes/a.sql:3: changeset a:1 sets lock_timeout to 60 s, and agents give it 5 s unless their agent.yaml says otherwise" TO01_TODO
+	    "warn TO01 changes/a.sql:4: changeset a:1 sets statement_timeout to what cannot be told from the text" TO01_TODO
+	    "warn TO01 changes/a.sql:5: changeset a:1 sets statement_timeout to 7200 s, and agents give it 1800 s unless their agent.yaml says "
+	    "otherwise" TO01_TODO);
+	assert_told(HEAD "--changeset a:1 dbms:mariadb\nSET lock_wait_timeout = 86400;\n" BACK
+	                 "--changeset a:2 dbms:mariadb\nSET STATEMENT max_statement_time=0 FOR ALTER TABLE t ADD COLUMN a int;\n--rollback ALTER TABLE t "
+	                 "DROP COLUMN a;\n"
+	                 "--changeset a:3 dbms:sqlite\nPRAGMA busy_timeout = 60000;\n" BACK,
+	            NULL,
+	            "warn TO01 changes/a.sql:3: changeset a:1 sets lock_wait_timeout to 86400 s, and agents give it 5 s unless their agent.yaml says "
+	            "otherwise" TO01_TODO "warn TO01 changes/a.sql:6: changeset a:2 sets max_statement_time to 0, which is no time-out at all" TO01_TODO
+	            "error CX01 changes/a.sql:9: PRAGMA on sqlite: changes how SQLite keeps or guards the file, outside of the transaction: have the "
+	            "site set it, "
+	            "not a changeset\n"
+	            "warn TO01 changes/a.sql:9: changeset a:3 sets busy_timeout to 60 s, and agents give it 5 s unless their agent.yaml says "
+	            "otherwise" TO01_TODO);
+	assert_told(HEAD "--changeset a:1 dbms:postgresql\n--lint-ignore TO01 reason:\"at night, nobody is there\"\nSET lock_timeout = 0;\n" BACK, NULL,
+	            "suppressed TO01 changes/a.sql:4: changeset a:1 sets lock_timeout to 0, which is no time-out at all" TO01_TODO);
+}
+
 static void test_the_table_is_whole(void **state)
 {
 	(void)state;
@@ -325,6 +365,7 @@ int main(void)
 	    cmocka_unit_test(test_read_problems_are_findings),
 	    cmocka_unit_test(test_a_suppression_must_name_a_gate),
 	    cmocka_unit_test(test_batch_predicate),
+	    cmocka_unit_test(test_a_changeset_that_lifts_its_timeout),
 	    cmocka_unit_test(test_the_table_is_whole),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
