@@ -46,9 +46,21 @@ static size_t utf8_sequence(const uint8_t *p, size_t left)
 	return n;
 }
 
+/* Are the eight octets at p all ASCII? Nearly all text is. */
+static bool is_ascii_8(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return (v & 0x8080808080808080U) == 0;
+}
+
 bool bytes_is_utf8(struct bytes b)
 {
 	for (size_t i = 0; i < b.n;) {
+		if (b.n - i >= 8 && is_ascii_8(b.p + i)) {
+			i += 8;
+			continue;
+		}
 		size_t n = utf8_sequence(b.p + i, b.n - i);
 		if (!n)
 			return false;

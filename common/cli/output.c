@@ -13,9 +13,22 @@ enum { COLUMNS_WITHOUT_WINDOW = 120, COLUMNS_MIN = 40 };
 
 /* ---- text ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
+size_t text_plain_length(const char *s)
+{
+	size_t n = 0;
+	while (s[n] >= ' ' && (unsigned char)s[n] < 127)
+		n++;
+	return n;
+}
+
 void text_add_clean(struct buf *b, const char *s, bool visible)
 {
-	while (*s) {
+	for (;;) {
+		size_t plain = text_plain_length(s);
+		buf_add(b, s, plain);
+		s += plain;
+		if (!*s)
+			return;
 		unsigned char c = (unsigned char)*s;
 		size_t n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
 		if (strnlen(s, n) < n || !bytes_is_utf8(bytes_of(s, n))) {

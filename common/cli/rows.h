@@ -15,8 +15,9 @@ struct column {
 struct table {
 	struct column columns[COLUMNS_MAX];
 	size_t n_columns;
-	char **cells; /* n_rows * n_columns; NULL: no value */
+	const char **cells; /* n_rows * n_columns; NULL: no value */
 	size_t n_rows, n_cells, cap_cells;
+	bool borrows; /* the cells are somebody else's */
 };
 
 static inline const char *table_cell(const struct table *t, size_t row, size_t column)
@@ -24,6 +25,8 @@ static inline const char *table_cell(const struct table *t, size_t row, size_t c
 	return t->cells[row * t->n_columns + column];
 }
 
+/* How many octets s begins with that are printable ASCII: a column each, and nothing to clean. */
+size_t text_plain_length(const char *s);
 /* Copies with what is not UTF-8 replaced by U+FFFD; `visible` also turns control characters (C0, DEL, C1) into blanks. */
 void text_add_clean(struct buf *b, const char *s, bool visible);
 

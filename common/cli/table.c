@@ -12,7 +12,7 @@
 #include "common/base/str.h"
 #include "common/cli/rows.h"
 
-enum { NOTE_INDENT = 4, ID_SHOWN = 8 };
+enum { NOTE_INDENT = 4, ID_SHOWN = 8, WRITE_BYTES = 64 * 1024 };
 
 static void add_column(struct table *t, const char *spec, size_t n)
 {
@@ -45,23 +45,30 @@ void table_destroy(struct table **tp)
 		return;
 	for (size_t i = 0; i < t->n_columns; i++)
 		free(t->columns[i].key);
-	for (size_t i = 0; i < t->n_cells; i++)
-		free(t->cells[i]);
+	for (size_t i = 0; i < t->n_cells && !t->borrows; i++)
+		free((void *)(uintptr_t)t->cells[i]);
 	free(t->cells);
 	free(t);
 	*tp = NULL;
 }
 
-static void add_cell(struct table *t, char *owned)
+static void add_cell(struct table *t, const char *cell)
 {
 	vec_grow(t->cells, t->n_cells, t->cap_cells);
-	t->cells[t->n_cells++] = owned;
+	t->cells[t->n_cells++] = cell;
+}
+
+struct table *table_new_borrowing(const char *columns)
+{
+	struct table *t = table_new(columns);
+	t->borrows = true;
+	return t;
 }
 
 void table_row(struct table *t, const char *const *cells)
 {
 	for (size_t i = 0; i < t->n_columns; i++)
-		add_cell(t, mem_strdup(cells[i]));
+		add_cell(t, t->borrows ? cells[i] : mem_strdup(cells[i]));
 	t->n_rows++;
 }
 
@@ -88,18 +95,32 @@ size_t table_count(const struct table *t)
 	return t->n_rows;
 }
 
-static void add_padded(struct buf *b, const char *text, size_t width, bool right, bool last, bool colour)
+/* What is shown of a cell: clean, in a buffer or where it is. */
+struct shown {
+	const char *p; /* ends with a NUL */
+	size_t n, width; /* octets, columns */
+};
+
+static void add_blanks(struct buf *b, size_t n)
 {
-	size_t n = output_width(text);
-	int pad = (int)(width > n ? width - n : 0);
-	const char *on = colour ? output_state_colour(text) : "";
+	static const char blanks[] = "                                ";
+	for (; n >= sizeof blanks; n -= sizeof blanks - 1)
+		buf_add(b, blanks, sizeof blanks - 1);
+	buf_add(b, blanks, n);
+}
+
+static void add_padded(struct buf *b, struct shown text, size_t width, bool right, bool last, bool colour)
+{
+	size_t pad = width > text.width ? width - text.width : 0;
+	const char *on = colour ? output_state_colour(text.p) : "";
 	if (right)
-		buf_addf(b, "%*s", pad, "");
-	buf_addf(b, "%s%s%s", on, text, *on ? "\033[0m" : "");
-	if (!right && !last)
-		buf_addf(b, "%*s", pad, "");
+		add_blanks(b, pad);
+	buf_adds(b, on);
+	buf_add(b, text.p, text.n);
+	if (*on)
+		buf_adds(b, "\033[0m");
 	if (!last)
-		buf_adds(b, "  ");
+		add_blanks(b, (right ? 0 : pad) + 2);
 }
 
 static void add_heading(struct buf *b, const char *key)
@@ -117,17 +138,29 @@ struct layout {
 	size_t columns; /* of the window; SIZE_MAX: no window */
 };
 
-/* The text of a cell or (row == SIZE_MAX) of the heading. */
-static void text_at(const struct table *t, const struct layout *l, size_t row, size_t column, struct buf *ret)
+static struct shown shown_in(const struct buf *b)
 {
-	buf_clear(ret);
+	return (struct shown){.p = buf_str(b), .n = b->n, .width = output_width(buf_str(b))};
+}
+
+/* The text of a cell or (row == SIZE_MAX) of the heading; `scratch` is for what has to be cleaned or cut, which few cells have. */
+static struct shown text_at(const struct table *t, const struct layout *l, size_t row, size_t column, struct buf *scratch)
+{
+	const struct column *c = &t->columns[column];
+	buf_clear(scratch);
 	if (row == SIZE_MAX) {
-		add_heading(ret, t->columns[column].key);
-		return;
+		add_heading(scratch, c->key);
+		return shown_in(scratch);
 	}
-	text_add_clean(ret, table_cell(t, row, column) ? table_cell(t, row, column) : "-", true);
-	if (t->columns[column].id && !l->wide && ret->n > ID_SHOWN)
-		ret->p[ret->n = ID_SHOWN] = '\0';
+	const char *cell = table_cell(t, row, column) ? table_cell(t, row, column) : "-";
+	bool is_cut = c->id && !l->wide;
+	size_t plain = text_plain_length(cell);
+	if (!cell[plain] && !(is_cut && plain > ID_SHOWN))
+		return (struct shown){.p = cell, .n = plain, .width = plain};
+	text_add_clean(scratch, cell, true);
+	if (is_cut && scratch->n > ID_SHOWN)
+		scratch->p[scratch->n = ID_SHOWN] = '\0';
+	return shown_in(scratch);
 }
 
 static size_t total_width(const struct table *t, const struct layout *l)
@@ -146,10 +179,9 @@ static void lay_out(const struct table *t, struct layout *l)
 		const struct column *c = &t->columns[i];
 		l->shown[i] = l->wide || (!c->wide && !c->note);
 		l->under[i] = !l->wide && c->note;
-		for (size_t row = 0; row <= t->n_rows; row++) {
-			text_at(t, l, row == t->n_rows ? SIZE_MAX : row, i, &text);
-			if (output_width(buf_str(&text)) > l->widths[i])
-				l->widths[i] = output_width(buf_str(&text));
+		for (size_t row = 0; l->shown[i] && row <= t->n_rows; row++) {
+			size_t width = text_at(t, l, row == t->n_rows ? SIZE_MAX : row, i, &text).width;
+			l->widths[i] = width > l->widths[i] ? width : l->widths[i];
 		}
 	}
 	for (size_t i = t->n_columns; i-- > 2 && total_width(t, l) > l->columns;) {
@@ -160,17 +192,16 @@ static void lay_out(const struct table *t, struct layout *l)
 
 static void add_line(const struct table *t, const struct layout *l, size_t row, bool colour, struct buf *ret)
 {
-	AUTO(buf_done) struct buf cell = BUF_INIT;
-	size_t last = t->n_columns;
+	AUTO(buf_done) struct buf scratch = BUF_INIT;
+	size_t last = t->n_columns, begin = ret->n;
 	while (last > 1 && !l->shown[last - 1])
 		last--;
 	for (size_t i = 0; i < last; i++) {
 		if (!l->shown[i])
 			continue;
-		text_at(t, l, row, i, &cell);
-		add_padded(ret, buf_str(&cell), l->widths[i], t->columns[i].number, i + 1 == last, colour && row != SIZE_MAX);
+		add_padded(ret, text_at(t, l, row, i, &scratch), l->widths[i], t->columns[i].number, i + 1 == last, colour && row != SIZE_MAX);
 	}
-	while (ret->n && ret->p[ret->n - 1] == ' ')
+	while (ret->n > begin && ret->p[ret->n - 1] == ' ')
 		ret->p[--ret->n] = '\0';
 	buf_addc(ret, '\n');
 }
@@ -179,14 +210,14 @@ static void add_line(const struct table *t, const struct layout *l, size_t row, 
 static void add_short_notes(const struct table *t, const struct layout *l, size_t row, size_t columns, struct buf *ret)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
-	AUTO(buf_done) struct buf cell = BUF_INIT;
+	AUTO(buf_done) struct buf scratch = BUF_INIT;
 	for (size_t i = 0; i < t->n_columns; i++) {
 		bool detail = str_eq(t->columns[i].key, "detail");
 		if (!l->under[i] || t->columns[i].note || str_empty(table_cell(t, row, i)))
 			continue;
-		text_at(t, l, row, i, &cell);
+		struct shown cell = text_at(t, l, row, i, &scratch);
 		buf_adds(&text, !text.n ? "" : detail ? "; " : ", ");
-		buf_addf(&text, "%s%s%s", detail ? "" : t->columns[i].key, detail ? "" : ": ", buf_str(&cell));
+		buf_addf(&text, "%s%s%s", detail ? "" : t->columns[i].key, detail ? "" : ": ", cell.p);
 	}
 	output_add_folded(ret, buf_str(&text), NOTE_INDENT, columns);
 }
@@ -216,11 +247,13 @@ static void print_text(const struct table *t, bool wide, FILE *out)
 	bool colour = output_has_colour(out);
 	lay_out(t, &l);
 	for (size_t row = 0; row <= t->n_rows; row++) {
-		buf_clear(&text);
 		add_line(t, &l, row ? row - 1 : SIZE_MAX, colour, &text);
 		if (row)
 			add_notes(t, &l, row - 1, &text);
-		fputs(text.p, out);
+		if (text.n < WRITE_BYTES && row < t->n_rows)
+			continue;
+		fwrite(text.p, 1, text.n, out);
+		buf_clear(&text);
 	}
 }
 

@@ -19,6 +19,7 @@ struct table;
  * wide and the machine formats it is whole. On a terminal what does not fit into the window stands under its row, so that no line is wider. The first column is what `-o name` prints. */
 #define TABLE_MARKS "+#~%"
 struct table *table_new(const char *columns);
+struct table *table_new_borrowing(const char *columns); /* the cells of its rows are not copied: they outlive it; table_row only */
 void table_destroy(struct table **t);
 /* One row: as many strings as there are columns; NULL prints as "-" (JSON null). Copies. */
 void table_row(struct table *t, const char *const *cells);

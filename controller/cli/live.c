@@ -86,10 +86,17 @@ static void copy_row(struct answer *a, struct answer_table *t, const struct link
 {
 	arena_vec_grow(a->arena, t->rows, t->n_rows, t->cap_rows);
 	struct link_row *to = &t->rows[t->n_rows++];
+	size_t n = from->n_cells < t->n_columns ? from->n_cells : t->n_columns, bytes = 0;
+	for (size_t i = 0; i < n; i++)
+		bytes += str_empty(from->cells[i]) ? 0 : strlen(from->cells[i]) + 1;
 	to->n_cells = t->n_columns;
-	to->cells = arena_alloc(a->arena, (t->n_columns + 1) * sizeof *to->cells);
-	for (size_t i = 0; i < t->n_columns; i++)
-		to->cells[i] = i < from->n_cells && !str_empty(from->cells[i]) ? arena_strdup(a->arena, from->cells[i]) : NULL;
+	to->cells = arena_alloc(a->arena, (t->n_columns + 1) * sizeof *to->cells + bytes); /* the texts stand behind it */
+	char *text = (char *)(to->cells + t->n_columns + 1);
+	for (size_t i = 0; i < t->n_columns; i++) {
+		size_t len = i < n && !str_empty(from->cells[i]) ? strlen(from->cells[i]) + 1 : 0;
+		to->cells[i] = len ? memcpy(text, from->cells[i], len) : NULL;
+		text += len;
+	}
 }
 
 static int gather(void *arg, const struct msg_reply *r, struct err *e)
@@ -171,7 +178,7 @@ static struct table *table_of(const struct answer_table *t)
 	AUTO(buf_done) struct buf spec = BUF_INIT;
 	for (size_t i = 0; i < t->n_columns; i++)
 		buf_addf(&spec, "%s%s", i ? "," : "", t->columns[i]);
-	struct table *out = table_new(buf_str(&spec));
+	struct table *out = table_new_borrowing(buf_str(&spec)); /* the answer outlives what is printed of it */
 	for (size_t i = 0; i < t->n_rows; i++)
 		table_row(out, t->rows[i].cells);
 	return out;

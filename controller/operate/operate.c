@@ -1,6 +1,7 @@
 /* The table of commands, and the making of replies. See operate.h. */
 #include "controller/operate/operate.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #define REPLY_BYTES (LIMIT_FRAME_BODY / 2) /* of cells in one reply, with room for what encoding adds */
 
 #define CELL_END '\x1f' /* between cells while a row is formatted: a database's error may hold tabs, which must not shift the columns */
+
+#define ROW_FORMAT_MAX 512 /* our own words */
 
 enum role { ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
 static const char *const role_names[] = {"viewer", "operator", "admin"};
@@ -166,32 +169,71 @@ void reply_columns(struct request *q, const char *columns)
 	}
 }
 
-void reply_row(struct request *q, const char *fmt, ...)
+/* A row for cells of so many octets, none in it yet; what does not fit into one reply with it goes out before. */
+static struct link_row *add_row(struct request *q, size_t bytes)
 {
-	va_list ap;
-	char *text = NULL;
-	AUTO(buf_done) struct buf columns = BUF_INIT;
-	buf_adds(&columns, fmt);
-	for (char *p = columns.p; (p = strchr(p, '\t'));)
-		*p = CELL_END;
-	va_start(ap, fmt);
-	int n = vasprintf(&text, columns.p, ap);
-	va_end(ap);
-	if (n < 0)
-		abort();
-	if (q->row_bytes + (size_t)n > REPLY_BYTES && q->n_rows)
+	if (q->row_bytes + bytes > REPLY_BYTES && q->n_rows)
 		send_reply(q, &(struct msg_reply){0});
 	arena_vec_grow(q->a, q->rows, q->n_rows, q->cap_rows);
 	struct link_row *row = &q->rows[q->n_rows++];
 	*row = (struct link_row){.cells = arena_alloc(q->a, q->n_columns * sizeof *row->cells)};
-	const char *p = text;
+	q->row_bytes += bytes + 8 * q->n_columns;
+	return row;
+}
+
+/* Formats into the turn's memory. */
+static char *format_row(struct request *q, const char *fmt, va_list ap, size_t *ret_n)
+{
+	char shorter[1024]; /* nearly all are: formatted once */
+	va_list again;
+	va_copy(again, ap);
+	int n = vsnprintf(shorter, sizeof shorter, fmt, ap);
+	if (n < 0)
+		abort();
+	char *text = arena_alloc(q->a, (size_t)n + 1);
+	if ((size_t)n < sizeof shorter)
+		memcpy(text, shorter, (size_t)n + 1);
+	else
+		vsnprintf(text, (size_t)n + 1, fmt, again);
+	va_end(again);
+	*ret_n = (size_t)n;
+	return text;
+}
+
+void reply_row(struct request *q, const char *fmt, ...)
+{
+	va_list ap;
+	char format[ROW_FORMAT_MAX];
+	size_t n;
+	str_copy(format, sizeof format, fmt);
+	assert(strlen(fmt) < sizeof format);
+	for (char *p = format; (p = strchr(p, '\t'));)
+		*p = CELL_END;
+	va_start(ap, fmt);
+	char *p = format_row(q, format, ap, &n);
+	va_end(ap);
+	struct link_row *row = add_row(q, n);
 	for (; row->n_cells < q->n_columns; row->n_cells++) {
-		size_t len = strcspn(p, (const char[]){CELL_END, '\0'});
-		row->cells[row->n_cells] = arena_strndup(q->a, p, len);
-		p += len + (p[len] == CELL_END);
+		char *end = strchr(p, CELL_END);
+		row->cells[row->n_cells] = p;
+		if (end)
+			*end = '\0';
+		p = end ? end + 1 : p + strlen(p);
 	}
-	q->row_bytes += (size_t)n + 8 * q->n_columns;
-	free(text);
+}
+
+void reply_cells(struct request *q, const char *const *cells, size_t n)
+{
+	size_t lengths[REPLY_COLUMNS_MAX], bytes = 0;
+	assert(n == q->n_columns && n <= REPLY_COLUMNS_MAX);
+	for (size_t i = 0; i < n; i++)
+		bytes += lengths[i] = cells[i] ? strlen(cells[i]) : 0;
+	struct link_row *row = add_row(q, bytes);
+	char *p = arena_alloc(q->a, bytes + n);
+	for (size_t i = 0; i < n; i++) {
+		row->cells[row->n_cells++] = memcpy(p, cells[i] ? cells[i] : "", lengths[i] + 1);
+		p += lengths[i] + 1;
+	}
 }
 
 const char *reply_time(struct request *q, int64_t at_us)

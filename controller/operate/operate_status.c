@@ -1,5 +1,6 @@
 /* What people see of rollouts: lists, and the whole truth about one. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
@@ -94,13 +95,23 @@ static void delivery_row(struct request *q, const struct run *u, size_t i)
 {
 	const struct delivery *d = &u->r.deliveries[i];
 	const struct delivery_note *n = &u->notes[i];
-	char since[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
-	int64_t until_us = view_delivery_until(d);
+	char since[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE], attempt[16], lasts[24];
+	int64_t until_us = view_delivery_until(d), seconds = (q->b->now_us - n->since_us) / 1000000;
 	const char *step = delivery_in_flight(d) && n->of_steps ? arena_printf(q->a, "%" PRIu32 "/%" PRIu32, n->step, n->of_steps) : "";
-	int64_t seconds = (q->b->now_us - n->since_us) / 1000000;
-	reply_row(q, "%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%s\t%" PRId64, d->target, u->r.waves[d->wave].name, delivery_state_name(d->state),
-	          step, d->attempt, view_delivery_detail(q->a, u, i), view_delivery_next(q->a, u, i), or_empty(n->changeset),
-	          clock_text(n->since_us, since), until_us ? clock_text(until_us, until) : "", seconds > 0 ? seconds : 0);
+	snprintf(attempt, sizeof attempt, "%" PRIu32, d->attempt);
+	snprintf(lasts, sizeof lasts, "%" PRId64, seconds > 0 ? seconds : 0);
+	const char *const cells[] = {d->target,
+	                             u->r.waves[d->wave].name,
+	                             delivery_state_name(d->state),
+	                             step,
+	                             attempt,
+	                             view_delivery_detail(q->a, u, i),
+	                             view_delivery_next(q->a, u, i),
+	                             or_empty(n->changeset),
+	                             clock_text(n->since_us, since),
+	                             until_us ? clock_text(until_us, until) : "",
+	                             lasts};
+	reply_cells(q, cells, ARRAY_LEN(cells));
 }
 
 static bool is_wanted(const char *target, const char *const *wanted, size_t n)

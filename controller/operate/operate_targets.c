@@ -14,8 +14,12 @@
 const char *target_labels(struct request *q, const struct view_target *t)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT;
-	for (size_t i = 0; i < t->target->n_labels; i++)
-		buf_addf(&b, "%s%s=%s", i ? "," : "", t->target->labels[i].key, t->target->labels[i].value);
+	for (size_t i = 0; i < t->target->n_labels; i++) {
+		buf_adds(&b, i ? "," : "");
+		buf_adds(&b, t->target->labels[i].key);
+		buf_addc(&b, '=');
+		buf_adds(&b, t->target->labels[i].value);
+	}
 	return arena_strdup(q->a, buf_str(&b));
 }
 
@@ -90,11 +94,24 @@ static int64_t held_until(const struct view_target *t)
 static void target_row(struct request *q, const struct view_target *t)
 {
 	bool known = t->schema != NULL;
-	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target->id, t->target->engine, t->owner->rec.name,
-	          target_state(t), t->release, t->lacks, target_labels(q, t), target_detail(q, t), reply_time(q, held_until(t)), t->facts->version,
-	          target_size(q, t), target_lag(q, t), reply_time(q, t->applied_at_us), reply_time(q, t->facts->at_us),
-	          known ? schema_word(t->schema) : "", known ? fingerprint_of(q, t) : "",
-	          known && t->schema->ledger_rows ? arena_printf(q->a, "%" PRIu64, t->schema->ledger_rows) : "");
+	const char *const cells[] = {t->target->id,
+	                             t->target->engine,
+	                             t->owner->rec.name,
+	                             target_state(t),
+	                             t->release,
+	                             t->lacks,
+	                             target_labels(q, t),
+	                             target_detail(q, t),
+	                             reply_time(q, held_until(t)),
+	                             t->facts->version,
+	                             target_size(q, t),
+	                             target_lag(q, t),
+	                             reply_time(q, t->applied_at_us),
+	                             reply_time(q, t->facts->at_us),
+	                             known ? schema_word(t->schema) : "",
+	                             known ? fingerprint_of(q, t) : "",
+	                             known && t->schema->ledger_rows ? arena_printf(q->a, "%" PRIu64, t->schema->ledger_rows) : ""};
+	reply_cells(q, cells, ARRAY_LEN(cells));
 }
 
 int operate_target_list(struct request *q, struct err *e)

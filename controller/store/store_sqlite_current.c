@@ -1,4 +1,7 @@
 /* The store in SQLite: which release each target has. A table of its own, moved with each report: to find it out from all reports anew would cost more with every release. */
+#include <stdlib.h>
+
+#include "common/base/str.h"
 #include "controller/store/sql/store.sql.h"
 #include "controller/store/store_sqlite.h"
 
@@ -52,12 +55,30 @@ static int read_current(struct lite_stmt *q, struct arena *a, void *ret, struct 
 	return 0;
 }
 
+static int newest_first(const void *x, const void *y)
+{
+	const struct store_current *a = x, *b = y;
+	return a->sequence != b->sequence ? (a->sequence < b->sequence ? 1 : -1) : strcmp(a->project, b->project);
+}
+
+/* The few of each target, here: SQLite would sort all of a fleet's rows for it. */
+static void sort_each(struct store_current *list, size_t n)
+{
+	for (size_t first = 0, end; first < n; first = end) {
+		for (end = first + 1; end < n && str_eq(list[end].target, list[first].target);)
+			end++;
+		if (end - first > 1)
+			qsort(&list[first], end - first, sizeof *list, newest_first);
+	}
+}
+
 int store_current_releases(struct store *s, struct arena *a, struct store_current **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
 	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_current_releases, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_current, &list, e) < 0)
 		return -1;
+	sort_each(list.rows, list.n);
 	*ret = list.rows;
 	*ret_n = list.n;
 	return 0;

@@ -80,6 +80,7 @@ int view_targets(struct brain *b, struct arena *a, const struct selector *s, str
 struct view_present {
 	const char *project, *environment;
 	const struct store_rollout *rollout; /* release_version, release_sequence, release_digest */
+	const char *name; /* "shop 1.4.0" */
 };
 /* `list`: all rollouts, oldest first. */
 int view_presents(struct brain *b, struct arena *a, const struct store_rollout *list, size_t n, struct view_present **ret, size_t *ret_n,

@@ -34,7 +34,7 @@ struct list {
 	struct arena *a;
 	struct map *by_key; /* -> index + 1, of those that may stand for several targets */
 	struct view_eye *eyes;
-	size_t n, cap;
+	size_t n, cap, latest; /* latest: of those that stand for several, the one that came last: index + 1 */
 	struct run **unsettled; /* that have ended */
 	size_t n_unsettled;
 };
@@ -53,19 +53,30 @@ static struct view_eye *add(struct list *l, const struct view_eye *eye)
 	return &l->eyes[l->n++];
 }
 
-/* One more target of an entry that says the same; `next_for_all` is what to type when there are several. */
-static void add_target(struct list *l, const struct view_eye *eye, const char *next_for_all)
+/* What many say came just before, nearly always: found without a key. */
+static struct view_eye *find_like(struct list *l, const struct view_eye *eye)
 {
+	struct view_eye *one = l->latest ? &l->eyes[l->latest - 1] : NULL;
+	if (one && one->rank == eye->rank && one->until_us == eye->until_us && str_eq(one->rollout, eye->rollout) && str_eq(one->state, eye->state) &&
+	    str_eq(one->detail, eye->detail))
+		return one;
 	const char *key = arena_printf(l->a, "%d\n%s\n%s\n%" PRId64 "\n%s", eye->rank, eye->rollout, eye->state, eye->until_us, eye->detail);
 	uintptr_t at = (uintptr_t)map_get(l->by_key, map_text(key));
 	if (at == 0) {
-		struct view_eye *mine = add(l, eye);
-		mine->targets = 1;
-		map_put(l->by_key, map_text(key), (void *)l->n);
-		return;
+		add(l, eye)->targets = 0;
+		at = l->n;
+		map_put(l->by_key, map_text(key), (void *)at);
 	}
-	struct view_eye *one = &l->eyes[at - 1];
-	one->targets++;
+	l->latest = at;
+	return &l->eyes[at - 1];
+}
+
+/* One more target of an entry that says the same; `next_for_all` is what to type when there are several. */
+static void add_target(struct list *l, const struct view_eye *eye, const char *next_for_all)
+{
+	struct view_eye *one = find_like(l, eye);
+	if (one->targets++ == 0)
+		return;
 	one->next = next_for_all;
 	if (eye->since_us && eye->since_us < one->since_us)
 		one->since_us = eye->since_us;

@@ -29,7 +29,7 @@ int view_presents(struct brain *b, struct arena *a, const struct store_rollout *
 		if (!done)
 			continue;
 		arena_vec_grow(a, out, n_out, cap);
-		out[n_out++] = (struct view_present){r->project, r->environment, r};
+		out[n_out++] = (struct view_present){r->project, r->environment, r, arena_printf(a, "%s %s", r->project, r->release_version)};
 	}
 	*ret = out;
 	*ret_n = n_out;
@@ -84,7 +84,7 @@ static const char *lacking(struct arena *a, const struct facts *f, const struct 
 		const struct store_current *has = current_of(mine, n, p->project);
 		if (!str_eq(target_label(t, "environment"), p->environment) || (has && has->sequence >= p->rollout->release_sequence) || (!has && n > 0))
 			continue;
-		text = arena_printf(a, "%s%s%s %s", text, *text ? ", " : "", p->project, p->rollout->release_version);
+		text = *text ? arena_printf(a, "%s, %s", text, p->name) : p->name;
 	}
 	return text;
 }

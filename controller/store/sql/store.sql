@@ -258,7 +258,7 @@ FROM delivery WHERE rollout = ?1 ORDER BY no;
 SELECT state, failed, count(*) FROM delivery WHERE rollout = ?1 GROUP BY state, failed;
 
 --: sql_current_releases
-SELECT target, project, sequence, version, at_us FROM current_release ORDER BY target, sequence DESC, project;
+SELECT target, project, sequence, version, at_us FROM current_release ORDER BY target, project;
 
 --: sql_current_applied
 INSERT INTO current_release (target, project, sequence, version, at_us) SELECT ?1, l.project, l.sequence, l.version, ?3 FROM release l

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -44,11 +45,38 @@ static void test_no_times(void **state)
 	}
 }
 
+/* Every day of 400 years from 1970 on, leap days and centuries among them, at a second that moves with the day. */
+static void test_times_are_written_as_the_c_library_has_them(void **state)
+{
+	(void)state;
+	for (int64_t day = 0; day < 146097; day++) {
+		char text[CLOCK_TEXT_SIZE], expected[CLOCK_TEXT_SIZE];
+		time_t t = (time_t)(day * 86400 + (day * 7919 + 86399) % 86400);
+		struct tm tm;
+		gmtime_r(&t, &tm);
+		strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%SZ", &tm);
+		assert_string_equal(clock_text((int64_t)t * 1000000 + 999999, text), expected);
+	}
+}
+
+static void test_times_that_are_none_are_a_dash(void **state)
+{
+	(void)state;
+	char text[CLOCK_TEXT_SIZE];
+	assert_string_equal(clock_text(0, text), "-");
+	assert_string_equal(clock_text(-5, text), "-");
+	assert_string_equal(clock_text(INT64_MAX, text), "-");
+	assert_string_equal(clock_text((int64_t)253402300799 * 1000000, text), "9999-12-31T23:59:59Z");
+	assert_string_equal(clock_text((int64_t)253402300800 * 1000000, text), "-");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_good_times),
 	    cmocka_unit_test(test_no_times),
+	    cmocka_unit_test(test_times_are_written_as_the_c_library_has_them),
+	    cmocka_unit_test(test_times_that_are_none_are_a_dash),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,10 +211,34 @@ static void test_sentences_stand_under_their_row(void **state)
 	       "applied, and nothing else was changed \x1b[31mhere\",failed,rollcall rollout retry 1\n");
 }
 
+/* More than is written at a time, and what is cleaned or cut among what is not, in a table that borrows its cells. */
+static void test_long_tables_line_by_line(void **state)
+{
+	(void)state;
+	enum { ROWS = 5000 };
+	AUTO(buf_done) struct buf expected = BUF_INIT;
+	struct table *t = table_new_borrowing("target,%rollout,#n,state");
+	char names[ROWS][16], numbers[ROWS][16];
+	buf_addf(&expected, "%-10s  %-8s  %4s  STATE\n", "TARGET", "ROLLOUT", "N");
+	for (int i = 0; i < ROWS; i++) {
+		bool odd = i % 7 == 3;
+		snprintf(names[i], sizeof names[i], odd ? "eu/\xc3\xa9\t%05d" : "eu/pg%05d", i);
+		snprintf(numbers[i], sizeof numbers[i], "%d", i);
+		table_row(t, (const char *const[]){names[i], odd ? "abc" : "0123456789", numbers[i], odd ? NULL : "applied"});
+		if (odd)
+			buf_addf(&expected, "eu/\xc3\xa9 %05d  abc       %4d  -\n", i, i);
+		else
+			buf_addf(&expected, "eu/pg%05d  01234567  %4d  applied\n", i, i);
+	}
+	assert_true(expected.n > (size_t)2 * 64 * 1024);
+	expect(t, OUTPUT_TABLE, buf_str(&expected));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_text_formats),
+	    cmocka_unit_test(test_long_tables_line_by_line),
 	    cmocka_unit_test(test_ids_are_short_for_people_only),
 	    cmocka_unit_test(test_what_does_not_fit_stands_under_its_row),
 	    cmocka_unit_test(test_messages_fold_and_commands_stay_whole),
