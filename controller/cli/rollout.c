@@ -244,7 +244,7 @@ const struct cmd rollout_commands[] = {
      "q or Ctrl-C leaves; the rollout goes on (exit 130). It ends when the rollout does, with the exit code of its state; lines, not the tree, also "
      "end when it is halted (exit 4). -o ndjson: an object a line for each change of a state, with at, kind (rollout, wave or target), name, wave, "
      "from, "
-     "to, detail and next; the last, of kind end, has the rollout's final state.",
+     "to, detail and next; the last, of kind end, has the rollout's final state (a watch that is left, or times out, has none).",
      "rollcall rollout watch 3f2a91bc\nrollcall rollout watch 3f2a91bc -o ndjson | jq -r 'select(.to == \"failed\") | .name'", watch_options,
      run_rollout_watch, 1, 1},
     {"rollout pause", "ROLLOUT", "Start nothing new; what runs ends by itself", NULL, "rollcall rollout pause 3f2a91bc --reason 'peak hours'",
