@@ -3,15 +3,16 @@
  *   open intent --> of class B: stays open, the step goes on from its cursor
  *               --> its backend still runs: wait for its end
  *               --> half-made object (INVALID index): cleaned up, then
- *                   object as before  --> not applied: `failed` row via probe; the plan runs the step again
- *                   object as after   --> applied: `done` row via probe
- *                   neither           --> a person must look; the intent stays open
+ *                   as before, where the effect would show             --> not applied: `failed` row via probe; the plan runs the step again
+ *                   the definition shows what the statement says       --> applied: `done` row via probe
+ *                   anything else: also what somebody else has changed --> a person must look; the intent stays open
+ *   judge.c says which.
  */
-#include "agent/apply/resolve.h"
-
 #include <string.h>
 
 #include "agent/apply/delivery.h"
+#include "agent/apply/judge.h"
+#include "agent/apply/kept.h"
 #include "common/base/failpoint.h"
 #include "common/base/str.h"
 
@@ -19,64 +20,6 @@ static bool is_absent(const uint8_t state[DIGEST_SIZE])
 {
 	static const uint8_t zero[DIGEST_SIZE];
 	return memcmp(state, zero, DIGEST_SIZE) == 0;
-}
-
-/* Statements whose effect the object's definition does not show, though running them twice does no harm. */
-static bool is_repeatable(const struct sql_class *s)
-{
-	static const char *const verbs[] = {"VACUUM",  "ANALYZE", "REINDEX",      "OPTIMIZE", "CHECK",  "CLUSTER",
-	                                    "REFRESH", "FLUSH",   "ALTER SYSTEM", "GRANT",    "REVOKE", "SET"};
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		if (str_starts(s->verb, verbs[i]))
-			return true;
-	return false;
-}
-
-static enum verdict judge_same(const struct sql_class *s, const char **ret_why)
-{
-	if (str_starts(s->verb, "TRUNCATE") || (s->kind != SQL_DDL && !is_repeatable(s))) {
-		*ret_why = "its effect does not show in the catalog";
-		return VERDICT_UNSURE;
-	}
-	*ret_why = "the object is as it was before";
-	return VERDICT_NOT_APPLIED;
-}
-
-enum verdict resolve_judge(const struct sql_class *s, const uint8_t before[DIGEST_SIZE], const uint8_t now[DIGEST_SIZE], const char **ret_why)
-{
-	bool was = !is_absent(before), is = !is_absent(now);
-	if (s->class == STEP_X) {
-		*ret_why = "a statement of class X may have been half done";
-		return VERDICT_UNSURE;
-	}
-	if (memcmp(before, now, DIGEST_SIZE) == 0)
-		return judge_same(s, ret_why);
-	if (!s->object[0]) {
-		*ret_why = "the statement names no single object, and the schema has changed since";
-		return VERDICT_UNSURE;
-	}
-	if (str_starts(s->verb, "CREATE") && !was && is) {
-		*ret_why = "the object exists now";
-		return VERDICT_APPLIED;
-	}
-	if (str_starts(s->verb, "DROP") && was && !is) {
-		*ret_why = "the object is gone";
-		return VERDICT_APPLIED;
-	}
-	bool renames = str_starts(s->verb, "RENAME") || (str_starts(s->verb, "ALTER") && s->parent[0]);
-	if (renames && was && !is) {
-		*ret_why = "the object has left its old name";
-		return VERDICT_APPLIED;
-	}
-	/* An index that is not built CONCURRENTLY is seen through its table's definition; one that is has a state of its own, and half-made is not made. */
-	bool by_parent = str_eq(s->object_kind, "index") && s->parent[0] && !strstr(s->verb, "CONCURRENTLY");
-	bool alters = by_parent || str_starts(s->verb, "ALTER") || (str_starts(s->verb, "CREATE") && s->if_exists);
-	if (alters && was && is) {
-		*ret_why = "the object's definition has changed";
-		return VERDICT_APPLIED;
-	}
-	*ret_why = "the object is neither as it was before nor as the statement leaves it";
-	return VERDICT_UNSURE;
 }
 
 /* ---- the open intent ---- */
@@ -96,17 +39,18 @@ static enum ended attention(struct delivery *d, const struct ledger_row *intent,
 }
 
 /* "table orders was 1f2e3d4c5b6a before and is absent now": what the question to the catalog said. */
-static const char *evidence(struct delivery *d, const struct sql_class *s, const uint8_t before[DIGEST_SIZE], const uint8_t now[DIGEST_SIZE])
+static const char *evidence(struct delivery *d, const struct sql_class *s, const struct seen *before, const struct seen *now)
 {
 	char hex[2][DIGEST_HEX_SIZE];
 	const char *states[2];
 	for (int i = 0; i < 2; i++) {
-		const uint8_t *state = i ? now : before;
+		const uint8_t *state = (i ? now : before)->state;
 		bytes_to_hex(bytes_of(state, DIGEST_SIZE), hex[i]);
 		states[i] = is_absent(state) ? "absent" : arena_printf(d->arena, "in state %.12s", hex[i]);
 	}
-	return arena_printf(d->arena, "%s %s was %s before and is %s now", s->object_kind[0] ? s->object_kind : "the",
-	                    s->object[0] ? s->object : "schema", states[0], states[1]);
+	return arena_printf(d->arena, "%s %s was %s before and is %s now%s", s->object_kind[0] ? s->object_kind : "the",
+	                    s->object[0] ? s->object : "schema", states[0], states[1],
+	                    before->text && now->text ? kept_difference(d->arena, before->text, now->text) : "");
 }
 
 /* One database has one writer at a time: no project's work begins in the middle of another's, and only its own release knows the statement. */
@@ -143,11 +87,16 @@ static const struct step *step_of(struct delivery *d, const struct ledger_row *i
 	return NULL;
 }
 
-static enum ended settle(struct delivery *d, const struct plan_item *it, const struct ledger_row *intent, const struct sql_class *s,
+static enum ended settle(struct delivery *d, const struct plan_item *it, const struct ledger_row *intent, const struct sql_class *s, const char *text,
                          struct ledger_row *row)
 {
 	const char *why = "";
-	switch (resolve_judge(s, intent->state_before, row->state_before, &why)) {
+	struct seen before = {.text = ""}, now = {.text = text};
+	memcpy(before.state, intent->state_before, DIGEST_SIZE);
+	memcpy(now.state, row->state_before, DIGEST_SIZE);
+	if (!is_absent(before.state) && kept_read(d, before.state, &before.text, &d->error) != 0)
+		return ENDED_FAILED;
+	switch (judge(d->engine->dialect, plan_step(it->body, intent->direction, intent->step)->statements[0].sql, &before, &now, &why)) {
 	case VERDICT_NOT_APPLIED:
 		row->state = STEP_FAILED;
 		break;
@@ -156,7 +105,7 @@ static enum ended settle(struct delivery *d, const struct plan_item *it, const s
 		break;
 	case VERDICT_UNSURE:
 		delivery_place(d, it, intent->direction, intent->step + 1, 1, plan_step(it->body, intent->direction, intent->step)->statements[0].line);
-		return attention(d, intent, s->verb, arena_printf(d->arena, "%s; %s", why, evidence(d, s, intent->state_before, row->state_before)));
+		return attention(d, intent, s->verb, arena_printf(d->arena, "%s; %s", why, evidence(d, s, &before, &now)));
 	}
 	row->started_at_us = intent->started_at_us;
 	delivery_say(d, "applying", it->changeset->id, arena_printf(d->arena, "step %u was interrupted: %s", intent->step + 1, why));
@@ -186,10 +135,11 @@ enum ended resolve_open_intent(struct delivery *d)
 	if (end != ENDED_OK)
 		return end;
 	sql_classify(d->engine->dialect, step->statements[0].sql, &s);
+	AUTO(buf_done) struct buf text = BUF_INIT;
 	struct ledger_row row = step_row(d, &it, intent.direction, intent.step, STEP_FAILED, VIA_PROBE);
-	if (d->engine->cleanup(d->conn, &s, &cleaned, &d->error) != 0 || d->engine->object_state(d->conn, &s, row.state_before, &d->error) != 0) {
+	if (d->engine->cleanup(d->conn, &s, &cleaned, &d->error) != 0 || d->engine->object_state(d->conn, &s, row.state_before, &text, &d->error) != 0) {
 		err_wrap(&d->error, "look at what %s, step %u left", it.changeset->id, intent.step + 1);
 		return ENDED_LOST;
 	}
-	return settle(d, &it, &intent, &s, &row);
+	return settle(d, &it, &intent, &s, buf_str(&text), &row);
 }

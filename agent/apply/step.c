@@ -1,6 +1,7 @@
 /* One step: class T in a transaction with its ledger row; class N between an intent row and an outcome row; class B is batch.c's. Retries by class. */
 #include "agent/apply/delivery.h"
-#include "agent/apply/resolve.h"
+#include "agent/apply/judge.h"
+#include "agent/apply/kept.h"
 #include "agent/apply/retry.h"
 #include "common/base/clock.h"
 #include "common/sql/redact.h"
@@ -203,20 +204,24 @@ static enum ended n_write(struct delivery *d, struct ledger_row *row, enum ended
 }
 
 /* The server answered with an error. It says "not applied"; an object that it names is looked at all the same (an INVALID index is left behind, MariaDB 1317). */
-static enum ended n_refused(struct delivery *d, const struct run *r, const struct sql_class *s, const uint8_t before[DIGEST_SIZE], struct err *e)
+static enum ended n_refused(struct delivery *d, const struct run *r, const struct sql_class *s, const struct seen *was, struct err *e)
 {
+	const uint8_t *before = was->state;
+	AUTO(buf_done) struct buf text = BUF_INIT;
 	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_FAILED, VIA_RUN);
 	struct err second = ERR_INIT;
 	const char *why = "";
 	bool cleaned = false;
-	if (d->engine->cleanup(d->conn, s, &cleaned, &second) != 0 || d->engine->object_state(d->conn, s, row.state_before, &second) != 0) {
+	if (d->engine->cleanup(d->conn, s, &cleaned, &second) != 0 || d->engine->object_state(d->conn, s, row.state_before, &text, &second) != 0) {
 		*e = second;
 		return ENDED_LOST; /* the intent stays open: a new connection looks again */
 	}
 	bool removed = made_before(s, before) && memcmp(row.state_before, absent, DIGEST_SIZE) == 0; /* half made by somebody, and so cleaned up */
 	row.started_at_us = r->started_at_us;
+	struct seen is = {.text = buf_str(&text)};
+	memcpy(is.state, row.state_before, DIGEST_SIZE);
 	/* What stopped half-way may have no way back: then cleaning up has ended it (DETACH ... CONCURRENTLY, DROP INDEX CONCURRENTLY). */
-	if (cleaned && !removed && resolve_judge(s, before, row.state_before, &why) == VERDICT_APPLIED) {
+	if (cleaned && !removed && judge(d->engine->dialect, r->step->statements[0].sql, was, &is, &why) == VERDICT_APPLIED) {
 		row.state = STEP_DONE;
 		row.via = VIA_PROBE;
 		return n_write(d, &row, ENDED_OK, e);
@@ -229,23 +234,26 @@ static enum ended n_refused(struct delivery *d, const struct run *r, const struc
 }
 
 /* A half-made object of that name, an INVALID index, makes IF NOT EXISTS a lie and anything else an error: it goes before the intent is written. */
-static int n_make_way(struct delivery *d, const struct sql_class *s, uint8_t before[DIGEST_SIZE], struct err *e)
+static int n_make_way(struct delivery *d, const struct sql_class *s, uint8_t before[DIGEST_SIZE], struct buf *text, struct err *e)
 {
 	bool cleaned = false;
-	if (d->engine->object_state(d->conn, s, before, e) != 0)
+	if (d->engine->object_state(d->conn, s, before, text, e) != 0)
 		return -1;
 	if (!made_before(s, before))
 		return 0;
 	if (d->engine->cleanup(d->conn, s, &cleaned, e) != 0)
 		return -1;
-	return cleaned ? d->engine->object_state(d->conn, s, before, e) : 0;
+	if (!cleaned)
+		return 0;
+	buf_clear(text);
+	return d->engine->object_state(d->conn, s, before, text, e);
 }
 
 static enum ended n_outcome(struct delivery *d, const struct run *r, const struct sql_class *s, struct err *e)
 {
 	struct ledger_row row = step_row(d, r->item, r->direction, r->index, STEP_DONE, VIA_RUN);
 	row.started_at_us = r->started_at_us;
-	if (d->engine->object_state(d->conn, s, row.state_before, e) != 0 || step_write_row(d, &row, e) != 0)
+	if (d->engine->object_state(d->conn, s, row.state_before, NULL, e) != 0 || step_write_row(d, &row, e) != 0)
 		return watch_wish(d->watch) == WISH_TERMINATE ? ENDED_STOPPED : ENDED_LOST;
 	FAILPOINT("outcome-written");
 	d->uncertain = false;
@@ -254,7 +262,7 @@ static enum ended n_outcome(struct delivery *d, const struct run *r, const struc
 }
 
 /* It was there before, is half made, and IF NOT EXISTS found it: somebody else's try ended while ours waited for it. */
-static enum ended n_found_made(struct delivery *d, const struct run *r, const struct sql_class *s, const uint8_t before[DIGEST_SIZE], struct err *e)
+static enum ended n_found_made(struct delivery *d, const struct run *r, const struct sql_class *s, const struct seen *before, struct err *e)
 {
 	bool cleaned = false;
 	if (d->engine->cleanup(d->conn, s, &cleaned, e) != 0)
@@ -270,22 +278,26 @@ static enum ended attempt_n(struct delivery *d, const struct run *r, struct err 
 {
 	struct ledger_row intent = step_row(d, r->item, r->direction, r->index, STEP_INTENT, VIA_RUN);
 	struct sql_class s;
+	AUTO(buf_done) struct buf text = BUF_INIT;
 	sql_classify(d->engine->dialect, r->step->statements[0].sql, &s);
 	FAILPOINT("before-intent");
-	if (n_make_way(d, &s, intent.state_before, e) != 0 || step_write_row(d, &intent, e) != 0)
+	if (n_make_way(d, &s, intent.state_before, &text, e) != 0 || kept_write(d, intent.state_before, &text, e) != 0 ||
+	    step_write_row(d, &intent, e) != 0)
 		return e->code == ERR_UNKNOWN ? ENDED_LOST : delivery_judge(d, e);
 	FAILPOINT("intent-written");
+	struct seen before = {.text = buf_str(&text)};
+	memcpy(before.state, intent.state_before, DIGEST_SIZE);
 	d->uncertain = true;
 	int rc = exec_statement(d, r, 0, e);
 	FAILPOINT("n-statement-run");
 	if (rc == 0)
-		return made_before(&s, intent.state_before) ? n_found_made(d, r, &s, intent.state_before, e) : n_outcome(d, r, &s, e);
+		return made_before(&s, intent.state_before) ? n_found_made(d, r, &s, &before, e) : n_outcome(d, r, &s, e);
 	enum ended end = delivery_judge(d, e);
 	if (end == ENDED_FAILED && r->step->class == STEP_X) {
 		err_wrap(e, "%s is of class X, and an error does not say how much of it was done", s.verb);
 		return ENDED_ATTENTION;
 	}
-	return end == ENDED_FAILED ? n_refused(d, r, &s, intent.state_before, e) : end;
+	return end == ENDED_FAILED ? n_refused(d, r, &s, &before, e) : end;
 }
 
 /* ---- either ---- */

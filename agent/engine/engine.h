@@ -157,8 +157,9 @@ struct engine {
 	int (*query)(struct conn *c, struct bytes sql, const struct engine_param *params, size_t n_params, engine_row_fn *fn, void *arg, struct err *e);
 
 	/* State of the object that a class N statement touches: a digest of its definition (and validity), all zero when it does not exist. Equal before and after
-	 * means "not applied". Falls back to the whole schema's digest when the statement names no single object. */
-	int (*object_state)(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e);
+	 * means "not applied". Falls back to the whole schema's digest when the statement names no single object. `text` (may be NULL) gets the definition as it can be read,
+	 * line by line, where agent/apply/judge.c knows how to; otherwise nothing. */
+	int (*object_state)(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e);
 	/* After an interrupted class N statement left a half-made object (INVALID index): removes it. *ret_cleaned says whether there was one. */
 	int (*cleanup)(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e);
 	int (*table_exists)(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e);

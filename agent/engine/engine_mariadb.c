@@ -219,9 +219,9 @@ static void mariadb_kill(struct conn *c)
 		return; /* the statement's own timeouts still end it */
 }
 
-static int mariadb_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e)
+static int mariadb_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e)
 {
-	return settle(c, e) < 0 ? -1 : maria_catalog_object_state(c, s, out, e);
+	return settle(c, e) < 0 ? -1 : maria_catalog_object_state(c, s, out, text, e);
 }
 
 static int mariadb_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e)

@@ -57,7 +57,7 @@ int maria_run_prepared(struct conn *c, struct bytes sql, const struct engine_par
 unsigned maria_server_status(struct conn *c);
 
 /* engine_mariadb_catalog.c */
-int maria_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e) MUST_CHECK;
+int maria_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e) MUST_CHECK;
 int maria_catalog_table_size(struct conn *c, const char *schema, const char *table, uint64_t *ret_rows, uint64_t *ret_bytes,
                              struct err *e) MUST_CHECK;
 int maria_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e) MUST_CHECK;

@@ -27,11 +27,12 @@ static int ask(struct conn *c, const char *sql, const char *p1, const char *p2, 
 
 struct definition {
 	struct digest *d;
+	struct buf *text; /* may be NULL */
 	bool found;
 };
 
 /* " AUTO_INCREMENT=17" moves with every insert: it is no part of the definition. */
-static void add_definition(struct digest *d, const char *text)
+static void add_definition(struct definition *def, const char *text)
 {
 	static const char counter[] = " AUTO_INCREMENT=";
 	AUTO(buf_done) struct buf clean = BUF_INIT;
@@ -41,7 +42,9 @@ static void add_definition(struct digest *d, const char *text)
 		at += strspn(at, "0123456789");
 	}
 	buf_adds(&clean, text ? text : "");
-	digest_add_sized(d, buf_bytes(&clean));
+	digest_add_sized(def->d, buf_bytes(&clean));
+	if (def->text && str_starts(buf_str(&clean), "CREATE "))
+		buf_addf(def->text, "\n%s\n", buf_str(&clean));
 }
 
 static int definition_row(void *arg, size_t n, const char *const *values, struct err *e)
@@ -49,9 +52,18 @@ static int definition_row(void *arg, size_t n, const char *const *values, struct
 	(void)e;
 	struct definition *def = arg;
 	for (size_t i = 0; i < n; i++)
-		add_definition(def->d, values[i]);
+		add_definition(def, values[i]);
 	def->found = true;
 	return 0;
+}
+
+/* Of a RENAME of several tables: which there are. */
+static int name_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	struct definition *def = arg;
+	if (def->text && values[0])
+		buf_addf(def->text, "%s\n", values[0]);
+	return definition_row(arg, n, values, e);
 }
 
 static bool says_missing(const struct err *e)
@@ -96,35 +108,39 @@ static const struct {
     {"user", "SHOW CREATE USER"},
 };
 
-static int schema_rows(struct conn *c, struct definition *def, struct err *e)
+static int schema_rows(struct conn *c, bool names, struct definition *def, struct err *e)
 {
-	for (const char *const *sql = maria_sql_schema_state; *sql; sql++)
-		if (maria_run_text(c, *sql, definition_row, def, e) < 0)
+	struct definition silent = {.d = def->d};
+	if (maria_run_text(c, maria_sql_schema_state[0], names ? name_row : definition_row, names ? def : &silent, e) < 0)
+		return -1;
+	for (const char *const *sql = maria_sql_schema_state + 1; *sql; sql++)
+		if (maria_run_text(c, *sql, definition_row, &silent, e) < 0)
 			return -1;
+	def->found |= silent.found;
 	return 0;
 }
 
 static int object_rows(struct conn *c, const struct sql_class *s, struct definition *def, struct err *e)
 {
 	if (str_eq(s->object_kind, "index") && s->parent[0])
-		return definition_of(c, "SHOW CREATE TABLE", s->object_schema, s->parent, def, e);
+		return definition_of(c, "SHOW CREATE TABLE", s->parent_schema, s->parent, def, e);
 	const char *question = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(questions); i++)
 		if (str_eq(s->object_kind, questions[i].kind))
 			question = questions[i].question;
 	if (!question || !s->object[0])
-		return schema_rows(c, def, e);
+		return schema_rows(c, str_eq(s->verb, "RENAME TABLE"), def, e);
 	if (definition_of(c, question, s->object_schema, s->object, def, e) < 0)
 		return -1;
 	bool table = str_eq(s->object_kind, "table");
 	if (table && s->parent[0]) /* RENAME: the name that it gets */
-		return definition_of(c, question, s->object_schema, s->parent, def, e);
+		return definition_of(c, question, s->parent_schema, s->parent, def, e);
 	return table && def->found && str_starts(s->verb, "TRUNCATE") ? emptiness_of(c, s, def, e) : 0;
 }
 
-int maria_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e)
+int maria_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e)
 {
-	struct definition def = {.d = digest_new()};
+	struct definition def = {.d = digest_new(), .text = text};
 	int rc = object_rows(c, s, &def, e);
 	uint8_t digest[DIGEST_SIZE];
 	digest_final(&def.d, digest);

@@ -258,9 +258,9 @@ static void postgres_cancel(struct conn *c)
 	(void)PQcancel(c->cancel, ignored, sizeof ignored);
 }
 
-static int postgres_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e)
+static int postgres_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e)
 {
-	return settle(c, e) < 0 ? -1 : pg_catalog_object_state(c, s, out, e);
+	return settle(c, e) < 0 ? -1 : pg_catalog_object_state(c, s, out, text, e);
 }
 
 static int postgres_cleanup(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e)

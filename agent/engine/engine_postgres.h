@@ -54,7 +54,7 @@ int pg_wait(struct conn *c, bool for_write, int64_t deadline_us);
 char *pg_quote_name(const char *name);
 
 /* engine_postgres_catalog.c */
-int pg_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e) MUST_CHECK;
+int pg_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e) MUST_CHECK;
 int pg_catalog_cleanup(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e) MUST_CHECK;
 int pg_catalog_table_size(struct conn *c, const char *schema, const char *table, uint64_t *ret_rows, uint64_t *ret_bytes, struct err *e) MUST_CHECK;
 int pg_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e) MUST_CHECK;

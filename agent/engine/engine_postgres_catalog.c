@@ -16,6 +16,7 @@
 
 struct definition {
 	struct digest *d;
+	struct buf *text; /* may be NULL */
 	bool found;
 };
 
@@ -25,6 +26,9 @@ static int definition_row(void *arg, size_t n, const char *const *values, struct
 	struct definition *def = arg;
 	for (size_t i = 0; i < n; i++)
 		digest_add_sized(def->d, bytes_of_str(values[i]));
+	for (size_t i = 0; def->text && i < n; i++)
+		if (values[i])
+			buf_addf(def->text, "%s\n", values[i]);
 	def->found = true;
 	return 0;
 }
@@ -55,9 +59,9 @@ static int state_rows(struct conn *c, const struct sql_class *s, struct definiti
 	return pg_query_text(c, pg_sql_relation_state, &quoted, 1, definition_row, def, e);
 }
 
-int pg_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e)
+int pg_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e)
 {
-	struct definition def = {.d = digest_new()};
+	struct definition def = {.d = digest_new(), .text = text};
 	int rc = state_rows(c, s, &def, e);
 	uint8_t digest[DIGEST_SIZE];
 	digest_final(&def.d, digest);

@@ -272,9 +272,9 @@ static int sqlite_cleanup(struct conn *c, const struct sql_class *s, bool *ret_c
 	return 0;
 }
 
-static int sqlite_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e)
+static int sqlite_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e)
 {
-	return settle(c, e) < 0 ? -1 : lite_catalog_object_state(c, s, out, e);
+	return settle(c, e) < 0 ? -1 : lite_catalog_object_state(c, s, out, text, e);
 }
 
 static int sqlite_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e)

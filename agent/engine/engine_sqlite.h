@@ -53,7 +53,7 @@ int lite_file_backend_alive(struct conn *c, const char *backend, bool *ret_alive
 int lite_file_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e) MUST_CHECK;
 
 /* engine_sqlite_catalog.c: questions to the schema */
-int lite_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e) MUST_CHECK;
+int lite_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e) MUST_CHECK;
 int lite_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e) MUST_CHECK;
 int lite_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e) MUST_CHECK; /* engine_sqlite_snapshot.c */
 int lite_table_size(struct conn *c, const char *schema, const char *table, uint64_t *ret_rows, uint64_t *ret_bytes, struct err *e) MUST_CHECK;

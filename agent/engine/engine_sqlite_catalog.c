@@ -9,6 +9,7 @@
 
 struct definition {
 	struct digest *d;
+	struct buf *text; /* may be NULL */
 	bool found;
 };
 
@@ -18,6 +19,8 @@ static int definition_row(void *arg, size_t n, const char *const *values, struct
 	struct definition *def = arg;
 	for (size_t i = 0; i < n; i++)
 		digest_add_sized(def->d, bytes_of_str(values[i]));
+	if (def->text && n == 4 && values[3]) /* the statement that made it */
+		buf_addf(def->text, "%s\n", values[3]);
 	def->found = true;
 	return 0;
 }
@@ -52,9 +55,9 @@ static int schema_rows(struct conn *c, struct definition *def, struct err *e)
 	return 0;
 }
 
-int lite_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct err *e)
+int lite_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e)
 {
-	struct definition def = {.d = digest_new()};
+	struct definition def = {.d = digest_new(), .text = s->object[0] ? text : NULL};
 	int rc = s->object[0] ? object_rows(c, s->object, &def, e) : schema_rows(c, &def, e);
 	uint8_t digest[DIGEST_SIZE];
 	digest_final(&def.d, digest);

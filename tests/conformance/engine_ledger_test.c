@@ -12,7 +12,7 @@ static void state_of(struct fixture *f, const char *statement, uint8_t out[DIGES
 {
 	struct sql_class s;
 	sql_classify(f->b->dialect, bytes_of_str(statement), &s);
-	OK(f->en->object_state(f->c, &s, out, &f->e));
+	OK(f->en->object_state(f->c, &s, out, NULL, &f->e));
 }
 
 static const uint8_t nothing[DIGEST_SIZE];
@@ -58,12 +58,12 @@ static void test_state_of_the_whole_schema(void **state)
 	const struct sql_class unnamed = {.class = STEP_N};
 	struct ledger l;
 	uint8_t before[DIGEST_SIZE], with_ledger[DIGEST_SIZE], after[DIGEST_SIZE];
-	OK(f->en->object_state(f->c, &unnamed, before, &f->e));
+	OK(f->en->object_state(f->c, &unnamed, before, NULL, &f->e));
 	OK(ledger_open(f->en, f->c, "eu/one/shop", 1, f->arena, &l, &f->e));
-	OK(f->en->object_state(f->c, &unnamed, with_ledger, &f->e));
+	OK(f->en->object_state(f->c, &unnamed, with_ledger, NULL, &f->e));
 	assert_memory_equal(before, with_ledger, DIGEST_SIZE);
 	bench_ddl(f, "CREATE TABLE t (a int)");
-	OK(f->en->object_state(f->c, &unnamed, after, &f->e));
+	OK(f->en->object_state(f->c, &unnamed, after, NULL, &f->e));
 	assert_memory_not_equal(before, after, DIGEST_SIZE);
 }
 

@@ -230,7 +230,7 @@ static void state_of(struct fixture *f, const char *sql, uint8_t out[DIGEST_SIZE
 {
 	struct sql_class s;
 	sql_classify(DIALECT_MARIADB, bytes_of_str(sql), &s);
-	OK(f->en->object_state(f->c, &s, out, &f->e));
+	OK(f->en->object_state(f->c, &s, out, NULL, &f->e));
 }
 
 static void test_states_of_all_kinds(void **state)

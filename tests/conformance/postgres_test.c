@@ -443,16 +443,16 @@ static void test_invalid_index_is_seen_and_removed(void **state)
 	OK(run(f, "CREATE TABLE t (a int)"));
 	OK(run(f, "INSERT INTO t VALUES (1), (1)"));
 	classify(sql, &s);
-	OK(f->en->object_state(f->c, &s, before, &f->e));
+	OK(f->en->object_state(f->c, &s, before, NULL, &f->e));
 	OK(f->en->cleanup(f->c, &s, &cleaned, &f->e));
 	assert_false(cleaned);
 	FAILS(run(f, sql));
 	assert_string_equal(f->e.sqlstate, "23505");
-	OK(f->en->object_state(f->c, &s, broken, &f->e));
+	OK(f->en->object_state(f->c, &s, broken, NULL, &f->e));
 	assert_memory_not_equal(before, broken, DIGEST_SIZE);
 	OK(f->en->cleanup(f->c, &s, &cleaned, &f->e));
 	assert_true(cleaned);
-	OK(f->en->object_state(f->c, &s, after, &f->e));
+	OK(f->en->object_state(f->c, &s, after, NULL, &f->e));
 	assert_memory_equal(before, after, DIGEST_SIZE);
 	OK(run(f, "DELETE FROM t"));
 	OK(run(f, sql));
@@ -491,7 +491,7 @@ static void test_interrupted_detach_is_finalized(void **state)
 	OK(run(f, "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)"));
 	classify(sql, &s);
 	assert_int_equal(s.class, STEP_N);
-	OK(f->en->object_state(f->c, &s, before, &f->e));
+	OK(f->en->object_state(f->c, &s, before, NULL, &f->e));
 	OK(f->en->open(&f->target, &reader, &f->e));
 	OK(f->en->begin(reader, &f->e));
 	OK(f->en->query(reader, bytes_of_str("SELECT * FROM p"), NULL, 0, NULL, NULL, &f->e));
@@ -503,7 +503,7 @@ static void test_interrupted_detach_is_finalized(void **state)
 	OK(f->en->cleanup(f->c, &s, &cleaned, &f->e));
 	assert_true(cleaned);
 	assert_string_equal(ask(f, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'p'::regclass"), "0");
-	OK(f->en->object_state(f->c, &s, after, &f->e));
+	OK(f->en->object_state(f->c, &s, after, NULL, &f->e));
 	assert_memory_not_equal(before, after, DIGEST_SIZE); /* so that the step counts as applied */
 }
 
@@ -516,9 +516,9 @@ static void test_rebuilt_index_shows(void **state)
 	OK(run(f, "CREATE TABLE t (a int)"));
 	OK(run(f, "CREATE INDEX i ON t (a)"));
 	classify("REINDEX INDEX CONCURRENTLY i", &s);
-	OK(f->en->object_state(f->c, &s, before, &f->e));
+	OK(f->en->object_state(f->c, &s, before, NULL, &f->e));
 	OK(run(f, "REINDEX INDEX CONCURRENTLY i"));
-	OK(f->en->object_state(f->c, &s, after, &f->e));
+	OK(f->en->object_state(f->c, &s, after, NULL, &f->e));
 	assert_memory_not_equal(before, after, DIGEST_SIZE);
 }
 

@@ -323,6 +323,18 @@ static void alone_by_nature(struct row_bench *b)
 	row_is(b, arena_printf(b->f.arena, "SELECT count(*) FROM pg_database WHERE datname = 'made_by_%s'", b->database), "1");
 }
 
+static void another_index(struct row_bench *b)
+{
+	row_step(b, "a:index", STEP_N, "CREATE UNIQUE INDEX CONCURRENTLY item_name ON item (name)");
+	assert_true(fixture_deliver_and_crash(&b->f, "intent-written"));
+	row_sql(b, "SET ROLE rollcall; CREATE INDEX item_name ON item (name)");
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_NEEDS_ATTENTION);
+	assert_non_null(strstr(r->failure.message, "nor is it seen to be as the statement leaves it"));
+	row_is(b, "SELECT string_agg(state, ',' ORDER BY seq) FROM rollcall.ledger", "intent");
+	row_is(b, "SELECT indisunique FROM pg_index WHERE indexrelid = to_regclass('item_name')", "f");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct row_test rows[] = {
@@ -349,6 +361,7 @@ int main(int argc, char **argv)
 	    {"PG-26 REINDEX CONCURRENTLY is interrupted", reindex_ended},
 	    {"PG-27 DETACH PARTITION CONCURRENTLY is interrupted", detach_ended},
 	    {"PG-28 DROP INDEX CONCURRENTLY is interrupted", drop_ended},
+	    {"PG-31 another index of that name is there", another_index},
 	    {"PG-29 the agent dies between NOT VALID and VALIDATE", not_valid_then_validate},
 	    ROW_AGENTS,
 	    {"PG-30 the agent dies after VACUUM and after CREATE DATABASE", alone_by_nature},

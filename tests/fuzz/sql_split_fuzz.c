@@ -1,11 +1,13 @@
 /* Fuzz target for common/sql. First byte: dialect and options; the rest: a script. Pieces must lie inside the script (unless comments are stripped), in order,
- * without white space around them, each one statement; classification must not fail; what can be batched stays so with a range; the lexer must cover every byte once.
+ * without white space around them, each one statement; classification must not fail; what can be batched stays so with a range; what it leaves points into it; the lexer must cover every byte once.
  * `make fuzz T=sql_split DIALECT=mariadb` spends all its time on one dialect: what it makes up then begins with a byte of that dialect. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/sql/batch.h"
+#include "common/base/mem.h"
 #include "common/sql/classify.h"
+#include "common/sql/effect.h"
 #include "common/sql/lex.h"
 #include "common/sql/split.h"
 #include "tests/fuzz/fuzz.h"
@@ -35,6 +37,33 @@ static void check_batch(enum dialect d, struct bytes sql)
 	(void)sql_batch_names_unfinished(&b);
 }
 
+/* What a statement leaves points into it; an effect that appears does not show in what there was. The statement stands for a definition, too. */
+static void check_effects(struct bytes sql)
+{
+	static struct sql_effects effects;
+	struct sql_renames renames;
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	sql_effects_read(sql, &effects);
+	for (size_t i = 0; i < effects.n; i++) {
+		struct bytes says = effects.of[i].says;
+		fuzz_require(says.n == 0 || (says.p >= sql.p && says.p + says.n <= sql.p + sql.n), "a clause inside its statement");
+	}
+	buf_add(&text, sql.p, sql.n);
+	bool same = sql_effects_show(&effects, buf_str(&text), buf_str(&text));
+	for (size_t i = 0; same && i < effects.n; i++)
+		fuzz_require(effects.of[i].if_exists, "what has not changed shows nothing");
+	(void)sql_effects_show(&effects, "", buf_str(&text));
+	(void)sql_columns_equal(buf_str(&text), buf_str(&text));
+	(void)sql_index_fits(sql, buf_str(&text));
+	(void)sql_body_fits(sql, buf_str(&text));
+	(void)sql_view_fits(sql, buf_str(&text));
+	(void)sql_sequence_fits(sql, buf_str(&text));
+	(void)sql_column_fits(sql, sql, false, true);
+	(void)sql_columns_fit(sql, sql);
+	sql_renames_read(sql, &renames);
+	fuzz_require(renames.n <= ARRAY_LEN(renames.of), "as many names as there is room for");
+}
+
 static int check_piece(void *arg, const struct piece *p, struct err *e)
 {
 	struct run *c = arg;
@@ -49,6 +78,7 @@ static int check_piece(void *arg, const struct piece *p, struct err *e)
 		fuzz_require(sql_is_single(c->d, p->sql), "piece is one statement");
 	if (sql_is_single(c->d, p->sql))
 		check_batch(c->d, p->sql);
+	check_effects(p->sql);
 	sql_classify(c->d, p->sql, &class);
 	fuzz_require(class.class == STEP_T || class.why != NULL, "class N and X say why");
 	return 0;

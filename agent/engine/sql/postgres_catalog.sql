@@ -12,7 +12,8 @@ SELECT pg_catalog.concat_ws('|', n.nspname, c.relname, c.relkind, c.reltablespac
 	(SELECT pg_catalog.string_agg(pg_catalog.concat_ws('|', pg_catalog.pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisready, i.indislive, i.indisreplident,
 			i.indisclustered, pg_catalog.pg_relation_filenode(i.indexrelid)), E'\n' ORDER BY i.indexrelid)
 		FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid OR i.indexrelid = c.oid),
-	(SELECT pg_catalog.string_agg(pg_catalog.concat_ws('|', h.inhrelid, h.inhparent, h.inhdetachpending), E'\n' ORDER BY h.inhrelid, h.inhparent)
+	(SELECT pg_catalog.string_agg(pg_catalog.concat_ws('|', h.inhrelid, h.inhparent, h.inhdetachpending,
+			(SELECT k.relname FROM pg_catalog.pg_class k WHERE k.oid = h.inhrelid)), E'\n' ORDER BY h.inhrelid, h.inhparent)
 		FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid OR h.inhparent = c.oid),
 	(SELECT pg_catalog.string_agg(pg_catalog.pg_get_triggerdef(t.oid), E'\n' ORDER BY t.tgname) FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal),
 	CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END

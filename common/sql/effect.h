@@ -1,0 +1,81 @@
+/* What a statement of MariaDB's DDL leaves behind in its table, clause by clause, and whether a definition (SHOW CREATE TABLE) shows it. By lexing alone, no database: after a crash
+ * the question is whether the statement took effect, or somebody else's did.
+ *
+ *   ALTER TABLE t ADD COLUMN a int, DROP INDEX i   -->   column a appears, key i vanishes   -->   looked for in the definition before and in the one now */
+#ifndef COMMON_SQL_EFFECT_H
+#define COMMON_SQL_EFFECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/bytes.h"
+#include "common/sql/lex.h"
+
+#define SQL_EFFECTS_MAX 512 /* clauses of one statement; more of them are not told apart */
+
+enum sql_part {
+	SQL_PART_COLUMN,
+	SQL_PART_KEY, /* the primary key is named PRIMARY */
+	SQL_PART_CONSTRAINT, /* a foreign key or a check */
+	SQL_PART_EITHER, /* DROP CONSTRAINT: whichever of the two */
+	SQL_PART_PARTITION,
+	SQL_PART_PARTITIONING, /* how the table is partitioned, as a whole */
+	SQL_PART_OPTION /* ENGINE, COMMENT, ... of the table */
+};
+enum sql_change { SQL_APPEARS, SQL_VANISHES, SQL_CHANGES };
+
+struct sql_effect {
+	enum sql_part part;
+	enum sql_change change;
+	struct token name; /* kind TOKEN_SPACE: none is said, the server chooses one */
+	struct bytes says; /* column: from its type to the end of the clause; key, foreign key: from its list of columns; option: its value */
+	bool unique, foreign; /* of a key; of a constraint */
+	bool if_exists; /* IF [NOT] EXISTS, OR REPLACE: that it was so already is no error */
+};
+
+struct sql_effects {
+	struct sql_effect of[SQL_EFFECTS_MAX];
+	size_t n;
+	bool whole; /* CREATE TABLE: the columns are all that there are */
+	bool unknown; /* a clause that is not known here, or whose effect does not show */
+};
+
+/* Of CREATE TABLE, ALTER TABLE, CREATE INDEX and DROP INDEX; anything else is unknown. Points into the statement. */
+void sql_effects_read(struct bytes statement, struct sql_effects *ret);
+/* Does the definition `now` show all of it, and `before` not yet? Definitions as SHOW CREATE TABLE gives them; before "" where there was no table. */
+bool sql_effects_show(const struct sql_effects *effects, const char *before, const char *now);
+/* Are the columns of two definitions the same ones? What a renamed table is known by. */
+bool sql_columns_equal(const char *a, const char *b);
+
+/* Is the index that pg_get_indexdef shows the one that CREATE INDEX says: unique or not, its table, method and columns, partial or not? Expressions are counted, not compared. */
+bool sql_index_fits(struct bytes statement, const char *shown);
+/* The body of a routine, trigger or event of MariaDB, which SHOW CREATE gives as it was written. False, too, when it is not seen where the body begins. */
+bool sql_body_fits(struct bytes statement, const char *shown);
+/* A table of SQLite, whose statement is kept as it was written: the same words from the first parenthesis on? */
+bool sql_kept_fits(struct bytes statement, const char *shown);
+/* A view of MariaDB, whose text the server writes anew: do the columns, tables and strings that CREATE VIEW names all stand in it? */
+bool sql_view_fits(struct bytes statement, const char *shown);
+/* A sequence of MariaDB: has it the numbers that CREATE SEQUENCE says? */
+bool sql_sequence_fits(struct bytes statement, const char *shown);
+
+/* RENAME TABLE a TO b, c TO d, in the end: which names go and which come. Names in one schema; more than these are not told apart. */
+#define SQL_RENAMES_MAX 32
+struct sql_renames {
+	struct {
+		char name[256];
+		bool source, target;
+	} of[2 * SQL_RENAMES_MAX];
+	size_t n;
+	bool unknown;
+};
+void sql_renames_read(struct bytes statement, struct sql_renames *ret);
+
+/* ---- for sql_effects_show ---- */
+
+/* Can a column whose line in SHOW CREATE TABLE reads `shown` (behind its name) be what the clause `says`? Compared as far as both are understood. `in_key`: of the primary key,
+ * `whole`: the clause says all that the column is, and not only what is added to it. */
+bool sql_column_fits(struct bytes says, struct bytes shown, bool in_key, bool whole);
+/* The columns of two lists in parentheses: names, lengths and directions. */
+bool sql_columns_fit(struct bytes says, struct bytes shown);
+
+#endif

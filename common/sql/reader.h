@@ -1,0 +1,26 @@
+/* Reading a statement clause by clause: one token of code in hand, over the lexer. What it cannot read, and a semicolon, end it. */
+#ifndef COMMON_SQL_READER_H
+#define COMMON_SQL_READER_H
+
+#include "common/sql/lex.h"
+
+struct reader {
+	struct lexer l;
+	struct token t; /* in hand; kind TOKEN_SPACE at the end */
+};
+
+void reader_begin(struct reader *r, enum dialect d, struct bytes text);
+void reader_next(struct reader *r);
+bool reader_at_end(const struct reader *r);
+bool reader_at_name(const struct reader *r); /* a word or a quoted name */
+/* True, and the next one is in hand, when it was this one. */
+bool reader_take(struct reader *r, const char *word);
+bool reader_take_any(struct reader *r, const char *const *words); /* NULL at the end */
+bool reader_take_symbol(struct reader *r, char c);
+struct token reader_take_name(struct reader *r); /* kind TOKEN_SPACE: none was in hand */
+/* Over a group in parentheses, if one begins here. */
+void reader_skip_group(struct reader *r);
+/* To the comma, or the closing parenthesis, that ends the clause. What was passed over. */
+struct bytes reader_skip_clause(struct reader *r);
+
+#endif
