@@ -1,7 +1,7 @@
 /* The gate report. Its form is stable: people compare two of them, and its first line is shown to approvers.
  *
  *   gates 9 ran over 12 changesets, 0 errors, 1 warning, 1 ignored
- *   gate CX01: error, warn in staging: a statement that is neither transactional nor atomic
+ *   gate CX01 (level error, warn in staging): a statement that is neither transactional nor atomic
  *   warn HY16-removed changes/a.sql:5 -: changeset a:2 of release 1.3.0 is not here any more
  *   ignored PF23 changes/a.sql:2 a:1: changeset a:1 has no rollback (seeds stay) */
 #include <inttypes.h>
@@ -29,13 +29,13 @@ static void add_gate(const struct gate *g, const struct gate_input *in, struct b
 {
 	const struct project *p = in->project;
 	enum gate_level level = gate_level_in(g, p, in->environment);
-	buf_addf(ret, "gate %s: %s", g->id, gate_level_name(level));
+	buf_addf(ret, "gate %s (level %s", g->id, gate_level_name(level));
 	for (size_t i = 0; !in->environment && i < p->n_pipeline; i++) {
 		enum gate_level there = gate_level_in(g, p, p->pipeline[i]);
 		if (there != level)
 			buf_addf(ret, ", %s in %s", gate_level_name(there), p->pipeline[i]);
 	}
-	buf_addf(ret, ": %s\n", g->title);
+	buf_addf(ret, "): %s\n", g->title);
 }
 
 static void add_finding(const struct finding *v, struct buf *ret)

@@ -80,7 +80,7 @@ tampered() { # CHECK SED-SCRIPT
 	row=$(sqlite3 eu.db "SELECT row_hash FROM rollcall_ledger WHERE changeset = '$changeset' ORDER BY seq DESC LIMIT 1")
 	[[ $output == *"ledger     row $row"* ]]
 	# Which gates ran is in the release itself, signed; what the author's folder holds is the same text.
-	[[ $output == *"gates "*" ran over "*", 0 errors, "*"gate PF23: error: rollback missing"* ]]
+	[[ $output == *"gates "*" ran over "*", 0 errors, "*"gate PF23 (level error): rollback missing"* ]]
 	[[ $output == *"gates      report $(sha256sum <1.0.0.release.gates | cut -d ' ' -f 1)"* ]]
 	[ "$(rc audit export --format json | jq -r '.changes[0].gates')" = "$(cat 1.0.0.release.gates)" ]
 	[ "$(rc release show 1.0.0.release -o json | jq -r '.gates[]."gate-report"')" = "$(cat 1.0.0.release.gates)" ]

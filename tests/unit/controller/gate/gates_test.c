@@ -210,11 +210,11 @@ static void test_the_report(void **state)
 	(void)state;
 	static const char text[] = HEAD "--changeset a:1\n--lint-ignore PF23 reason:\"seeds stay\"\nSELECT 1;\n--changeset a:2\nSELECT 1;\n";
 	static const char gates_ran[] = "gates 9 ran over 2 changesets, 0 errors, 1 warning, 1 ignored\n"
-	                                "gate PF23: warn, off in staging: rollback missing\n"
-	                                "gate PF04: error: DDL and DML in one changeset\n"
-	                                "gate PF05: error: transaction control inside a script\n"
-	                                "gate CX01: off: a statement that is neither transactional nor atomic\n";
-	static const char found[] = "gate HY16-removed: warn: a released changeset is missing\n"
+	                                "gate PF23 (level warn, off in staging): rollback missing\n"
+	                                "gate PF04 (level error): DDL and DML in one changeset\n"
+	                                "gate PF05 (level error): transaction control inside a script\n"
+	                                "gate CX01 (level off): a statement that is neither transactional nor atomic\n";
+	static const char found[] = "gate HY16-removed (level warn): a released changeset is missing\n"
 	                            "ignored PF23 changes/a.sql:2 a:1: changeset a:1 has no rollback (seeds stay)\n"
 	                            "warn PF23 changes/a.sql:5 a:2: changeset a:2 has no rollback\n";
 	uint8_t digest[DIGEST_SIZE];
