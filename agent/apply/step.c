@@ -92,8 +92,10 @@ static int exec_statement(struct delivery *d, const struct run *r, size_t i, str
 	watch_statement(d->watch, true);
 	int rc = d->engine->exec(d->conn, s->sql, NULL, e);
 	watch_statement(d->watch, false);
-	if (rc != 0 && e && sql_holds_secret(d->engine->dialect, s->sql))
-		sql_hide_quoted(e->msg); /* servers quote what they did not understand, passwords too */
+	if (rc != 0 && e && sql_holds_secret(d->engine->dialect, s->sql)) { /* servers repeat what they did not understand, passwords too */
+		sql_hide_own(d->engine->dialect, s->sql, e->msg);
+		sql_hide_quoted(e->msg);
+	}
 	return rc;
 }
 

@@ -70,3 +70,41 @@ void sql_hide_quoted(char *message)
 	memset(first, '.', n);
 	memmove(first + n, last + 1, strlen(last + 1) + 1);
 }
+
+/* Between the first quote of a token and its last; of "$tag$ ... $tag$" what is between those. */
+static struct bytes inside_quotes(struct bytes t)
+{
+	size_t first = 0, last = t.n;
+	while (first < t.n && !is_quote((char)t.p[first]) && t.p[first] != '$')
+		first++;
+	if (first < t.n && t.p[first] == '$') {
+		const uint8_t *tag_end = memchr(t.p + first + 1, '$', t.n - first - 1);
+		size_t tag = tag_end ? (size_t)(tag_end - t.p) - first + 1 : t.n;
+		return t.n >= first + 2 * tag ? bytes_of(t.p + first + tag, t.n - first - 2 * tag) : bytes_of(t.p, 0);
+	}
+	while (last > first && !is_quote((char)t.p[last - 1]))
+		last--;
+	return last > first + 2 ? bytes_of(t.p + first + 1, last - first - 2) : bytes_of(t.p, 0);
+}
+
+static void hide_each(struct bytes word, char *message)
+{
+	static const char dots[] = "...";
+	const size_t n = sizeof dots - 1;
+	if (word.n <= n)
+		return;
+	for (char *at = message; (at = memmem(at, strlen(at), word.p, word.n)); at += n) {
+		memcpy(at, dots, n);
+		memmove(at + n, at + word.n, strlen(at + word.n) + 1);
+	}
+}
+
+void sql_hide_own(enum dialect d, struct bytes sql, char *message)
+{
+	struct lexer l;
+	struct token t;
+	lex_init(&l, d, sql, 1);
+	while (lex_next(&l, &t))
+		if (t.kind == TOKEN_STRING || t.kind == TOKEN_QUOTED)
+			hide_each(inside_quotes(t.text), message);
+}

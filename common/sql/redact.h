@@ -12,6 +12,8 @@
 void sql_hide_literals(enum dialect d, struct bytes sql, struct buf *ret);
 /* Does it set a password or the like: CREATE ROLE ... PASSWORD, IDENTIFIED BY, a key in OPTIONS? */
 bool sql_holds_secret(enum dialect d, struct bytes sql);
+/* What stands in quotes in `sql` and again in the message, quoted there or not, becomes "..." ("no such collation sequence: word"). In place; three characters or fewer stay. */
+void sql_hide_own(enum dialect d, struct bytes sql, char *message);
 /* Everything from the first quote of the message to the last becomes "...": servers quote what they did not understand. In place. */
 void sql_hide_quoted(char *message);
 

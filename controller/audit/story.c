@@ -10,6 +10,7 @@
 #include "common/crypto/digest.h"
 #include "common/crypto/dsse.h"
 #include "common/crypto/trust.h"
+#include "common/sql/redact.h"
 #include "common/wire/documents.h"
 
 struct known_release {
@@ -174,6 +175,17 @@ static const struct body *body_of(const struct changeset *c, const struct step_o
 	return NULL;
 }
 
+/* An export is read by more people than the release is: a password in a statement stays in the release. */
+static void add_statement(struct buf *all, const struct body *b, struct bytes sql)
+{
+	enum dialect d;
+	if (dialect_parse(b->engine, &d) && sql_holds_secret(d, sql))
+		sql_hide_literals(d, sql, all);
+	else
+		buf_add(all, sql.p, sql.n);
+	buf_adds(all, ";\n");
+}
+
 static const char *sql_of(const struct teller *w, const struct changeset *c, const struct step_outcome *s)
 {
 	AUTO(buf_done) struct buf all = BUF_INIT;
@@ -181,10 +193,8 @@ static const char *sql_of(const struct teller *w, const struct changeset *c, con
 	const struct step *steps = !b ? NULL : s->direction == DIRECTION_APPLY ? b->steps : b->rollback;
 	size_t n = !b ? 0 : s->direction == DIRECTION_APPLY ? b->n_steps : b->n_rollback;
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < steps[i].n_statements; k++) {
-			buf_add(&all, steps[i].statements[k].sql.p, steps[i].statements[k].sql.n);
-			buf_adds(&all, ";\n");
-		}
+		for (size_t k = 0; k < steps[i].n_statements; k++)
+			add_statement(&all, b, steps[i].statements[k].sql);
 	return arena_strdup(w->a, buf_str(&all));
 }
 

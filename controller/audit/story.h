@@ -22,7 +22,8 @@ struct story_row { /* texts are "" when they are not known */
 	    *ledger_head; /* hex; gates: the gate report's text; report: agent/journal/number */
 	const char *schema_before, *schema_after; /* fingerprints of the target's schema when the delivery began and ended; hex */
 	const char *outcome, *check, *code, *failure; /* of the delivery; check: which one refused it */
-	const char *sql; /* of this direction, for the target's engine; "" when the release is not in the bundle */
+	/* Of this direction, for the target's engine; "" when the release is not in the bundle. Literals of a statement that sets a password are '?'. */
+	const char *sql;
 };
 
 /* By time. `changeset` not NULL: only that one, and no delivery without steps. Memory in `a`. */

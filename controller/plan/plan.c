@@ -224,6 +224,13 @@ static bool is_query(const char *sql, const char *engine)
 	return true;
 }
 
+/* Between "//" and the path: who asks, before an '@'. */
+static bool url_has_user(const char *url)
+{
+	const char *host = strstr(url, "//") + 2;
+	return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+}
+
 static const char *objection_to_probe(const struct yaml_probe *y)
 {
 	enum dialect d;
@@ -239,6 +246,8 @@ static const char *objection_to_probe(const struct yaml_probe *y)
 		return "engine: give postgresql, mariadb or sqlite";
 	if (y->url && !str_starts(y->url, "http://") && !str_starts(y->url, "https://"))
 		return "url: only http:// and https:// are asked";
+	if (y->url && url_has_user(y->url))
+		return "url: leave user and password out: everybody who reads the order reads them; let the metric be asked without";
 	if (y->sql && (strlen(y->sql) > PROBE_SQL_MAX || !is_query(y->sql, y->engine)))
 		return "sql: give one SELECT that gives one value";
 	if (y->url && strlen(y->url) > PROBE_URL_MAX)

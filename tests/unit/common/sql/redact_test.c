@@ -65,9 +65,32 @@ static void test_quoted_words_are_hidden(void **state)
 	}
 }
 
+static void test_own_words_are_hidden(void **state)
+{
+	(void)state;
+	static const struct {
+		enum dialect d;
+		const char *sql, *message, *want;
+	} rows[] = {
+	    {DIALECT_SQLITE, "SELECT 'x' COLLATE 'hunter2'", "no such collation sequence: hunter2", "no such collation sequence: ..."},
+	    {DIALECT_SQLITE, "ALTER TABLE u ADD password DEFAULT \"hunter2\"", "no: hunter2, hunter2 and hunter", "no: ..., ... and hunter"},
+	    {DIALECT_MARIADB, "CREATE USER a IDENTIFIED VIA `hunter2`", "hunter2hunter2", "......"},
+	    {DIALECT_POSTGRESQL, "SELECT $p$hunter2$p$, E'hunter3', $$$$, ''", "hunter2 hunter3", "... ..."},
+	    {DIALECT_POSTGRESQL, "ALTER ROLE a PASSWORD 'in' VALID UNTIL 'of'", "in the middle of", "in the middle of"},
+	    {DIALECT_POSTGRESQL, "SELECT 'open", "open", "open"},
+	    {DIALECT_POSTGRESQL, "", "", ""},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[200];
+		str_copy(text, sizeof text, rows[i].message);
+		sql_hide_own(rows[i].d, bytes_of_str(rows[i].sql), text);
+		assert_string_equal(text, rows[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_literals_are_hidden), cmocka_unit_test(test_statements_with_secrets),
-	                                   cmocka_unit_test(test_quoted_words_are_hidden)};
+	                                   cmocka_unit_test(test_quoted_words_are_hidden), cmocka_unit_test(test_own_words_are_hidden)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
