@@ -152,32 +152,79 @@ restart_controller() { # with another store
 	told ATK-27 "${said#*walk: }" "only the cells of the table are accepted"
 }
 
-@test "ATK-16: messages that do not end, a million tiny frames" {
-	local gone pid peak
-	gone=$(eu_gone)
-	pid=$(cat controller.pid)
-	intrude tiny 3 >tiny.out &
-	while [ -n "$(jobs -rp)" ]; do timeout 2 "$ROLLCALL_BIN/rollcall" ping >/dev/null 2>&1 || { wait; false; }; done
-	peak=$(awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$pid/status")
-	[ "$peak" -lt 400 ]
-	eu_untouched "$gone"
-	[ "$(cut -d" " -f1 tiny.out)" -gt 100000 ]
-	told ATK-16 "$(cat tiny.out) of 1 octet" "dropped past the 4th part; every ping answered, the controller at $peak MB, the other agent untouched"
+# Who parses what comes from outside: the controller itself, or its gateway.
+front() { pgrep -P "$(cat controller.pid)" -f ' gateway ' || cat controller.pid; }
+
+peak() { awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$1/status"; } # PID: in MB, as long as it lives
+
+pings_while_attacked() { # how many were answered, each within 2 s
+	local n=0
+	while [ -n "$(jobs -rp)" ]; do
+		timeout 2 "$ROLLCALL_BIN/rollcall" ping >/dev/null 2>&1 || { wait; return 1; }
+		n=$((n + 1))
+	done
+	echo "$n" >pings
 }
 
-@test "ATK-39: storms of connections" {
-	local gone n=0
-	gone=$(eu_gone)
+tiny_frames() { # [WORDS]: where
+	local gone core at
+	gone=$(eu_gone) core=$(cat controller.pid) at=$(front)
+	intrude tiny 3 >tiny.out &
+	pings_while_attacked
+	[ "$(peak "$core")" -lt 400 ] && [ "$(peak "$at")" -lt 400 ]
+	[ "$(front)" = "$at" ]
+	eu_untouched "$gone"
+	[ "$(cut -d" " -f1 tiny.out)" -gt 100000 ]
+	told ATK-16 "$(cat tiny.out) of 1 octet${1:-}" "dropped past the 4th part; every ping answered, the controller at $(peak "$at") MB, the other agent untouched"
+}
+
+storms() { # [WORDS]
+	local gone core at
+	gone=$(eu_gone) core=$(cat controller.pid) at=$(front)
 	intrude mute 2 &
 	intrude messages 2 &
 	intrude strangers 2 &
-	while [ -n "$(jobs -rp)" ]; do
-		timeout 2 "$ROLLCALL_BIN/rollcall" ping >/dev/null 2>&1 || { wait; false; }
-		n=$((n + 1))
-	done
-	[ "$n" -ge 3 ]
+	pings_while_attacked
+	[ "$(cat pings)" -ge 3 ]
+	[ "$(cat controller.pid)" = "$core" ] && fleet_alive "$core" && [ "$(front)" = "$at" ]
 	eu_untouched "$gone"
-	told ATK-39 "300 half handshakes, floods of messages and of strangers at once" "known keys still served: $n pings, each within 2 s"
+	told ATK-39 "300 half handshakes, floods of messages and of strangers at once${1:-}" "known keys still served: $(cat pings) pings, each within 2 s"
+}
+
+@test "ATK-16: messages that do not end, a million tiny frames" {
+	tiny_frames
+}
+
+@test "ATK-39: storms of connections" {
+	storms
+}
+
+@test "ATK-16 and ATK-39: the same against a gateway" {
+	local core
+	cp controller.yaml alone.yaml
+	fleet_kill controller TERM
+	sed -i "s|^listen: {|&gateway: gateway.sock, |" controller.yaml
+	fleet_start_controller
+	core=$(cat controller.pid)
+	until rc ping >/dev/null 2>&1; do sleep 0.05; done
+	for i in $(seq 200); do [ "$(agent_state eu-1)" = online ] && break || sleep 0.05; done
+	[ "$(front)" != "$core" ]
+	tiny_frames ", at a gateway"
+	storms ", at a gateway"
+	# What does not end at all: the gateway may lose its sockets or its life for it, the core neither, and the agent comes back by itself.
+	intrude endless 3 >endless.out &
+	wait
+	fleet_alive "$core" && [ "$(peak "$core")" -lt 400 ]
+	for i in $(seq 200); do timeout 2 "$ROLLCALL_BIN/rollcall" ping >/dev/null 2>&1 && [ "$(agent_state eu-1)" = online ] && break || sleep 0.05; done
+	[ "$(agent_state eu-1)" = online ]
+	[ "$(cat controller.pid)" = "$core" ]
+	told ATK-16 "messages without an end, at a gateway" "the core at $(peak "$core") MB; the other agent is served"
+	fleet_kill controller TERM
+	cp alone.yaml controller.yaml
+	fleet_start_controller
+	until rc ping >/dev/null 2>&1; do sleep 0.05; done
+	for i in $(seq 200); do [ "$(agent_state eu-1)" = online ] && break || sleep 0.05; done
+	[ "$(agent_state eu-1)" = online ]
 }
 
 @test "ATK-28: a copied agent" {
