@@ -96,7 +96,7 @@ nothing_found() {
 	n=0
 	for c in text key signature; do
 		v=$CANARIES/$c
-		for form in 'cat' 'xxd -p -c 1000' 'xxd -p -u -c 1000' 'base64 -w0' '(printf x; cat) | base64 -w0' '(printf xy; cat; printf z) | base64 -w0' "(printf x; cat) | base64 -w0 | tr '+/' '-_'" \
+		for form in 'cat' 'od -An -v -tx1 | tr -d " \n"' 'od -An -v -tx1 | tr -d " \n" | tr a-f A-F' 'base64 -w0' '(printf x; cat) | base64 -w0' '(printf xy; cat; printf z) | base64 -w0' "(printf x; cat) | base64 -w0 | tr '+/' '-_'" \
 			'jq -sRr @uri' 'jq -sR .' "sed \"s/'/''/g\"" 'head -c 8'; do
 			case $c:$form in signature:jq* | signature:head* | signature:sed*) continue ;; esac
 			{ head -c 300 /dev/urandom; echo; eval "cat \"$v\" | $form"; head -c 300 /dev/urandom; } >leak.log

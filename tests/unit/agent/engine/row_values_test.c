@@ -71,6 +71,7 @@ static const struct {
      "Incorrect integer value: ... for column `shop`.`customers`.`age` at row 1"},
     {1292, "22007", "Incorrect datetime value: '1815-13-10' for column `shop`.`customers`.`born` at row 7",
      "Incorrect datetime value: ... for column `shop`.`customers`.`born` at row 7"},
+    {1292, "22007", "Truncated incorrect INTEGER value: 'R0w'", "Truncated incorrect INTEGER value: ..."},
     {1292, "22007", "Truncated incorrect DOUBLE value: 'ada for column `leak`'", "Truncated incorrect DOUBLE value: ..."},
     {1265, "01000", "Data truncated for column 'age' at row 3", "Data truncated for column 'age' at row 3"},
     {1264, "22003", "Out of range value for column 'age' at row 1", "Out of range value for column 'age' at row 1"},
