@@ -227,11 +227,11 @@ static void walk_asking(enum msg_type t, enum link_socket_kind kind, const struc
 	struct peer p;
 	dial(&p, kind, key, endpoint);
 	say_sample(&p, t);
-	say_sample(&p, sure);
-	enum msg_type first = hear(&p, ANSWER_MS, text, sizeof text), second = hear(&p, MORE_MS, text, sizeof text);
-	if (first == MSG_INVALID)
+	if (t != sure)
+		say_sample(&p, sure); /* the same question twice at once may have one answer */
+	if (hear(&p, ANSWER_MS, text, sizeof text) == MSG_INVALID)
 		die("the walk is not answered", NULL);
-	count(s, role, state, t, second != MSG_INVALID);
+	count(s, role, state, t, t == sure || hear(&p, MORE_MS, text, sizeof text) != MSG_INVALID);
 	zsock_destroy(&p.socket);
 }
 
