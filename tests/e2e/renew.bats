@@ -203,7 +203,7 @@ status_detail() { "$ROLLCALL_BIN/rollcall-agent" status --config eu-1/agent.yaml
 	[ "$done" -lt 3000 ] # it is still at it, with the former key
 	await 60 has_said 'eu/lite/one: applied'
 	await 10 rc rollout status "$id" >/dev/null 2>&1
-	[ "$(rc history --target eu/lite/one -o json 2>/dev/null | jq -r '.ats[0].outcome')" = applied ]
+	[ "$(rc history --target eu/lite/one -o json 2>/dev/null | jq -r '.history[0].outcome')" = applied ]
 	! grep -q 'the store was set back' controller.log
 	[ "$(grep -c 'attempt . begins' eu-1.log)" -eq 1 ]
 	! grep -q 'is refused' controller.log
