@@ -17,28 +17,24 @@ int store_gate_pass_put(struct store *s, const char *rollout, const struct store
 	return lite_run(q, e);
 }
 
+static int read_gate_pass(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	struct store_gate_pass *p = ret;
+	*p = (struct store_gate_pass){
+	    .wave = (uint32_t)lite_int(q, 0), .signer = column_text(q, 2, a), .expires_at_us = lite_int(q, 3), .envelope = column_bytes(q, 4, a)};
+	return column_exact(q, 1, p->public_key, SIGN_PUBLIC_SIZE, "gate_pass.public_key", e);
+}
+
 int store_gate_passes(struct store *s, const char *rollout, struct arena *a, struct store_gate_pass **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	struct store_gate_pass *list = NULL;
-	size_t n = 0, cap = 0;
-	bool row = false;
+	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_gate_passes, &q, e) < 0)
 		return -1;
 	lite_bind_text(q, 1, rollout);
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, list, n, cap);
-		struct store_gate_pass *p = &list[n++];
-		*p = (struct store_gate_pass){
-		    .wave = (uint32_t)lite_int(q, 0), .signer = column_text(q, 2, a), .expires_at_us = lite_int(q, 3), .envelope = column_bytes(q, 4, a)};
-		if (column_exact(q, 1, p->public_key, SIGN_PUBLIC_SIZE, "gate_pass.public_key", e) < 0)
-			return -1;
-	}
-	*ret = list;
-	*ret_n = n;
+	if (lite_list(q, a, sizeof **ret, read_gate_pass, &list, e) < 0)
+		return -1;
+	*ret = list.rows;
+	*ret_n = list.n;
 	return 0;
 }

@@ -157,28 +157,28 @@ int store_rollouts(struct store *s, const char *id, bool only_active, struct are
 	return 0;
 }
 
+static int read_wave(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	struct wave_run *w = ret;
+	*w = (struct wave_run){.max_parallel_site = (uint32_t)lite_int(q, 2),
+	                       .max_parallel_instance = (uint32_t)lite_int(q, 3),
+	                       .soak_until_us = lite_int(q, 4),
+	                       .detail = column_text(q, 5, a)};
+	return wave_state_parse(lite_text(q, 1), &w->state) ? 0 : damaged("wave.state", lite_text(q, 1), e);
+}
+
 static int load_waves(struct store *s, const char *id, struct arena *a, struct rollout *run, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	size_t cap = 0;
-	bool row = false;
+	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_waves, &q, e) < 0)
 		return -1;
 	lite_bind_text(q, 1, id);
-	for (;;) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			return 0;
-		arena_vec_grow(a, run->waves, run->n_waves, cap);
-		struct wave_run *w = &run->waves[run->n_waves++];
-		*w = (struct wave_run){.max_parallel_site = (uint32_t)lite_int(q, 2),
-		                       .max_parallel_instance = (uint32_t)lite_int(q, 3),
-		                       .soak_until_us = lite_int(q, 4),
-		                       .detail = column_text(q, 5, a)};
-		if (!wave_state_parse(lite_text(q, 1), &w->state))
-			return damaged("wave.state", lite_text(q, 1), e);
-	}
+	if (lite_list(q, a, sizeof *run->waves, read_wave, &list, e) < 0)
+		return -1;
+	run->waves = list.rows;
+	run->n_waves = list.n;
+	return 0;
 }
 
 static int read_delivery(struct lite_stmt *q, struct arena *a, struct delivery *d, struct delivery_note *n, struct err *e)
