@@ -40,12 +40,18 @@ static int lost(unsigned code, const char *message, struct err *e)
 	return -1;
 }
 
+/* Of ALGORITHM and LOCK (common/sql/online.h). */
+static const char may_do_more[] =
+    ". The server began nothing: the statement's ALGORITHM or LOCK does not let it do as much to the table. Where it may, say so: algorithm:copy "
+    "lock:shared on the changeset's line (writers wait while the table is copied), or both in the statement itself";
+
 static void server_error(const struct conn *c, unsigned code, const char *sqlstate, const char *message, struct err *e)
 {
 	AUTO(buf_done) struct buf told = BUF_INIT;
 	if (c->target->hide_row_values)
 		row_values_hide_mariadb(code, sqlstate, message, &told);
-	err_set(e, ERR_DB, "%.1000s (error %u, SQLSTATE %s)", c->target->hide_row_values ? buf_str(&told) : message, code, sqlstate);
+	err_set(e, ERR_DB, "%.1000s (error %u, SQLSTATE %s)%s", c->target->hide_row_values ? buf_str(&told) : message, code, sqlstate,
+	        code == 1845 || code == 1846 ? may_do_more : "");
 }
 
 int maria_error(struct conn *c, unsigned code, const char *sqlstate, const char *message, struct err *e)

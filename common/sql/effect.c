@@ -411,9 +411,7 @@ void sql_effects_read(struct bytes statement, struct sql_effects *ret)
 	ret->n = 0;
 	ret->whole = ret->unknown = false;
 	reader_begin(&p.r, DIALECT_MARIADB, statement);
-	while (reader_take(&p.r, "SET")) /* SET STATEMENT variable = value FOR ... */
-		while (!reader_at_end(&p.r) && !reader_take(&p.r, "FOR"))
-			reader_next(&p.r);
+	reader_skip_settings(&p.r);
 	if (reader_take(&p.r, "ALTER")) {
 		reader_take(&p.r, "ONLINE");
 		reader_take(&p.r, "IGNORE");

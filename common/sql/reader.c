@@ -57,6 +57,13 @@ struct token reader_take_name(struct reader *r)
 	return name;
 }
 
+void reader_skip_settings(struct reader *r)
+{
+	while (reader_take(r, "SET"))
+		while (!reader_at_end(r) && !reader_take(r, "FOR"))
+			reader_next(r);
+}
+
 void reader_skip_group(struct reader *r)
 {
 	size_t depth = 0;

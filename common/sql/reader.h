@@ -18,6 +18,8 @@ bool reader_take(struct reader *r, const char *word);
 bool reader_take_any(struct reader *r, const char *const *words); /* NULL at the end */
 bool reader_take_symbol(struct reader *r, char c);
 struct token reader_take_name(struct reader *r); /* kind TOKEN_SPACE: none was in hand */
+/* Over MariaDB's SET STATEMENT variable = value FOR, however often it stands there. */
+void reader_skip_settings(struct reader *r);
 /* Over a group in parentheses, if one begins here. */
 void reader_skip_group(struct reader *r);
 /* To the comma, or the closing parenthesis, that ends the clause. What was passed over. */

@@ -9,6 +9,7 @@
 
 #include "common/model/changeset.h"
 #include "common/sql/dialect.h"
+#include "common/sql/online.h"
 #include "controller/change/problem.h"
 
 #define ENGINE_BIT(d) (1u << (d))
@@ -47,6 +48,7 @@ struct change {
 	struct validation *validations;
 	size_t n_validations, cap_validations;
 	struct batching batching;
+	struct sql_online online; /* algorithm: and lock: of its line; they stand in place of the project's */
 	struct script *forward; /* at most one for each engine */
 	size_t n_forward, cap_forward;
 	struct script *rollback;

@@ -12,7 +12,7 @@
 struct head_attribute {
 	const char *name;
 	/* Sets what the attribute says; `target` is a bool, const char * or uint32_t inside struct lb. NULL: read, without effect here (the sentence says why). */
-	enum { HEAD_BOOL, HEAD_TEXT, HEAD_DELIMITER, HEAD_ROWS, HEAD_TIME, HEAD_PASS, HEAD_PAID } kind;
+	enum { HEAD_BOOL, HEAD_TEXT, HEAD_DELIMITER, HEAD_ROWS, HEAD_TIME, HEAD_ALGORITHM, HEAD_LOCK, HEAD_PASS, HEAD_PAID } kind;
 	size_t offset;
 };
 
@@ -34,10 +34,12 @@ static const struct head_attribute head_attributes[] = {
     {"contextFilter", HEAD_TEXT, LB_AT(cur.context)},
     {"labels", HEAD_TEXT, LB_AT(cur.labels)},
     {"dbms", HEAD_TEXT, LB_AT(cur.dbms)},
-    {"batch", HEAD_ROWS, LB_AT(cur.batching.size)}, /* ours, and so are the next three: Liquibase looks for its own and passes over others */
+    {"batch", HEAD_ROWS, LB_AT(cur.batching.size)}, /* ours, and so are the next five: Liquibase looks for its own and passes over others */
     {"rollbackBatch", HEAD_ROWS, LB_AT(cur.batching.rollback_size)},
     {"pause", HEAD_TIME, LB_AT(cur.batching.pause_ms)},
     {"maxLag", HEAD_TIME, LB_AT(cur.batching.max_lag_ms)},
+    {"algorithm", HEAD_ALGORITHM, LB_AT(cur.online.algorithm)},
+    {"lock", HEAD_LOCK, LB_AT(cur.online.lock)},
     {"logicalFilePath", HEAD_PASS, 0},
     {"runWith", HEAD_PAID, 0},
     {"runWithSpoolFile", HEAD_PAID, 0},
@@ -107,6 +109,15 @@ static bool duration(struct lb *lb, const struct attribute *at, uint32_t *ret)
 	return false;
 }
 
+static bool online_word(struct lb *lb, const struct attribute *at, const char *const *words, const char *todo, const char **ret)
+{
+	const char *word = sql_online_word(words, at->value);
+	if (word)
+		return *ret = word, true;
+	LB_PROBLEM(lb, todo, "%s:%.60s is none of MariaDB's", at->key, at->value);
+	return false;
+}
+
 static bool apply_attribute(struct lb *lb, const struct head_attribute *h, const struct attribute *at)
 {
 	char *field = (char *)lb + h->offset;
@@ -129,6 +140,10 @@ static bool apply_attribute(struct lb *lb, const struct head_attribute *h, const
 		return rows(lb, at, (uint32_t *)field);
 	case HEAD_TIME:
 		return duration(lb, at, (uint32_t *)field);
+	case HEAD_ALGORITHM:
+		return online_word(lb, at, sql_algorithms, "write instant, nocopy, inplace, copy or default", (const char **)field);
+	case HEAD_LOCK:
+		return online_word(lb, at, sql_locks, "write none, shared, exclusive or default", (const char **)field);
 	case HEAD_PASS:
 		return true;
 	case HEAD_PAID:

@@ -1,11 +1,13 @@
 /* The shop: a small project as a person would write it, its plan, and its three releases. */
 #include "common/base/file.h"
+#include "common/base/str.h"
 #include "controller/daemon/demo_impl.h"
 
 static const char project[] = "project: shop\n"
                               "engines: [%s]\n"
                               "pipeline: [production]\n"
-                              "changes: changes\n";
+                              "changes: changes\n"
+                              "%s";
 
 static const char plan[] = "name: three-waves\n"
                            "environments:\n"
@@ -75,7 +77,7 @@ static const char *const changes[] = {
 int demo_write_project(struct demo *d, struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
-	buf_addf(&text, project, d->engine->name);
+	buf_addf(&text, project, d->engine->name, str_eq(d->engine->name, "mariadb") ? "mariadb: {algorithm: nocopy, lock: none}\n" : "");
 	if (demo_write(d, "shop/rollcall.yaml", text.p, e) != 0)
 		return -1;
 	return demo_write(d, "shop/plans/production.yaml", plan, e);

@@ -56,6 +56,8 @@ void gate_class_x(const struct gate_input *in, struct gate_output *out);
 void gate_batch_predicate(const struct gate_input *in, struct gate_output *out);
 /* timeouts.c */
 void gate_lifts_timeout(const struct gate_input *in, struct gate_output *out);
+/* online.c: MariaDB */
+void gate_says_how(const struct gate_input *in, struct gate_output *out);
 /* history.c: the order of changes and what was released before */
 void gate_duplicate_id(const struct gate_input *in, struct gate_output *out);
 void gate_changed_content(const struct gate_input *in, struct gate_output *out);

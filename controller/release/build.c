@@ -5,6 +5,7 @@
 #include "common/crypto/digest.h"
 #include "controller/change/git.h"
 #include "controller/change/readers.h"
+#include "controller/release/online.h"
 
 #define BUILD_ARENA ((size_t)1 << 30)
 
@@ -100,6 +101,7 @@ static int fill(const struct build_options *o, struct build *b, struct err *e)
 		return -1;
 	check_suppressions(b->set);
 	statements_parse(b->set, &b->parsed);
+	online_write(&b->project, o->previous, &b->parsed);
 	release_pack(&b->project, &b->parsed, b->set, &po, &b->release);
 	b->findings.arena = b->set->arena;
 	struct gate_input in = {

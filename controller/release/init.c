@@ -46,6 +46,9 @@ static const char project_rest[] =
     "gates:                            # error, warn or off; everywhere, or for one environment\n"
     "  - {rule: PF23, level: error}    # a changeset without a rollback\n";
 
+static const char project_mariadb[] =
+    "mariadb: {algorithm: nocopy, lock: none}   # written into ALTER TABLE and CREATE INDEX, so that the server refuses what would copy a table\n";
+
 /* rollcall.yaml is written last: a project is there when it is whole. */
 static const struct {
 	const char *path, *text; /* text NULL: made for this project */
@@ -82,6 +85,7 @@ static int make_project_file(const char *folder, const char *name, const char *c
 {
 	static const char *const all[] = {"postgresql", "mariadb", "sqlite"};
 	AUTO(mem_free_ptr) char *own = project_name(folder, name);
+	bool mariadb = false;
 	if (!str_is_name(own))
 		return err_set(e, ERR_USAGE, "'%s' cannot be the name of a project: use a-z, 0-9, '.', '_' and '-'", own);
 	buf_addf(out, "# Read by rollcall; unknown keys are errors.\nproject: %s\nengines: [", own);
@@ -91,8 +95,9 @@ static int make_project_file(const char *folder, const char *name, const char *c
 		if (!dialect_parse(engine, &d))
 			return err_set(e, ERR_USAGE, "engine '%s' is unknown: use postgresql, mariadb or sqlite", engine);
 		buf_addf(out, "%s%s", i ? ", " : "", dialect_name(d));
+		mariadb |= d == DIALECT_MARIADB;
 	}
-	buf_addf(out, "]\n%s", project_rest);
+	buf_addf(out, "]\n%s%s", project_rest, mariadb ? project_mariadb : "");
 	return 0;
 }
 

@@ -20,6 +20,10 @@ struct file_gate {
 	char *rule, *level, *environment;
 };
 
+struct file_mariadb {
+	char *algorithm, *lock;
+};
+
 struct file {
 	char *project;
 	char **engines;
@@ -29,6 +33,7 @@ struct file {
 	char **pipeline;
 	unsigned pipeline_count;
 	char *changes, *reader, *valid, *transaction;
+	struct file_mariadb *mariadb;
 	char **contexts;
 	unsigned contexts_count;
 	struct file_gate *gates;
@@ -55,6 +60,12 @@ static const cyaml_schema_field_t gate_fields[] = {
 };
 static const cyaml_schema_value_t gate_value = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct file_gate, gate_fields)};
 
+static const cyaml_schema_field_t mariadb_fields[] = {
+    CYAML_FIELD_STRING_PTR("algorithm", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_mariadb, algorithm, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_STRING_PTR("lock", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file_mariadb, lock, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t file_fields[] = {
     CYAML_FIELD_STRING_PTR("project", CYAML_FLAG_POINTER, struct file, project, 1, CYAML_UNLIMITED),
     CYAML_FIELD_SEQUENCE("engines", CYAML_FLAG_POINTER, struct file, engines, &text_value, 1, LIST_MAX),
@@ -65,6 +76,7 @@ static const cyaml_schema_field_t file_fields[] = {
     CYAML_FIELD_SEQUENCE("contexts", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file, contexts, &text_value, 0, LIST_MAX),
     CYAML_FIELD_STRING_PTR("valid", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file, valid, 1, CYAML_UNLIMITED),
     CYAML_FIELD_STRING_PTR("transaction", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file, transaction, 1, CYAML_UNLIMITED),
+    CYAML_FIELD_MAPPING_PTR("mariadb", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file, mariadb, mariadb_fields),
     CYAML_FIELD_SEQUENCE("gates", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct file, gates, &gate_value, 0, 1000),
     CYAML_FIELD_END,
 };
@@ -209,6 +221,21 @@ static int take_transaction(struct loader *l)
 	               at(l, "transaction", 0), text);
 }
 
+static int take_online(struct loader *l)
+{
+	const struct file_mariadb *m = l->f->mariadb;
+	if (!m)
+		return 0;
+	if (!(l->p->engines & ENGINE_BIT(DIALECT_MARIADB)))
+		return err_set(l->e, ERR_USAGE, "%s: mariadb is none of the project's engines: add it to engines, or take this out", at(l, "mariadb", 0));
+	if (m->algorithm && !(l->p->online.algorithm = sql_online_word(sql_algorithms, m->algorithm)))
+		return err_set(l->e, ERR_USAGE, "%s: algorithm '%s' is none of MariaDB's: use instant, nocopy, inplace, copy or default",
+		               at(l, "algorithm", 0), m->algorithm);
+	if (m->lock && !(l->p->online.lock = sql_online_word(sql_locks, m->lock)))
+		return err_set(l->e, ERR_USAGE, "%s: lock '%s' is none of MariaDB's: use none, shared, exclusive or default", at(l, "lock", 0), m->lock);
+	return 0;
+}
+
 static int take_rest(struct loader *l)
 {
 	l->p->contexts = copy_texts(l->a, l->f->contexts, l->f->contexts_count);
@@ -230,7 +257,7 @@ static int take_all(struct loader *l)
 		return err_set(l->e, ERR_USAGE, "%s: '%s' cannot be the name of a project: use a-z, 0-9, '.', '_' and '-'", at(l, "project", 0), l->p->name);
 	if (take_engines(l) != 0 || take_versions(l) != 0 || take_pipeline(l) != 0 || take_folder_and_reader(l) != 0)
 		return -1;
-	return take_transaction(l) != 0 ? -1 : take_rest(l);
+	return take_transaction(l) != 0 || take_online(l) != 0 ? -1 : take_rest(l);
 }
 
 int project_load(const char *folder, struct arena *a, struct project *ret, struct err *e)

@@ -5,6 +5,7 @@
 #include "common/base/arena.h"
 #include "common/model/release.h"
 #include "common/sql/dialect.h"
+#include "common/sql/online.h"
 #include "controller/gate/finding.h"
 
 #define PROJECT_FILE              "rollcall.yaml"
@@ -31,6 +32,7 @@ struct project {
 	const char **contexts; /* for properties with a context */
 	size_t n_contexts;
 	bool one_transaction; /* transaction: release */
+	struct sql_online online; /* mariadb: what is written into its DDL */
 	uint64_t valid_ms; /* how long a release may be rolled out */
 	struct gate_setting *gates;
 	size_t n_gates;

@@ -393,6 +393,30 @@ static void common_statements(struct row_bench *b)
 	row_is(b, "SELECT count(*) FROM rollcall_ledger WHERE state = 'done'", arena_printf(b->f.arena, "%zu", ARRAY_LEN(statements)));
 }
 
+/* ---- ALGORITHM and LOCK ---- */
+
+/* The server does what it can at once, and refuses, before it begins, what would copy the table: a failure for good, and nothing is different. */
+static void no_silent_copy(struct row_bench *b)
+{
+	row_step(b, "a:instant", STEP_N, ADD_NOTE ", ALGORITHM=INSTANT, LOCK=NONE");
+	row_applied(b, 1);
+	row_is(b, NOTE, "1");
+	const char *before =
+	    row_value(b, "SELECT concat(TABLE_ID, ' ', SPACE) FROM information_schema.INNODB_SYS_TABLES WHERE NAME = concat(DATABASE(), '/item')");
+	row_step(b, "a:copy", STEP_N, "ALTER TABLE item MODIFY COLUMN name text NOT NULL, ALGORITHM=INSTANT, LOCK=NONE");
+	b->f.task.id[0]++;
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	if (!strstr(r->failure.message, "(error 1846, ") || !strstr(r->failure.message, "The server began nothing") ||
+	    !strstr(r->failure.message, "algorithm:copy lock:shared on the changeset's line"))
+		fail_msg("%s", r->failure.message);
+	row_is(b, "SELECT concat(TABLE_ID, ' ', SPACE) FROM information_schema.INNODB_SYS_TABLES WHERE NAME = concat(DATABASE(), '/item')", before);
+	row_is(b, "SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'item' AND COLUMN_NAME = 'name'",
+	       "varchar(100)");
+	row_is(b, LEFT_BEHIND, "0");
+	row_is(b, STATES, "intent,done,intent,failed"); /* once: it is not tried again */
+}
+
 /* ---- class X, and DML ---- */
 
 static void many_drops(struct row_bench *b)
@@ -503,6 +527,7 @@ int main(int argc, char **argv)
 	    {"MA-28 another table of that name is there", another_table},
 	    {"MA-28 another index of that name is there", another_index},
 	    {"MA-29 common statements need nobody", common_statements},
+	    {"MA-30 a statement that may not copy its table is refused", no_silent_copy},
 	    ROW_AGENTS,
 	    {"MA-26 DML and DDL in one change", mixed},
 	    {"MA-26 DDL in a step that says it has a transaction", mixed_in_one_step},

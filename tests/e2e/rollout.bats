@@ -359,7 +359,7 @@ everything() {
 	has "is for another release (shop 2.0.0): nothing was signed"
 	run rc rollout approve "$id" --key keys/approver --targets 2 --release 2.0.0.release --reason CHG-1
 	[ "$status" -eq 3 ]
-	[[ $output == *"gates        10 ran over "*" changesets, 0 errors, "* ]]
+	[[ $output == *"gates        11 ran over "*" changesets, 0 errors, "* ]]
 	run rc rollout approve "$id" --key keys/approver --targets 2
 	[ "$status" -ne 0 ]
 	has "this key has approved it before and counts once: rollout ${id:0:8} has 1 of 2 approvals; another approver runs: rollcall rollout approve ${id:0:8}"

@@ -178,7 +178,7 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	has "eu/lite/two"
 	has "wave all     1 targets, "
 	has "signed by    release ("
-	has "gates        10 ran over 9 changesets, 0 errors, 0 warnings, 0 ignored"
+	has "gates        11 ran over 9 changesets, 0 errors, 0 warnings, 0 ignored"
 	has "Environment production needs 2 approval(s) by different keys; may sign: ann, ben, carol. Next: rollcall rollout hand-in ${id:0:8} APPROVAL..."
 	run rc rollout hand-in "$id" "stick/${id:0:8}-ann.approval" "stick/${id:0:8}-ann.approval"
 	[ "$status" -eq 3 ]

@@ -47,6 +47,8 @@ static void test_small(void **state)
 	assert_string_equal(p.changes, "changes");
 	assert_null(p.reader);
 	assert_false(p.one_transaction);
+	assert_null(p.online.algorithm);
+	assert_null(p.online.lock);
 	assert_int_equal(p.valid_ms, PROJECT_VALID_MS_DEFAULT);
 	assert_true(project_has_environment(&p, "staging"));
 	assert_false(project_has_environment(&p, "dev"));
@@ -79,6 +81,22 @@ static void test_whole(void **state)
 	assert_int_equal(gate_level_in(gate_find("PF05"), &p, NULL), GATE_ERROR);
 }
 
+static void test_mariadb(void **state)
+{
+	(void)state;
+	struct project p;
+	struct err e = ERR_INIT;
+	project_folder_write(&folder, "rollcall.yaml", "project: shop\nengines: [mariadb]\npipeline: [a]\nmariadb: {algorithm: instant, lock: None}\n");
+	if (project_load(folder.path, arena, &p, &e) != 0)
+		fail_msg("%s", e.msg);
+	assert_string_equal(p.online.algorithm, "INSTANT");
+	assert_string_equal(p.online.lock, "NONE");
+	project_folder_write(&folder, "rollcall.yaml", "project: shop\nengines: [mariadb]\npipeline: [a]\nmariadb: {lock: shared}\n");
+	assert_int_equal(project_load(folder.path, arena, &p, &e), 0);
+	assert_null(p.online.algorithm);
+	assert_string_equal(p.online.lock, "SHARED");
+}
+
 static const struct {
 	const char *text, *message; /* after "FOLDER/rollcall.yaml:" */
 } mistakes[] = {
@@ -100,6 +118,11 @@ static const struct {
     {BASE "gates:\n  - {rule: PF23, level: warn, environment: dev}\n", "5: environment 'dev' is not in the pipeline: add it there, or name another"},
     {BASE "versions:\n  - {engine: pg, min: latest}\n", "5: 'latest' is no version: write numbers and dots, such as 14 or 10.11"},
     {BASE "versions:\n  - {engine: pg, min: \"16\", max: \"14.2\"}\n", "5: min 16 is above max 14.2: no server would do"},
+    {BASE "mariadb: {lock: none}\n", "4: mariadb is none of the project's engines: add it to engines, or take this out"},
+    {"project: shop\nengines: [mariadb]\npipeline: [a]\nmariadb:\n  algorithm: fast\n",
+     "5: algorithm 'fast' is none of MariaDB's: use instant, nocopy, inplace, copy or default"},
+    {"project: shop\nengines: [mariadb]\npipeline: [a]\nmariadb: {lock: instant}\n",
+     "4: lock 'instant' is none of MariaDB's: use none, shared, exclusive or default"},
     {BASE "versions:\n  - {engine: mariadb, min: \"10.6\"}\n", "5: versions of 'mariadb', which is none of the project's engines: name one of them"},
 };
 
@@ -136,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_small),
 	    cmocka_unit_test(test_whole),
+	    cmocka_unit_test(test_mariadb),
 	    cmocka_unit_test(test_mistakes),
 	    cmocka_unit_test(test_unknown_key_and_no_file),
 	};
