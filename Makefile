@@ -24,7 +24,7 @@ PQ_CFLAGS := -I$(shell pg_config --includedir 2>/dev/null)
 CPPFLAGS += -I. -I$(G) -D_GNU_SOURCE -DROLLCALL_VERSION='"$(VERSION)"' $(MARIADB_CFLAGS) $(PQ_CFLAGS)
 CFLAGS += -std=c11 $(WARN) $(CFLAGS_$(MODE)) -fstack-protector-strong -fPIE
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(filter -fsanitize%,$(CFLAGS_$(MODE)))
-LIBS_common := -lczmq -lzmq -lprotobuf-c -lcyaml -lyaml -lsqlite3 -lcrypto -ljansson -lpthread
+LIBS_common := -lczmq -lzmq -lprotobuf-c -lcyaml -lyaml -lsqlite3 -lcrypto -lsodium -ljansson -lpthread
 LIBS_agent := -lpq -lmariadb $(LIBS_common)
 LIBS_controller := -lcurl $(LIBS_common)
 

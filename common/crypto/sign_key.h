@@ -5,8 +5,12 @@
 #include "common/crypto/openssl.h"
 #include "common/crypto/sign.h"
 
+#define SIGN_SEED_SIZE     32
+#define SIGN_EXPANDED_SIZE (SIGN_SEED_SIZE + SIGN_PUBLIC_SIZE)
+
 struct sign_key {
-	EVP_PKEY *pkey;
+	EVP_PKEY *pkey; /* for files */
+	uint8_t expanded[SIGN_EXPANDED_SIZE]; /* for signing, as libsodium takes it: the seed (RFC 8032), then the public key */
 };
 
 struct sign_key *sign_key_wrap(EVP_PKEY *pkey); /* takes the key over */
