@@ -106,10 +106,8 @@ static enum ended compare_with_last(struct delivery *d, const struct snapshot *n
 	add_lines(buf_str(&diff), n, &shown);
 	err_set(&d->error, ERR_POLICY, "drift: the schema was changed from outside since the last delivery ('-' is gone, '+' is new): %s",
 	        buf_str(&shown));
-	return refuse(d,
-	              arena_printf(d->arena,
-	                           "take the change back, or have the site's people accept it: rollcall-agent snapshot %s --config agent.yaml --accept",
-	                           d->task->target));
+	return refuse(
+	    d, arena_printf(d->arena, "take the change back, or have the site's people accept it: rollcall-agent snapshot %s --accept", d->task->target));
 }
 
 /* Once something of the release has run here, in whatever attempt, the schema is no longer the one that it was to find. */

@@ -39,9 +39,8 @@ void identity_note(struct delivery *d)
 enum ended identity_refuse(struct delivery *d)
 {
 	d->place.check = "C13 database-identity";
-	d->advice = arena_printf(d->arena,
-	                         "if this database is the right one, the site's people type: rollcall-agent adopt %s --config agent.yaml --reason '...'",
-	                         d->task->target);
+	d->advice =
+	    arena_printf(d->arena, "if this database is the right one, the site's people type: rollcall-agent adopt %s --reason '...'", d->task->target);
 	return ENDED_REFUSED;
 }
 
@@ -62,7 +61,7 @@ static enum ended diverged(struct delivery *d, uint64_t common)
 	bool shorter = d->ledger.n_rows < known->rows;
 	d->place.check = "C16 ledger-diverged";
 	d->advice = arena_printf(d->arena,
-	                         "find out what was lost; then the site's people type: rollcall-agent resolve %s --config agent.yaml --accept-ledger "
+	                         "find out what was lost; then the site's people type: rollcall-agent resolve %s --accept-ledger "
 	                         "--reason '...', and the next delivery goes on from the ledger as it is",
 	                         d->task->target);
 	if (shorter)

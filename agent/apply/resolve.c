@@ -30,11 +30,10 @@ static enum ended attention(struct delivery *d, const struct ledger_row *intent,
 	        "%s, step %u (%s) was interrupted (ledger row %llu, attempt %u, backend %s), and it cannot be told whether it took effect: %s",
 	        intent->changeset, intent->step + 1, verb, (unsigned long long)intent->seq, intent->attempt, intent->backend ? intent->backend : "?",
 	        why);
-	d->advice = arena_printf(
-	    d->arena,
-	    "look at the database; at the site type one of: rollcall-agent resolve %s --config agent.yaml --applied --reason '...' (its effect "
-	    "is there, whole), or the same with --not-applied (nothing of it is there, or you have undone it: it runs again)",
-	    d->task->target);
+	d->advice = arena_printf(d->arena,
+	                         "look at the database; at the site type one of: rollcall-agent resolve %s --applied --reason '...' (its effect "
+	                         "is there, whole), or the same with --not-applied (nothing of it is there, or you have undone it: it runs again)",
+	                         d->task->target);
 	return ENDED_ATTENTION;
 }
 

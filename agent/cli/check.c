@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/cli/commands.h"
+#include "agent/cli/desk.h"
 #include "agent/daemon/config.h"
 #include "agent/daemon/discover.h"
 #include "agent/policy/policy.h"
@@ -91,7 +92,7 @@ static int run_check(const struct cmd_args *a, struct err *e)
 	AUTO(agent_config_done) struct agent_config c = {0};
 	AUTO(table_destroy) struct table *t = table_new("target,engine,environment,result,version,detail,+database,+cautions");
 	size_t failed = 0;
-	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0 || agent_config_check_dates(&c, e) != 0 || check_policy(&c, e) != 0)
+	if (desk_config(a, &c, e) != 0 || agent_config_check_dates(&c, e) != 0 || check_policy(&c, e) != 0)
 		return -1;
 	bool connect = cmd_option_given(a, "connect");
 	if (connect)
@@ -122,7 +123,7 @@ static int run_check(const struct cmd_args *a, struct err *e)
 }
 
 static const struct cmd_option check_options[] = {
-    {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
+    DESK_CONFIG,
     {.name = "connect", .help = "also connect to each target and leave again; nothing is changed there"},
     {0},
 };

@@ -145,8 +145,8 @@ static int run_consent(const struct cmd_args *a, struct err *e)
 	show(a, &d, w);
 	if (!cmd_option_given(a, "yes")) {
 		output_say(
-		    "%zu target%s for a yes; nothing has begun. What the ledger has already is not run again. To say yes: rollcall-agent consent %s --yes",
-		    w->n, w->n == 1 ? " waits" : "s wait", what ? what : "TARGET");
+		    "%zu target%s for a yes; nothing has begun. What the ledger has already is not run again. To say yes: rollcall-agent consent %s --yes%s",
+		    w->n, w->n == 1 ? " waits" : "s wait", what ? what : "TARGET", desk_config_words(a, d.arena));
 		return EXIT_WAITING;
 	}
 	for (size_t i = 0; i < w->n; i++)

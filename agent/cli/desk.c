@@ -21,9 +21,26 @@ void desk_done(struct desk *d)
 	arena_destroy(&d->arena);
 }
 
-static int open_all(const char *config, struct desk *d, struct err *e)
+int desk_config(const struct cmd_args *a, struct agent_config *ret, struct err *e)
 {
-	if (agent_config_load(config, &d->config, e) != 0)
+	const char *path = cmd_option_value(a, "config"), *set = getenv("ROLLCALL_AGENT_CONFIG");
+	if (!path && !str_empty(set))
+		path = set;
+	if (!path && !file_exists(DESK_CONFIG_DEFAULT))
+		return err_set(e, ERR_USAGE,
+		               "which agent? There is no " DESK_CONFIG_DEFAULT ": give --config FILE, the agent.yaml, or set ROLLCALL_AGENT_CONFIG to it");
+	return agent_config_load(path ? path : DESK_CONFIG_DEFAULT, ret, e);
+}
+
+const char *desk_config_words(const struct cmd_args *a, struct arena *arena)
+{
+	const char *path = cmd_option_value(a, "config");
+	return path ? arena_printf(arena, " --config %s", path) : "";
+}
+
+static int open_all(const struct cmd_args *a, struct desk *d, struct err *e)
+{
+	if (desk_config(a, &d->config, e) != 0)
 		return -1;
 	AUTO(mem_free_ptr) char *path = file_join(d->config.data_dir, AGENT_JOURNAL_FILE);
 	return file_make_dirs(d->config.data_dir, 0700, e) != 0 ? -1 : journal_open(path, &d->journal, e);
@@ -32,7 +49,7 @@ static int open_all(const char *config, struct desk *d, struct err *e)
 int desk_open(const struct cmd_args *a, struct desk *ret, struct err *e)
 {
 	AUTO(desk_done) struct desk d = {.arena = arena_new(DESK_ARENA)};
-	if (open_all(cmd_option_value(a, "config"), &d, e) != 0)
+	if (open_all(a, &d, e) != 0)
 		return -1;
 	*ret = d;
 	d = (struct desk){0};

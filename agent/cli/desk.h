@@ -6,13 +6,19 @@
 #include "agent/journal/journal.h"
 #include "common/cli/cmd.h"
 
+#define DESK_CONFIG_DEFAULT "/etc/rollcall/agent.yaml"
+
 struct desk {
 	struct agent_config config;
 	struct journal *journal;
 	struct arena *arena;
 };
 
-/* --config; makes the journal when there is none yet. */
+/* agent.yaml: by --config, $ROLLCALL_AGENT_CONFIG, or where it is by default. ERR_USAGE when nothing names it and there is none. */
+int desk_config(const struct cmd_args *a, struct agent_config *ret, struct err *e) MUST_CHECK;
+/* " --config FILE" when that was typed, or "": for the commands that a message says to type next. In the arena. */
+const char *desk_config_words(const struct cmd_args *a, struct arena *arena);
+/* desk_config; makes the journal when there is none yet. */
 int desk_open(const struct cmd_args *a, struct desk *ret, struct err *e) MUST_CHECK;
 void desk_done(struct desk *d); /* for AUTO */
 /* ERR_NOT_FOUND with what to do. */
@@ -22,9 +28,10 @@ const char *desk_user(struct desk *d);
 /* --until and the like: a moment, or a time from now. *ret_us stays as it is when the option is not given. */
 int desk_time_option(const struct cmd_args *a, const char *name, int64_t now_us, int64_t *ret_us, struct err *e) MUST_CHECK;
 
-#define DESK_CONFIG                                                                              \
-	{                                                                                            \
-		.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true \
+#define DESK_CONFIG                                                                                         \
+	{                                                                                                       \
+		.name = "config", .letter = 'c', .value = "FILE",                                                   \
+		.help = "the agent's configuration (default: $ROLLCALL_AGENT_CONFIG, then " DESK_CONFIG_DEFAULT ")" \
 	}
 
 #endif

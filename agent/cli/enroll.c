@@ -240,7 +240,7 @@ static const struct cmd_option enroll_options[] = {
 };
 
 static const struct cmd_option renew_options[] = {
-    {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
+    DESK_CONFIG,
     {.name = "endpoint",
      .value = "TCP",
      .help = "the controller's enrolment address, such as tcp://controller:7100; default: controller.enrol of agent.yaml"},

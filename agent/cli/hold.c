@@ -46,8 +46,8 @@ static int run_hold(const struct cmd_args *a, struct err *e)
 	if (journal_hold_put(d.journal, &h, e) != 0)
 		return -1;
 	print_hold(a, &h);
-	output_say("held: nothing begins there, and what runs ends after its present step. Only this site can lift it: rollcall-agent unhold %s",
-	           str_eq(h.target, HOLD_ALL) ? "--all" : h.target);
+	output_say("held: nothing begins there, and what runs ends after its present step. Only this site can lift it: rollcall-agent unhold %s%s",
+	           str_eq(h.target, HOLD_ALL) ? "--all" : h.target, desk_config_words(a, d.arena));
 	return EXIT_DONE;
 }
 

@@ -66,14 +66,15 @@ static int accept_ledger(const struct cmd_args *a, struct visit *v, const struct
 	return EXIT_DONE;
 }
 
-static int show_diverged(const struct visit *v, const struct ledger *l, const struct journal_head *known, uint64_t common)
+static int show_diverged(const struct cmd_args *a, const struct visit *v, const struct ledger *l, const struct journal_head *known, uint64_t common)
 {
 	fprintf(
 	    stderr,
 	    "%s: the ledger was set back: it has %zu rows, and this agent has seen row %llu there; both know row %llu. What came after that may be lost "
 	    "in the database too. To go on from the ledger as it is, type\n"
-	    "  rollcall-agent resolve %s --accept-ledger --reason '...'\n",
-	    v->target->target.id, l->n_rows, (unsigned long long)known->rows, (unsigned long long)common, v->target->target.id);
+	    "  rollcall-agent resolve %s%s --accept-ledger --reason '...'\n",
+	    v->target->target.id, l->n_rows, (unsigned long long)known->rows, (unsigned long long)common, v->target->target.id,
+	    desk_config_words(a, v->desk.arena));
 	return EXIT_ATTENTION;
 }
 
@@ -81,7 +82,7 @@ static int show_diverged(const struct visit *v, const struct ledger *l, const st
 
 static int show_open(const struct cmd_args *a, const struct visit *v, const struct ledger_row *intent)
 {
-	const char *target = v->target->target.id;
+	const char *target = v->target->target.id, *config = desk_config_words(a, v->desk.arena);
 	print_row(a, intent);
 	if (intent->class == STEP_B) {
 		output_say("%s: this step is half-done in batches; the next try goes on from its cursor (table %sbatch), and nothing needs to be settled. If "
@@ -90,10 +91,10 @@ static int show_open(const struct cmd_args *a, const struct visit *v, const stru
 		return EXIT_DONE;
 	}
 	output_say("%s: this step was begun and its end is not known. Look at the database, then type one of\n"
-	           "  rollcall-agent resolve %s --applied --reason '...'      its effect is there, whole\n"
-	           "  rollcall-agent resolve %s --not-applied --reason '...'  nothing of it is there, or you have undone it\n"
-	           "  rollcall-agent resolve %s --retry --reason '...'        running it again does no harm, whatever of it is there",
-	           target, target, target, target);
+	           "  rollcall-agent resolve %s%s --applied --reason '...'      its effect is there, whole\n"
+	           "  rollcall-agent resolve %s%s --not-applied --reason '...'  nothing of it is there, or you have undone it\n"
+	           "  rollcall-agent resolve %s%s --retry --reason '...'        running it again does no harm, whatever of it is there",
+	           target, target, config, target, config, target, config);
 	return EXIT_ATTENTION;
 }
 
@@ -124,7 +125,7 @@ static int run_resolve(const struct cmd_args *a, struct err *e)
 		return -1;
 	const struct ledger_row *intent = ledger_open_intent(&l);
 	if (!follows)
-		return cmd_option_given(a, "accept-ledger") ? accept_ledger(a, &v, &l, e) : show_diverged(&v, &l, known, common);
+		return cmd_option_given(a, "accept-ledger") ? accept_ledger(a, &v, &l, e) : show_diverged(a, &v, &l, known, common);
 	if (!intent || cmd_option_given(a, "accept-ledger")) {
 		output_say("%s: %s", v.target->target.id,
 		           intent ? "the ledger was not set back; a step is open in it" : "no step is open; there is nothing to settle");
@@ -134,7 +135,7 @@ static int run_resolve(const struct cmd_args *a, struct err *e)
 }
 
 static const struct cmd_option resolve_options[] = {
-    {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
+    DESK_CONFIG,
     {.name = "applied", .help = "the step's effect is in the database, whole: it will not run again"},
     {.name = "not-applied", .help = "nothing of it is there, or you have undone it: it runs again with the next try"},
     {.name = "retry", .help = "it can be repeated without harm, whatever of it is there: it runs again with the next try"},

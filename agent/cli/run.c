@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include "agent/cli/commands.h"
+#include "agent/cli/desk.h"
 #include "agent/daemon/loop.h"
 #include "common/base/log.h"
 
@@ -9,10 +10,10 @@ static int run_run(const struct cmd_args *a, struct err *e)
 {
 	AUTO(agent_config_done) struct agent_config c = {0};
 	enum log_level level = LOG_LEVEL_INFO;
-	if (cmd_option_given(a, "log") && log_level_parse(cmd_option_value(a, "log"), &level, e) != 0)
+	if (cmd_option_given(a, "log-level") && log_level_parse(cmd_option_value(a, "log-level"), &level, e) != 0)
 		return -1;
 	log_open("rollcall-agent", level);
-	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0)
+	if (desk_config(a, &c, e) != 0)
 		return -1;
 	struct err ended = ERR_INIT;
 	if (agent_config_check_dates(&c, &ended) != 0) {
@@ -25,8 +26,8 @@ static int run_run(const struct cmd_args *a, struct err *e)
 }
 
 static const struct cmd_option run_options[] = {
-    {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
-    {.name = "log", .value = "LEVEL", .help = "error, warn, info or debug; default: info"},
+    DESK_CONFIG,
+    {.name = "log-level", .value = "LEVEL", .help = "error, warn, info or debug (default info)"},
     {0},
 };
 const struct cmd run_commands[] = {

@@ -53,7 +53,7 @@ static int run_snapshot(const struct cmd_args *a, struct err *e)
 }
 
 static const struct cmd_option snapshot_options[] = {
-    {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
+    DESK_CONFIG,
     {.name = "diff", .value = "FILE", .help = "print only what differs from an earlier snapshot (exit 1 when something does)"},
     {.name = "accept", .help = "what is there now is as it should be: the next delivery finds no drift in it"},
     {0},

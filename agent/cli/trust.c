@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "agent/cli/commands.h"
+#include "agent/cli/desk.h"
 #include "agent/daemon/loop.h"
 #include "agent/verify/trusted.h"
 #include "common/base/clock.h"
@@ -38,7 +39,7 @@ static int run_show(const struct cmd_args *a, struct err *e)
 {
 	AUTO(agent_config_done) struct agent_config c = {0};
 	AUTO(journal_close) struct journal *j = NULL;
-	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0 || open_journal(&c, &j, e) != 0)
+	if (desk_config(a, &c, e) != 0 || open_journal(&c, &j, e) != 0)
 		return -1;
 	return print_believed(a, &c, j, e);
 }
@@ -50,8 +51,7 @@ static int run_install(const struct cmd_args *a, struct err *e)
 	AUTO(buf_done) struct buf data = BUF_INIT;
 	const char *path = cmd_argument(a, 0);
 	bool is_new = false;
-	if (agent_config_load(cmd_option_value(a, "config"), &c, e) != 0 || open_journal(&c, &j, e) != 0 ||
-	    file_read(path, LIMIT_DOCUMENT, &data, e) != 0)
+	if (desk_config(a, &c, e) != 0 || open_journal(&c, &j, e) != 0 || file_read(path, LIMIT_DOCUMENT, &data, e) != 0)
 		return -1;
 	if (trusted_take(j, c.trust_pin, buf_bytes(&data), clock_wall_us(), &is_new, e) != 0)
 		return err_wrap(e, "%s", path);
@@ -61,7 +61,7 @@ static int run_install(const struct cmd_args *a, struct err *e)
 }
 
 static const struct cmd_option options[] = {
-    {.name = "config", .letter = 'c', .value = "FILE", .help = "agent.yaml", .required = true},
+    DESK_CONFIG,
     {0},
 };
 

@@ -30,7 +30,7 @@ static int take_lock(struct visit *v, struct err *e)
 
 int visit_begin(const struct cmd_args *a, bool write, struct visit *v, struct err *e)
 {
-	if ((write ? desk_open(a, &v->desk, e) : agent_config_load(cmd_option_value(a, "config"), &v->desk.config, e)) != 0 ||
+	if ((write ? desk_open(a, &v->desk, e) : desk_config(a, &v->desk.config, e)) != 0 ||
 	    desk_target(&v->desk, cmd_argument(a, 0), &v->target, e) != 0)
 		return -1;
 	v->en = engine_by_name(v->target->target.engine);

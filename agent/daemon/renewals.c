@@ -21,7 +21,6 @@
 #define PENDING_MAX_MS (10 * 60 * 1000u) /* a person was asked: look again so often at least */
 #define START_US       ((int64_t)10 * 1000000) /* for the controller's clock to be known */
 #define UNKNOWN_MS     1000u /* the request is not known there any more: it is made again soon */
-#define SKEW_US        ((int64_t)5 * 60 * 1000000) /* of two clocks, from which on it is said */
 #define ATTEMPT_ARENA  (TRUSTED_ARENA + LIMIT_ARENA_MESSAGE)
 #define REST_SHARE     3 /* of a life: at least so long after new keys, whatever this machine's clock says */
 
@@ -311,8 +310,8 @@ void renewals_welcome(struct renewals *r, int64_t controller_now_us)
 	hear(r);
 	if (r->is_refused)
 		forget_refusal(r);
-	if (r->skew_us > SKEW_US || r->skew_us < -SKEW_US)
-		log_warn("this machine's clock is %s %s the controller's: set the wrong one right",
+	if (r->skew_us > LINK_CLOCK_BAD_US || r->skew_us < -LINK_CLOCK_BAD_US)
+		log_warn("this machine's clock is %s %s the controller's: windows, expiry and freshness go by it: set the wrong one right",
 		         clock_duration_text(r->skew_us < 0 ? -r->skew_us : r->skew_us, skew), r->skew_us < 0 ? "ahead of" : "behind");
 	if (r->is_clean || !r->config->keyset.folder)
 		return;

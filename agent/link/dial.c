@@ -26,7 +26,7 @@ static int on_monitor(zloop_t *loop, zsock_t *pair, void *arg)
 	(void)loop;
 	struct dial *d = arg;
 	while (d->monitor == pair) {
-		enum monitor_event event = monitor_read(pair);
+		enum monitor_event event = monitor_read(pair, &d->fd);
 		if (event == MONITOR_NONE)
 			break;
 		d->handler.event(d->handler.arg, event);
@@ -37,7 +37,7 @@ static int on_monitor(zloop_t *loop, zsock_t *pair, void *arg)
 int dial_open(struct dial *d, zloop_t *loop, enum link_socket_kind kind, const struct curve_key *own, const char *server_key, const char *endpoint,
               const struct dial_handler *handler, struct err *e)
 {
-	*d = (struct dial){.loop = loop, .handler = *handler};
+	*d = (struct dial){.loop = loop, .fd = -1, .handler = *handler};
 	if (link_socket_client(kind, own, server_key, &d->socket, e) != 0 || monitor_new(d->socket, &d->monitor, e) != 0) {
 		dial_close(d);
 		return -1;

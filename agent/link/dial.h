@@ -6,6 +6,7 @@
 
 #include "common/base/err.h"
 #include "common/link/frame.h"
+#include "common/link/heard.h"
 #include "common/link/monitor.h"
 #include "common/link/options.h"
 
@@ -19,6 +20,7 @@ struct dial_handler {
 struct dial { /* embedded; all NULL: closed */
 	zloop_t *loop;
 	zsock_t *socket, *monitor;
+	int fd; /* of the connection, for link_heard; -1: none yet */
 	struct dial_handler handler;
 };
 

@@ -5,6 +5,7 @@
 
 #include "common/base/clock.h"
 #include "common/link/frame.h"
+#include "common/link/heard.h"
 #include "common/link/monitor.h"
 #include "common/link/options.h"
 
@@ -31,8 +32,9 @@ static bool wait_for(const struct line *l, zsock_t *what)
 static int wait_ready(struct line *l, struct err *e)
 {
 	enum monitor_event event = MONITOR_NONE;
+	int fd = -1;
 	while (event == MONITOR_NONE && wait_for(l, l->monitor))
-		event = monitor_read(l->monitor);
+		event = monitor_read(l->monitor, &fd);
 	switch (event) {
 	case MONITOR_READY:
 		return 0;
@@ -40,11 +42,14 @@ static int wait_ready(struct line *l, struct err *e)
 	case MONITOR_REFUSED:
 		return err_set(e, ERR_LINK, "what answers at %s is not the controller that the token names, or no enrolment is served there",
 		               l->set->endpoint);
-	case MONITOR_UNREACHABLE:
 	case MONITOR_NONE:
+		if (!link_heard(fd))
+			return err_set(e, ERR_LINK, "controller at %s: %s", l->set->endpoint, link_unheard(fd));
+		return err_set(e, ERR_LINK, "controller at %s did not end the handshake within %u ms: it is too busy", l->set->endpoint, l->set->timeout_ms);
+	case MONITOR_UNREACHABLE:
 		break;
 	}
-	return err_set(e, ERR_LINK, "controller at %s cannot be reached: check the address and the firewall between", l->set->endpoint);
+	return err_set(e, ERR_LINK, "controller at %s cannot be reached: check the address, and that enrolment is served there", l->set->endpoint);
 }
 
 static int line_open(struct line *l, struct err *e)

@@ -68,6 +68,18 @@ static void retry(struct fetch *f, const char *why)
 	hang_up(f, f->pause_ms);
 }
 
+/* Not one byte came from this address in the time for it, and there is another one. */
+static bool is_mute(const struct fetch *f, int64_t quiet_ms)
+{
+	return f->set.n_also && !f->ready && quiet_ms > LINK_FIRST_WORD_MS && !link_heard(f->dial.fd);
+}
+
+static void leave_mute(struct fetch *f)
+{
+	f->key = f->set.n_controller_keys - 1; /* the next key is the next address's first */
+	retry(f, link_unheard(f->dial.fd));
+}
+
 static void ask(struct fetch *f)
 {
 	struct want *w = f->first;
@@ -188,6 +200,16 @@ static void on_event(void *arg, enum monitor_event event)
 	}
 }
 
+static void tend(struct fetch *f, int64_t quiet_ms)
+{
+	if (!f->first && quiet_ms > IDLE_MS)
+		hang_up(f, 0);
+	else if (f->first && is_mute(f, quiet_ms))
+		leave_mute(f);
+	else if (f->first && quiet_ms > SILENT_MS)
+		retry(f, "no chunk came");
+}
+
 static int on_timer(zloop_t *loop, int id, void *arg)
 {
 	(void)loop, (void)id;
@@ -197,12 +219,7 @@ static int on_timer(zloop_t *loop, int id, void *arg)
 	int64_t now_us = clock_mono_us();
 	int64_t quiet_ms = (now_us - f->heard_us) / 1000;
 	if (f->dial.socket) {
-		if (f->first ? quiet_ms > SILENT_MS : quiet_ms > IDLE_MS) {
-			if (f->first)
-				retry(f, "no chunk came");
-			else
-				hang_up(f, 0);
-		}
+		tend(f, quiet_ms);
 	} else if (f->first && now_us >= f->due_us) {
 		f->heard_us = now_us;
 		if (dial_open(&f->dial, f->loop, LINK_BLOB_DEALER, f->set.key, f->set.controller_keys[f->key], endpoint_of(f), &handler, &e) != 0)

@@ -10,6 +10,7 @@
 
 #define TICK_MS           100
 #define CONNECT_MS        30000 /* until the handshake is done */
+#define ROUNDS_MAX        3 /* what is doubled each round without success, is so at most so often */
 #define GREETING_MS       15000 /* until WELCOME */
 #define SILENT_HEARTBEATS 3
 #define BYE_MS            500 /* for the last word to leave */
@@ -62,6 +63,7 @@ static uint32_t next_address_ms(struct uplink *u)
 	if (++u->addresses_tried <= u->set.n_also)
 		return dial_random_ms(0, u->set.retry_min_ms);
 	u->addresses_tried = 0;
+	u->rounds++;
 	return next_pause_ms(u);
 }
 
@@ -75,6 +77,19 @@ static void fail_attempt(struct uplink *u, const char *why)
 	if (all_tried)
 		u->keys_tried = 0;
 	fall_from(u, at, all_tried ? next_address_ms(u) : 0, why);
+}
+
+/* Not one byte came: no other key will change that. Alone, the address is waited for as long as for any handshake, and why is said meanwhile. */
+static void leave_silent(struct uplink *u)
+{
+	const char *why = link_unheard(u->dial.fd);
+	u->first_word_us = 0;
+	if (u->set.n_also) {
+		u->keys_tried = u->set.n_controller_keys;
+		fail_attempt(u, why);
+	} else if (!u->said_down) {
+		log_warn("controller at %s: %s; there is no other address in agent.yaml (also): waiting on", endpoint_of(u), why);
+	}
 }
 
 static void give_up(struct uplink *u, const char *why)
@@ -131,17 +146,18 @@ static void hear_audit(struct uplink *u, const struct audit_head *told)
 
 static void on_welcome(struct uplink *u, const struct msg_welcome *w)
 {
-	if (w->proto != LINK_PROTO || !take_epoch(u, w->epoch)) {
-		fail_attempt(u, w->proto != LINK_PROTO ? "it chose a protocol that was not offered"
-		                                       : "it is an old controller (its epoch is lower than one seen before)");
+	bool offered = w->proto >= LINK_PROTO && w->proto <= LINK_PROTO_MAX;
+	if (!offered || !take_epoch(u, w->epoch)) {
+		fail_attempt(u, offered ? "it is an old controller (its epoch is lower than one seen before)" : "it chose a protocol that was not offered");
 		return;
 	}
 	u->state = UP;
 	u->session = w->session;
+	u->proto = w->proto;
 	u->heartbeat_ms = w->heartbeat_ms;
 	u->spread_ms = w->spread_ms;
 	u->pause_ms = u->set.retry_min_ms;
-	u->keys_tried = u->addresses_tried = 0;
+	u->keys_tried = u->addresses_tried = u->rounds = 0;
 	u->said_down = false;
 	u->acked_report = w->resume_from;
 	u->next_report = w->resume_from + 1;
@@ -269,12 +285,19 @@ static void on_event(void *arg, enum monitor_event event)
 	}
 }
 
+/* Longer after each round in vain: where all are slow to answer, as when a whole fleet comes back at once, who leaves the queue early makes it longer. */
+static uint32_t patience_ms(const struct uplink *u)
+{
+	return LINK_FIRST_WORD_MS << (u->rounds < ROUNDS_MAX ? u->rounds : ROUNDS_MAX);
+}
+
 static void attempt(struct uplink *u)
 {
 	struct dial_handler handler = {.frame = on_frame, .event = on_event, .arg = u};
 	struct err e = ERR_INIT;
 	u->state = CONNECTING;
 	u->due_us = uplink_after_ms(CONNECT_MS);
+	u->first_word_us = uplink_after_ms(patience_ms(u));
 	if (dial_open(&u->dial, u->loop, LINK_CTRL_DEALER, u->set.key, u->set.controller_keys[u->key], endpoint_of(u), &handler, &e) != 0)
 		fail_attempt(u, e.msg);
 }
@@ -289,7 +312,9 @@ static void tick(struct uplink *u, int64_t now_us)
 	case CONNECTING:
 	case GREETING:
 		if (now_us >= u->due_us)
-			fail_attempt(u, u->state == CONNECTING ? "no answer" : "no WELCOME");
+			fail_attempt(u, u->state == GREETING ? "no WELCOME" : link_heard(u->dial.fd) ? "no answer" : link_unheard(u->dial.fd));
+		else if (u->state == CONNECTING && u->first_word_us && now_us >= u->first_word_us && !link_heard(u->dial.fd))
+			leave_silent(u);
 		break;
 	case DELAYED:
 		if (now_us >= u->due_us)

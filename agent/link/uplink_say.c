@@ -43,7 +43,7 @@ int uplink_say_hello(struct uplink *u, struct err *e)
 	            .certificate = u->set.certificate,
 	            .boot_id = bytes_of(u->boot_id, sizeof u->boot_id),
 	            .proto_min = LINK_PROTO,
-	            .proto_max = LINK_PROTO,
+	            .proto_max = LINK_PROTO_MAX,
 	            .max_epoch = u->max_epoch,
 	            .trust_version = u->set.trust_version,
 	            .report_seq = journal_last_report(u->journal),
@@ -86,6 +86,8 @@ void uplink_say_heartbeat(struct uplink *u)
 	struct msg m = {.type = MSG_HEARTBEAT};
 	u->on.load(u->on.arg, &m.heartbeat);
 	m.heartbeat.report_seq = journal_last_report(u->journal);
+	if (u->proto >= LINK_PROTO_CLOCK) /* one that does not know the field would end the session for it */
+		m.heartbeat.wall_us = clock_wall_us();
 	u->beat_us = uplink_after_ms(u->heartbeat_ms);
 	uplink_say(u, &m);
 }

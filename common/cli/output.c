@@ -111,6 +111,7 @@ static const struct {
     {"behind", COLOUR_MOVING},
     {"drift", COLOUR_MOVING},
     {"expires", COLOUR_MOVING},
+    {"clock-off", COLOUR_MOVING},
     {"pending", COLOUR_QUIET},
     {"skipped", COLOUR_QUIET},
     {"scheduled", COLOUR_QUIET},

@@ -2,12 +2,13 @@
 #include "common/link/monitor.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "common/base/mem.h"
 
-#define EVENTS                                                                                                                                      \
-	(ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | \
-	 ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED)
+#define EVENTS                                                                                                                     \
+	(ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | \
+	 ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED)
 
 int monitor_new(zsock_t *socket, zsock_t **ret_pair, struct err *e)
 {
@@ -48,18 +49,32 @@ static enum monitor_event translate(uint16_t event)
 	}
 }
 
-/* An event is two parts: u16 event and u32 value in the machine's order, then the endpoint's text. */
-enum monitor_event monitor_read(zsock_t *pair)
+/* An event is two parts: u16 event and u32 value in the machine's order, then the endpoint's text. False when there is none. */
+static bool read_event(void *raw, uint16_t *ret_event, uint32_t *ret_value)
 {
-	void *raw = zsock_resolve(pair);
 	uint8_t head[6];
+	char endpoint[256];
 	int n = zmq_recv(raw, head, sizeof head, ZMQ_DONTWAIT);
 	if (n < 0)
-		return MONITOR_NONE;
-	char endpoint[256];
+		return false;
 	zmq_recv(raw, endpoint, sizeof endpoint, ZMQ_DONTWAIT);
+	*ret_event = 0;
+	if (n == (int)sizeof head) {
+		memcpy(ret_event, head, sizeof *ret_event);
+		memcpy(ret_value, head + sizeof *ret_event, sizeof *ret_value);
+	}
+	return true;
+}
+
+enum monitor_event monitor_read(zsock_t *pair, int *fd)
+{
 	uint16_t event = 0;
-	if (n == (int)sizeof head)
-		memcpy(&event, head, sizeof event);
-	return translate(event);
+	uint32_t value = 0;
+	while (read_event(zsock_resolve(pair), &event, &value)) {
+		if (event == ZMQ_EVENT_CONNECTED && fd)
+			*fd = (int)value;
+		if (translate(event) != MONITOR_NONE)
+			return translate(event);
+	}
+	return MONITOR_NONE;
 }

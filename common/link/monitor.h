@@ -19,7 +19,7 @@ int monitor_new(zsock_t *socket, zsock_t **ret_pair, struct err *e) MUST_CHECK;
 /* Ends the watch and destroys the pair; call it before the watched socket is destroyed. libzmq's I/O thread waits for room when it tells an event: a pair that is gone while
  * the watch goes on would stop that thread, and with it every socket of the process. NULL-safe. */
 void monitor_end(zsock_t *socket, zsock_t **pair);
-/* One event; MONITOR_NONE when there is none. */
-enum monitor_event monitor_read(zsock_t *pair);
+/* One event; MONITOR_NONE when there is none. *fd, unless `fd` is NULL, is set when the TCP connection has come about: for link_heard alone. */
+enum monitor_event monitor_read(zsock_t *pair, int *fd);
 
 #endif

@@ -16,8 +16,14 @@
 #include "common/model/report.h"
 #include "common/model/target.h"
 
-#define LINK_PROTO       1
+#define LINK_PROTO       1 /* of the frames, and the lowest that HELLO and WELCOME may agree on */
+#define LINK_PROTO_CLOCK 2 /* from this one on HEARTBEAT says the agent's time */
+#define LINK_PROTO_MAX   2
 #define LINK_HEADER_SIZE 48
+
+/* Between an agent's clock and the controller's: told from the first on; from the second on a person has to set one right, as windows, expiry and freshness go by the agent's. */
+#define LINK_CLOCK_TOLD_US ((int64_t)2 * 1000000)
+#define LINK_CLOCK_BAD_US  ((int64_t)60 * 1000000)
 
 enum msg_type {
 	MSG_INVALID = 0,
@@ -192,6 +198,7 @@ struct msg_facts {
 struct msg_heartbeat {
 	uint32_t running, queued;
 	uint64_t report_seq;
+	int64_t wall_us; /* the agent's clock as it sent this; 0: not said */
 };
 struct msg_heartbeat_ack {
 	uint32_t heartbeat_ms;

@@ -158,9 +158,11 @@ static int decode_facts(const void *pb, struct arena *a, struct msg *ret, struct
 
 static int decode_heartbeat(const void *pb, struct arena *a, struct msg *ret, struct err *e)
 {
-	(void)a, (void)e;
+	(void)a;
 	const Rollcall__V1__Heartbeat *p = pb;
-	ret->heartbeat = (struct msg_heartbeat){.running = p->running, .queued = p->queued, .report_seq = p->report_seq};
+	if (p->wall_us < 0)
+		return err_set(e, ERR_PARSE, "wall_us: before 1970");
+	ret->heartbeat = (struct msg_heartbeat){.running = p->running, .queued = p->queued, .report_seq = p->report_seq, .wall_us = p->wall_us};
 	return 0;
 }
 

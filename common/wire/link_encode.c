@@ -118,6 +118,7 @@ static void encode_heartbeat(const struct msg *m, struct arena *a, struct buf *r
 	p.running = m->heartbeat.running;
 	p.queued = m->heartbeat.queued;
 	p.report_seq = m->heartbeat.report_seq;
+	p.wall_us = m->heartbeat.wall_us;
 	pb_pack(&p.base, ret);
 }
 

@@ -336,9 +336,9 @@ static int check_hello(struct brain *b, const struct brain_agent *g, const struc
 		return err_set(e, ERR_POLICY,
 		               "%s says that it has seen epoch %" PRIu32 ", and this controller is at %" PRIu32 ": look at the agent's journal", g->rec.name,
 		               h->max_epoch, b->epoch);
-	if (h->proto_min > LINK_PROTO || h->proto_max < LINK_PROTO)
-		return err_set(e, ERR_LINK, "%s speaks link protocol %" PRIu32 " to %" PRIu32 ", this controller speaks %d: upgrade the older one",
-		               g->rec.name, h->proto_min, h->proto_max, LINK_PROTO);
+	if (h->proto_min > LINK_PROTO_MAX || h->proto_max < LINK_PROTO)
+		return err_set(e, ERR_LINK, "%s speaks link protocol %" PRIu32 " to %" PRIu32 ", this controller speaks %d to %d: upgrade the older one",
+		               g->rec.name, h->proto_min, h->proto_max, LINK_PROTO, LINK_PROTO_MAX);
 	return 0;
 }
 
@@ -390,7 +390,7 @@ static int welcome(struct brain *b, struct brain_agent *g, const struct hub_even
 	const struct msg m = {.type = MSG_WELCOME,
 	                      .welcome = {.session = ev->session,
 	                                  .resume_from = g->rec.report_seq,
-	                                  .proto = LINK_PROTO,
+	                                  .proto = h->proto_max < LINK_PROTO_MAX ? h->proto_max : LINK_PROTO_MAX,
 	                                  .epoch = b->epoch,
 	                                  .heartbeat_ms = heartbeat_ms(b->n_agents),
 	                                  .spread_ms = spread > SPREAD_MIN_MS ? spread : SPREAD_MIN_MS,

@@ -12,11 +12,15 @@
 
 #define RELEASE_ARENA LIMIT_ARENA_DOCUMENT
 
+#define LOAD_OFFSETS 3
+
 /* As its heartbeats of this session say: brain_load.c. */
 struct agent_load {
 	struct msg_heartbeat last;
 	int64_t at_us; /* when that came; 0: none yet */
 	int64_t unsent_since_us, idle_since_us; /* of the first heartbeat in a row that showed it; 0: the last did not */
+	int64_t offsets_us[LOAD_OFFSETS]; /* of its clock from ours, as the last heartbeats that told it showed it */
+	size_t n_offsets; /* ever */
 };
 
 struct brain_agent {
@@ -188,10 +192,16 @@ int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST
 void agent_stir(struct brain *b, struct brain_agent *g); /* something of it is to be saved or sent at the turn's end */
 int agents_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* saves counters, queues acks */
 
-/* brain_facts.c */
-void load_event(struct brain *b, struct brain_agent *g, const struct msg_heartbeat *m); /* brain_load.c */
+/* brain_load.c */
+void load_event(struct brain *b, struct brain_agent *g, const struct msg_heartbeat *m);
 uint64_t load_unsent(const struct brain_agent *g); /* reports that it has made and that are not stored here, by its last heartbeat */
 const char *load_odd(const struct brain_agent *g, struct arena *a); /* what a person should look at, and where; "" when nothing */
+/* Of its clock from ours, positive when it is ahead; false when it is away or has not said. Good to what a message takes on its way. */
+bool load_offset(const struct brain_agent *g, int64_t *ret_us);
+const char *load_clock(const struct brain_agent *g, int64_t from_us,
+                       struct arena *a); /* "its clock is 3 min ahead of the controller's"; "" below from_us */
+
+/* brain_facts.c */
 int facts_event(struct brain *b, struct brain_agent *g, const struct msg_facts *m, struct err *e) MUST_CHECK;
 void facts_take(struct brain_facts *to, const struct target_facts *from);
 

@@ -65,7 +65,7 @@ static bool forward(void *from, void *to)
 
 static bool core_is_gone(struct gateway *g)
 {
-	for (enum monitor_event ev; (ev = monitor_read(g->monitor)) != MONITOR_NONE;)
+	for (enum monitor_event ev; (ev = monitor_read(g->monitor, NULL)) != MONITOR_NONE;)
 		if (ev != MONITOR_READY)
 			return true;
 	return false;

@@ -274,7 +274,7 @@ static void take_message(struct line *l)
 /* A lost connection does not say whose it was: with several, each is our child, whose end is seen. */
 static void tend(struct line *l)
 {
-	for (enum monitor_event ev; (ev = monitor_read(l->monitor)) != MONITOR_NONE;)
+	for (enum monitor_event ev; (ev = monitor_read(l->monitor, NULL)) != MONITOR_NONE;)
 		if (ev == MONITOR_LOST && l->n_gates == 1)
 			lose_gateway(l, 0);
 	for (size_t i = 0; l->starts && i < l->n_gates; i++)

@@ -41,7 +41,7 @@ static int watch_connect(zsock_t *client, zsock_t *pair, const char *endpoint, e
 	*ret = MONITOR_NONE;
 	while (*ret == MONITOR_NONE && clock_mono_us() < end)
 		if (zmq_poll(&item, 1, 100) > 0)
-			*ret = monitor_read(pair);
+			*ret = monitor_read(pair, NULL);
 	return 0;
 }
 

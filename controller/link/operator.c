@@ -9,6 +9,7 @@
 #include "common/crypto/digest.h"
 #include "common/link/curve.h"
 #include "common/link/frame.h"
+#include "common/link/heard.h"
 #include "common/link/monitor.h"
 #include "common/link/options.h"
 #include "common/wire/limits.h"
@@ -32,7 +33,7 @@ static void channel_close(struct channel *c)
 	zsock_destroy(&c->socket);
 }
 
-static int explain(const struct operator_link *l, const char *endpoint, enum monitor_event event, struct err *e)
+static int explain(const struct operator_link *l, const char *endpoint, enum monitor_event event, int fd, struct err *e)
 {
 	switch (event) {
 	case MONITOR_REFUSED:
@@ -46,24 +47,29 @@ static int explain(const struct operator_link *l, const char *endpoint, enum mon
 	case MONITOR_READY:
 		break;
 	}
-	return err_set(e, ERR_LINK, "controller at %s did not answer within %u ms: check the address and the firewall between", endpoint, l->timeout_ms);
+	if (!link_heard(fd))
+		return err_set(e, ERR_LINK, "controller at %s: %s: check the address, and look at what runs there", endpoint, link_unheard(fd));
+	return err_set(e, ERR_LINK, "controller at %s greeted, and did not end the handshake within %u ms: it is too busy; try again", endpoint,
+	               l->timeout_ms);
 }
 
 static int wait_ready(const struct operator_link *l, const struct channel *c, struct err *e)
 {
 	zmq_pollitem_t item = {.socket = zsock_resolve(c->monitor), .events = ZMQ_POLLIN};
-	int64_t end_us = clock_mono_us() + (int64_t)l->timeout_ms * 1000;
+	uint32_t first_word_ms = l->timeout_ms < LINK_FIRST_WORD_MS ? l->timeout_ms : LINK_FIRST_WORD_MS;
+	int64_t now_us = clock_mono_us(), end_us = now_us + (int64_t)l->timeout_ms * 1000, first_word_us = now_us + (int64_t)first_word_ms * 1000;
 	enum monitor_event event = MONITOR_NONE;
+	int fd = -1;
 	while (event == MONITOR_NONE) {
-		int64_t left_ms = (end_us - clock_mono_us()) / 1000;
+		int64_t left_ms = ((link_heard(fd) ? end_us : first_word_us) - clock_mono_us()) / 1000;
 		if (left_ms <= 0)
 			break;
 		if (zmq_poll(&item, 1, (long)left_ms) > 0)
-			event = monitor_read(c->monitor);
+			event = monitor_read(c->monitor, &fd);
 		else if (zmq_errno() == EINTR)
 			return err_set(e, ERR_LINK, "interrupted while connecting to %s", c->endpoint);
 	}
-	return event == MONITOR_READY ? 0 : explain(l, c->endpoint, event, e);
+	return event == MONITOR_READY ? 0 : explain(l, c->endpoint, event, fd, e);
 }
 
 static int channel_open(const struct operator_link *l, enum link_socket_kind kind, const char *endpoint, struct channel *c, struct err *e)
@@ -140,7 +146,7 @@ static int wait_frame(struct operator_link *l, struct channel *c, const char *do
 		frame_done(ret);
 		if (r == FRAME_BAD)
 			return err_wrap(e, "%s sent a message that cannot be read", c->endpoint);
-		if ((items[1].revents & ZMQ_POLLIN) && monitor_read(c->monitor) == MONITOR_LOST)
+		if ((items[1].revents & ZMQ_POLLIN) && monitor_read(c->monitor, NULL) == MONITOR_LOST)
 			return err_set(e, ERR_LINK, "the connection to %s was lost before the answer to %s: it may still be done; look before you ask again",
 			               c->endpoint, doing);
 	}

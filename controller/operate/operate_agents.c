@@ -13,7 +13,7 @@
 #define EXPIRES_SOON_US ((int64_t)30 * 24 * 3600 * 1000000)
 #define REASON_MAX      300
 
-#define AGENT_COLUMNS "agent,state,site,#targets,version,last-seen,~detail,+serial,+expires,+#running,+#queued,+#unsent-reports"
+#define AGENT_COLUMNS "agent,state,site,#targets,version,last-seen,~detail,+serial,+expires,+#running,+#queued,+#unsent-reports,+#clock-offset-ms"
 
 static const char *state_of(const struct brain_agent *g)
 {
@@ -35,6 +35,9 @@ static const char *detail_of(struct request *q, const struct brain_agent *g)
 		                    g->rec.standing, g->rec.name);
 	if (q->b->now_us >= g->cert.not_after_us)
 		return "its certificate has expired: at its site, rollcall-agent renew asks for a new one";
+	const char *clock = load_clock(g, LINK_CLOCK_BAD_US, q->a);
+	if (*clock)
+		return arena_printf(q->a, "%s: windows, expiry and freshness go by it: set the wrong one right", clock);
 	if (g->session && !str_eq(g->rec.version, ROLLCALL_VERSION))
 		return arena_printf(q->a, "version %s, this controller is %s: bring the older one up to date", g->rec.version, ROLLCALL_VERSION);
 	const char *odd = load_odd(g, q->a);
@@ -43,7 +46,7 @@ static const char *detail_of(struct request *q, const struct brain_agent *g)
 	int64_t left_us = g->cert.not_after_us - q->b->now_us;
 	if (left_us < EXPIRES_SOON_US && left_us < (g->cert.not_after_us - g->cert.not_before_us) / 5) /* by then an agent has renewed it, if it can */
 		return arena_printf(q->a, "its certificate expires at %s", clock_text(g->cert.not_after_us, at));
-	return "";
+	return load_clock(g, LINK_CLOCK_TOLD_US, q->a);
 }
 
 /* By its last heartbeat; nothing is known of one that is away. */
@@ -52,14 +55,20 @@ static const char *load_cell(struct request *q, const struct brain_agent *g, uin
 	return g->session && g->load.at_us ? arena_printf(q->a, "%" PRIu64, n) : "";
 }
 
+static const char *offset_cell(struct request *q, const struct brain_agent *g)
+{
+	int64_t offset_us = 0;
+	return load_offset(g, &offset_us) ? arena_printf(q->a, "%" PRId64, offset_us / 1000) : "";
+}
+
 static void agent_row(struct request *q, const struct brain_agent *g)
 {
 	char seen[CLOCK_TEXT_SIZE], expires[CLOCK_TEXT_SIZE];
 	clock_text(g->session ? q->b->now_us : g->rec.seen_at_us, seen);
-	reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", g->rec.name, state_of(g), g->rec.site, g->n_targets,
+	reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", g->rec.name, state_of(g), g->rec.site, g->n_targets,
 	          g->rec.version ? g->rec.version : "", g->session || g->rec.seen_at_us ? seen : "", detail_of(q, g), g->rec.serial,
 	          clock_text(g->cert.not_after_us, expires), load_cell(q, g, g->load.last.running), load_cell(q, g, g->load.last.queued),
-	          load_cell(q, g, load_unsent(g)));
+	          load_cell(q, g, load_unsent(g)), offset_cell(q, g));
 }
 
 /* "; its certificate has expired": what is odd about a known agent's request for new keys; "" when nothing is. */
@@ -83,7 +92,7 @@ static int pending_rows(struct request *q, size_t *ret_n, struct err *e)
 			continue;
 		reply_row(q,
 		          "%s\tpending\t\t0\t\t\t%s at %s%s; fingerprint %s: compare it with what the site sees, then: rollcall agents approve %s --key "
-		          "ENROL-KEY\t\t\t\t\t",
+		          "ENROL-KEY\t\t\t\t\t\t",
 		          list[i].agent, list[i].nonce.n ? "asked" : "asked for new keys", clock_text(list[i].asked_at_us, at), oddity(q, &list[i]),
 		          enrol_fingerprint(list[i].request, fingerprint), list[i].agent);
 		++*ret_n;

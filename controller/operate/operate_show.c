@@ -58,7 +58,7 @@ static void delivery_row(struct request *q, struct run *u, const struct delivery
 	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s", u->rec.id, u->rec.project, u->rec.release_version, u->rec.environment,
 	          direction_name(d->direction), u->r.waves[d->wave].name, delivery_state_name(d->state),
 	          n->of_steps ? arena_printf(q->a, "%" PRIu32 "/%" PRIu32, n->step, n->of_steps) : "", d->attempt, reply_time(q, n->since_us),
-	          view_delivery_detail(q->a, u, d->index), view_delivery_next(q->a, u, d->index));
+	          view_delivery_detail(q->a, u, d->index), view_delivery_next(q->a, u, d->index, q->b->now_us));
 }
 
 /* What works on it, and what has ended there and is not settled. */

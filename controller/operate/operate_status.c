@@ -106,7 +106,7 @@ static void delivery_row(struct request *q, const struct run *u, size_t i)
 	                             step,
 	                             attempt,
 	                             view_delivery_detail(q->a, u, i),
-	                             view_delivery_next(q->a, u, i),
+	                             view_delivery_next(q->a, u, i, q->b->now_us),
 	                             or_empty(n->changeset),
 	                             clock_text(n->since_us, since),
 	                             until_us ? clock_text(until_us, until) : "",

@@ -52,7 +52,7 @@ const char *view_wave_failed(struct arena *a, const struct rollout *r, uint32_t 
 /* What is known of one delivery; "" when nothing is. */
 const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i);
 /* What to type about one delivery, or what happens by itself; "" when there is nothing to say. */
-const char *view_delivery_next(struct arena *a, const struct run *u, size_t i);
+const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, int64_t now_us);
 /* Until when it is held or frozen; 0: not held, or nobody has said. */
 int64_t view_delivery_until(const struct delivery *d);
 
@@ -92,7 +92,7 @@ int view_presents(struct brain *b, struct arena *a, const struct store_rollout *
 struct view_eye {
 	int rank; /* the worst first */
 	const char *name; /* a target, an agent, a rollout, ... */
-	const char *kind; /* "target", "agent", "rollout", "freeze", "trust" */
+	const char *kind; /* "target", "agent", "rollout", "freeze", "trust", "fleet" */
 	const char *state;
 	const char *rollout; /* "" when it is of none */
 	const char *detail, *next;

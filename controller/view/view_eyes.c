@@ -9,6 +9,7 @@
 #include "controller/view/view.h"
 
 #define EXPIRES_SOON_US ((int64_t)30 * 24 * 3600 * 1000000)
+#define CLOCKS_MIN      3 /* agents, from which on most of them are right, and not the controller */
 
 enum rank {
 	RANK_ALARM,
@@ -18,6 +19,7 @@ enum rank {
 	RANK_APPROVAL,
 	RANK_LOCK,
 	RANK_UNREACHABLE,
+	RANK_CLOCK,
 	RANK_TROUBLE,
 	RANK_HELD,
 	RANK_FROZEN,
@@ -105,11 +107,13 @@ static const char *next_for_all(struct list *l, const struct run *u, const struc
 	case RANK_ATTENTION:
 		return arena_printf(l->a, "each at its site: rollcall-agent resolve TARGET, then: rollcall rollout retry %.8s", u->rec.id);
 	case RANK_FAILED:
+		if (u->r.not_after_us <= l->b->now_us)
+			return view_delivery_next(l->a, u, d->index, l->b->now_us);
 		return arena_printf(l->a, "repair the cause, then: rollcall rollout retry %.8s", u->rec.id);
 	case RANK_DEFERRED:
 		return arena_printf(l->a, "they follow by themselves; not to wait: rollcall rollout skip %.8s TARGET... --reason TEXT", u->rec.id);
 	default:
-		return view_delivery_next(l->a, u, d->index);
+		return view_delivery_next(l->a, u, d->index, l->b->now_us);
 	}
 }
 
@@ -126,7 +130,7 @@ static void add_deliveries(struct list *l, const struct run *u)
 		                             .state = d->frozen && d->state == DELIVERY_HELD ? "frozen" : delivery_state_name(d->state),
 		                             .rollout = u->rec.id,
 		                             .detail = view_delivery_detail(l->a, u, i),
-		                             .next = view_delivery_next(l->a, u, i),
+		                             .next = view_delivery_next(l->a, u, i, l->b->now_us),
 		                             .since_us = n->since_us,
 		                             .until_us = view_delivery_until(d)};
 		add_target(l, &eye, next_for_all(l, u, d));
@@ -200,6 +204,69 @@ static void add_agent(struct list *l, const struct brain_agent *g)
 		return;
 	}
 	(void)add(l, &eye);
+}
+
+/* ---- clocks ---- */
+
+struct clocks { /* of the agents that are connected and have told theirs */
+	size_t n, ahead, behind; /* ahead, behind: by more than what is bad */
+	int64_t most_us; /* of those that are off */
+};
+
+static struct clocks look_at_clocks(const struct brain *b)
+{
+	struct clocks c = {0};
+	for (size_t i = 0; i < b->n_agents; i++) {
+		int64_t offset_us = 0;
+		if (!load_offset(b->agents[i], &offset_us))
+			continue;
+		c.n++;
+		c.ahead += offset_us >= LINK_CLOCK_BAD_US;
+		c.behind += offset_us <= -LINK_CLOCK_BAD_US;
+		if (llabs(offset_us) > c.most_us)
+			c.most_us = llabs(offset_us);
+	}
+	return c;
+}
+
+/* Where most are off in one direction, the one that they are measured by is the wrong one. */
+static void add_own_clock(struct list *l, const struct clocks *c)
+{
+	char most[CLOCK_TEXT_SIZE];
+	bool ahead = c->ahead > c->behind;
+	(void)add(l, &(struct view_eye){
+	                 .rank = RANK_CLOCK,
+	                 .name = "clocks",
+	                 .kind = "fleet",
+	                 .state = "clock-off",
+	                 .rollout = "",
+	                 .detail = arena_printf(l->a,
+	                                        "the clocks of %zu of %zu connected agents are %s the controller's, by up to %s: its own is "
+	                                        "probably the wrong one. Windows, expiry and freshness go by the agents'",
+	                                        ahead ? c->ahead : c->behind, c->n, ahead ? "ahead of" : "behind", clock_duration_text(c->most_us, most)),
+	                 .next = "at the controller's machine: timedatectl; each agent's offset: rollcall agents list -o wide"});
+}
+
+static void add_clocks(struct list *l)
+{
+	const struct clocks c = look_at_clocks(l->b);
+	if (c.n >= CLOCKS_MIN && (c.ahead > c.n / 2 || c.behind > c.n / 2)) {
+		add_own_clock(l, &c);
+		return;
+	}
+	for (size_t i = 0; c.ahead + c.behind && i < l->b->n_agents; i++) {
+		const struct brain_agent *g = l->b->agents[i];
+		const char *off = load_clock(g, LINK_CLOCK_BAD_US, l->a);
+		if (*off)
+			(void)add(l, &(struct view_eye){.rank = RANK_CLOCK,
+			                                .name = g->rec.name,
+			                                .kind = "agent",
+			                                .state = "clock-off",
+			                                .rollout = "",
+			                                .targets = g->n_targets,
+			                                .detail = arena_printf(l->a, "%s: windows, expiry and freshness go by it", off),
+			                                .next = "at its site: timedatectl"});
+	}
 }
 
 static int add_pending(struct list *l, struct err *e)
@@ -350,6 +417,7 @@ int view_eyes(struct brain *b, struct arena *a, const struct view_target *target
 		return -1;
 	for (size_t i = 0; i < b->n_agents; i++)
 		add_agent(&l, b->agents[i]);
+	add_clocks(&l);
 	for (size_t i = 0; i < n_targets; i++)
 		add_marks(&l, &targets[i]);
 	for (size_t i = 0; i < b->n_freezes; i++)

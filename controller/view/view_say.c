@@ -53,9 +53,21 @@ const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i)
 	return gone && (d->state != DELIVERY_DEFERRED || str_empty(u->notes[i].detail)) ? away(a, u, i) : or_empty(u->notes[i].detail);
 }
 
-const char *view_delivery_next(struct arena *a, const struct run *u, size_t i)
+/* Of one that has ended and is not as it should be, when no retry can change that any more. */
+static const char *next_after_expiry(struct arena *a, const struct delivery *d)
+{
+	if (d->state == DELIVERY_NEEDS_ATTENTION)
+		return arena_printf(
+		    a, "at the site: rollcall-agent resolve %s (shows what is open); this order has expired, so a new rollout brings the rest", d->target);
+	return "repair the cause; this order has expired, so a new rollout brings it";
+}
+
+const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, int64_t now_us)
 {
 	const struct delivery *d = &u->r.deliveries[i];
+	bool goes_back = d->state == DELIVERY_ROLLED_BACK && d->order_direction != DIRECTION_APPLY;
+	if (u->r.not_after_us <= now_us && delivery_settled(d) && !goes_back && view_interest(d) == INTEREST_EYES)
+		return next_after_expiry(a, d);
 	switch (d->state) {
 	case DELIVERY_UNREACHABLE:
 		return "starts when its agent is back";
@@ -99,12 +111,33 @@ int64_t view_delivery_until(const struct delivery *d)
 
 /* ---- a rollout -------------------------------------------------------------------------------------------------------------------------------------------- */
 
+/* Agents take nothing of an order whose time is over. */
+static bool is_over(const struct brain *b, const struct view_rollout *v)
+{
+	return v->run && v->run->r.not_after_us <= b->now_us;
+}
+
+static const char *start_anew(struct arena *a, const struct store_rollout *r)
+{
+	if (r->direction == DIRECTION_APPLY)
+		return arena_printf(a, "start a new rollout of %s to %s", r->release_version, r->environment);
+	return arena_printf(a, "rollcall rollout rollback %.8s", or_empty(r->undoes));
+}
+
+/* After a failure that stands in a rollout that has ended. */
+static const char *retry_next(const struct brain *b, struct arena *a, const struct view_rollout *v)
+{
+	if (is_over(b, v))
+		return arena_printf(a, "its order has expired, so no retry: %s", start_anew(a, v->rec));
+	return arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s", v->rec->id);
+}
+
 /* A rollback that fails because it was published wrong cannot be repaired in the database: its changeset is left applied and the rest goes back. */
 static const char *halted_next(const struct brain *b, struct arena *a, const struct view_rollout *v)
 {
 	const struct store_rollout *r = v->rec;
-	if (v->run && v->run->r.not_after_us <= b->now_us)
-		return arena_printf(a, "its order has expired, so no retry: rollcall rollout abort %.8s, then start a new rollout", r->id);
+	if (is_over(b, v))
+		return arena_printf(a, "its order has expired, so no retry: rollcall rollout abort %.8s, then %s", r->id, start_anew(a, r));
 	if (r->direction == DIRECTION_APPLY)
 		return arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s (or abort, or rollback)", r->id);
 	return arena_printf(a,
@@ -191,16 +224,16 @@ static void say_catching_up(struct arena *a, struct view_rollout *v)
 	                   : or_empty(v->rec->detail);
 }
 
-static void say_succeeded(struct arena *a, struct view_rollout *v)
+static void say_succeeded(const struct brain *b, struct arena *a, struct view_rollout *v)
 {
-	const char *id = v->rec->id;
 	v->detail = or_empty(v->rec->detail);
 	if (v->counts.failed == 0)
 		return;
-	if (v->counts.attention)
-		v->next = arena_printf(a, "at the site of each that needs attention: rollcall-agent resolve TARGET, then: rollcall rollout retry %.8s", id);
+	if (v->counts.attention && !is_over(b, v))
+		v->next =
+		    arena_printf(a, "at the site of each that needs attention: rollcall-agent resolve TARGET, then: rollcall rollout retry %.8s", v->rec->id);
 	else
-		v->next = arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s", id);
+		v->next = retry_next(b, a, v);
 	v->detail = arena_printf(a, "every wave passed, with %" PRIu32 " failure%s that the plan allows", v->counts.failed, plural(v->counts.failed));
 }
 
@@ -256,7 +289,9 @@ int view_say(struct brain *b, struct arena *a, struct view_rollout *v, struct er
 		say_catching_up(a, v);
 		break;
 	case ROLLOUT_PAUSED:
-		v->next = arena_printf(a, "to go on: rollcall rollout resume %.8s", r->id);
+		v->next = is_over(b, v)
+		              ? arena_printf(a, "its order has expired, so it cannot go on: rollcall rollout abort %.8s, then %s", r->id, start_anew(a, r))
+		              : arena_printf(a, "to go on: rollcall rollout resume %.8s", r->id);
 		break;
 	case ROLLOUT_HALTED:
 		v->detail = arena_printf(a, "%s; nothing new starts", why_stopped(a, v));
@@ -267,10 +302,10 @@ int view_say(struct brain *b, struct arena *a, struct view_rollout *v, struct er
 		break;
 	case ROLLOUT_FAILED:
 		v->detail = why_stopped(a, v);
-		v->next = arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s", r->id);
+		v->next = retry_next(b, a, v);
 		break;
 	case ROLLOUT_SUCCEEDED:
-		say_succeeded(a, v);
+		say_succeeded(b, a, v);
 		break;
 	case ROLLOUT_ABORTED:
 		say_aborted(a, v);

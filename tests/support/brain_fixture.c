@@ -288,8 +288,8 @@ void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, 
 	                                  .agent_version = "0.1.0",
 	                                  .certificate = f->agent.certificate,
 	                                  .boot_id = bytes_of_str(f->agent.boot ? f->agent.boot : "boot"),
-	                                  .proto_min = 1,
-	                                  .proto_max = 1,
+	                                  .proto_min = LINK_PROTO,
+	                                  .proto_max = f->agent.proto_max ? f->agent.proto_max : LINK_PROTO,
 	                                  .max_epoch = f->agent.max_epoch,
 	                                  .trust_version = f->agent.trust_version,
 	                                  .session_counter = ++f->agent.counter,
@@ -301,6 +301,7 @@ void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, 
 	brain_fixture_event(f, &ev);
 	if (f->n_sent == 0 || f->sent[0].msg.type != MSG_WELCOME)
 		return;
+	f->agent.proto = f->sent[0].msg.welcome.proto;
 	struct label labels[] = {{"environment", "production"}, {"ring", "rest"}};
 	struct label canary[] = {{"environment", "production"}, {"ring", "canary"}};
 	struct target list[16] = {0};

@@ -24,6 +24,7 @@ struct brain_agent_fixture {
 	struct bytes certificate;
 	uint64_t session, counter, report_seq;
 	uint32_t max_epoch; /* that HELLO says */
+	uint32_t proto_max, proto; /* that HELLO offers, 0: the lowest; that WELCOME chose */
 	const char *boot; /* of the process that connects; NULL: "boot" */
 	uint64_t trust_version; /* the same; 1 */
 	uint8_t prev_hash[DIGEST_SIZE];

@@ -42,7 +42,7 @@ static void on_hello(struct link_world *w, const struct hub_event *ev)
 	w->session = ev->session;
 	tell(w, ev->session,
 	     &(struct msg){.type = MSG_WELCOME,
-	                   .welcome = {.proto = 1,
+	                   .welcome = {.proto = w->proto ? w->proto : LINK_PROTO,
 	                               .epoch = 7,
 	                               .heartbeat_ms = w->heartbeat_ms ? w->heartbeat_ms : 200,
 	                               .resume_from = w->resume_from,
@@ -79,6 +79,7 @@ static void on_hub_message(struct link_world *w, const struct hub_event *ev)
 		break;
 	case MSG_HEARTBEAT:
 		w->heartbeats++;
+		w->told_us = ev->msg.heartbeat.wall_us;
 		break;
 	case MSG_REPORT:
 		on_report(w, ev);
@@ -258,7 +259,7 @@ void link_start_agent(struct link_world *w, const struct curve_key *key)
 {
 	static char endpoint[256];
 	struct err e = ERR_INIT;
-	str_copy(endpoint, sizeof endpoint, hub_ctrl_endpoint(w->hub));
+	str_copy(endpoint, sizeof endpoint, w->first ? w->first : hub_ctrl_endpoint(w->hub));
 	struct uplink_settings s = {
 	    .agent = "eu-1",
 	    .agent_version = "0.1.0",

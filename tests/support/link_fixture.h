@@ -18,6 +18,7 @@ struct link_world {
 	char dir[64], path[256];
 	bool no_enrolment; /* the hub that is started next has no such socket */
 	uint32_t heartbeat_ms; /* that WELCOME says; 0: 200 */
+	uint32_t proto; /* that WELCOME chooses; 0: the lowest */
 	uint64_t memory_limit; /* of the hub that is started next; 0: its default */
 	zloop_t *loop;
 	zactor_t *hub;
@@ -28,12 +29,14 @@ struct link_world {
 	struct uplink *uplink;
 	struct fetch *fetch;
 	const char *controller_keys[2];
-	const char *also[2]; /* further addresses of the agent that is started next */
+	const char *first; /* the address of the agent that is started next; NULL: the hub's */
+	const char *also[2]; /* its further ones */
 	size_t n_also;
 	struct target target;
 	const struct target *targets[1];
 	/* what the brain saw */
 	unsigned hellos, targets_seen, heartbeats, gones, clones, stored, commands, strangers;
+	int64_t told_us; /* the clock, as the last heartbeat told it */
 	uint64_t session, gone_session;
 	bool signature_ok, silent; /* silent: no WELCOME */
 	uint64_t reports[LINK_REPORTS_MAX];

@@ -414,7 +414,7 @@ static bool read_frame(struct peer *p)
 
 static bool read_event(struct peer *p)
 {
-	enum monitor_event event = p->monitor ? monitor_read(p->monitor) : MONITOR_NONE;
+	enum monitor_event event = p->monitor ? monitor_read(p->monitor, NULL) : MONITOR_NONE;
 	switch (event) {
 	case MONITOR_NONE:
 		return false;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/link/frame.h"
@@ -42,6 +43,24 @@ static void test_agent_connects(void **state)
 	assert_int_equal(w->hellos, 1);
 	assert_true(w->signature_ok);
 	assert_int_equal(uplink_max_epoch(w->uplink), 7);
+	assert_int_equal(hub_violations(), 0);
+}
+
+/* A controller that does not know the field would end the session for it. */
+static void test_the_clock_is_told_to_who_asks_for_it(void **state)
+{
+	struct link_world *w = *state;
+	w->proto = LINK_PROTO_CLOCK - 1;
+	link_start_agent(w, &w->agent_key);
+	link_run(w, is_connected);
+	assert_int_equal(w->told_us, 0);
+	uplink_destroy(&w->uplink);
+	w->ups = w->targets_seen = w->heartbeats = 0;
+	w->proto = LINK_PROTO_CLOCK;
+	link_start_agent(w, &w->agent_key);
+	link_run(w, is_connected);
+	int64_t now_us = clock_wall_us();
+	assert_in_range(w->told_us, now_us - (int64_t)LINK_WAIT_MS * 1000, now_us);
 	assert_int_equal(hub_violations(), 0);
 }
 
@@ -368,6 +387,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, link_setup, link_teardown)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_agent_connects),
+	    CASE(test_the_clock_is_told_to_who_asks_for_it),
 	    CASE(test_unknown_key_is_refused),
 	    CASE(test_revoked_key_is_cut_off),
 	    CASE(test_routing_id_of_another_does_nothing),

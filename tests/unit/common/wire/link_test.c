@@ -169,7 +169,7 @@ static struct msg sample(enum msg_type t)
 		m.targets = (struct msg_targets){targets, 2, true, true};
 		break;
 	case MSG_HEARTBEAT:
-		m.heartbeat = (struct msg_heartbeat){1, 2, 3};
+		m.heartbeat = (struct msg_heartbeat){1, 2, 3, 4};
 		break;
 	case MSG_HEARTBEAT_ACK:
 		m.heartbeat_ack = (struct msg_heartbeat_ack){15000};
@@ -319,6 +319,7 @@ static const struct {
           "a"),
      "HELLO: signature: 0 bytes, must be 64"},
     {MSG_WELCOME, BODY(""), "WELCOME: heartbeat_ms: 0 is outside 1 to 3600000"},
+    {MSG_HEARTBEAT, BODY("\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "HEARTBEAT: wall_us: before 1970"},
     {MSG_TARGETS,
      BODY("\x0a\x14\x0a\x0c"
           "eu/pg1/shop1\x12\x04"

@@ -1,4 +1,4 @@
-/* What `rollcall agents list` says of the load that an agent's heartbeats tell. */
+/* What `rollcall agents list` and `rollcall status` say of what an agent's heartbeats tell: its load and its clock. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/str.h"
+#include "controller/daemon/brain_impl.h"
 #include "tests/support/brain_fixture.h"
 
 #define NONE   bytes_of(NULL, 0)
@@ -105,12 +106,70 @@ static void test_tasks_that_wait_while_nothing_runs(void **state)
 	brain_fixture_done(&f);
 }
 
+/* ---- the clock ---- */
+
+static void beat_clock(struct brain_fixture *f, int64_t ahead_us)
+{
+	beat(f, 15 * SECOND, (struct msg_heartbeat){.wall_us = f->now_us + 15 * SECOND + ahead_us});
+}
+
+/* "offset|detail|name of what needs eyes first, its state, detail" */
+static const char *clock_told(struct brain_fixture *f)
+{
+	(void)brain_fixture_command(f, "viewer", VERB_AGENT_LIST, NONE, NULL);
+	const char *list = arena_printf(f->arena, "%s|%s", brain_fixture_cell(f, "clock-offset-ms"), brain_fixture_cell(f, "detail"));
+	(void)brain_fixture_command(f, "viewer", VERB_FLEET_STATUS, NONE, NULL);
+	const char *name = brain_fixture_cell(f, "needs-eyes");
+	return str_empty(name) ? list
+	                       : arena_printf(f->arena, "%s|%s %s: %s", list, name, brain_fixture_cell(f, "state"), brain_fixture_cell(f, "detail"));
+}
+
+static void test_a_clock_that_is_wrong(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_begin(&f, targets, 1);
+	assert_string_equal(clock_told(&f), "|"); /* nothing is known yet */
+	beat(&f, 0, (struct msg_heartbeat){.running = 1});
+	assert_string_equal(clock_told(&f), "|"); /* an older agent does not say it */
+	beat_clock(&f, -SECOND);
+	assert_string_equal(clock_told(&f), "-1000|");
+	beat_clock(&f, -5 * SECOND); /* that one was on its way for long */
+	assert_string_equal(clock_told(&f), "-1000|");
+	for (int i = 0; i < LOAD_OFFSETS; i++)
+		beat_clock(&f, -5 * SECOND);
+	assert_string_equal(clock_told(&f), "-5000|its clock is 5.0 s behind the controller's");
+	for (int i = 0; i < LOAD_OFFSETS; i++)
+		beat_clock(&f, 3600 * SECOND);
+	assert_string_equal(clock_told(&f),
+	                    "3600000|its clock is 60 min ahead of the controller's: windows, expiry and freshness go by it: set the wrong one right|"
+	                    "eu-agent clock-off: its clock is 60 min ahead of the controller's: windows, expiry and freshness go by it");
+	brain_fixture_connect(&f, targets, 1);
+	assert_string_equal(clock_told(&f), "|"); /* a new session tells anew */
+	brain_fixture_done(&f);
+}
+
+/* An agent of protocol 1 is welcomed in it, one of a later one in the highest that both speak. */
+static void test_the_protocol_is_agreed_on(void **state)
+{
+	(void)state;
+	static const uint32_t offered[][2] = {{LINK_PROTO, LINK_PROTO}, {LINK_PROTO_MAX, LINK_PROTO_MAX}, {LINK_PROTO_MAX + 5, LINK_PROTO_MAX}};
+	for (size_t i = 0; i < ARRAY_LEN(offered); i++) {
+		struct brain_fixture f;
+		brain_fixture_begin(&f, targets, 1);
+		f.agent.proto_max = offered[i][0];
+		brain_fixture_connect(&f, targets, 1);
+		assert_int_equal(f.agent.proto, offered[i][1]);
+		brain_fixture_done(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_as_its_last_heartbeat_said),
-	    cmocka_unit_test(test_reports_that_do_not_come),
-	    cmocka_unit_test(test_tasks_that_wait_while_nothing_runs),
+	    cmocka_unit_test(test_as_its_last_heartbeat_said),         cmocka_unit_test(test_reports_that_do_not_come),
+	    cmocka_unit_test(test_tasks_that_wait_while_nothing_runs), cmocka_unit_test(test_a_clock_that_is_wrong),
+	    cmocka_unit_test(test_the_protocol_is_agreed_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -168,8 +168,72 @@ static void test_an_expired_rollout_is_not_retried(void **state)
 	assert_string_equal(message(&f, id),
 	                    arena_printf(f.arena,
 	                                 "halted: the order's time ran out: agents would refuse what is left; nothing new starts; its order "
-	                                 "has expired, so no retry: rollcall rollout abort %.8s, then start a new rollout",
+	                                 "has expired, so no retry: rollcall rollout abort %.8s, then start a new rollout of 1.2.0 to production",
 	                                 id));
+	brain_fixture_done(&f);
+}
+
+#define EXPIRED    (25 * 3600 * SECOND) /* an order is good for a day unless the plan says otherwise */
+#define START_ANEW "its order has expired, so no retry: start a new rollout of 1.2.0 to production"
+
+/* One that ran out before it was approved needs no repair, and cannot be retried: neither is said. */
+static void test_an_order_that_nobody_approved_in_time(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_begin(&f, targets, 1);
+	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_START, bytes_of_str("name: p\nenvironments:\n  - {name: production, waves: [{name: all}]}\n"),
+	                            "release", "1.2.0", "environment", "production", NULL);
+	const char *id = arena_strdup(f.arena, brain_fixture_cell(&f, "rollout"));
+	brain_fixture_idle(&f, EXPIRED);
+	assert_string_equal(message(&f, id), "failed: the order's time ran out before it was approved; " START_ANEW);
+	brain_fixture_done(&f);
+}
+
+static void test_a_failure_whose_order_has_expired(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *waves, *next, *message;
+		bool undone;
+	} cases[] = {
+	    {"      - {name: all, max_failures: 1}\n", "repair the cause, then: rollcall rollout retry %.8s " A,
+	     "succeeded: every wave passed, with 1 failure that the plan allows; " START_ANEW, false},
+	    {"      - {name: all, max_failures: 0, on_failure: rollback-all}\n", "to go forward again: rollcall rollout retry %.8s " A,
+	     "failed: wave all: 1 of 1 failed, 0 allowed; " START_ANEW, true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct brain_fixture f;
+		brain_fixture_begin(&f, targets, 1);
+		const char *id = start(&f, cases[i].waves, NULL);
+		struct msg_offer o = offer_of(&f, A);
+		struct msg_report report = brain_fixture_report(&f, &o, digest, OUTCOME_FAILED);
+		brain_fixture_send_report(&f, &report);
+		if (cases[i].undone) {
+			o = offer_of(&f, A);
+			report = brain_fixture_report(&f, &o, digest, OUTCOME_ROLLED_BACK);
+			brain_fixture_send_report(&f, &report);
+		}
+		assert_string_equal(cell(&f, id, A, "next"), arena_printf(f.arena, cases[i].next, id));
+		brain_fixture_idle(&f, EXPIRED);
+		assert_string_equal(message(&f, id), cases[i].message);
+		assert_string_equal(cell(&f, id, A, "next"), "repair the cause; this order has expired, so a new rollout brings it");
+		brain_fixture_done(&f);
+	}
+}
+
+static void test_a_pause_that_outlasted_its_order(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_begin(&f, targets, 1);
+	const char *id = start(&f, "      - {name: all, max_failures: 0}\n", NULL);
+	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_PAUSE, NONE, "rollout", id, "reason", "lunch", NULL);
+	brain_fixture_idle(&f, EXPIRED);
+	assert_string_equal(message(&f, id), arena_printf(f.arena,
+	                                                  "paused: lunch; its order has expired, so it cannot go on: rollcall rollout abort %.8s, "
+	                                                  "then start a new rollout of 1.2.0 to production",
+	                                                  id));
 	brain_fixture_done(&f);
 }
 
@@ -179,6 +243,8 @@ int main(void)
 	    cmocka_unit_test(test_a_held_target_names_who_lets_it_go_on), cmocka_unit_test(test_a_deferred_target_follows_when_its_hold_is_lifted),
 	    cmocka_unit_test(test_an_agent_that_is_away_is_named),        cmocka_unit_test(test_a_scheduled_rollout_says_when),
 	    cmocka_unit_test(test_an_aborted_rollout_says_what_stays),    cmocka_unit_test(test_an_expired_rollout_is_not_retried),
+	    cmocka_unit_test(test_an_order_that_nobody_approved_in_time), cmocka_unit_test(test_a_failure_whose_order_has_expired),
+	    cmocka_unit_test(test_a_pause_that_outlasted_its_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,25 @@
+/* See the header. Not with czmq.h in one file: it brings the C library's struct tcp_info, which ends before what is received. */
+#include "common/link/heard.h"
+
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+bool link_heard(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof info;
+	if (fd < 0)
+		return false;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+	    size < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
+		return true;
+	return info.tcpi_bytes_received > 0;
+}
+
+const char *link_unheard(int fd)
+{
+	return fd < 0 ? "no connection comes about: a firewall between drops what is sent there, or that machine is down"
+	              : "it takes the connection and says nothing: the controller or gateway there hangs, or something else listens at that address";
+}

@@ -1,0 +1,16 @@
+/* Whether the other end of a TCP connection has ever said anything: libzmq tells of a connection, and of the whole handshake, and of nothing in between. */
+#ifndef COMMON_LINK_HEARD_H
+#define COMMON_LINK_HEARD_H
+
+#include <stdbool.h>
+
+/* From the dialling on until the first byte, in ms. ZMTP's greeting comes at once, before the work of the handshake: who has not said it by then hangs, or is no controller. */
+#define LINK_FIRST_WORD_MS 5000
+
+/* `fd` as monitor_read gives it; -1 while there is no connection: false. It belongs to libzmq, which may have closed it and used its number again: what cannot be told counts as
+ * heard, and the handshake's own time decides. */
+bool link_heard(int fd);
+/* Why nothing was heard, to stand behind the address: for people. */
+const char *link_unheard(int fd);
+
+#endif
