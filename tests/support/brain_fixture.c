@@ -17,6 +17,14 @@
 #define CONTROLLER_KEY BRAIN_CONTROLLER_KEY
 #define AGENT_KEY      BRAIN_AGENT_KEY
 
+const char *const brain_fixture_targets[BRAIN_TARGETS] = {"eu/pg1/a", "eu/pg1/b", "eu/pg1/c"};
+const char brain_fixture_plan[] = "name: p\n"
+                                  "environments:\n"
+                                  "  - name: production\n"
+                                  "    waves:\n"
+                                  "      - {name: canary, selector: \"ring=canary\", max_parallel: 1, on_failure: rollback-target}\n"
+                                  "      - {name: rest, max_parallel: 2}\n";
+
 static void must(int rc, const struct err *e, const char *what)
 {
 	if (rc == 0)
@@ -147,6 +155,21 @@ const struct msg_reply *brain_fixture_command(struct brain_fixture *f, const cha
 	return NULL;
 }
 
+static const struct msg_reply *by_plan(struct brain_fixture *f, const char *role, enum verb v, const char *plan)
+{
+	return brain_fixture_command(f, role, v, bytes_of_str(plan), "release", "1.2.0", "environment", "production", NULL);
+}
+
+const struct msg_reply *brain_fixture_start(struct brain_fixture *f, const char *plan)
+{
+	return by_plan(f, NULL, VERB_ROLLOUT_START, plan);
+}
+
+const struct msg_reply *brain_fixture_preview(struct brain_fixture *f, const char *plan)
+{
+	return by_plan(f, "viewer", VERB_ROLLOUT_PREVIEW, plan);
+}
+
 static bool column_is(const char *column, const char *name)
 {
 	return str_eq(column + strspn(column, "+#~%"), name);
@@ -180,25 +203,36 @@ const char *brain_fixture_cell_of(const struct brain_fixture *f, const char *key
 	return "";
 }
 
+const char *brain_fixture_status(struct brain_fixture *f, const char *rollout, const char *target, const char *column)
+{
+	(void)brain_fixture_command(f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", rollout, NULL);
+	return target ? brain_fixture_cell_of(f, "target", target, column) : brain_fixture_cell_of(f, "rollout", rollout, column);
+}
+
 void brain_fixture_release(struct brain_fixture *f)
 {
 	uint8_t hash[DIGEST_SIZE];
 	char hex[DIGEST_HEX_SIZE];
 	struct err e = ERR_INIT;
 	must(blobs_put(f->config.blob_dir, f->trust.release_bytes, hash, &e), &e, "release blob");
-	const struct msg_reply *r =
-	    brain_fixture_command(f, NULL, VERB_RELEASE_ADD, bytes_of(NULL, 0), "hash", bytes_to_hex(bytes_of(hash, DIGEST_SIZE), hex), NULL);
+	const struct msg_reply *r = brain_fixture_command(f, NULL, VERB_RELEASE_ADD, NONE, "hash", bytes_to_hex(bytes_of(hash, DIGEST_SIZE), hex), NULL);
 	if (!r || r->exit_code)
 		must(-1, &(struct err){.msg = "refused"}, r ? r->message : "release add");
+}
+
+static struct order order_of(struct brain_fixture *f, const char *rollout)
+{
+	struct order o;
+	struct err e = ERR_INIT;
+	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_ORDER, NONE, "rollout", rollout, NULL);
+	must(order_decode(f->sent[0].msg.reply.document, f->arena, &o, &e), &e, "order");
+	return o;
 }
 
 struct bytes brain_fixture_approval(struct brain_fixture *f, const char *rollout, enum fixture_person by)
 {
 	struct buf data = BUF_INIT;
-	struct order o;
-	struct err e = ERR_INIT;
-	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_ORDER, bytes_of(NULL, 0), "rollout", rollout, NULL);
-	must(order_decode(f->sent[0].msg.reply.document, f->arena, &o, &e), &e, "order");
+	const struct order o = order_of(f, rollout);
 	struct approval p = {.environment = o.environment,
 	                     .approver = f->trust.trust.keys[by].owner,
 	                     .reason = "tested",
@@ -216,11 +250,8 @@ struct bytes brain_fixture_approval(struct brain_fixture *f, const char *rollout
 const char *brain_fixture_approve_last(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE])
 {
 	static const enum fixture_person by[] = {CAROL, DAVE};
-	struct order o;
-	struct err e = ERR_INIT;
 	const char *id = arena_strdup(f->arena, brain_fixture_cell(f, "rollout"));
-	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_ORDER, bytes_of(NULL, 0), "rollout", id, NULL);
-	must(order_decode(f->sent[0].msg.reply.document, f->arena, &o, &e), &e, "order");
+	const struct order o = order_of(f, id);
 	memcpy(digest, o.digest, DIGEST_SIZE);
 	for (size_t i = 0; i < ARRAY_LEN(by); i++) {
 		struct bytes approval = brain_fixture_approval(f, id, by[i]);
@@ -231,16 +262,33 @@ const char *brain_fixture_approve_last(struct brain_fixture *f, uint8_t digest[D
 	return id;
 }
 
-void brain_fixture_begin(struct brain_fixture *f, const char *const *targets, size_t n)
+const char *brain_fixture_run(struct brain_fixture *f, const char *plan, uint8_t digest[DIGEST_SIZE])
+{
+	(void)brain_fixture_start(f, plan);
+	return brain_fixture_approve_last(f, digest);
+}
+
+void brain_fixture_production_alone(struct brain_fixture *f)
 {
 	static const char *pipeline[] = {"production"};
-	brain_fixture_init(f);
 	f->trust.release.pipeline = pipeline;
 	f->trust.release.n_pipeline = 1;
+}
+
+void brain_fixture_begin(struct brain_fixture *f, const char *const *targets, size_t n)
+{
+	brain_fixture_init(f);
+	brain_fixture_production_alone(f);
 	trust_fixture_build(&f->trust);
 	brain_fixture_admit(f);
 	brain_fixture_release(f);
 	brain_fixture_connect(f, targets, n);
+}
+
+const char *brain_fixture_canary(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE])
+{
+	brain_fixture_begin(f, brain_fixture_targets, BRAIN_TARGETS);
+	return brain_fixture_run(f, brain_fixture_plan, digest);
 }
 
 /* ---- the agent ------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -270,7 +318,7 @@ void brain_fixture_admit(struct brain_fixture *f)
 		must(-1, &(struct err){.msg = "refused"}, r ? r->message : "admit");
 }
 
-static struct hub_event from_agent(struct brain_fixture *f, enum msg_type t)
+struct hub_event brain_fixture_message(const struct brain_fixture *f, enum msg_type t)
 {
 	struct hub_event ev = {.type = HUB_MESSAGE, .from = {.kind = LINK_AGENT}, .session = f->agent.session, .msg = {.type = t}};
 	str_copy(ev.from.name, sizeof ev.from.name, f->agent.name);
@@ -283,7 +331,7 @@ void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, 
 	uint8_t sig[SIGNATURE_SIZE];
 	struct buf data = BUF_INIT;
 	f->agent.session = f->next_session++;
-	struct hub_event ev = from_agent(f, MSG_HELLO);
+	struct hub_event ev = brain_fixture_message(f, MSG_HELLO);
 	ev.msg.hello = (struct msg_hello){.agent = f->agent.name,
 	                                  .agent_version = "0.1.0",
 	                                  .certificate = f->agent.certificate,
@@ -307,18 +355,26 @@ void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, 
 	struct target list[16] = {0};
 	for (size_t i = 0; i < n; i++)
 		list[i] = (struct target){.id = targets[i], .engine = "sqlite", .labels = i == 0 ? canary : labels, .n_labels = 2};
-	ev = from_agent(f, MSG_TARGETS);
+	ev = brain_fixture_message(f, MSG_TARGETS);
 	ev.msg.targets = (struct msg_targets){.targets = list, .n_targets = n, .first = true, .last = true};
 	brain_fixture_event(f, &ev);
 }
 
-size_t brain_fixture_offers(const struct brain_fixture *f, const struct msg_offer **ret, size_t max)
+size_t brain_fixture_offers(const struct brain_fixture *f, struct msg_offer *ret, size_t max)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < f->n_sent; i++)
 		if (f->sent[i].msg.type == MSG_OFFER && n < max)
-			ret[n++] = &f->sent[i].msg.offer;
+			ret[n++] = f->sent[i].msg.offer;
 	return n;
+}
+
+struct msg_offer brain_fixture_offer(const struct brain_fixture *f, const char *target)
+{
+	struct msg_offer o[2];
+	if (brain_fixture_offers(f, o, 2) != 1 || !str_eq(o[0].target, target))
+		must(-1, &(struct err){.msg = "not one offer, and that to it"}, target);
+	return o[0];
 }
 
 struct msg_report brain_fixture_report(struct brain_fixture *f, const struct msg_offer *o, const uint8_t order_digest[DIGEST_SIZE],
@@ -363,7 +419,28 @@ struct msg_report brain_fixture_report(struct brain_fixture *f, const struct msg
 
 void brain_fixture_send_report(struct brain_fixture *f, const struct msg_report *r)
 {
-	struct hub_event ev = from_agent(f, MSG_REPORT);
+	struct hub_event ev = brain_fixture_message(f, MSG_REPORT);
 	ev.msg.report = *r;
 	brain_fixture_event(f, &ev);
+}
+
+void brain_fixture_outcome(struct brain_fixture *f, const struct msg_offer *o, const uint8_t order_digest[DIGEST_SIZE], enum outcome outcome)
+{
+	const struct msg_report r = brain_fixture_report(f, o, order_digest, outcome);
+	brain_fixture_send_report(f, &r);
+}
+
+void brain_fixture_gone(struct brain_fixture *f)
+{
+	struct hub_event gone = brain_fixture_message(f, MSG_INVALID);
+	gone.type = HUB_GONE;
+	brain_fixture_event(f, &gone);
+}
+
+uint64_t brain_fixture_acked(const struct brain_fixture *f)
+{
+	for (size_t i = 0; i < f->n_sent; i++)
+		if (f->sent[i].msg.type == MSG_REPORT_ACK)
+			return f->sent[i].msg.report_ack.seq;
+	return UINT64_MAX;
 }

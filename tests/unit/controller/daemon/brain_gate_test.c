@@ -12,8 +12,6 @@
 #include "common/wire/limits.h"
 #include "tests/support/brain_fixture.h"
 
-#define NONE bytes_of(NULL, 0)
-
 static const char plan_text[] = "name: p\n"
                                 "environments:\n"
                                 "  - name: production\n"
@@ -39,22 +37,18 @@ static void name_gate(struct scene *s, uint32_t threshold)
 /* The canary is applied; its wave has passed but for the gate. */
 static void begin(struct scene *s, uint32_t threshold)
 {
-	static const char *pipeline[] = {"production"};
-	const struct msg_offer *offers[4];
+	struct msg_offer offers[4];
 	uint8_t digest[DIGEST_SIZE];
 	struct err e = ERR_INIT;
 	brain_fixture_init(&s->f);
-	s->f.trust.release.pipeline = pipeline;
-	s->f.trust.release.n_pipeline = 1;
+	brain_fixture_production_alone(&s->f);
 	name_gate(s, threshold);
 	brain_fixture_admit(&s->f);
 	brain_fixture_release(&s->f);
 	brain_fixture_connect(&s->f, targets, ARRAY_LEN(targets));
-	(void)brain_fixture_command(&s->f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan_text), "release", "1.2.0", "environment", "production", NULL);
-	s->id = brain_fixture_approve_last(&s->f, digest);
-	assert_int_equal(brain_fixture_offers(&s->f, offers, 4), 1);
-	struct msg_report report = brain_fixture_report(&s->f, offers[0], digest, OUTCOME_APPLIED);
-	brain_fixture_send_report(&s->f, &report);
+	s->id = brain_fixture_run(&s->f, plan_text, digest);
+	const struct msg_offer canary = brain_fixture_offer(&s->f, "eu/pg1/a");
+	brain_fixture_outcome(&s->f, &canary, digest, OUTCOME_APPLIED);
 	size_t n = brain_fixture_offers(&s->f, offers, 4);
 	assert_int_equal(n, threshold ? 0 : 1);
 	(void)brain_fixture_command(&s->f, NULL, VERB_ROLLOUT_ORDER, NONE, "rollout", s->id, NULL);
@@ -104,7 +98,7 @@ static void test_both_keys_let_the_next_wave_begin(void **state)
 {
 	(void)state;
 	static struct scene s;
-	const struct msg_offer *offers[4];
+	struct msg_offer offers[4];
 	begin(&s, 2);
 	assert_string_equal(canary_state(&s), "awaiting-pass");
 	assert_string_equal(brain_fixture_cell_of(&s.f, "wave", "canary", "detail"),
@@ -122,12 +116,12 @@ static void test_both_keys_let_the_next_wave_begin(void **state)
 	r = hand_in(&s, &p, ERIN);
 	assert_int_equal(r->exit_code, EXIT_DONE);
 	assert_int_equal(brain_fixture_offers(&s.f, offers, 4), 1);
-	assert_string_equal(offers[0]->target, "eu/pg1/b");
+	assert_string_equal(offers[0].target, "eu/pg1/b");
 
 	AUTO(buf_done) struct buf dossier = BUF_INIT;
 	struct dossier d;
 	struct err e = ERR_INIT;
-	assert_int_equal(blobs_get(s.f.config.blob_dir, offers[0]->dossier_hash, LIMIT_DOSSIER, &dossier, &e), 0);
+	assert_int_equal(blobs_get(s.f.config.blob_dir, offers[0].dossier_hash, LIMIT_DOSSIER, &dossier, &e), 0);
 	assert_int_equal(dossier_decode(buf_bytes(&dossier), s.f.arena, &d, &e), 0);
 	assert_int_equal(d.n_gate_passes, 2);
 	assert_int_equal(d.n_approvals, 2);
@@ -140,7 +134,7 @@ static void test_a_gate_that_is_named_later(void **state)
 {
 	(void)state;
 	static struct scene s;
-	const struct msg_offer *offers[4];
+	struct msg_offer offers[4];
 	begin(&s, 0);
 	assert_string_equal(canary_state(&s), "passed");
 	name_gate(&s, 1);

@@ -11,7 +11,6 @@
 #include "common/wire/documents.h"
 #include "tests/support/brain_fixture.h"
 
-#define NONE   bytes_of(NULL, 0)
 #define MINUTE (60 * INT64_C(1000000))
 
 static const char plan_text[] = "name: p\n"
@@ -25,37 +24,16 @@ static const char plan_text[] = "name: p\n"
                                 "          - {name: maria, sql: \"SELECT 1\", engine: mysql, expect: \"1\"}\n"
                                 "          - {name: errors, url: \"http://metrics/q\", json: /rate, expect: \"<= 0.01\"}\n"
                                 "      - {name: rest}\n";
-static const char *const targets[] = {"eu/pg1/a", "eu/pg1/b", "eu/pg1/c"};
 
 static const char *begin(struct brain_fixture *f)
 {
-	static const char *pipeline[] = {"production"};
-	struct msg_offer o[2];
-	const struct msg_offer *offers[4];
-	struct order order;
-	struct err e = ERR_INIT;
-	brain_fixture_init(f);
-	f->trust.release.pipeline = pipeline;
-	f->trust.release.n_pipeline = 1;
-	trust_fixture_build(&f->trust);
-	brain_fixture_admit(f);
-	brain_fixture_release(f);
-	brain_fixture_connect(f, targets, ARRAY_LEN(targets));
-	const struct msg_reply *r =
-	    brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan_text), "release", "1.2.0", "environment", "production", NULL);
-	assert_int_equal(r->exit_code, EXIT_WAITING);
-	const char *id = arena_strdup(f->arena, brain_fixture_cell(f, "rollout"));
-	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_ORDER, NONE, "rollout", id, NULL);
-	assert_int_equal(order_decode(f->sent[0].msg.reply.document, f->arena, &order, &e), 0);
-	struct bytes carol = brain_fixture_approval(f, id, CAROL), dave = brain_fixture_approval(f, id, DAVE);
-	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_APPROVE, carol, "rollout", id, NULL);
-	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_APPROVE, dave, "rollout", id, NULL);
-	assert_int_equal(brain_fixture_offers(f, offers, 4), 2);
-	o[0] = *offers[0], o[1] = *offers[1];
-	for (int i = 0; i < 2; i++) {
-		struct msg_report report = brain_fixture_report(f, &o[i], order.digest, OUTCOME_APPLIED);
-		brain_fixture_send_report(f, &report);
-	}
+	struct msg_offer o[4];
+	uint8_t digest[DIGEST_SIZE];
+	brain_fixture_begin(f, brain_fixture_targets, BRAIN_TARGETS);
+	const char *id = brain_fixture_run(f, plan_text, digest);
+	assert_int_equal(brain_fixture_offers(f, o, 4), 2);
+	for (int i = 0; i < 2; i++)
+		brain_fixture_outcome(f, &o[i], digest, OUTCOME_APPLIED);
 	return id;
 }
 
@@ -71,7 +49,7 @@ static size_t asked(const struct brain_fixture *f, struct msg_survey *ret, size_
 
 static void answer(struct brain_fixture *f, const struct msg_survey *s, const char *value, const char *error)
 {
-	struct hub_event ev = {.type = HUB_MESSAGE, .session = f->agent.session, .msg = {.type = MSG_SURVEY_RESULT}};
+	struct hub_event ev = brain_fixture_message(f, MSG_SURVEY_RESULT);
 	ev.msg.survey_result = (struct msg_survey_result){
 	    .id = s->id, .target = s->target, .probe_value = value, .error_code = error ? "db" : "", .error_message = error, .last = true};
 	brain_fixture_event(f, &ev);
@@ -88,7 +66,7 @@ static void test_every_probe_has_to_hold(void **state)
 	(void)state;
 	struct brain_fixture f;
 	struct msg_survey s[4];
-	const struct msg_offer *o[4];
+	struct msg_offer o[4];
 	const char *id = begin(&f);
 	assert_int_equal(asked(&f, s, 4), 2); /* the one for mariadb has no target here */
 	assert_string_equal(s[0].target, "eu/pg1/a");
@@ -99,7 +77,7 @@ static void test_every_probe_has_to_hold(void **state)
 	assert_string_equal(wave_cell(&f, id, "state"), "probing");
 	brain_fixture_fetched(&f, true, "{\"rate\": 0.01}\n");
 	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
-	assert_string_equal(o[0]->target, "eu/pg1/c");
+	assert_string_equal(o[0].target, "eu/pg1/c");
 	brain_fixture_done(&f);
 }
 
@@ -115,7 +93,7 @@ static void test_one_that_does_not_hold_halts(void **state)
 	assert_string_equal(wave_cell(&f, id, "detail"), "probe open: eu/pg1/b gives '3', expected '< 3'");
 	brain_fixture_restart(&f);
 	assert_string_equal(wave_cell(&f, id, "detail"), "probe open: eu/pg1/b gives '3', expected '< 3'");
-	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
 	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_RETRY, NONE, "rollout", id, NULL);
 	assert_true(str_starts(r->message, "no target is to be tried again: the failed wave's gate is looked at anew"));
 	assert_int_equal(asked(&f, s, 4), 2);
@@ -132,7 +110,7 @@ static void test_silence_does_not_hold(void **state)
 	const char *id = begin(&f);
 	assert_int_equal(asked(&f, s, 4), 2);
 	answer(&f, &s[0], "0", NULL);
-	brain_fixture_connect(&f, targets, ARRAY_LEN(targets)); /* a new session is asked again */
+	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS); /* a new session is asked again */
 	assert_int_equal(asked(&f, s, 4), 1);
 	assert_string_equal(s[0].target, "eu/pg1/b");
 	brain_fixture_fetched(&f, true, "{\"rate\": 0}");

@@ -42,18 +42,12 @@ static const char *writes_of(struct brain_fixture *f, const char *target)
 	return ask(f, arena_printf(f->arena, "SELECT count(*) FROM written WHERE target = '%s'", target));
 }
 
-static struct hub_event event_of(const struct brain_fixture *f, enum msg_type type)
-{
-	struct hub_event ev = {.type = HUB_MESSAGE, .from = {.kind = LINK_AGENT}, .session = f->agent.session, .msg = {.type = type}};
-	str_copy(ev.from.name, sizeof ev.from.name, f->agent.name);
-	return ev;
-}
-
 /* One turn: the agent accepts, tells progress, reports; then an operator lists the rollouts. */
 static void whole_task_in_a_turn(struct brain_fixture *f, const struct msg_offer *o, const struct msg_report *r)
 {
 	struct err e = ERR_INIT;
-	struct hub_event accept = event_of(f, MSG_ACCEPT), progress = event_of(f, MSG_PROGRESS), report = event_of(f, MSG_REPORT);
+	struct hub_event accept = brain_fixture_message(f, MSG_ACCEPT), progress = brain_fixture_message(f, MSG_PROGRESS),
+	                 report = brain_fixture_message(f, MSG_REPORT);
 	struct hub_event list = {.type = HUB_MESSAGE, .from = {.kind = LINK_OPERATOR, .name = "olga", .role = "admin"}, .session = 1};
 	accept.msg.task.attempt = progress.msg.progress.attempt = o->attempt;
 	memcpy(accept.msg.task.task, o->task, TASK_SIZE);
@@ -71,25 +65,19 @@ static void whole_task_in_a_turn(struct brain_fixture *f, const struct msg_offer
 		fail_msg("%s", e.msg);
 }
 
-static const char *start(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE])
-{
-	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan_text), "release", "1.2.0", "environment", "production", NULL);
-	return brain_fixture_approve_last(f, digest);
-}
-
 static void test_a_row_once_a_turn_an_event_for_each_move(void **state)
 {
 	(void)state;
 	struct brain_fixture f;
 	uint8_t digest[DIGEST_SIZE];
-	const struct msg_offer *offers[4];
+	struct msg_offer offers[4];
 	brain_fixture_begin(&f, targets, ARRAY_LEN(targets));
 	count_writes(&f);
-	(void)start(&f, digest);
+	(void)brain_fixture_run(&f, plan_text, digest);
 	assert_int_equal(brain_fixture_offers(&f, offers, 4), 2);
 	assert_string_equal(writes_of(&f, "eu/pg1/a"), "1");
 	assert_string_equal(ask(&f, "SELECT state || attempt FROM delivery WHERE target = 'eu/pg1/a'"), "offered1");
-	const struct msg_offer offer = *offers[0];
+	const struct msg_offer offer = offers[0];
 	const struct msg_report r = brain_fixture_report(&f, &offer, digest, OUTCOME_APPLIED);
 	whole_task_in_a_turn(&f, &offer, &r);
 	assert_string_equal(brain_fixture_cell(&f, "applied"), "1"); /* in the turn, before its end */
@@ -107,14 +95,14 @@ static void test_a_turn_that_was_not_committed(void **state)
 	(void)state;
 	struct brain_fixture f;
 	uint8_t digest[DIGEST_SIZE];
-	const struct msg_offer *offers[4];
+	struct msg_offer offers[4];
 	struct err e = ERR_INIT;
 	brain_fixture_begin(&f, targets, ARRAY_LEN(targets));
-	(void)start(&f, digest);
+	(void)brain_fixture_run(&f, plan_text, digest);
 	assert_int_equal(brain_fixture_offers(&f, offers, 4), 2);
-	const struct msg_offer offer = *offers[0];
+	const struct msg_offer offer = offers[0];
 	const struct msg_report r = brain_fixture_report(&f, &offer, digest, OUTCOME_APPLIED);
-	struct hub_event report = event_of(&f, MSG_REPORT);
+	struct hub_event report = brain_fixture_message(&f, MSG_REPORT);
 	report.msg.report = r;
 	f.n_sent = 0;
 	assert_int_equal(brain_begin(f.brain, f.now_us, &e), 0);

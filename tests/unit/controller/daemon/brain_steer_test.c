@@ -12,7 +12,6 @@
 #include "common/wire/documents.h"
 #include "tests/support/brain_fixture.h"
 
-#define NONE   bytes_of(NULL, 0)
 #define MINUTE (60 * INT64_C(1000000))
 
 static const char plan_text[] = "name: p\n"
@@ -21,39 +20,11 @@ static const char plan_text[] = "name: p\n"
                                 "    waves:\n"
                                 "      - {name: canary, selector: \"id=eu/pg1/a\"}\n"
                                 "      - {name: rest}\n";
-static const char *const targets[] = {"eu/pg1/a", "eu/pg1/b", "eu/pg1/c"};
 
-static void begin(struct brain_fixture *f)
+static const struct msg_reply *start_at(struct brain_fixture *f, const char *at)
 {
-	brain_fixture_begin(f, targets, ARRAY_LEN(targets));
-}
-
-static const struct msg_reply *start_at(struct brain_fixture *f, const char *plan, const char *at)
-{
-	return brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment", "production",
-	                             at ? "start-at" : NULL, at, NULL);
-}
-
-static size_t take_offers(struct brain_fixture *f, struct msg_offer *ret, size_t max)
-{
-	const struct msg_offer *o[8];
-	size_t n = brain_fixture_offers(f, o, ARRAY_LEN(o));
-	assert_true(n <= max);
-	for (size_t i = 0; i < n; i++)
-		ret[i] = *o[i];
-	return n;
-}
-
-static void report(struct brain_fixture *f, const struct msg_offer *o, const uint8_t digest[DIGEST_SIZE], enum outcome outcome)
-{
-	struct msg_report r = brain_fixture_report(f, o, digest, outcome);
-	brain_fixture_send_report(f, &r);
-}
-
-static const char *cell_of_status(struct brain_fixture *f, const char *id, const char *target, const char *column)
-{
-	(void)brain_fixture_command(f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL);
-	return target ? brain_fixture_cell_of(f, "target", target, column) : brain_fixture_cell_of(f, "rollout", id, column);
+	return brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan_text), "release", "1.2.0", "environment", "production", "start-at",
+	                             at, NULL);
 }
 
 static void test_skip_tells_who_why_and_what_was(void **state)
@@ -62,27 +33,26 @@ static void test_skip_tells_who_why_and_what_was(void **state)
 	struct brain_fixture f;
 	uint8_t digest[DIGEST_SIZE];
 	struct msg_offer o[4];
-	begin(&f);
-	(void)start_at(&f, plan_text, NULL);
-	const char *id = brain_fixture_approve_last(&f, digest);
-	assert_int_equal(take_offers(&f, o, 4), 1);
-	report(&f, &o[0], digest, OUTCOME_FAILED);
-	assert_string_equal(cell_of_status(&f, id, NULL, "state"), "halted");
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
+	const char *id = brain_fixture_run(&f, plan_text, digest);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_FAILED);
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "halted");
 	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_SKIP, NONE, "rollout", id, "target", "eu/pg1/a", NULL);
 	assert_string_equal(r->message, "rollout-skip needs the argument reason");
 	r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_SKIP, NONE, "rollout", id, "target", "eu/pg1/a", "reason", "tenant leaves", NULL);
 	assert_int_equal(r->exit_code, EXIT_DONE);
-	assert_int_equal(take_offers(&f, o, 4), 2);
-	assert_string_equal(cell_of_status(&f, id, "eu/pg1/a", "state"), "skipped");
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 2);
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/a", "state"), "skipped");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/a", "detail"),
 	                    "skipped by operator olga: tenant leaves; it was failed: alice:a: duplicate key. In the database: unchanged.");
 	brain_fixture_restart(&f);
-	assert_string_equal(cell_of_status(&f, id, "eu/pg1/a", "state"), "skipped");
-	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
-	assert_int_equal(take_offers(&f, o, 4), 2);
-	report(&f, &o[0], digest, OUTCOME_APPLIED);
-	report(&f, &o[1], digest, OUTCOME_APPLIED);
-	assert_string_equal(cell_of_status(&f, id, NULL, "state"), "succeeded");
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/a", "state"), "skipped");
+	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 2);
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_APPLIED);
+	brain_fixture_outcome(&f, &o[1], digest, OUTCOME_APPLIED);
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
 	r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_ROLLBACK, NONE, "rollout", id, NULL);
 	assert_int_equal(r->exit_code, EXIT_WAITING);
 	assert_string_equal(brain_fixture_cell(&f, "targets"), "3"); /* the skipped one may have changesets before the one that failed */
@@ -93,17 +63,17 @@ static void test_quarantine_keeps_out_of_new_rollouts(void **state)
 {
 	(void)state;
 	struct brain_fixture f;
-	begin(&f);
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
 	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_TARGET_QUARANTINE, NONE, "target", "eu/pg9/x", "reason", "r", NULL);
 	assert_string_equal(r->message, "no agent has announced target eu/pg9/x: `rollcall targets list` shows them");
 	r = brain_fixture_command(&f, NULL, VERB_TARGET_QUARANTINE, NONE, "target", "eu/pg1/b", "reason", "restore under way", NULL);
 	assert_int_equal(r->exit_code, EXIT_DONE);
 	brain_fixture_restart(&f);
-	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
 	(void)brain_fixture_command(&f, "viewer", VERB_TARGET_LIST, NONE, NULL);
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "state"), "quarantine");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "detail"), "restore under way (operator olga)");
-	r = start_at(&f, plan_text, NULL);
+	r = brain_fixture_start(&f, plan_text);
 	assert_string_equal(brain_fixture_cell(&f, "targets"), "2");
 	assert_non_null(strstr(r->message, "; 1 are left out: they are in quarantine"));
 	r = brain_fixture_command(&f, NULL, VERB_TARGET_UNQUARANTINE, NONE, "target", "eu/pg1/b", NULL);
@@ -120,7 +90,7 @@ static void test_freeze_holds_and_says_why(void **state)
 	uint8_t digest[DIGEST_SIZE];
 	struct msg_offer o[4];
 	char until[CLOCK_TEXT_SIZE];
-	begin(&f);
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
 	clock_text(f.now_us + 60 * MINUTE, until);
 	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_FREEZE_ADD, NONE, "selector", "id=eu/pg1/b", "until",
 	                                                  "2001-01-01T00:00:00Z", "reason", "closing", NULL);
@@ -128,21 +98,21 @@ static void test_freeze_holds_and_says_why(void **state)
 	r = brain_fixture_command(&f, "operator", VERB_FREEZE_ADD, NONE, "selector", "id=eu/pg1/b", "until", until, "reason", "closing", NULL);
 	assert_int_equal(r->exit_code, EXIT_DONE);
 	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
-	r = start_at(&f, plan_text, NULL);
+	r = brain_fixture_start(&f, plan_text);
 	assert_non_null(strstr(r->message, "; 1 are under a freeze now"));
 	const char *id = brain_fixture_approve_last(&f, digest);
-	assert_int_equal(take_offers(&f, o, 4), 1);
-	report(&f, &o[0], digest, OUTCOME_APPLIED);
-	assert_int_equal(take_offers(&f, o, 4), 1);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_APPLIED);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
 	assert_string_equal(o[0].target, "eu/pg1/c");
-	assert_string_equal(cell_of_status(&f, id, "eu/pg1/b", "state"), "held");
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/b", "state"), "held");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "detail"), arena_printf(f.arena, "freeze 1 until %s: closing", until));
 	brain_fixture_restart(&f); /* it is kept, and that it was the freeze's doing too */
-	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
-	assert_string_equal(cell_of_status(&f, id, "eu/pg1/b", "state"), "held");
+	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/b", "state"), "held");
 	r = brain_fixture_command(&f, "operator", VERB_FREEZE_REMOVE, NONE, "freeze", "1", NULL);
 	assert_int_equal(r->exit_code, EXIT_DONE);
-	assert_int_equal(take_offers(&f, o, 4), 1);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
 	assert_string_equal(o[0].target, "eu/pg1/b");
 	brain_fixture_done(&f);
 }
@@ -154,18 +124,18 @@ static void test_start_at_a_set_time(void **state)
 	uint8_t digest[DIGEST_SIZE];
 	struct msg_offer o[4];
 	char at[CLOCK_TEXT_SIZE];
-	begin(&f);
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
 	clock_text(f.now_us + 10 * MINUTE, at);
-	assert_string_equal(start_at(&f, plan_text, "2001-01-01")->message, "--start-at 2001-01-01 has passed: leave it out to start at once");
-	(void)start_at(&f, plan_text, at);
+	assert_string_equal(start_at(&f, "2001-01-01")->message, "--start-at 2001-01-01 has passed: leave it out to start at once");
+	(void)start_at(&f, at);
 	const char *id = brain_fixture_approve_last(&f, digest);
-	assert_int_equal(take_offers(&f, o, 4), 0);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 0);
 	const struct msg_reply *r = brain_fixture_command(&f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL);
 	assert_string_equal(r->message, arena_printf(f.arena, "scheduled: nothing starts before %s", at));
 	brain_fixture_idle(&f, 9 * MINUTE);
-	assert_int_equal(take_offers(&f, o, 4), 0);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 0);
 	brain_fixture_idle(&f, 1 * MINUTE);
-	assert_int_equal(take_offers(&f, o, 4), 1);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
 	brain_fixture_done(&f);
 }
 
@@ -177,15 +147,14 @@ static void test_retry_of_a_target_that_another_rollout_has(void **state)
 	struct brain_fixture f;
 	uint8_t digest[DIGEST_SIZE];
 	struct msg_offer o[4];
-	begin(&f);
-	(void)start_at(&f, plan, NULL);
-	const char *id = brain_fixture_approve_last(&f, digest);
-	assert_int_equal(take_offers(&f, o, 4), 3);
-	report(&f, &o[0], digest, OUTCOME_FAILED);
-	report(&f, &o[1], digest, OUTCOME_APPLIED);
-	report(&f, &o[2], digest, OUTCOME_APPLIED);
-	assert_string_equal(cell_of_status(&f, id, NULL, "state"), "succeeded");
-	(void)start_at(&f, plan, NULL);
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
+	const char *id = brain_fixture_run(&f, plan, digest);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 3);
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_FAILED);
+	brain_fixture_outcome(&f, &o[1], digest, OUTCOME_APPLIED);
+	brain_fixture_outcome(&f, &o[2], digest, OUTCOME_APPLIED);
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
+	(void)brain_fixture_start(&f, plan);
 	const char *second = arena_strndup(f.arena, brain_fixture_cell(&f, "rollout"), 8);
 	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_RETRY, NONE, "rollout", id, NULL);
 	assert_string_equal(r->message, arena_printf(f.arena,
@@ -199,9 +168,9 @@ static void test_retry_of_a_target_that_another_rollout_has(void **state)
 static void apply_all(struct brain_fixture *f, const uint8_t digest[DIGEST_SIZE])
 {
 	struct msg_offer o[8];
-	for (size_t n; (n = take_offers(f, o, ARRAY_LEN(o))) > 0;)
+	for (size_t n; (n = brain_fixture_offers(f, o, ARRAY_LEN(o))) > 0;)
 		for (size_t i = 0; i < n; i++)
-			report(f, &o[i], digest, OUTCOME_APPLIED);
+			brain_fixture_outcome(f, &o[i], digest, OUTCOME_APPLIED);
 }
 
 static const char *const more[] = {"eu/pg1/a", "eu/pg1/b", "eu/pg1/c", "eu/pg1/d", "eu/pg1/e"};
@@ -211,12 +180,11 @@ static void test_catch_up_by_command(void **state)
 	(void)state;
 	struct brain_fixture f;
 	uint8_t digest[DIGEST_SIZE];
-	begin(&f);
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
 	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_CATCH_UP, bytes_of_str(plan_text), "environment", "production", NULL);
 	assert_string_equal(r->message,
 	                    "no rollout of plan p has succeeded in production yet: name the release with -r, or `rollcall rollout start` one");
-	(void)start_at(&f, plan_text, NULL);
-	(void)brain_fixture_approve_last(&f, digest);
+	(void)brain_fixture_run(&f, plan_text, digest);
 	apply_all(&f, digest);
 	r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_CATCH_UP, bytes_of_str(plan_text), "environment", "production", NULL);
 	assert_string_equal(r->message, "every free target of production has release 1.2.0: there is nothing to catch up");
@@ -226,8 +194,8 @@ static void test_catch_up_by_command(void **state)
 	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
 	const char *id = brain_fixture_approve_last(&f, digest);
 	apply_all(&f, digest);
-	assert_string_equal(cell_of_status(&f, id, "eu/pg1/d", "wave"), "rest");
-	assert_string_equal(cell_of_status(&f, id, NULL, "state"), "succeeded");
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/d", "wave"), "rest");
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
 	brain_fixture_done(&f);
 }
 
@@ -249,12 +217,11 @@ static void test_catch_up_by_itself(void **state)
 	struct brain_fixture f;
 	uint8_t digest[DIGEST_SIZE];
 	struct msg_offer o[4];
-	begin(&f);
-	(void)start_at(&f, plan, NULL);
-	(void)brain_fixture_approve_last(&f, digest);
-	assert_int_equal(take_offers(&f, o, 4), 3);
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
+	(void)brain_fixture_run(&f, plan, digest);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 3);
 	for (int i = 0; i < 3; i++)
-		report(&f, &o[i], digest, i ? OUTCOME_APPLIED : OUTCOME_FAILED);
+		brain_fixture_outcome(&f, &o[i], digest, i ? OUTCOME_APPLIED : OUTCOME_FAILED);
 	brain_fixture_idle(&f, 1 * MINUTE);
 	assert_int_equal(rollouts(&f), 1);
 	brain_fixture_connect(&f, more, 4);
@@ -282,7 +249,8 @@ static void tell_facts(struct brain_fixture *f, const char *target, const char *
 {
 	struct target_facts facts = {
 	    .target = target, .version = version, .trouble = trouble, .size_bytes = size_bytes, .lag_ms = 1500, .at_us = f->now_us};
-	struct hub_event ev = {.type = HUB_MESSAGE, .session = f->agent.session, .msg = {.type = MSG_FACTS, .facts = {&facts, 1}}};
+	struct hub_event ev = brain_fixture_message(f, MSG_FACTS);
+	ev.msg.facts = (struct msg_facts){&facts, 1};
 	brain_fixture_event(f, &ev);
 }
 
@@ -296,7 +264,7 @@ static void test_inventory(void **state)
 {
 	(void)state;
 	struct brain_fixture f;
-	begin(&f);
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
 	tell_facts(&f, "eu/pg1/a", "15.4", "", 12345678);
 	tell_facts(&f, "us/pg1/a", "15.4", "", 1); /* not this agent's */
 	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "version"), "15.4");
@@ -308,7 +276,7 @@ static void test_inventory(void **state)
 	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "detail"), "connection refused");
 	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "version"), "15.4"); /* what was known stays */
 	brain_fixture_restart(&f);
-	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
 	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "version"), "15.4");
 	assert_string_equal(cell_of_target(&f, "eu/pg1/a", "size"), "12.3 MB");
 	brain_fixture_done(&f);
@@ -320,16 +288,15 @@ static void test_versions_out_of_range_are_named_at_the_start(void **state)
 	struct brain_fixture f;
 	brain_fixture_init(&f);
 	f.trust.release.engines[2].max_version = "14";
-	f.trust.release.n_pipeline = 1;
-	f.trust.release.pipeline[0] = "production";
+	brain_fixture_production_alone(&f);
 	trust_fixture_build(&f.trust);
 	brain_fixture_admit(&f);
 	brain_fixture_release(&f);
-	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
 	tell_facts(&f, "eu/pg1/a", "14.9", "", 1);
 	tell_facts(&f, "eu/pg1/b", "15.4", "", 1);
 	tell_facts(&f, "eu/pg1/c", "16.1", "", 1);
-	const struct msg_reply *r = start_at(&f, plan_text, NULL);
+	const struct msg_reply *r = brain_fixture_start(&f, plan_text);
 	assert_string_equal(
 	    r->message,
 	    "release 1.2.0 is made for sqlite up to 14, and target eu/pg1/b (and 1 more like it) has version 15.4: leave it out of the plan, or "

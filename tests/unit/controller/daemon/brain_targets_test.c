@@ -10,15 +10,13 @@
 #include "common/lite/lite.h"
 #include "tests/support/brain_fixture.h"
 
-#define NOTHING bytes_of(NULL, 0)
-
 static const char *const two[] = {"eu/pg/a", "eu/pg/b"};
 static const char *const other_two[] = {"eu/pg/b", "eu/pg/c"};
 
 /* The state of a target as operators see it; "" when no agent has it. */
 static const char *state_of(struct brain_fixture *f, const char *target)
 {
-	assert_non_null(brain_fixture_command(f, NULL, VERB_TARGET_LIST, NOTHING, NULL));
+	assert_non_null(brain_fixture_command(f, NULL, VERB_TARGET_LIST, NONE, NULL));
 	return brain_fixture_cell_of(f, "target", target, "state");
 }
 
@@ -90,12 +88,27 @@ static void test_a_changed_label_is_written(void **state)
 	brain_fixture_done(&f);
 }
 
+static void test_targets_outside_the_certificate_are_not_taken(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	static const char *const mixed[] = {"eu/pg1/a", "us/pg1/a"};
+	brain_fixture_init(&f);
+	brain_fixture_admit(&f);
+	brain_fixture_connect(&f, mixed, 2);
+	(void)brain_fixture_command(&f, "viewer", VERB_TARGET_LIST, NONE, NULL);
+	assert_string_equal(brain_fixture_cell(&f, "target"), "eu/pg1/a");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "us/pg1/a", "target"), "");
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_the_same_list_again_writes_nothing),
 	    cmocka_unit_test(test_what_is_not_named_again_is_gone),
 	    cmocka_unit_test(test_a_changed_label_is_written),
+	    cmocka_unit_test(test_targets_outside_the_certificate_are_not_taken),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,6 @@
 #include "common/wire/limits.h"
 #include "tests/support/brain_fixture.h"
 
-#define NONE   bytes_of(NULL, 0)
 #define MINUTE (INT64_C(60) * 1000000)
 
 static const char *const targets[] = {"eu/pg1/a"};
@@ -153,8 +152,7 @@ static void test_a_revocation_is_told_at_once(void **state)
 	d = named(&f);
 	assert_true(freshness_revokes_key(&d, f.trust.trust.keys[BOB].public_key));
 	/* The controller goes by it too: a release that alice and bob signed has one good signature of two. */
-	static const char *pipeline[] = {"production"};
-	f.trust.release.pipeline = pipeline, f.trust.release.n_pipeline = 1;
+	brain_fixture_production_alone(&f);
 	trust_fixture_build(&f.trust);
 	uint8_t hash[DIGEST_SIZE];
 	char hex[DIGEST_HEX_SIZE];
@@ -238,7 +236,7 @@ static void test_roles_with_scopes(void **state)
 {
 	(void)state;
 	static const char plan[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_parallel: 2}\n";
-	static const char *scope[] = {"ring=canary"}, *nowhere[] = {"ring=moon"}, *pipeline[] = {"production"};
+	static const char *scope[] = {"ring=canary"}, *nowhere[] = {"ring=moon"};
 	struct brain_fixture f;
 	begin(&f, CI);
 	trust_fixture_set_role(&f.trust, "approver/production/canary", 1, (const enum fixture_person[]){ERIN}, 1);
@@ -247,10 +245,10 @@ static void test_roles_with_scopes(void **state)
 	trust_fixture_set_role(&f.trust, "approver/production/moon", 1, (const enum fixture_person[]){ROOT_1}, 1);
 	r = trust_fixture_role(&f.trust, "approver/production/moon");
 	r->scopes = nowhere, r->n_scopes = 1;
-	f.trust.release.pipeline = pipeline, f.trust.release.n_pipeline = 1;
+	brain_fixture_production_alone(&f);
 	push(&f, next_trust(&f), TAKEN);
 	brain_fixture_release(&f);
-	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment", "production", NULL);
+	(void)brain_fixture_start(&f, plan);
 	const char *id = arena_strdup(f.arena, brain_fixture_cell(&f, "rollout"));
 	static const struct {
 		enum fixture_person by;

@@ -12,24 +12,14 @@
 #include "controller/daemon/brain_impl.h"
 #include "tests/support/brain_fixture.h"
 
-#define NONE   bytes_of(NULL, 0)
 #define SECOND INT64_C(1000000)
 
 static const char *const targets[] = {"eu/pg1/a"};
 static const char plan[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all}\n";
 
-static struct hub_event from_agent(const struct brain_fixture *f, enum hub_event_type type)
-{
-	struct hub_event ev = {.type = type, .from = {.kind = LINK_AGENT}, .session = f->agent.session};
-	str_copy(ev.from.name, sizeof ev.from.name, f->agent.name);
-	str_copy(ev.from.curve_key, sizeof ev.from.curve_key, f->agent.curve_key);
-	return ev;
-}
-
 static void beat(struct brain_fixture *f, int64_t later_us, struct msg_heartbeat h)
 {
-	struct hub_event ev = from_agent(f, HUB_MESSAGE);
-	ev.msg.type = MSG_HEARTBEAT;
+	struct hub_event ev = brain_fixture_message(f, MSG_HEARTBEAT);
 	ev.msg.heartbeat = h;
 	f->now_us += later_us;
 	brain_fixture_event(f, &ev);
@@ -53,8 +43,7 @@ static void test_as_its_last_heartbeat_said(void **state)
 	assert_string_equal(told(&f), "2 7 0|");
 	beat(&f, SECOND, (struct msg_heartbeat){.running = 1, .queued = 4});
 	assert_string_equal(told(&f), "1 4 0|");
-	struct hub_event gone = from_agent(&f, HUB_GONE);
-	brain_fixture_event(&f, &gone);
+	brain_fixture_gone(&f);
 	assert_string_equal(told(&f), "  |");
 	brain_fixture_connect(&f, targets, 1);
 	assert_string_equal(told(&f), "  |"); /* a new session tells anew */
@@ -66,12 +55,9 @@ static void test_reports_that_do_not_come(void **state)
 	(void)state;
 	struct brain_fixture f;
 	uint8_t digest[DIGEST_SIZE];
-	const struct msg_offer *o[1];
 	brain_fixture_begin(&f, targets, 1);
-	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment", "production", NULL);
-	(void)brain_fixture_approve_last(&f, digest);
-	assert_int_equal(brain_fixture_offers(&f, o, 1), 1);
-	struct msg_offer offer = *o[0];
+	(void)brain_fixture_run(&f, plan, digest);
+	struct msg_offer offer = brain_fixture_offer(&f, "eu/pg1/a");
 	struct msg_report report = brain_fixture_report(&f, &offer, digest, OUTCOME_APPLIED);
 	beat(&f, SECOND, (struct msg_heartbeat){.report_seq = 3});
 	assert_string_equal(told(&f), "0 0 3|");

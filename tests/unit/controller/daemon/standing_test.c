@@ -11,8 +11,6 @@
 #include "common/wire/documents.h"
 #include "tests/support/brain_fixture.h"
 
-#define NONE bytes_of(NULL, 0)
-
 static const char *const targets[] = {"eu/pg1/a"};
 
 static void begin(struct brain_fixture *f)

@@ -10,10 +10,10 @@
 #include "common/cli/cmd.h"
 #include "tests/support/brain_fixture.h"
 
-#define NONE   bytes_of(NULL, 0)
 #define MINUTE (60 * INT64_C(1000000))
 
 static const char plan_text[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_failures: 0}\n";
+static const char allows_one[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_failures: 1}\n";
 static const char *const targets[] = {"eu/pg1/a", "eu/pg1/b", "eu/pg1/c", "eu/pg1/d", "eu/pg1/e"};
 
 static const struct msg_reply *status(struct brain_fixture *f)
@@ -33,22 +33,16 @@ static const char *eye(const struct brain_fixture *f, const char *name, const ch
 
 static const char *start(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE], bool approve)
 {
-	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan_text), "release", "1.2.0", "environment", "production", NULL);
+	(void)brain_fixture_start(f, plan_text);
 	return approve ? brain_fixture_approve_last(f, digest) : arena_strdup(f->arena, brain_fixture_cell(f, "rollout"));
 }
 
 static void settle(struct brain_fixture *f, const uint8_t digest[DIGEST_SIZE], const char *failing)
 {
-	const struct msg_offer *sent[8];
 	struct msg_offer o[8];
-	size_t n = brain_fixture_offers(f, sent, ARRAY_LEN(sent));
+	size_t n = brain_fixture_offers(f, o, ARRAY_LEN(o));
 	for (size_t i = 0; i < n; i++)
-		o[i] = *sent[i];
-	for (size_t i = 0; i < n; i++) {
-		bool fails = failing && str_glob(failing, o[i].target);
-		struct msg_report r = brain_fixture_report(f, &o[i], digest, fails ? OUTCOME_FAILED : OUTCOME_APPLIED);
-		brain_fixture_send_report(f, &r);
-	}
+		brain_fixture_outcome(f, &o[i], digest, failing && str_glob(failing, o[i].target) ? OUTCOME_FAILED : OUTCOME_APPLIED);
 }
 
 static void test_a_quiet_fleet_needs_no_eyes(void **state)
@@ -105,21 +99,13 @@ static void test_a_rollout_waits_then_halts_then_is_over(void **state)
 	brain_fixture_done(&f);
 }
 
-static void start_allowing_one(struct brain_fixture *f, uint8_t digest[DIGEST_SIZE], const char **ret_id)
-{
-	static const char plan[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_failures: 1}\n";
-	(void)brain_fixture_command(f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment", "production", NULL);
-	*ret_id = brain_fixture_approve_last(f, digest);
-}
-
 static void test_a_failure_that_the_plan_allows_still_needs_eyes(void **state)
 {
 	(void)state;
 	struct brain_fixture f;
 	uint8_t digest[DIGEST_SIZE];
-	const char *id;
 	brain_fixture_begin(&f, targets, 3);
-	start_allowing_one(&f, digest, &id);
+	const char *id = brain_fixture_run(&f, allows_one, digest);
 	settle(&f, digest, "eu/pg1/b");
 	const struct msg_reply *r = status(&f);
 	assert_int_equal(r->exit_code, EXIT_TARGETS);
@@ -149,10 +135,9 @@ static void test_what_a_rollback_takes_back_is_said_and_not_missed(void **state)
 	settle(&f, digest, NULL);
 	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_ROLLBACK, NONE, "rollout", id, "reason", "broken", NULL);
 	const char *back = brain_fixture_approve_last(&f, digest);
-	const struct msg_offer *sent[8];
+	struct msg_offer sent[8];
 	assert_int_equal(brain_fixture_offers(&f, sent, ARRAY_LEN(sent)), 3);
-	struct msg_report taken = brain_fixture_report(&f, sent[0], digest, OUTCOME_ROLLED_BACK);
-	brain_fixture_send_report(&f, &taken);
+	brain_fixture_outcome(&f, &sent[0], digest, OUTCOME_ROLLED_BACK);
 	(void)status(&f);
 	assert_string_equal(fleet(&f, "behind"), "0"); /* what is being taken back is not what the environment has */
 	const struct msg_reply *r = brain_fixture_command(&f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL);
@@ -219,8 +204,7 @@ static void test_frozen_quarantined_drifted_and_offline_targets(void **state)
 	assert_string_equal(eye(&f, "1", "kind"), "freeze");
 	assert_string_equal(eye(&f, "1", "targets"), "1");
 	assert_string_equal(eye(&f, "eu/pg1/c", "next"), "rollcall targets unquarantine eu/pg1/c");
-	struct hub_event gone = {.type = HUB_GONE, .from = {.kind = LINK_AGENT, .name = "eu-agent"}, .session = f.agent.session};
-	brain_fixture_event(&f, &gone);
+	brain_fixture_gone(&f);
 	(void)status(&f);
 	assert_string_equal(fleet(&f, "offline"), "3");
 	assert_string_equal(eye(&f, "eu-agent", "state"), "offline");
@@ -242,8 +226,7 @@ static void test_show_of_a_target_whose_agent_is_away(void **state)
 	r = brain_fixture_command(&f, "viewer", VERB_TARGET_SHOW, NONE, "target", "eu", NULL);
 	assert_string_equal(r->error_code, "usage");
 	assert_null(brain_fixture_command(&f, "viewer", VERB_TARGET_SHOW, NONE, "target", "eu/pg1/b", NULL)); /* its agent is asked first */
-	struct hub_event gone = {.type = HUB_GONE, .from = {.kind = LINK_AGENT, .name = "eu-agent"}, .session = f.agent.session};
-	brain_fixture_event(&f, &gone);
+	brain_fixture_gone(&f);
 	r = brain_fixture_command(&f, "viewer", VERB_TARGET_SHOW, NONE, "target", "eu/pg1/b", NULL);
 	assert_string_equal(r->message, "its ledger could not be asked: agent eu-agent is not connected");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "state"), "offline");

@@ -10,7 +10,6 @@
 #include "common/cli/cmd.h"
 #include "tests/support/brain_fixture.h"
 
-#define NONE   bytes_of(NULL, 0)
 #define SECOND INT64_C(1000000)
 #define A      "eu/pg1/a"
 #define B      "eu/pg1/b"
@@ -40,27 +39,21 @@ static const char *cell(struct brain_fixture *f, const char *id, const char *tar
 
 static struct msg_offer offer_of(const struct brain_fixture *f, const char *target)
 {
-	const struct msg_offer *sent[8];
+	struct msg_offer sent[8];
 	size_t n = brain_fixture_offers(f, sent, ARRAY_LEN(sent));
 	for (size_t i = 0; i < n; i++)
-		if (str_eq(sent[i]->target, target))
-			return *sent[i];
+		if (str_eq(sent[i].target, target))
+			return sent[i];
 	fail_msg("%s was not offered", target);
 	return (struct msg_offer){.attempt = 0};
 }
 
 static void say(struct brain_fixture *f, const struct msg_offer *o, enum msg_type type, const char *code, int64_t until_us)
 {
-	struct hub_event ev = {.type = HUB_MESSAGE, .session = f->agent.session, .msg = {.type = type}};
+	struct hub_event ev = brain_fixture_message(f, type);
 	ev.msg.task = (struct msg_task){.attempt = o->attempt, .code = code, .message = "the site says so", .until_us = until_us};
 	memcpy(ev.msg.task.task, o->task, TASK_SIZE);
 	brain_fixture_event(f, &ev);
-}
-
-static void agent_goes(struct brain_fixture *f)
-{
-	struct hub_event gone = {.type = HUB_GONE, .from = {.kind = LINK_AGENT, .name = "eu-agent"}, .session = f->agent.session};
-	brain_fixture_event(f, &gone);
 }
 
 static void test_a_held_target_names_who_lets_it_go_on(void **state)
@@ -104,8 +97,7 @@ static void test_a_deferred_target_follows_when_its_hold_is_lifted(void **state)
 	const char *id = start(&f, "      - {name: all, max_failures: 0, unreachable: defer, defer_after: 10s}\n", NULL);
 	struct msg_offer o = offer_of(&f, A), other = offer_of(&f, B);
 	say(&f, &o, MSG_REFUSE, "hold", f.now_us + 3600 * SECOND);
-	struct msg_report done = brain_fixture_report(&f, &other, digest, OUTCOME_APPLIED);
-	brain_fixture_send_report(&f, &done);
+	brain_fixture_outcome(&f, &other, digest, OUTCOME_APPLIED);
 	brain_fixture_idle(&f, 11 * SECOND);
 	assert_string_equal(cell(&f, id, A, "state"), "deferred");
 	assert_string_equal(cell(&f, id, A, "detail"), "the site says so");
@@ -122,7 +114,7 @@ static void test_an_agent_that_is_away_is_named(void **state)
 	brain_fixture_begin(&f, targets, 1);
 	const char *id = start(&f, "      - {name: all, max_failures: 0}\n", NULL);
 	clock_text(f.now_us, seen);
-	agent_goes(&f);
+	brain_fixture_gone(&f);
 	assert_string_equal(cell(&f, id, A, "state"), "offered");
 	assert_string_equal(cell(&f, id, A, "detail"), arena_printf(f.arena, "agent eu-agent is offline, last seen %s", seen));
 	assert_string_equal(cell(&f, id, A, "next"), "is offered again when its agent is back");
