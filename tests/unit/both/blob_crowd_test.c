@@ -1,30 +1,18 @@
 /* Many agents pull one release at once, from a process of their own: what the hub holds for them is one copy of the release at most, and not a share for each of them; those that
  * ask and do not read cost it no more. */
 #include <malloc.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "common/base/clock.h"
-#include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/crypto/blobs.h"
 #include "common/link/frame.h"
 #include "common/wire/limits.h"
 #include "tests/support/hostile_peer.h"
+#include "tests/support/hostile_process.h"
 #include "tests/support/link_fixture.h"
 
-#define MB         ((uint64_t)1024 * 1024)
 #define BLOB_BYTES (20 * MB)
 #define AGENTS     50
 #define PULL_MS    120000 /* for all of them, on a busy machine */
@@ -34,14 +22,7 @@
 #define A_CONNECTION (MB * 2 / 5)
 #define ROOM         (16 * MB)
 
-/* A sanitizer keeps freed memory. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MEASURED false
-#else
-#define MEASURED true
-#endif
-
-/* ---- the agents: a process made before this one has any thread ---- */
+/* ---- the agents ---- */
 
 struct errand {
 	struct hostile at;
@@ -50,9 +31,6 @@ struct errand {
 	uint32_t chunks; /* of the blob */
 	bool reads; /* false: it asks for its credit, and takes nothing */
 };
-
-static int line; /* to the other process */
-static pid_t crowd;
 
 static void ask(zsock_t *s, const struct errand *o, uint32_t first)
 {
@@ -92,8 +70,9 @@ static uint64_t pull_all(const struct errand *o, zsock_t **sockets, uint32_t *ha
 	return bytes;
 }
 
-static uint64_t be_crowd_once(const struct errand *o)
+static uint64_t be_crowd(const void *errand)
 {
+	const struct errand *o = errand;
 	AUTO(mem_free_ptr) zsock_t **sockets = mem_alloc(o->n * sizeof *sockets);
 	AUTO(mem_free_ptr) uint32_t *have = mem_alloc(o->n * sizeof *have);
 	uint64_t bytes = 0;
@@ -110,31 +89,7 @@ static uint64_t be_crowd_once(const struct errand *o)
 	return bytes;
 }
 
-static void be_crowd(int from)
-{
-	struct errand o;
-	signal(SIGPIPE, SIG_IGN);
-	zsys_handler_set(NULL);
-	zsys_init();
-	while (read(from, &o, sizeof o) == (ssize_t)sizeof o) {
-		uint64_t bytes = be_crowd_once(&o);
-		if (write(from, &bytes, sizeof bytes) != (ssize_t)sizeof bytes)
-			break;
-	}
-	_exit(0);
-}
-
 /* ---- the hub's side ---- */
-
-static uint64_t resident(void)
-{
-	unsigned long long total = 0, pages = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-	assert_non_null(f);
-	assert_int_equal(fscanf(f, "%llu %llu", &total, &pages), 2);
-	fclose(f);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 static uint64_t peak, pulled;
 static bool done;
@@ -142,9 +97,9 @@ static bool done;
 static bool is_over(struct link_world *w)
 {
 	(void)w;
-	uint64_t now = resident();
+	uint64_t now = hostile_resident();
 	peak = now > peak ? now : peak;
-	done = done || recv(line, &pulled, sizeof pulled, MSG_DONTWAIT) == (ssize_t)sizeof pulled;
+	done = done || hostile_over(false, &pulled);
 	return done;
 }
 
@@ -163,11 +118,11 @@ static uint64_t suffer(struct link_world *w, unsigned n, uint64_t blob_bytes, bo
 	serve(w, blob_bytes, o.hash);
 	hostile_init(&o.at, hub_blob_endpoint(w->hub), hub_public_key(w->hub), &w->agent_key);
 	malloc_trim(0);
-	uint64_t before = resident();
+	uint64_t before = hostile_resident();
 	peak = pulled = 0;
 	done = false;
 	int64_t from_us = clock_mono_us();
-	assert_int_equal(write(line, &o, sizeof o), sizeof o);
+	hostile_send(&o, sizeof o);
 	assert_true(link_run_for(w, is_over, PULL_MS + 10000));
 	uint64_t more = peak > before ? peak - before : 0;
 	print_message("# %u connections, %llu MB each: memory +%llu MB at most, %lld ms\n", n, (unsigned long long)(blob_bytes / MB),
@@ -212,36 +167,18 @@ static void test_those_who_do_not_read_cost_no_more(void **state)
 	struct errand o = {.n = 4 * AGENTS, .chunks = 16};
 	serve(w, 4 * MB, o.hash);
 	hostile_init(&o.at, endpoint, hub_public_key(w->hub), &w->agent_key);
-	assert_int_equal(write(line, &o, sizeof o), sizeof o);
+	hostile_send(&o, sizeof o);
 	clock_sleep_ms(1000); /* they have asked */
 	w->fetch = fetch_new(w->loop, &set, link_on_fetched, w);
 	fetch_want(w->fetch, o.hash, 4 * MB);
 	link_run(w, has_fetched);
 	assert_int_equal(w->fetch_failed, 0);
-	assert_int_equal(recv(line, &pulled, sizeof pulled, 0), sizeof pulled);
+	assert_true(hostile_over(true, &pulled));
 }
 
 int main(void)
 {
-	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return 1;
-	crowd = fork();
-	if (crowd == 0) {
-		close(pair[0]);
-		be_crowd(pair[1]);
-	}
-	close(pair[1]);
-	line = pair[0];
-	signal(SIGPIPE, SIG_IGN);
-	zsys_handler_set(NULL);
-	zsys_init();
-	log_open("blob_crowd_test", getenv("VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
 #define CASE(f) cmocka_unit_test_setup_teardown(f, link_setup, link_teardown)
 	const struct CMUnitTest tests[] = {CASE(test_a_crowd_pulls_one_release), CASE(test_those_who_do_not_read_cost_no_more)};
-	int rc = cmocka_run_group_tests(tests, NULL, NULL);
-	close(line);
-	int how = 0;
-	waitpid(crowd, &how, 0);
-	return rc;
+	return hostile_main("blob_crowd_test", be_crowd, sizeof(struct errand), tests, ARRAY_LEN(tests));
 }

@@ -1,39 +1,21 @@
 /* Peers that mean harm against a real hub, from a process of their own: messages that never end, a hundred thousand tiny parts, connections that say nothing, floods of HELLO
  * and of strangers. What is asked: the hub's memory stays bounded, and an honest agent beside it is served. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "common/base/clock.h"
-#include "common/base/log.h"
 #include "tests/support/hostile_peer.h"
+#include "tests/support/hostile_process.h"
 #include "tests/support/link_fixture.h"
 
-#define MB         ((uint64_t)1024 * 1024)
 #define ATTACK_MS  1500
 #define ENDLESS_MS 5000 /* on a busy machine it takes its time to send as much as the limit */
 #define LATE_US    2000000 /* between two heartbeats, which come each half second */
 #define LIMIT      (100 * MB) /* above the memory at start: what a memory-limited process would have */
 #define BOUND      (300 * MB) /* the same with what comes in between two looks, and until a connection is down, with room */
 
-/* A sanitizer keeps freed memory and makes everything slower: there the attacks only show that nothing breaks. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MEASURED false
-#else
-#define MEASURED true
-#endif
-
-/* ---- the attacker: a process made before this one has any thread ---- */
+/* ---- the attacker ---- */
 
 enum attack { ATTACK_ENDLESS, ATTACK_ENDLESS_ENROL, ATTACK_TINY_PARTS, ATTACK_MUTE, ATTACK_HELLOS, ATTACK_STRANGERS };
 
@@ -43,11 +25,9 @@ struct errand {
 	uint32_t ms;
 };
 
-static int line; /* to the other process */
-static pid_t attacker;
-
-static void attack(const struct errand *o)
+static uint64_t attack(const void *errand)
 {
+	const struct errand *o = errand;
 	static const uint8_t signature[64];
 	const struct msg hello = {
 	    .type = MSG_HELLO,
@@ -73,39 +53,10 @@ static void attack(const struct errand *o)
 		hostile_messages(&o->at, LINK_ENROL_DEALER, &(struct msg){.type = MSG_ENROL_POLL}, true, end_us);
 		break;
 	}
-}
-
-static void be_attacker(int from)
-{
-	struct errand o;
-	signal(SIGPIPE, SIG_IGN);
-	setpgid(0, 0);
-	while (read(from, &o, sizeof o) == (ssize_t)sizeof o) {
-		pid_t one = fork(); /* each attack in a process of its own: libzmq may end one that closes sockets in the middle of what they send */
-		if (one == 0) {
-			zsys_handler_set(NULL);
-			zsys_init();
-			attack(&o);
-			_exit(0);
-		}
-		waitpid(one, NULL, 0);
-		if (write(from, "d", 1) != 1)
-			break;
-	}
-	_exit(0);
+	return 0;
 }
 
 /* ---- the hub's side ---- */
-
-static uint64_t resident(void)
-{
-	unsigned long long total = 0, pages = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-	assert_non_null(f);
-	assert_int_equal(fscanf(f, "%llu %llu", &total, &pages), 2);
-	fclose(f);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 static bool is_connected(struct link_world *w)
 {
@@ -122,8 +73,7 @@ static struct watched {
 /* Turned every few milliseconds: looks at memory, at the honest agent's pulse, and for the attacker's end. */
 static bool is_over(struct link_world *w)
 {
-	uint64_t now = resident();
-	char d;
+	uint64_t now = hostile_resident(), word;
 	seen.peak = now > seen.peak ? now : seen.peak;
 	if (w->heartbeats != seen.beats || seen.beat_us == 0) {
 		int64_t gap_us = seen.beat_us ? clock_mono_us() - seen.beat_us : 0;
@@ -131,8 +81,7 @@ static bool is_over(struct link_world *w)
 		seen.beats = w->heartbeats;
 		seen.beat_us = clock_mono_us();
 	}
-	if (recv(line, &d, 1, MSG_DONTWAIT) == 1)
-		seen.done = true;
+	seen.done = seen.done || hostile_over(false, &word);
 	return seen.done;
 }
 
@@ -143,7 +92,7 @@ static void suffer(struct link_world *w, enum attack what, const char *endpoint,
 	assert_int_equal(hub_set_principals(w->hub, w->principals, 3, &e), 0); /* us-1, the attacker, has a key */
 	hostile_init(&o.at, endpoint, hub_public_key(w->hub), key);
 	seen = (struct watched){.peak = 0};
-	assert_int_equal(write(line, &o, sizeof o), sizeof o);
+	hostile_send(&o, sizeof o);
 	assert_true(link_run_for(w, is_over, o.ms + 8000));
 }
 
@@ -169,7 +118,7 @@ static void test_hundred_thousand_tiny_parts(void **state)
 {
 	struct link_world *w = *state;
 	begin(w);
-	uint64_t before = resident();
+	uint64_t before = hostile_resident();
 	suffer(w, ATTACK_TINY_PARTS, hub_ctrl_endpoint(w->hub), &w->other_key);
 	expect_served(w, before);
 	assert_true(!MEASURED || hub_violations() > 0); /* a slow attacker may not have got to the end of one */
@@ -179,7 +128,7 @@ static void test_mute_connections(void **state)
 {
 	struct link_world *w = *state;
 	begin(w);
-	uint64_t before = resident();
+	uint64_t before = hostile_resident();
 	suffer(w, ATTACK_MUTE, hub_ctrl_endpoint(w->hub), &w->other_key);
 	expect_served(w, before);
 }
@@ -188,7 +137,7 @@ static void test_flood_of_hellos(void **state)
 {
 	struct link_world *w = *state;
 	begin(w);
-	uint64_t before = resident();
+	uint64_t before = hostile_resident();
 	suffer(w, ATTACK_HELLOS, hub_ctrl_endpoint(w->hub), &w->other_key);
 	expect_served(w, before);
 	assert_true(hub_violations() > 0);
@@ -198,7 +147,7 @@ static void test_flood_of_strangers(void **state)
 {
 	struct link_world *w = *state;
 	begin(w);
-	uint64_t before = resident();
+	uint64_t before = hostile_resident();
 	suffer(w, ATTACK_STRANGERS, hub_enrol_endpoint(w->hub), &w->other_key);
 	expect_served(w, before);
 	assert_true(w->strangers > 0 && w->strangers < 20 * (ATTACK_MS / 1000 + 2)); /* what the rate lets through to the brain */
@@ -211,13 +160,13 @@ static bool is_up_again(struct link_world *w)
 
 static bool is_small_again(struct link_world *w)
 {
-	return resident() < w->memory_limit;
+	return hostile_resident() < w->memory_limit;
 }
 
 static uint64_t begin_limited(struct link_world *w)
 {
 	link_stop_hub(w);
-	uint64_t before = resident();
+	uint64_t before = hostile_resident();
 	w->memory_limit = before + LIMIT;
 	w->no_enrolment = true;
 	link_start_hub(w, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*");
@@ -246,7 +195,7 @@ static uint64_t hold_at; /* of resident memory: then the attacker is stopped, wi
 static bool is_holding(struct link_world *w)
 {
 	(void)w;
-	return resident() > hold_at;
+	return hostile_resident() > hold_at;
 }
 
 static bool is_down(struct link_world *w)
@@ -266,21 +215,21 @@ static void test_held_part_of_a_message(void **state)
 	assert_int_equal(hub_set_principals(w->hub, w->principals, 3, &e), 0);
 	hostile_init(&o.at, hub_ctrl_endpoint(w->hub), hub_public_key(w->hub), &w->other_key);
 	hold_at = before + 40 * MB;
-	assert_int_equal(write(line, &o, sizeof o), sizeof o);
+	hostile_send(&o, sizeof o);
 	link_run(w, is_holding);
-	kill(-attacker, SIGSTOP);
-	uint64_t held = resident() - before, more = LIMIT + 10 * MB - (held < LIMIT ? held : LIMIT);
+	hostile_signal(SIGSTOP);
+	uint64_t held = hostile_resident() - before, more = LIMIT + 10 * MB - (held < LIMIT ? held : LIMIT);
 	uint8_t *ours = malloc(more); /* this process needs some of its memory itself */
 	assert_non_null(ours);
 	memset(ours, 1, more);
-	assert_true(resident() > w->memory_limit);
+	assert_true(hostile_resident() > w->memory_limit);
 	link_run(w, is_down);
 	link_run(w, is_up_again);
 	link_run(w, is_small_again);
 	free(ours);
-	kill(-attacker, SIGCONT);
-	char d;
-	assert_int_equal(recv(line, &d, 1, 0), 1);
+	hostile_signal(SIGCONT);
+	uint64_t word;
+	assert_true(hostile_over(true, &word));
 }
 
 static void test_endless_message_of_a_stranger(void **state)
@@ -289,7 +238,7 @@ static void test_endless_message_of_a_stranger(void **state)
 	if (!MEASURED)
 		skip();
 	link_stop_hub(w);
-	uint64_t before = resident();
+	uint64_t before = hostile_resident();
 	w->memory_limit = before + 30 * MB;
 	link_start_hub(w, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*");
 	begin(w);
@@ -302,20 +251,6 @@ static void test_endless_message_of_a_stranger(void **state)
 
 int main(void)
 {
-	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-		return 1;
-	attacker = fork();
-	if (attacker == 0) {
-		close(pair[0]);
-		be_attacker(pair[1]);
-	}
-	close(pair[1]);
-	line = pair[0];
-	signal(SIGPIPE, SIG_IGN);
-	zsys_handler_set(NULL);
-	zsys_init();
-	log_open("hostile_test", getenv("VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
 #define CASE(f) cmocka_unit_test_setup_teardown(f, link_setup, link_teardown)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_hundred_thousand_tiny_parts),
@@ -326,11 +261,5 @@ int main(void)
 	    CASE(test_held_part_of_a_message),
 	    CASE(test_endless_message_of_a_stranger),
 	};
-	int rc = cmocka_run_group_tests(tests, NULL, NULL);
-	close(line);
-	int how = 0;
-	waitpid(attacker, &how, 0);
-	if (how)
-		printf("# the attacker ended with %x\n", (unsigned)how);
-	return rc;
+	return hostile_main("hostile_test", attack, sizeof(struct errand), tests, ARRAY_LEN(tests));
 }
