@@ -1,111 +1,13 @@
 /* What MariaDB alone does: refusals with their exact messages, pins, implicit commits, metadata locks, kills. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <pthread.h>
 
-#include "agent/engine/engine.h"
 #include "agent/ledger/ledger.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
-#include "tests/support/servers.h"
-
-static struct server *server, *stranger; /* the stranger is a PostgreSQL */
-
-struct fixture {
-	const struct engine *en;
-	struct engine_target target;
-	struct secret *password;
-	char *dsn, database[32];
-	struct conn *c;
-	struct err e;
-};
-
-#define OK(call)                                 \
-	do {                                         \
-		if ((call) != 0)                         \
-			fail_msg("%s: %s", #call, f->e.msg); \
-	} while (0)
-#define FAILS(call) assert_int_equal((call), -1)
-
-static int start(void **state)
-{
-	(void)state;
-	struct err e;
-	assert_int_equal(engines_init(&e), 0);
-	server = server_start(DIALECT_MARIADB, true);
-	stranger = server_start(DIALECT_POSTGRESQL, false);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	server_stop(&server);
-	server_stop(&stranger);
-	engines_done();
-	return 0;
-}
-
-static int setup(void **state)
-{
-	static unsigned n;
-	struct fixture *f = mem_alloc(sizeof *f);
-	f->en = engine_by_name("mariadb");
-	snprintf(f->database, sizeof f->database, "shop%u", n++);
-	server_create(server, f->database);
-	f->dsn = server_dsn(server, f->database);
-	f->password = secret_new(server_password(server), strlen(server_password(server)));
-	f->target = (struct engine_target){.id = "eu/my/shop",
-	                                   .dsn = f->dsn,
-	                                   .password = f->password,
-	                                   .connect_timeout_ms = 2000,
-	                                   .lock_timeout_ms = 1000,
-	                                   .statement_timeout_ms = 10000};
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	f->en->close(&f->c);
-	secret_destroy(&f->password);
-	free(f->dsn);
-	free(f);
-	return 0;
-}
-
-static void connect_to(struct fixture *f)
-{
-	f->en->close(&f->c);
-	OK(f->en->open(&f->target, &f->c, &f->e));
-}
-
-static int run(struct fixture *f, const char *sql)
-{
-	return f->en->exec(f->c, bytes_of_str(sql), NULL, &f->e);
-}
-
-static int text_row(void *arg, size_t n, const char *const *values, struct err *e)
-{
-	(void)n, (void)e;
-	str_copy(arg, 256, values[0] ? values[0] : "NULL");
-	return 0;
-}
-
-static const char *ask(struct fixture *f, const char *sql)
-{
-	static char text[256];
-	text[0] = '\0';
-	OK(f->en->query(f->c, bytes_of_str(sql), NULL, 0, text_row, text, &f->e));
-	return text;
-}
+#include "tests/support/solo.h"
 
 static void refuses(struct fixture *f, const char *dsn, enum err_code code, const char *message)
 {
@@ -114,14 +16,14 @@ static void refuses(struct fixture *f, const char *dsn, enum err_code code, cons
 	assert_null(f->c);
 	assert_string_equal(f->e.msg, message);
 	assert_int_equal(f->e.code, code);
-	assert_null(strstr(f->e.msg, server_password(server)));
+	assert_null(strstr(f->e.msg, server_password(f->server)));
 }
 
 static void test_refusals(void **state)
 {
 	struct fixture *f = *state;
 	char dsn[200], message[600];
-	int port = server_port(server);
+	int port = server_port(f->server);
 	snprintf(dsn, sizeof dsn, "mariadb://rollcall@127.0.0.1:%d/none", port);
 	snprintf(message, sizeof message,
 	         "MariaDB at 127.0.0.1 port %d: Unknown database 'none' (error 1049): make the database first, or correct the target's dsn", port);
@@ -132,7 +34,7 @@ static void test_refusals(void **state)
 	assert_true(str_starts(f->e.msg, "MariaDB at 127.0.0.1 port 1: "));
 	assert_true(str_ends(f->e.msg, ": is the server running, is the address right?"));
 	assert_int_equal(f->en->retry_class(&f->e), RETRY_CONN);
-	snprintf(dsn, sizeof dsn, "mariadb://rollcall@127.0.0.1:%d/shop", server_port(stranger));
+	snprintf(dsn, sizeof dsn, "mariadb://rollcall@127.0.0.1:%d/shop", server_port(f->stranger));
 	FAILS((f->target.dsn = dsn, f->en->open(&f->target, &f->c, &f->e)));
 	assert_int_equal(f->e.code, ERR_DB_CONNECT);
 	assert_true(str_ends(f->e.msg, "no greeting came within connect_timeout: is another kind of server on this port, or a firewall in the way?"));
@@ -161,12 +63,12 @@ static void test_read_only_server(void **state)
 {
 	struct fixture *f = *state;
 	char message[300];
-	free(server_sql(server, NULL, "SET GLOBAL read_only = 1"));
+	solo_admin(f, "SET GLOBAL read_only = 1");
 	int rc = f->en->open(&f->target, &f->c, &f->e);
-	free(server_sql(server, NULL, "SET GLOBAL read_only = 0"));
+	solo_admin(f, "SET GLOBAL read_only = 0");
 	assert_int_equal(rc, -1);
 	snprintf(message, sizeof message, "MariaDB at 127.0.0.1 port %d is read-only (@@read_only; a replica?): point the target's dsn at the primary",
-	         server_port(server));
+	         server_port(f->server));
 	assert_string_equal(f->e.msg, message);
 	assert_int_equal(f->en->retry_class(&f->e), RETRY_PRIMARY);
 }
@@ -175,19 +77,20 @@ static void test_pins(void **state)
 {
 	struct fixture *f = *state;
 	bool got = false;
-	connect_to(f);
+	solo_connect(f);
 	OK(f->en->try_lock(f->c, &got, NULL, &f->e));
 	const char *const sets[] = {
 	    "SET sql_mode = ''", "SET foreign_key_checks = 0", "SET NAMES latin1",        "SET lock_wait_timeout = 86400", "SET group_concat_max_len = 9",
 	    "USE mysql",         "SET autocommit = 0",         "SET time_zone = '+05:00'"};
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++)
-		OK(run(f, sets[i]));
-	assert_string_equal(ask(f, "SELECT @@sql_mode"), "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION");
-	assert_string_equal(ask(f, "SELECT CONCAT(@@foreign_key_checks, @@autocommit, @@lock_wait_timeout, @@innodb_lock_wait_timeout)"), "ONON11");
-	assert_string_equal(ask(f, "SELECT CONCAT(@@character_set_client, @@time_zone)"), "utf8mb4+00:00");
-	assert_string_equal(ask(f, "SELECT @@group_concat_max_len = @@GLOBAL.group_concat_max_len"), "1");
-	assert_string_equal(ask(f, "SELECT DATABASE()"), f->database);
-	assert_string_equal(ask(f, "SELECT @@max_statement_time"), "10.000000");
+		OK(solo_run(f, sets[i]));
+	assert_string_equal(solo_ask(f, "SELECT @@sql_mode"),
+	                    "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION");
+	assert_string_equal(solo_ask(f, "SELECT CONCAT(@@foreign_key_checks, @@autocommit, @@lock_wait_timeout, @@innodb_lock_wait_timeout)"), "ONON11");
+	assert_string_equal(solo_ask(f, "SELECT CONCAT(@@character_set_client, @@time_zone)"), "utf8mb4+00:00");
+	assert_string_equal(solo_ask(f, "SELECT @@group_concat_max_len = @@GLOBAL.group_concat_max_len"), "1");
+	assert_string_equal(solo_ask(f, "SELECT DATABASE()"), f->database);
+	assert_string_equal(solo_ask(f, "SELECT @@max_statement_time"), "10.000000");
 	struct conn *other = NULL;
 	OK(f->en->open(&f->target, &other, &f->e));
 	OK(f->en->try_lock(other, &got, NULL, &f->e));
@@ -201,8 +104,8 @@ static void test_ledger_of_another_storage_engine_is_refused(void **state)
 	struct ledger l;
 	AUTO(arena_destroy) struct arena *a = arena_new(1 << 20);
 	char message[300];
-	connect_to(f);
-	OK(run(f, "CREATE TABLE rollcall_ledger (seq int) ENGINE=MyISAM"));
+	solo_connect(f);
+	OK(solo_run(f, "CREATE TABLE rollcall_ledger (seq int) ENGINE=MyISAM"));
 	FAILS(ledger_open(f->en, f->c, f->target.id, 1, a, &l, &f->e));
 	snprintf(message, sizeof message,
 	         "the ledger table `%s`.rollcall_ledger cannot be used: its storage engine is MyISAM: only InnoDB keeps it honest after a crash",
@@ -214,15 +117,16 @@ static void test_ledger_of_another_storage_engine_is_refused(void **state)
 static void test_implicit_commit_is_seen(void **state)
 {
 	struct fixture *f = *state;
-	connect_to(f);
-	OK(run(f, "CREATE TABLE t (a int)"));
+	solo_connect(f);
+	OK(solo_run(f, "CREATE TABLE t (a int)"));
 	OK(f->en->begin(f->c, &f->e));
-	OK(run(f, "INSERT INTO t VALUES (1)"));
-	FAILS(run(f, "ALTER TABLE t ADD COLUMN b int"));
+	OK(solo_run(f, "INSERT INTO t VALUES (1)"));
+	FAILS(solo_run(f, "ALTER TABLE t ADD COLUMN b int"));
 	assert_string_equal(f->e.msg,
 	                    "the statement committed or ended Rollcall's transaction: DDL and COMMIT cannot share a step with other statements");
 	assert_false(f->en->in_transaction(f->c));
-	FAILS(run(f, "SET autocommit = 0") == 0 && run(f, "INSERT INTO t VALUES (2, 2)") == 0 && run(f, "START TRANSACTION") == 0 ? 0 : -1);
+	FAILS(solo_run(f, "SET autocommit = 0") == 0 && solo_run(f, "INSERT INTO t VALUES (2, 2)") == 0 && solo_run(f, "START TRANSACTION") == 0 ? 0
+	                                                                                                                                         : -1);
 	assert_int_equal(f->e.code, ERR_STATE);
 }
 
@@ -252,17 +156,17 @@ static void test_states_of_all_kinds(void **state)
 	    "RENAME TABLE t TO u",
 	};
 	uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
-	connect_to(f);
+	solo_connect(f);
 	for (size_t i = 0; i < ARRAY_LEN(sql); i++) {
 		state_of(f, sql[i], before);
-		OK(run(f, sql[i]));
+		OK(solo_run(f, sql[i]));
 		state_of(f, sql[i], after);
 		if (memcmp(before, after, DIGEST_SIZE) == 0)
 			fail_msg("%s: the state did not change", sql[i]);
 	}
-	OK(run(f, "INSERT INTO u VALUES (5)"));
+	OK(solo_run(f, "INSERT INTO u VALUES (5)"));
 	state_of(f, "TRUNCATE TABLE u", before);
-	OK(run(f, "TRUNCATE TABLE u"));
+	OK(solo_run(f, "TRUNCATE TABLE u"));
 	state_of(f, "TRUNCATE TABLE u", after);
 	assert_memory_not_equal(before, after, DIGEST_SIZE);
 }
@@ -271,13 +175,13 @@ static void test_cautions(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(buf_done) struct buf text = BUF_INIT;
-	connect_to(f);
-	free(server_sql(server, NULL, "SET GLOBAL innodb_flush_log_at_trx_commit = 1"));
+	solo_connect(f);
+	solo_admin(f, "SET GLOBAL innodb_flush_log_at_trx_commit = 1");
 	OK(f->en->cautions(f->c, &text, &f->e));
 	assert_string_equal(buf_str(&text), "");
-	free(server_sql(server, NULL, "SET GLOBAL innodb_flush_log_at_trx_commit = 2; GRANT READ_ONLY ADMIN ON *.* TO rollcall@'%'"));
+	solo_admin(f, "SET GLOBAL innodb_flush_log_at_trx_commit = 2; GRANT READ_ONLY ADMIN ON *.* TO rollcall@'%'");
 	OK(f->en->cautions(f->c, &text, &f->e));
-	free(server_sql(server, NULL, "REVOKE READ_ONLY ADMIN ON *.* FROM rollcall@'%'"));
+	solo_admin(f, "REVOKE READ_ONLY ADMIN ON *.* FROM rollcall@'%'");
 	assert_string_equal(buf_str(&text), "innodb_flush_log_at_trx_commit is not 1: after a power failure the ledger may lack what was committed last\n"
 	                                    "rollcall@% has READ_ONLY ADMIN: read_only does not stop it, Rollcall alone looks at it\n");
 }
@@ -297,9 +201,9 @@ static int do_length(struct fixture *f, size_t size)
 static void test_statement_max(void **state)
 {
 	struct fixture *f = *state;
-	free(server_sql(server, NULL, "SET GLOBAL max_allowed_packet = 65536"));
-	connect_to(f);
-	free(server_sql(server, NULL, "SET GLOBAL max_allowed_packet = DEFAULT"));
+	solo_admin(f, "SET GLOBAL max_allowed_packet = 65536");
+	solo_connect(f);
+	solo_admin(f, "SET GLOBAL max_allowed_packet = DEFAULT");
 	assert_int_equal(f->en->statement_max(f->c), 65536 - 1024);
 	OK(do_length(f, f->en->statement_max(f->c)));
 	FAILS(do_length(f, 65536 + 1));
@@ -329,11 +233,11 @@ static void test_metadata_lock_times_out_and_names_the_blocker(void **state)
 	struct conn *other = NULL;
 	struct buf text = BUF_INIT;
 	pthread_t thread;
-	connect_to(f);
-	OK(run(f, "CREATE TABLE t (a int)"));
+	solo_connect(f);
+	OK(solo_run(f, "CREATE TABLE t (a int)"));
 	OK(f->en->open(&f->target, &other, &f->e));
 	OK(f->en->begin(f->c, &f->e));
-	OK(run(f, "SELECT * FROM t"));
+	OK(solo_run(f, "SELECT * FROM t"));
 	struct job job = {.f = f, .c = other, .sql = "ALTER TABLE t ADD COLUMN b int"};
 	assert_int_equal(pthread_create(&thread, NULL, run_thread, &job), 0);
 	clock_sleep_ms(400);
@@ -358,7 +262,7 @@ static void kill_while(struct fixture *f, const char *kill, struct job *job)
 	assert_int_equal(pthread_create(&thread, NULL, run_thread, job), 0);
 	clock_sleep_ms(400);
 	snprintf(sql, sizeof sql, "%s %ld", kill, strtol(f->en->backend(job->c), NULL, 10));
-	free(server_sql(server, NULL, sql));
+	solo_admin(f, sql);
 	pthread_join(thread, NULL);
 	assert_int_equal(job->rc, -1);
 }
@@ -370,8 +274,8 @@ static void test_killed_ddl_is_unknown(void **state)
 	struct conn *blocker = NULL;
 	const char *const kills[] = {"KILL QUERY", "KILL"};
 	f->target.lock_timeout_ms = 8000;
-	connect_to(f);
-	OK(run(f, "CREATE TABLE t (a int)"));
+	solo_connect(f);
+	OK(solo_run(f, "CREATE TABLE t (a int)"));
 	OK(f->en->open(&f->target, &blocker, &f->e));
 	OK(f->en->begin(blocker, &f->e));
 	OK(f->en->exec(blocker, bytes_of_str("SELECT * FROM t"), NULL, &f->e));
@@ -382,8 +286,8 @@ static void test_killed_ddl_is_unknown(void **state)
 		assert_int_equal(f->en->retry_class(&job.e), RETRY_UNKNOWN);
 	}
 	f->en->close(&blocker);
-	connect_to(f);
-	OK(run(f, "ALTER TABLE t ADD COLUMN b int"));
+	solo_connect(f);
+	OK(solo_run(f, "ALTER TABLE t ADD COLUMN b int"));
 }
 
 /* A server that started again within a second counts its connections from the start: a session of the dead one must not be seen in whoever got its number. */
@@ -395,14 +299,14 @@ static void test_backend_of_a_dead_server_is_gone(void **state)
 	bool alive = true;
 	size_t n = 0;
 	for (int starts = 0; starts < 2; starts++) {
-		server_kill(server);
-		server_restart(server);
+		server_kill(f->server);
+		server_restart(f->server);
 		str_copy(dead, sizeof dead, f->c ? f->en->backend(f->c) : "");
-		connect_to(f);
+		solo_connect(f);
 	}
 	while (strtol(f->en->backend(f->c), NULL, 10) < strtol(dead, NULL, 10) && n < ARRAY_LEN(others)) {
 		others[n++] = take_ptr(&f->c);
-		connect_to(f);
+		solo_connect(f);
 	}
 	assert_int_equal(strtol(f->en->backend(f->c), NULL, 10), strtol(dead, NULL, 10));
 	OK(f->en->backend_alive(f->c, dead, &alive, &f->e));
@@ -412,8 +316,6 @@ static void test_backend_of_a_dead_server_is_gone(void **state)
 	while (n)
 		f->en->close(&others[--n]);
 }
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
 {
@@ -431,5 +333,5 @@ int main(void)
 	    TEST(test_killed_ddl_is_unknown),
 	    TEST(test_backend_of_a_dead_server_is_gone),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, solo_mariadb_start, solo_stop);
 }
