@@ -26,6 +26,24 @@ static void next(struct delivery_bench *b, const char *id, const char *table)
 	b->f.verified.release.sequence++;
 }
 
+/* The same, and it is applied. */
+static void apply_next(struct delivery_bench *b, const char *id, const char *table, const char *what)
+{
+	next(b, id, table);
+	delivery_bench_deliver(b, OUTCOME_APPLIED, what);
+}
+
+static void try_again(struct delivery_bench *b, enum outcome wanted, const char *what)
+{
+	b->f.task.attempt++;
+	delivery_bench_deliver(b, wanted, what);
+}
+
+static void intrude(struct delivery_bench *b)
+{
+	delivery_bench_run(b, "CREATE TABLE intruder (id int PRIMARY KEY)");
+}
+
 static void begin(struct delivery_bench *b)
 {
 	delivery_bench_fresh(b);
@@ -61,15 +79,21 @@ static void take(struct delivery_bench *b, struct snapshot *ret)
 	b->f.engine.close(&c);
 }
 
+/* Nothing was delivered: the schema as it is before that. */
+static void begin_before(struct delivery_bench *b, struct snapshot *ret)
+{
+	delivery_bench_fresh(b);
+	take(b, ret);
+}
+
 static void test_a_change_from_outside_is_refused_and_named(void **state)
 {
 	struct delivery_bench *b = *state;
 	AUTO(snapshot_done) struct snapshot now = {0};
 	struct err e = ERR_INIT;
 	begin(b);
-	next(b, "a:two", "two");
-	delivery_bench_deliver(b, OUTCOME_APPLIED, "as the last one left it");
-	delivery_bench_run(b, "CREATE TABLE intruder (id int PRIMARY KEY)");
+	apply_next(b, "a:two", "two", "as the last one left it");
+	intrude(b);
 	next(b, "a:three", "three");
 	refused(b, "drift: the schema was changed from outside since the last delivery ('-' is gone, '+' is new): + ");
 	assert_non_null(strstr(b->f.report.report.failure.message, "intruder"));
@@ -80,8 +104,7 @@ static void test_a_change_from_outside_is_refused_and_named(void **state)
 	refused(b, "intruder"); /* again: it is not forgotten by being told */
 	take(b, &now);
 	assert_int_equal(baseline_keep(b->f.dir, b->f.task.target, buf_bytes(&now.text), &e), 0); /* snapshot --accept */
-	b->f.task.attempt++;
-	delivery_bench_deliver(b, OUTCOME_APPLIED, "accepted");
+	try_again(b, OUTCOME_APPLIED, "accepted");
 	assert_true(has_table(b, "three"));
 	fixture_done(&b->f);
 }
@@ -94,8 +117,7 @@ static void test_taken_back_it_is_no_drift(void **state)
 	next(b, "a:two", "two");
 	refused(b, "from_outside");
 	delivery_bench_run(b, b->dialect == DIALECT_MARIADB ? "DROP INDEX from_outside ON one" : "DROP INDEX from_outside");
-	b->f.task.attempt++;
-	delivery_bench_deliver(b, OUTCOME_APPLIED, "taken back");
+	try_again(b, OUTCOME_APPLIED, "taken back");
 	fixture_done(&b->f);
 }
 
@@ -103,14 +125,12 @@ static void test_unless_asked_drift_is_only_told(void **state)
 {
 	struct delivery_bench *b = *state;
 	begin(b);
-	delivery_bench_run(b, "CREATE TABLE intruder (id int PRIMARY KEY)");
+	intrude(b);
 	b->f.refuse_drift = false;
-	next(b, "a:two", "two");
-	delivery_bench_deliver(b, OUTCOME_APPLIED, "report is the default");
+	apply_next(b, "a:two", "two", "report is the default");
 	/* It ran, and nobody has looked at what it left: then nothing is known, and nothing is called drift. */
 	b->f.refuse_drift = true;
-	next(b, "a:three", "three");
-	delivery_bench_deliver(b, OUTCOME_APPLIED, "nothing is known");
+	apply_next(b, "a:three", "three", "nothing is known");
 	fixture_done(&b->f);
 }
 
@@ -123,9 +143,8 @@ static void test_a_crash_is_no_drift(void **state)
 	assert_true(fixture_deliver_and_crash(&b->f, "ledger-written:2"));
 	b->f.task.state = TASK_RUNNING; /* what the journal says of it */
 	delivery_bench_deliver(b, OUTCOME_APPLIED, "resumed");
-	next(b, "a:four", "four");
-	delivery_bench_deliver(b, OUTCOME_APPLIED, "and what it left is known");
-	delivery_bench_run(b, "CREATE TABLE intruder (id int PRIMARY KEY)");
+	apply_next(b, "a:four", "four", "and what it left is known");
+	intrude(b);
 	next(b, "a:five", "five");
 	refused(b, "intruder");
 	fixture_done(&b->f);
@@ -149,8 +168,7 @@ static void test_a_release_that_says_what_it_finds_and_leaves(void **state)
 	AUTO(snapshot_done) struct snapshot before = {0};
 	AUTO(snapshot_done) struct snapshot after = {0};
 	struct schema_expected x;
-	delivery_bench_fresh(b);
-	take(b, &before);
+	begin_before(b, &before);
 	add_table(b, "a:one", "one");
 	delivery_bench_deliver(b, OUTCOME_APPLIED, "on the scratch database");
 	take(b, &after);
@@ -163,8 +181,7 @@ static void test_a_release_that_says_what_it_finds_and_leaves(void **state)
 	refused(b, "the schema is not the one that release shop 1.0 was signed to find: its fingerprint is ");
 	assert_false(has_table(b, "one"));
 	delivery_bench_run(b, "DROP TABLE other");
-	b->f.task.attempt++;
-	delivery_bench_deliver(b, OUTCOME_APPLIED, "as expected");
+	try_again(b, OUTCOME_APPLIED, "as expected");
 	assert_memory_equal(b->f.report.report.fingerprint, after.fingerprint, DIGEST_SIZE);
 
 	expect(b, &x, NULL, &after);
@@ -174,8 +191,7 @@ static void test_a_release_that_says_what_it_finds_and_leaves(void **state)
 	assert_string_equal(r->failure.check, "C24 schema-after");
 	assert_non_null(strstr(r->failure.message, "the schema is not the one that release shop 1.0 was signed to leave: its fingerprint is "));
 	assert_string_equal(r->failure.database_state, "all 2 changesets are applied; nothing else changed");
-	b->f.task.attempt++; /* trying again does not make it right, */
-	delivery_bench_deliver(b, OUTCOME_FAILED, "tried again");
+	try_again(b, OUTCOME_FAILED, "tried again"); /* that does not make it right, */
 	b->f.task.id[0]++; /* but what was expected is no reason to keep it from being taken back */
 	b->f.task.direction = b->f.verified.order.direction = DIRECTION_ROLLBACK;
 	delivery_bench_deliver(b, OUTCOME_ROLLED_BACK, "back");
@@ -188,8 +204,7 @@ static void test_the_second_try_is_not_held_to_what_the_first_one_found(void **s
 	struct delivery_bench *b = *state;
 	AUTO(snapshot_done) struct snapshot before = {0};
 	struct schema_expected x;
-	delivery_bench_fresh(b);
-	take(b, &before);
+	begin_before(b, &before);
 	expect(b, &x, &before, NULL);
 	add_table(b, "a:one", "one");
 	struct changeset *c = fixture_changeset(&b->f, "a:bad");
@@ -198,8 +213,7 @@ static void test_the_second_try_is_not_held_to_what_the_first_one_found(void **s
 	fixture_rollback(&b->f, c, STEP_T, "DELETE FROM one WHERE id = 1");
 	delivery_bench_deliver(b, OUTCOME_FAILED, "the second changeset");
 	c->validations[0].expected = "0";
-	b->f.task.attempt++;
-	delivery_bench_deliver(b, OUTCOME_APPLIED, "tried again");
+	try_again(b, OUTCOME_APPLIED, "tried again");
 	fixture_done(&b->f);
 }
 
@@ -230,8 +244,7 @@ static void test_another_form_of_the_text_is_not_compared(void **state)
 	struct delivery_bench *b = *state;
 	AUTO(snapshot_done) struct snapshot before = {0};
 	struct schema_expected x;
-	delivery_bench_fresh(b);
-	take(b, &before);
+	begin_before(b, &before);
 	expect(b, &x, &before, NULL);
 	x.form = SNAPSHOT_FORM + 1;
 	add_table(b, "a:one", "one");
