@@ -365,6 +365,7 @@ int main(int argc, char **argv)
 	    {"PG-29 the agent dies between NOT VALID and VALIDATE", not_valid_then_validate},
 	    ROW_AGENTS,
 	    {"PG-30 the agent dies after VACUUM and after CREATE DATABASE", alone_by_nature},
+	    ROW_BATCHES,
 	};
 	return rows_run(DIALECT_POSTGRESQL, PREPARE, rows, ARRAY_LEN(rows), argc, argv);
 }

@@ -167,6 +167,7 @@ int main(int argc, char **argv)
 	    {"SL-07 a change that spans two files", attached},
 	    {"SL-08 the agent dies after VACUUM", vacuum},
 	    {"SL-09 the file is replaced while the agent has it open", file_replaced},
+	    ROW_BATCHES,
 	};
 	return rows_run(DIALECT_SQLITE, PREPARE, rows, ARRAY_LEN(rows), argc, argv);
 }

@@ -179,15 +179,13 @@ int rows_run(enum dialect d, const char *prepare, const struct row_test *rows, s
 	struct CMUnitTest tests[ROWS_MAX];
 	struct err e = ERR_INIT;
 	size_t n_tests = 0;
-	if (engines_init(&e) != 0 || n + ROW_BATCHES > ROWS_MAX)
+	if (engines_init(&e) != 0 || n > ROWS_MAX)
 		return 1;
 	preparation = prepare;
 	bench = (struct row_bench){.dialect = d, .server = d == DIALECT_SQLITE ? NULL : server_start(d, false)};
-	for (size_t i = 0; i < n + ROW_BATCHES; i++) {
-		const struct row_test *row = i < n ? &rows[i] : &row_batches[i - n];
-		if (argc < 2 || strstr(row->name, argv[1]))
-			tests[n_tests++] = (struct CMUnitTest){row->name, run_row, start_row, teardown, (void *)(uintptr_t)row};
-	}
+	for (size_t i = 0; i < n; i++)
+		if (argc < 2 || strstr(rows[i].name, argv[1]))
+			tests[n_tests++] = (struct CMUnitTest){rows[i].name, run_row, start_row, teardown, (void *)(uintptr_t)&rows[i]};
 	int failed = _cmocka_run_group_tests("rows", tests, n_tests, NULL, NULL);
 	if (bench.server)
 		server_stop(&bench.server);

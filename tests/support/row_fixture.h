@@ -27,8 +27,16 @@ struct row_test {
 	void (*run)(struct row_bench *b);
 };
 
-#define ROW_BATCHES 3
-extern const struct row_test row_batches[ROW_BATCHES]; /* BF-..: the same on every engine */
+/* BF-..: the same on every engine. */
+void row_batch_killed_inside(struct row_bench *b);
+void row_batch_killed_after_commit(struct row_bench *b);
+void row_batch_rows_behind(struct row_bench *b);
+#define ROW_BATCHES                                                                     \
+	{"BF-01 the agent dies inside a batch", row_batch_killed_inside},                   \
+	    {"BF-02 the agent dies after a batch's COMMIT", row_batch_killed_after_commit}, \
+	{                                                                                   \
+		"BF-03 rows are inserted behind the cursor", row_batch_rows_behind              \
+	}
 void row_server_dies(struct row_bench *b); /* PG-04 and MA-24 */
 /* AG-09 and AG-07, for a table of a server's rows: the same on each. */
 void row_agent_suspended(struct row_bench *b);
@@ -39,7 +47,7 @@ void row_two_agents(struct row_bench *b);
 		"AG-09 the agent is suspended in mid-transaction and goes on later", row_agent_suspended \
 	}
 
-/* For main(): these rows, and row_batches, each on a fresh database, its fixture made before and done with after. `prepare` is run as the user who owns the database; T=word in argv[1] filters. */
+/* For main(): these rows, each on a fresh database, its fixture made before and done with after. `prepare` is run as the user who owns the database; T=word in argv[1] filters. */
 int rows_run(enum dialect d, const char *prepare, const struct row_test *rows, size_t n, int argc, char **argv);
 
 void row_sql(struct row_bench *b, const char *sql); /* as the administrator */

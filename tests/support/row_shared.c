@@ -23,7 +23,7 @@ static void batched(struct row_bench *b)
 	fixture_step(&b->f, c, STEP_B, "UPDATE big SET n = n + 1");
 }
 
-static void killed_inside(struct row_bench *b)
+void row_batch_killed_inside(struct row_bench *b)
 {
 	batched(b);
 	assert_true(fixture_deliver_and_crash(&b->f, "batch-statement-run:4"));
@@ -32,7 +32,7 @@ static void killed_inside(struct row_bench *b)
 	row_is(b, ONCE, "1000");
 }
 
-static void killed_after_commit(struct row_bench *b)
+void row_batch_killed_after_commit(struct row_bench *b)
 {
 	batched(b);
 	assert_true(fixture_deliver_and_crash(&b->f, "batch-committed:4"));
@@ -42,7 +42,7 @@ static void killed_after_commit(struct row_bench *b)
 }
 
 /* Rows that come behind the cursor are new: no batch changes them, and none is changed twice for their sake. */
-static void rows_behind(struct row_bench *b)
+void row_batch_rows_behind(struct row_bench *b)
 {
 	batched(b);
 	pid_t agent = fixture_start(&b->f, "batch-committed:4=stop");
@@ -55,12 +55,6 @@ static void rows_behind(struct row_bench *b)
 	row_is(b, "SELECT count(*) FROM big WHERE id <= 0 AND n = 0", "2");
 	row_is(b, TWICE, "0");
 }
-
-const struct row_test row_batches[ROW_BATCHES] = {
-    {"BF-01 the agent dies inside a batch", killed_inside},
-    {"BF-02 the agent dies after a batch's COMMIT", killed_after_commit},
-    {"BF-03 rows are inserted behind the cursor", rows_behind},
-};
 
 /* ---- on servers ---- */
 
