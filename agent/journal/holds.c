@@ -88,16 +88,7 @@ static int held_put(struct journal *j, const struct held *h, struct err *e)
 	struct lite_stmt *s = NULL;
 	if (lite_prepare(j->lite, helds_put, &s, e) != 0)
 		return -1;
-	lite_bind_blob(s, 1, bytes_of(h->task.id, TASK_SIZE));
-	lite_bind_int(s, 2, h->task.attempt);
-	lite_bind_text(s, 3, h->task.target);
-	lite_bind_blob(s, 4, bytes_of(h->task.release_hash, DIGEST_SIZE));
-	lite_bind_int(s, 5, (int64_t)h->task.release_size);
-	lite_bind_blob(s, 6, bytes_of(h->task.dossier_hash, DIGEST_SIZE));
-	lite_bind_int(s, 7, (int64_t)h->task.dossier_size);
-	lite_bind_blob(s, 8, h->task.proof.p ? h->task.proof : bytes_of("", 0));
-	lite_bind_int(s, 9, h->task.deadline_us);
-	lite_bind_int(s, 10, h->task.direction);
+	journal_bind_task(s, &h->task);
 	lite_bind_text(s, 11, h->code);
 	lite_bind_text(s, 12, h->reason);
 	lite_bind_int(s, 13, h->until_us);
@@ -139,30 +130,11 @@ int journal_unaccept(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t at
 static int held_row(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)
 {
 	struct held *h = ret;
-	*h = (struct held){.task = {.attempt = (uint32_t)lite_int(s, 1),
-	                            .target = arena_strdup(a, lite_text(s, 2)),
-	                            .release_size = (uint64_t)lite_int(s, 4),
-	                            .dossier_size = (uint64_t)lite_int(s, 6),
-	                            .proof = arena_bytes(a, lite_blob(s, 7)),
-	                            .deadline_us = lite_int(s, 8),
-	                            .direction = (enum direction)lite_int(s, 9)},
-	                   .code = arena_strdup(a, lite_text(s, 10)),
+	*h = (struct held){.code = arena_strdup(a, lite_text(s, 10)),
 	                   .reason = arena_strdup(a, lite_text(s, 11)),
 	                   .until_us = lite_int(s, 12),
 	                   .at_us = lite_int(s, 13)};
-	struct bytes id = lite_blob(s, 0);
-	if (id.n != TASK_SIZE)
-		return err_set(e, ERR_PARSE, "table held: an id of %zu bytes: the file was changed from outside", id.n);
-	memcpy(h->task.id, id.p, TASK_SIZE);
-	struct bytes release = lite_blob(s, 3);
-	if (release.n != DIGEST_SIZE)
-		return err_set(e, ERR_PARSE, "table held: a digest of %zu bytes: the file was changed from outside", release.n);
-	memcpy(h->task.release_hash, release.p, DIGEST_SIZE);
-	struct bytes dossier = lite_blob(s, 5);
-	if (dossier.n != DIGEST_SIZE)
-		return err_set(e, ERR_PARSE, "table held: a digest of %zu bytes: the file was changed from outside", dossier.n);
-	memcpy(h->task.dossier_hash, dossier.p, DIGEST_SIZE);
-	return 0;
+	return journal_read_task(s, a, &h->task, e);
 }
 
 int journal_helds(struct journal *j, struct arena *a, struct held **ret, size_t *ret_n, struct err *e)
@@ -170,7 +142,7 @@ int journal_helds(struct journal *j, struct arena *a, struct held **ret, size_t 
 	struct lite_stmt *s = NULL;
 	struct lite_list list = {0};
 	if (lite_prepare(j->lite, helds_list, &s, e) != 0 || lite_list(s, a, sizeof **ret, held_row, &list, e) != 0)
-		return err_wrap(e, "journal");
+		return err_wrap(e, "journal: table held");
 	*ret = list.rows;
 	*ret_n = list.n;
 	return 0;

@@ -95,22 +95,27 @@ int journal_find_task(struct journal *j, const struct task *t, bool *ret_known, 
 	return task_known(j, t, ret_known, ret_state, e) == 0 ? 0 : err_wrap(e, "journal");
 }
 
+void journal_bind_task(struct lite_stmt *s, const struct task *t)
+{
+	lite_bind_blob(s, 1, bytes_of(t->id, TASK_SIZE));
+	lite_bind_int(s, 2, t->attempt);
+	lite_bind_text(s, 3, t->target);
+	lite_bind_blob(s, 4, bytes_of(t->release_hash, DIGEST_SIZE));
+	lite_bind_int(s, 5, (int64_t)t->release_size);
+	lite_bind_blob(s, 6, bytes_of(t->dossier_hash, DIGEST_SIZE));
+	lite_bind_int(s, 7, (int64_t)t->dossier_size);
+	lite_bind_blob(s, 8, t->proof.p ? t->proof : bytes_of("", 0)); /* an empty blob, never SQL NULL */
+	lite_bind_int(s, 9, t->deadline_us);
+	lite_bind_int(s, 10, t->direction);
+}
+
 static int task_insert(struct journal *j, const struct task *t, struct err *e)
 {
 	struct lite_stmt *s = NULL;
 	if (lite_prepare(j->lite, journal_task_insert, &s, e) != 0)
 		return -1;
-	lite_bind_blob(s, 1, bytes_of(t->id, TASK_SIZE));
-	lite_bind_int(s, 2, t->attempt);
-	lite_bind_int(s, 3, t->epoch);
-	lite_bind_text(s, 4, t->target);
-	lite_bind_blob(s, 5, bytes_of(t->release_hash, DIGEST_SIZE));
-	lite_bind_int(s, 6, (int64_t)t->release_size);
-	lite_bind_blob(s, 7, bytes_of(t->dossier_hash, DIGEST_SIZE));
-	lite_bind_int(s, 8, (int64_t)t->dossier_size);
-	lite_bind_blob(s, 9, t->proof.p ? t->proof : bytes_of("", 0)); /* an empty blob, never SQL NULL */
-	lite_bind_int(s, 10, t->deadline_us);
-	lite_bind_int(s, 11, t->direction);
+	journal_bind_task(s, t);
+	lite_bind_int(s, 11, t->epoch);
 	lite_bind_int(s, 12, TASK_ACCEPTED);
 	lite_bind_int(s, 13, clock_wall_us());
 	return lite_run(s, e);
@@ -159,21 +164,28 @@ static int copy_fixed(struct lite_stmt *s, int column, uint8_t *out, size_t n, s
 	return 0;
 }
 
+int journal_read_task(struct lite_stmt *s, struct arena *a, struct task *ret, struct err *e)
+{
+	*ret = (struct task){.attempt = (uint32_t)lite_int(s, 1),
+	                     .target = arena_strdup(a, lite_text(s, 2)),
+	                     .release_size = (uint64_t)lite_int(s, 4),
+	                     .dossier_size = (uint64_t)lite_int(s, 6),
+	                     .proof = arena_bytes(a, lite_blob(s, 7)),
+	                     .deadline_us = lite_int(s, 8),
+	                     .direction = (enum direction)lite_int(s, 9)};
+	if (copy_fixed(s, 0, ret->id, TASK_SIZE, e) != 0 || copy_fixed(s, 3, ret->release_hash, DIGEST_SIZE, e) != 0)
+		return -1;
+	return copy_fixed(s, 5, ret->dossier_hash, DIGEST_SIZE, e);
+}
+
 static int task_row(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)
 {
 	struct task *t = ret;
-	*t = (struct task){.attempt = (uint32_t)lite_int(s, 1),
-	                   .epoch = (uint32_t)lite_int(s, 2),
-	                   .target = arena_strdup(a, lite_text(s, 3)),
-	                   .release_size = (uint64_t)lite_int(s, 5),
-	                   .dossier_size = (uint64_t)lite_int(s, 7),
-	                   .proof = arena_bytes(a, lite_blob(s, 8)),
-	                   .deadline_us = lite_int(s, 9),
-	                   .direction = (enum direction)lite_int(s, 10),
-	                   .state = (enum task_state)lite_int(s, 11)};
-	if (copy_fixed(s, 0, t->id, TASK_SIZE, e) != 0 || copy_fixed(s, 4, t->release_hash, DIGEST_SIZE, e) != 0)
+	if (journal_read_task(s, a, t, e) != 0)
 		return -1;
-	return copy_fixed(s, 6, t->dossier_hash, DIGEST_SIZE, e);
+	t->epoch = (uint32_t)lite_int(s, 10);
+	t->state = (enum task_state)lite_int(s, 11);
+	return 0;
 }
 
 int journal_get_task(struct journal *j, const uint8_t id[TASK_SIZE], struct arena *a, bool *ret_found, struct task *ret, struct err *e)

@@ -1,4 +1,4 @@
-/* Inside of the journal, for its own files only: the handle, and how a time and a transaction are taken. */
+/* Inside of the journal, for its own files only: the handle, how a transaction is taken, and the columns that tables share. */
 #ifndef AGENT_JOURNAL_JOURNAL_FILE_H
 #define AGENT_JOURNAL_JOURNAL_FILE_H
 
@@ -16,6 +16,10 @@ struct journal {
 int journal_begin(struct journal *j, struct err *e) MUST_CHECK;
 /* Commits when `rc` is 0, otherwise rolls back; returns how it ended. */
 int journal_end(struct journal *j, int rc, struct err *e) MUST_CHECK;
+/* What every table of deliveries begins with, in this order: id, attempt, target, the release's hash and size, the dossier's, proof, deadline_us, direction. Bound from ?1 to
+ * ?10; read from the first ten columns. */
+void journal_bind_task(struct lite_stmt *s, const struct task *t);
+int journal_read_task(struct lite_stmt *s, struct arena *a, struct task *ret, struct err *e) MUST_CHECK;
 /* Inside a write transaction. */
 int journal_steps_insert(struct journal *j, const struct journal_step *steps, size_t n, struct err *e) MUST_CHECK;
 int journal_head_insert(struct journal *j, const char *target, const struct journal_head *h, struct err *e) MUST_CHECK;

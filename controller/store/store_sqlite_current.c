@@ -5,23 +5,27 @@
 #include "controller/store/sql/store.sql.h"
 #include "controller/store/store_sqlite.h"
 
+/* ret_q: the statement, its first parameters bound to what the report is of. */
+static int prepare_for(struct store *s, const char *sql, const struct report *r, struct lite_stmt **ret_q, struct err *e)
+{
+	if (lite_prepare(s->db, sql, ret_q, e) < 0)
+		return -1;
+	lite_bind_text(*ret_q, 1, r->target);
+	lite_bind_blob(*ret_q, 2, bytes_of(r->release_digest, DIGEST_SIZE));
+	return 0;
+}
+
 static int run_on(struct store *s, const char *sql, const struct report *r, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	if (lite_prepare(s->db, sql, &q, e) < 0)
-		return -1;
-	lite_bind_text(q, 1, r->target);
-	lite_bind_blob(q, 2, bytes_of(r->release_digest, DIGEST_SIZE));
-	return lite_run(q, e);
+	return prepare_for(s, sql, r, &q, e) < 0 ? -1 : lite_run(q, e);
 }
 
 static int applied(struct store *s, const struct report *r, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	if (lite_prepare(s->db, sql_current_applied, &q, e) < 0)
+	if (prepare_for(s, sql_current_applied, r, &q, e) < 0)
 		return -1;
-	lite_bind_text(q, 1, r->target);
-	lite_bind_blob(q, 2, bytes_of(r->release_digest, DIGEST_SIZE));
 	lite_bind_int(q, 3, r->ended_at_us);
 	return lite_run(q, e);
 }

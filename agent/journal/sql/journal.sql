@@ -104,7 +104,7 @@ SELECT target, '', changeset, run, name, value, task, attempt, at_us FROM note;
 DROP TABLE note;
 
 --: journal_task_insert
-INSERT INTO task (id, attempt, epoch, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, state, accepted_at_us)
+INSERT INTO task (id, attempt, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, epoch, state, accepted_at_us)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 
 --: journal_task_known
@@ -120,12 +120,12 @@ UPDATE task SET state = 1 WHERE id = ?1 AND attempt = ?2 AND state = 0
 UPDATE task SET state = 2, report_seq = ?3 WHERE id = ?1 AND attempt <= ?2 AND state < 2
 
 --: journal_task_open
-SELECT id, attempt, epoch, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, state FROM task AS t
+SELECT id, attempt, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, epoch, state FROM task AS t
 WHERE state < 2 AND NOT EXISTS (SELECT 1 FROM task AS later WHERE later.id = t.id AND later.attempt > t.attempt)
 ORDER BY accepted_at_us, rowid
 
 --: journal_task_get
-SELECT id, attempt, epoch, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, state FROM task
+SELECT id, attempt, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, epoch, state FROM task
 WHERE id = ?1 ORDER BY attempt DESC LIMIT 1
 
 --: journal_step_insert
