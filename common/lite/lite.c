@@ -314,8 +314,3 @@ int64_t lite_changes(struct lite *l)
 {
 	return sqlite3_changes64(l->db);
 }
-
-int64_t lite_last_id(struct lite *l)
-{
-	return sqlite3_last_insert_rowid(l->db);
-}

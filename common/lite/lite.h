@@ -53,6 +53,5 @@ struct bytes lite_blob(struct lite_stmt *s, int column);
 bool lite_is_null(struct lite_stmt *s, int column);
 void lite_reset(struct lite_stmt *s);
 int64_t lite_changes(struct lite *l);
-int64_t lite_last_id(struct lite *l);
 
 #endif

@@ -119,20 +119,7 @@ static void show_command(const struct demo *d, const char *const *words)
 	fflush(stdout);
 }
 
-int demo_cli(struct demo *d, int *ret_code, const char *const *words, struct err *e)
-{
-	AUTO(buf_done) struct buf out = BUF_INIT;
-	struct echo echo = {.at_line_start = true};
-	const struct process_run how = {.echo = d->quiet ? NULL : echo_indented, .echo_arg = &echo};
-	show_command(d, words);
-	if (run_cli(d, &how, words, NULL, &out, ret_code, e) != 0)
-		return -1;
-	if (*ret_code != EXIT_DONE)
-		demo_say(d, "    exit code %d", *ret_code);
-	return 0;
-}
-
-int demo_cli_expect(struct demo *d, int code, const char *const *words, struct err *e)
+int demo_cli(struct demo *d, int code, const char *const *words, struct err *e)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT;
 	struct echo echo = {.at_line_start = true};

@@ -41,7 +41,7 @@ struct demo {
 	const struct demo_engine *engine;
 	struct arena *arena;
 	const char *dir, *bin; /* our folder; where the programs are */
-	bool keep, quiet, failed;
+	bool keep, quiet;
 	unsigned claims, broken;
 	int64_t started_at_us;
 	unsigned control_port, blob_port;
@@ -68,11 +68,9 @@ void demo_heading(struct demo *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void demo_say(struct demo *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void demo_claim(struct demo *d, bool holds, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Runs `rollcall WORDS...` as a person would: shown, with its output. *ret_code gets its exit code. Words end with NULL. */
-int demo_cli(struct demo *d, int *ret_code, const char *const *words, struct err *e) MUST_CHECK;
-/* The same, and an error when the exit code is another one. */
-int demo_cli_expect(struct demo *d, int code, const char *const *words, struct err *e) MUST_CHECK;
-#define DEMO_CLI(d, code, e, ...) demo_cli_expect((d), (code), (const char *const[]){__VA_ARGS__, NULL}, (e))
+/* Runs `rollcall WORDS...` as a person would: shown, with its output; an error when its exit code is not `code`. Words end with NULL. */
+int demo_cli(struct demo *d, int code, const char *const *words, struct err *e) MUST_CHECK;
+#define DEMO_CLI(d, code, e, ...) demo_cli((d), (code), (const char *const[]){__VA_ARGS__, NULL}, (e))
 /* Unseen, with -o json; the caller owns *ret_json. *ret_code may be NULL. */
 int demo_ask(struct demo *d, const char *const *words, int *ret_code, json_t **ret_json, struct err *e) MUST_CHECK;
 

@@ -122,11 +122,6 @@ struct session *sessions_next(struct sessions *t, size_t *cursor)
 	return *cursor ? t->list[--*cursor] : NULL;
 }
 
-size_t sessions_count(const struct sessions *t)
-{
-	return t->n;
-}
-
 struct session *sessions_of(struct sessions *t, const struct principal *who, enum link_state state, const struct session *except, size_t *ret_n)
 {
 	struct session *oldest = NULL;

@@ -42,7 +42,6 @@ struct session *sessions_by_id(struct sessions *t, uint64_t id);
 /* Walks all sessions; closing the returned one is fine. Start with SESSIONS_WALK; NULL at the end. */
 #define SESSIONS_WALK SIZE_MAX
 struct session *sessions_next(struct sessions *t, size_t *cursor);
-size_t sessions_count(const struct sessions *t);
 /* The session of this principal's key in this state other than `except`: the one opened first; ret_n (may be NULL) gets their number. */
 struct session *sessions_of(struct sessions *t, const struct principal *who, enum link_state state, const struct session *except, size_t *ret_n);
 

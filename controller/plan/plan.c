@@ -3,13 +3,12 @@
 
 #include <stdarg.h>
 
+#include "common/base/buf.h"
 #include "common/base/clock.h"
-#include "common/base/file.h"
 #include "common/base/str.h"
 #include "common/conf/conf.h"
 #include "common/crypto/digest.h"
 #include "common/sql/classify.h"
-#include "common/wire/limits.h"
 
 #define MAX_PARALLEL_DEFAULT 10
 #define NOT_AFTER_DEFAULT_MS (UINT64_C(24) * 3600 * 1000)
@@ -385,14 +384,6 @@ int plan_parse(const char *name, struct bytes text, struct arena *a, struct plan
 	digest_sha256(text, p.digest);
 	*ret = p;
 	return 0;
-}
-
-int plan_load(const char *path, struct arena *a, struct plan *ret, struct err *e)
-{
-	AUTO(buf_done) struct buf text = BUF_INIT;
-	if (file_read(path, LIMIT_YAML, &text, e) < 0)
-		return -1;
-	return plan_parse(path, buf_bytes(&text), a, ret, e);
 }
 
 /* The names in a plan come in the order: plan, then for each environment its own, its waves' and their probes'. */

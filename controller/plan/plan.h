@@ -8,7 +8,6 @@
 
 /* `name` stands for the file in messages. A wave's selector may leave the environment out: targets of other environments never match. */
 int plan_parse(const char *name, struct bytes text, struct arena *a, struct plan *ret, struct err *e) MUST_CHECK;
-int plan_load(const char *path, struct arena *a, struct plan *ret, struct err *e) MUST_CHECK;
 
 /* Every environment of the plan is in the pipeline, ERR_USAGE otherwise. */
 int plan_check_pipeline(const struct plan *p, struct bytes text, const char *const *pipeline, size_t n, struct err *e) MUST_CHECK;
