@@ -142,15 +142,32 @@ static int may_begin(void *arg, const char **ret_check, struct err *e)
 	return 0;
 }
 
-/* The half of C2 that needs the release. The loop has asked the other half just before; this thread reads the document for itself. */
+/* Once for all targets of the agent: the statements are the same. */
+static int check_site_statements(const struct deliver_job *job, const struct papers *p, const char **ret_check, struct err *e)
+{
+	const char *engine = job->target->target.engine;
+	uint8_t policy[DIGEST_SIZE], verdict[DIGEST_SIZE];
+	policy_digest(&p->policy, policy);
+	verdict_key_site(job->task->release_hash, policy, engine, p->verified.direction, verdict);
+	if (verdict_is_good(verdict))
+		return 0;
+	if (policy_check_statements(&p->policy, &p->verified, engine, ret_check, e) != 0)
+		return -1;
+	verdict_keep(verdict);
+	return 0;
+}
+
+/* The half of C2 that needs the release, and C21. The loop has asked the other half just before; this thread reads the document for itself. What an agent that knew no default caps has begun is
+ * finished without them. */
 static int check_site(const struct deliver_job *job, struct papers *p, struct arena *a, const char **ret_check, struct err *e)
 {
 	const struct agent_config *c = job->config;
-	if (!c->policy_file)
-		return 0;
-	if (policy_load(c->policy_file, &p->trusted.valid, c->site, a, &p->policy, e) != 0)
+	const struct engine_target *given = &job->target->connect;
+	if (c->policy_file && policy_load(c->policy_file, &p->trusted.valid, c->site, a, &p->policy, e) != 0)
 		return check_refuse(C2_SITE_POLICY, ret_check, e);
-	return policy_check_release(&p->policy, &p->verified, job->target->target.engine, ret_check, e);
+	if (job->task->state == TASK_ACCEPTED)
+		policy_default_caps(&p->policy, given->lock_timeout_max_ms, given->statement_timeout_ms);
+	return check_site_statements(job, p, ret_check, e) != 0 ? -1 : policy_check_order(&p->policy, &p->verified, ret_check, e);
 }
 
 /* A task that has begun is finished whatever the clock says; one that has not is not begun late. */

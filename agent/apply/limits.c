@@ -43,14 +43,14 @@ enum ended limits_timeouts(struct delivery *d)
 {
 	const struct policy *p = d->policy;
 	uint64_t ms[2] = {0};
-	if (!p || (!p->longest_lock_ms && !p->longest_statement_ms) || !d->engine->timeouts_sql)
+	uint32_t lock_ms = p && !p->lock_of_config ? p->longest_lock_ms : 0, statement_ms = p && !p->statement_of_config ? p->longest_statement_ms : 0;
+	if ((!lock_ms && !statement_ms) || !d->engine->timeouts_sql) /* what agent.yaml says is what the session was opened with */
 		return ENDED_OK;
 	if (d->engine->query(d->conn, bytes_of_str(d->engine->timeouts_sql), NULL, 0, timeouts_row, ms, &d->error) != 0) {
 		err_wrap(&d->error, "the session's time-outs");
 		return delivery_judge(d, &d->error);
 	}
-	if (is_over(d, "wait for a lock", "longest_lock", ms[0], p->longest_lock_ms) ||
-	    is_over(d, "run", "longest_statement", ms[1], p->longest_statement_ms))
+	if (is_over(d, "wait for a lock", "longest_lock", ms[0], lock_ms) || is_over(d, "run", "longest_statement", ms[1], statement_ms))
 		return refuse(d, C21_TIMEOUTS,
 		              "take out what sets it otherwise (a pooler, a setting of the role), or raise the cap in the site's policy: MariaDB knows whole "
 		              "seconds of "

@@ -80,10 +80,11 @@ static const char *date_text(struct arena *a, int64_t day)
 	return arena_printf(a, "%.10s", clock_text(day * 86400 * INT64_C(1000000) + 1, text));
 }
 
-static const char *cap_text(struct arena *a, uint32_t ms)
+static const char *cap_text(struct arena *a, uint32_t ms, bool of_config)
 {
 	char text[CLOCK_TEXT_SIZE];
-	return ms ? arena_strdup(a, clock_duration_text((int64_t)ms * 1000, text)) : "as agent.yaml says";
+	return ms ? arena_printf(a, "%s%s", clock_duration_text((int64_t)ms * 1000, text), of_config ? ", as agent.yaml says" : "")
+	          : "as agent.yaml says";
 }
 
 static void calendar_rows(struct table *t, struct arena *a, const struct calendar *c)
@@ -98,6 +99,17 @@ static void calendar_rows(struct table *t, struct arena *a, const struct calenda
 		table_rowf(t, "blackout\t%s to %s %s, targets %s%s%s", date_text(a, b->first_day), date_text(a, b->last_day), zone_name(b->zone),
 		           join(a, b->targets, b->n_targets, "all"), b->reason ? ": " : "", b->reason ? b->reason : "");
 	}
+}
+
+static const char *break_glass_text(struct arena *a, const struct break_glass_rule *r)
+{
+	if (r->nobody)
+		return "nobody";
+	if (!r->n_keys && !r->n_site_keys && !r->minimum)
+		return "as the trust document says";
+	const char *least = r->minimum ? arena_printf(a, "%" PRIu32 " or more of ", r->minimum) : "";
+	return arena_printf(a, "%s%s (role break-glass), with %s (the site's role)", least, join(a, r->keys, r->n_keys, "any key"),
+	                    join(a, r->site_keys, r->n_site_keys, "any key"));
 }
 
 static void policy_rows(struct table *t, struct arena *a, const struct policy *p)
@@ -115,11 +127,39 @@ static void policy_rows(struct table *t, struct arena *a, const struct policy *p
 	table_rowf(t, "denied statements\t%s", join(a, p->deny, p->n_deny, "none"));
 	table_rowf(t, "denied classes\t%s", join(a, classes, n, "none"));
 	table_rowf(t, "minimum approvals\t%" PRIu32, p->minimum_approvals);
+	table_rowf(t, "break glass\t%s", break_glass_text(a, &p->break_glass));
 	table_rowf(t, "wave gate\t%s", p->wave_gate_signed ? "signed" : "as the trust document says");
 	table_rowf(t, "drift\t%s", p->refuse_drift ? "refuse" : "report, unless the order says refuse");
-	table_rowf(t, "longest lock\t%s", cap_text(a, p->longest_lock_ms));
-	table_rowf(t, "longest statement\t%s", cap_text(a, p->longest_statement_ms));
+	table_rowf(t, "longest lock\t%s", cap_text(a, p->longest_lock_ms, p->lock_of_config));
+	table_rowf(t, "longest statement\t%s", cap_text(a, p->longest_statement_ms, p->statement_of_config));
 	table_rowf(t, "largest table\t%s", table_limit_text(&p->largest_table, a));
+}
+
+static bool is_known(const char *name, const struct break_glass *all, bool of_site)
+{
+	for (size_t i = 0; i < all->n_votes; i++) {
+		const struct break_glass_vote *v = &all->votes[i];
+		if ((of_site ? v->of_site : v->of_safe) && (str_eq(v->owner, name) || str_eq(v->key_id, name)))
+			return true;
+	}
+	return false;
+}
+
+/* A rule that nobody meets is allowed, but hardly meant: a key may have got another owner, or another generation. */
+static void say_unknown(struct desk *d, const struct break_glass_rule *r)
+{
+	const struct break_glass *all = break_glass_all(&d->config.trust, d->config.site, d->arena);
+	if (!all || r->nobody)
+		return;
+	for (size_t i = 0; i < r->n_keys; i++)
+		if (!is_known(r->keys[i], all, false))
+			output_say("break_glass: the trust document has no key '%s' in role break-glass: it counts for nobody", r->keys[i]);
+	for (size_t i = 0; i < r->n_site_keys; i++)
+		if (!is_known(r->site_keys[i], all, true))
+			output_say("break_glass: the trust document has no key '%s' in the role of site %s: it counts for nobody", r->site_keys[i],
+			           d->config.site);
+	if (!break_glass_holds(all, r))
+		output_say("break_glass: with the keys of the trust document that count here nobody can break glass; {keys: [none]} says so plainly");
 }
 
 static int run_policy_show(const struct cmd_args *a, struct err *e)
@@ -129,12 +169,17 @@ static int run_policy_show(const struct cmd_args *a, struct err *e)
 	struct site_view v;
 	if (view_open(a, &d, &v, e) != 0)
 		return -1;
+	policy_default_caps(&v.policy, d.config.lock_timeout_ms, d.config.statement_timeout_ms);
 	if (!v.has_policy) {
-		output_say("this site has no policy document: 'policy' in %s names one", d.config.path);
+		output_say(
+		    "this site has no policy document: 'policy' in %s names one. Without one a changeset may set its waits for locks to %s at most, and its "
+		    "statements to %s (lock_timeout and statement_timeout there)",
+		    d.config.path, cap_text(d.arena, v.policy.longest_lock_ms, false), cap_text(d.arena, v.policy.longest_statement_ms, false));
 		return EXIT_DONE;
 	}
 	policy_rows(t, d.arena, &v.policy);
 	table_print(t, cmd_output(a), "policy", stdout);
+	say_unknown(&d, &v.policy.break_glass);
 	return EXIT_DONE;
 }
 
@@ -219,9 +264,9 @@ const struct cmd policy_commands[] = {
         .path = "policy sign",
         .arguments = "FILE",
         .summary = "Check a policy document and sign it with a site key",
-        .details = "FILE is YAML: site, version, zone, windows, blackouts, consent, statements {deny, deny_classes}, minimum_approvals, wave_gate, "
-                   "drift, longest_lock, "
-                   "longest_statement, largest_table. Give the written envelope again to add a second signature.",
+        .details = "FILE is YAML: site, version, zone, windows, blackouts, consent, statements {deny, deny_classes}, minimum_approvals, break_glass "
+                   "{keys, site_keys, minimum}, wave_gate, drift, longest_lock, longest_statement, largest_table. Give the written envelope again to "
+                   "add a second signature.",
         .example = "rollcall-agent policy sign site-policy.yaml --key keys/dave --out /etc/rollcall/site-policy.env",
         .options = sign_options,
         .run = run_policy_sign,

@@ -62,6 +62,7 @@ struct agent_config {
 	struct certificate cert; /* the same; it may have ended: agent_config_check_dates */
 	uint32_t max_parallel, max_parallel_per_instance; /* deliveries at once: in all, and for one database server */
 	uint32_t retry_budget_ms;
+	uint32_t lock_timeout_ms, statement_timeout_ms; /* that each target's session gets: the last try's, and a statement's */
 	struct agent_limits limits;
 	int64_t fresh_max_age_us; /* 0: only the trust document's limit and each document's own expiry */
 	uint64_t max_step; /* 0: only the trust document's */

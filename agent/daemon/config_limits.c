@@ -76,6 +76,8 @@ int config_take_limits(struct loading *l, struct engine_target *ret_timeouts, st
 	    take_duration(l, "connect_timeout", r->connect_timeout, 100, 10000, &ret_timeouts->connect_timeout_ms, e) != 0)
 		return -1;
 	uint32_t max_ms = ret_timeouts->lock_timeout_max_ms;
+	l->c->lock_timeout_ms = max_ms;
+	l->c->statement_timeout_ms = ret_timeouts->statement_timeout_ms;
 	ret_timeouts->lock_timeout_ms = max_ms < LOCK_FIRST_MS ? max_ms : LOCK_FIRST_MS;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "agent/policy/policy.h"
 #include "agent/verify/checks.h"
 #include "common/base/str.h"
+#include "common/crypto/digest.h"
 #include "common/sql/classify.h"
 
 #define CHECK_ARENA ((size_t)1024 * 1024)
@@ -82,14 +83,52 @@ static int check_wave_gate(const struct policy *p, const struct verified *v, str
 	    v->wave_before, v->order.id);
 }
 
-int policy_check_release(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e)
+/* "one, two (not counted here), site" */
+static void declarers(const struct break_glass *g, const struct break_glass_rule *rule, struct buf *ret)
+{
+	for (size_t i = 0; i < g->n_votes; i++)
+		buf_addf(ret, "%s%s%s", i ? ", " : "", g->votes[i].owner, break_glass_counts(&g->votes[i], rule) ? "" : " (not counted here)");
+}
+
+/* What the trust document asks for was there, or verify_delivery had said no. */
+static int check_break_glass(const struct policy *p, const struct verified *v, struct err *e)
+{
+	const struct break_glass *g = v->break_glass;
+	AUTO(buf_done) struct buf who = BUF_INIT;
+	if (!g || break_glass_holds(g, &p->break_glass))
+		return 0;
+	declarers(g, &p->break_glass, &who);
+	if (p->break_glass.nobody)
+		return err_set(e, ERR_POLICY, "order %s is an emergency, declared by %s, and this site lets nobody break glass (break_glass: none)",
+		               v->order.id, buf_str(&who));
+	return err_set(e, ERR_POLICY,
+	               "order %s is an emergency, declared by %s, and this site asks for %u keys of role break-glass and %u of its own (break_glass)",
+	               v->order.id, buf_str(&who), (unsigned)break_glass_least(g, &p->break_glass), (unsigned)g->site_least);
+}
+
+int policy_check_statements(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e)
 {
 	enum check_code code = C2_SITE_POLICY;
-	int rc = check_statements(p, v, engine, &code, e);
-	if (rc == 0 && v->n_approvers < p->minimum_approvals)
-		rc = err_set(e, ERR_POLICY, "order %s has %zu approvals, and this site asks for %u", v->order.id, v->n_approvers,
-		             (unsigned)p->minimum_approvals);
-	if (rc != 0)
-		return check_refuse(code, ret_check, e);
+	return check_statements(p, v, engine, &code, e) == 0 ? 0 : check_refuse(code, ret_check, e);
+}
+
+int policy_check_order(const struct policy *p, const struct verified *v, const char **ret_check, struct err *e)
+{
+	if (v->n_approvers < p->minimum_approvals) {
+		err_set(e, ERR_POLICY, "order %s has %zu approvals, and this site asks for %u", v->order.id, v->n_approvers, (unsigned)p->minimum_approvals);
+		return check_refuse(C2_SITE_POLICY, ret_check, e);
+	}
+	if (check_break_glass(p, v, e) != 0)
+		return check_refuse(C2_BREAK_GLASS, ret_check, e);
 	return check_wave_gate(p, v, e) == 0 ? 0 : check_refuse(C12_WAVE_GATE, ret_check, e);
+}
+
+void policy_digest(const struct policy *p, uint8_t ret[DIGEST_SIZE])
+{
+	struct digest *d = digest_new();
+	const uint32_t caps[] = {p->longest_lock_ms, p->longest_statement_ms};
+	digest_add_sized(d, bytes_of_str("policy"));
+	digest_add(d, p->digest, DIGEST_SIZE);
+	digest_add(d, caps, sizeof caps);
+	digest_final(&d, ret);
 }

@@ -5,6 +5,7 @@
 #include "agent/policy/policy.h"
 #include "common/base/str.h"
 #include "common/conf/conf.h"
+#include "common/crypto/digest.h"
 #include "common/wire/limits.h"
 
 #define TEXT_MAX 1024
@@ -18,6 +19,11 @@ struct yaml_statements {
 	char **deny, **deny_classes;
 	unsigned deny_count, deny_classes_count;
 };
+struct yaml_break_glass {
+	char **keys, **site_keys;
+	unsigned keys_count, site_keys_count;
+	uint32_t minimum;
+};
 struct yaml_policy {
 	char *site, *zone, *wave_gate, *drift, *largest_table, *longest_lock, *longest_statement;
 	uint64_t version;
@@ -27,11 +33,15 @@ struct yaml_policy {
 	char **consent;
 	unsigned consent_count;
 	struct yaml_statements statements;
+	struct yaml_break_glass break_glass;
 };
 
 #define TEXT(key, type)     CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER, struct type, key, 1, TEXT_MAX)
 #define OPT_TEXT(key, type) CYAML_FIELD_STRING_PTR(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct type, key, 1, TEXT_MAX)
 #define TEXTS(key, type)    CYAML_FIELD_SEQUENCE(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct type, key, &text_schema, 0, 1000)
+
+/* One at least: an empty list reads like one that was left out. */
+#define NAMES(key, type) CYAML_FIELD_SEQUENCE(#key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct type, key, &text_schema, 1, 100)
 
 static const cyaml_schema_value_t text_schema = {CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, TEXT_MAX)};
 static const cyaml_schema_field_t window_fields[] = {
@@ -43,6 +53,9 @@ static const cyaml_schema_field_t blackout_fields[] = {
 static const cyaml_schema_value_t window_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_row, window_fields)};
 static const cyaml_schema_value_t blackout_schema = {CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct yaml_row, blackout_fields)};
 static const cyaml_schema_field_t statements_fields[] = {TEXTS(deny, yaml_statements), TEXTS(deny_classes, yaml_statements), CYAML_FIELD_END};
+static const cyaml_schema_field_t break_glass_fields[] = {NAMES(keys, yaml_break_glass), NAMES(site_keys, yaml_break_glass),
+                                                          CYAML_FIELD_UINT("minimum", CYAML_FLAG_OPTIONAL, struct yaml_break_glass, minimum),
+                                                          CYAML_FIELD_END};
 static const cyaml_schema_field_t policy_fields[] = {
     TEXT(site, yaml_policy),
     CYAML_FIELD_UINT("version", CYAML_FLAG_DEFAULT, struct yaml_policy, version),
@@ -53,6 +66,7 @@ static const cyaml_schema_field_t policy_fields[] = {
     TEXTS(consent, yaml_policy),
     CYAML_FIELD_MAPPING("statements", CYAML_FLAG_OPTIONAL, struct yaml_policy, statements, statements_fields),
     CYAML_FIELD_UINT("minimum_approvals", CYAML_FLAG_OPTIONAL, struct yaml_policy, minimum_approvals),
+    CYAML_FIELD_MAPPING("break_glass", CYAML_FLAG_OPTIONAL, struct yaml_policy, break_glass, break_glass_fields),
     OPT_TEXT(wave_gate, yaml_policy),
     OPT_TEXT(drift, yaml_policy),
     OPT_TEXT(largest_table, yaml_policy),
@@ -150,6 +164,31 @@ static int take_statements(const struct reading *x, const struct yaml_statements
 	return 0;
 }
 
+static bool has_none(char *const *names, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (str_eq(names[i], "none"))
+			return true;
+	return false;
+}
+
+static int take_break_glass(const struct reading *x, const struct yaml_break_glass *y, struct err *e)
+{
+	struct break_glass_rule *r = &x->p->break_glass;
+	bool none = has_none(y->keys, y->keys_count);
+	if (has_none(y->site_keys, y->site_keys_count) || (none && (y->keys_count > 1 || y->site_keys_count || y->minimum)))
+		(void)err_set(e, ERR_PARSE, "break_glass: none means that nobody may break glass here, and stands alone: {keys: [none]}");
+	else if (y->minimum == 1)
+		(void)err_set(e, ERR_PARSE, "break_glass: minimum 1: in an emergency no one acts alone: 2 is the least");
+	else {
+		*r = (struct break_glass_rule){.nobody = none, .minimum = y->minimum, .n_keys = none ? 0 : y->keys_count, .n_site_keys = y->site_keys_count};
+		r->keys = copy_texts(x, y->keys, (unsigned)r->n_keys);
+		r->site_keys = copy_texts(x, y->site_keys, y->site_keys_count);
+		return 0;
+	}
+	return at_key(x, "break_glass", 0, e);
+}
+
 static int take_cap(const struct reading *x, const char *key, const char *text, uint32_t *ret_ms, struct err *e)
 {
 	uint64_t ms = 0;
@@ -185,7 +224,7 @@ static int take_all(const struct reading *x, const struct yaml_policy *y, struct
 	p->n_consent = y->consent_count;
 	if (zone_load(y->zone ? y->zone : "UTC", x->arena, &p->zone, e) != 0)
 		return at_key(x, "zone", 0, e);
-	if (take_calendar(x, y, e) != 0 || take_statements(x, &y->statements, e) != 0)
+	if (take_calendar(x, y, e) != 0 || take_statements(x, &y->statements, e) != 0 || take_break_glass(x, &y->break_glass, e) != 0)
 		return -1;
 	if (take_word(x, "wave_gate", y->wave_gate, "signed", "controller", &p->wave_gate_signed, e) != 0 ||
 	    take_word(x, "drift", y->drift, "refuse", "report", &p->refuse_drift, e) != 0)
@@ -208,7 +247,9 @@ int policy_parse(const char *name, struct bytes text, struct arena *a, struct po
 		return -1;
 	int rc = take_all(&x, value, e);
 	conf_free(&policy_schema, value);
-	if (rc == 0)
-		*ret = p;
-	return rc;
+	if (rc != 0)
+		return -1;
+	digest_sha256(text, p.digest);
+	*ret = p;
+	return 0;
 }

@@ -11,9 +11,12 @@
  *   consent: ["eu/pg1/bank"]                     globs: nothing begins there until the site says yes
  *   statements: {deny: [DROP TABLE, "ALTER SYSTEM*"], deny_classes: [X]}
  *   minimum_approvals: 2                         of each order, whatever the trust document asks
+ *   break_glass: {keys: [ann, ben], site_keys: [dave], minimum: 2}   of those whom the trust document lets declare an emergency, the ones that count here, by name
+ *                                                or id; minimum is of role break-glass. {keys: [none]}: nobody, the environment's approvers decide in an emergency too
  *   wave_gate: signed                            C12 whatever the trust document says: no later wave on the controller's word alone
  *   drift: refuse                                C17: nothing runs where the schema is not as the last delivery left it; report (default) tells the centre
- *   longest_lock: 3s                             caps lock_timeout of agent.yaml, also of later tries; C21: refused where the session, or a SET of the release, says otherwise
+ *   longest_lock: 3s                             caps lock_timeout of agent.yaml, also of later tries; C21: refused where the session, or a SET of the release, says otherwise. Left
+ *                                                out: a SET of the release may say what agent.yaml says, and no more
  *   longest_statement: 10m                       the same of statement_timeout
  *   largest_table: 20GB, 5000000 rows            nothing rewrites, locks or changes a larger one, but in batches or CONCURRENTLY
  */
@@ -34,6 +37,7 @@ struct table_limit { /* 0: none */
 
 struct policy {
 	const char *site, *source; /* source: who vouches for it, for people: "signed by dave", "owned by root" */
+	uint8_t digest[DIGEST_SIZE]; /* of its text; zero: there is none */
 	uint64_t version;
 	const struct zone *zone;
 	struct calendar calendar;
@@ -43,8 +47,10 @@ struct policy {
 	size_t n_deny;
 	bool deny_class[STEP_CLASS_COUNT];
 	uint32_t minimum_approvals;
+	struct break_glass_rule break_glass;
 	bool wave_gate_signed, refuse_drift;
 	uint32_t longest_lock_ms, longest_statement_ms; /* 0: no cap */
+	bool lock_of_config, statement_of_config; /* that cap is agent.yaml's: policy_default_caps */
 	struct table_limit largest_table;
 };
 
@@ -74,9 +80,16 @@ void policy_decide(const struct policy_facts *f, struct policy_verdict *ret);
 const char *policy_answer_code(enum policy_answer a);
 bool policy_wants_consent(const struct policy *p, const char *target);
 
-/* Once the papers are read: statements, classes and approvals that the site does not allow (C2), settings that would lift its time-outs (C21), and a wave that no gate's key let
- * begin (C12). ERR_POLICY, *ret_check names it. */
-int policy_check_release(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e) MUST_CHECK;
+/* Once the papers are read. ERR_POLICY, *ret_check names the check. Statements and classes that the site does not allow (C2), and settings that would lift its time-outs (C21), in the
+ * direction of the delivery: the same for every target of an engine, so that a verdict can be kept. */
+int policy_check_statements(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e) MUST_CHECK;
+/* Too few approvals for the site, or an emergency that others declared than it counts (C2), and a wave that no gate's key let begin (C12). */
+int policy_check_order(const struct policy *p, const struct verified *v, const char **ret_check, struct err *e) MUST_CHECK;
+/* Everything that policy_check_statements answers from, but the release, its direction and the engine. */
+void policy_digest(const struct policy *p, uint8_t ret[DIGEST_SIZE]);
+
+/* C21 where the policy leaves a cap open, or the site has no policy: what agent.yaml gives a session is the longest that a release may give itself. */
+void policy_default_caps(struct policy *p, uint32_t lock_ms, uint32_t statement_ms);
 
 /* What agent.yaml gives, lowered to what the site allows: the lock time-out of the first try, that of the last, and the statement's. */
 void policy_cap_timeouts(const struct policy *p, uint32_t *lock_ms, uint32_t *lock_max_ms, uint32_t *statement_ms);

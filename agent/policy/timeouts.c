@@ -1,11 +1,18 @@
-/* C21: the time-outs of agent.yaml under the site's caps, and a SET among a release's statements that would lift them. The session's own time-outs are asked of the server: agent/apply/limits.c. */
+/* C21: the time-outs of agent.yaml under the site's caps, and a SET among a release's statements that would lift them. The session's own time-outs are asked of the server, where a policy caps them: agent/apply/limits.c. */
 #include "agent/policy/policy.h"
 #include "common/sql/timeouts.h"
+
+static const char *rule_of(const struct policy *p, bool locks)
+{
+	if (locks)
+		return p->lock_of_config ? "lock_timeout of agent.yaml" : "longest_lock";
+	return p->statement_of_config ? "statement_timeout of agent.yaml" : "longest_statement";
+}
 
 static const char *judge(const struct policy *p, const struct sql_timeout *t, struct arena *a)
 {
 	uint32_t cap_ms = t->locks ? p->longest_lock_ms : p->longest_statement_ms;
-	const char *rule = t->locks ? "longest_lock" : "longest_statement";
+	const char *rule = rule_of(p, t->locks);
 	if (!cap_ms)
 		return NULL;
 	if (t->ms < 0)
@@ -24,6 +31,14 @@ const char *policy_lifts_timeout(const struct policy *p, enum dialect d, struct 
 	while (!why && sql_timeouts_next(&all, &t))
 		why = judge(p, &t, a);
 	return why;
+}
+
+void policy_default_caps(struct policy *p, uint32_t lock_ms, uint32_t statement_ms)
+{
+	p->lock_of_config = !p->longest_lock_ms;
+	p->statement_of_config = !p->longest_statement_ms;
+	p->longest_lock_ms = p->lock_of_config ? lock_ms : p->longest_lock_ms;
+	p->longest_statement_ms = p->statement_of_config ? statement_ms : p->longest_statement_ms;
 }
 
 static uint32_t lower(uint32_t ms, uint32_t cap_ms)

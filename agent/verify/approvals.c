@@ -150,10 +150,9 @@ int approvals_check_counts(struct delivery *d, struct err *e)
 	d->n_votes = kept;
 	if (!d->break_glass && check_threshold(d, e) != 0)
 		return -1;
-	if (d->break_glass && !break_glass_is_enough(d))
+	if (d->break_glass && !(d->v.break_glass = break_glass_declared(d)))
 		return err_set(e, ERR_SIGNATURE, "approvals: the emergency was declared over another number of targets than the order has%s",
 		               buf_str(&d->not_counted));
-	d->v.break_glass = d->break_glass;
 	d->v.approvers = arena_alloc(d->a, kept * sizeof *d->v.approvers);
 	for (size_t i = 0; i < kept; i++)
 		d->v.approvers[d->v.n_approvers++] = d->votes[i].key->owner;

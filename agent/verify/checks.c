@@ -10,6 +10,9 @@ static const struct {
     [CHECK_NONE] = {"", ""},
     [C1_EPOCH] = {"C1 epoch", "stop the old controller; the acting one offers the work again"},
     [C2_SITE_POLICY] = {"C2 site-policy", "the site's operator decides when this may run"},
+    [C2_BREAK_GLASS] = {"C2 break-glass",
+                        "start a new rollout, and have keys that this site counts declare it, or the environment's approvers approve it; only the "
+                        "site's own people change break_glass in its policy"},
     [C3_TRUST] = {"C3 trust", "have the root keys sign the next trust document and give it to this agent"},
     [C4_FRESHNESS] = {"C4 freshness", "let the agent reach a controller that has a current freshness document"},
     [C5_CLOCK] = {"C5 clock", "set this machine's clock; nothing is run before that"},
@@ -29,8 +32,10 @@ static const struct {
     [C18_CONTENT] = {"C18 content", "build and sign the release again: its parts do not fit together"},
     [C19_STATEMENT] = {"C19 statement", "change the changeset, then build and sign the release again"},
     [C20_CLASS] = {"C20 class", "build the release with the same version of Rollcall that the agents run, then sign it again"},
-    [C21_TIMEOUTS] = {"C21 timeouts",
-                      "take the setting out of the changeset, or have the site raise longest_lock or longest_statement in its policy"},
+    [C21_TIMEOUTS] =
+        {"C21 timeouts",
+         "take the setting out of the changeset, or have the site's people allow it: longest_lock and longest_statement in the site's policy "
+         "say how much, or else lock_timeout and statement_timeout in agent.yaml"},
     [C22_INTENT] = {"C22 intent", "look at the agent's journal: it cannot record what it is about to do"},
     [C23_VALIDATIONS] = {"C23 validations", "look at the values in the report, and correct the data or the changeset"},
     [C24_SCHEMA_AFTER] = {"C24 schema-after", "compare the schema with the one that the release was proved on"},

@@ -38,7 +38,7 @@ int approvals_check_counts(struct delivery *d, struct err *e) MUST_CHECK;
 
 /* An emergency: 2 or more keys of role break-glass, and besides them one of the site's, over exactly this order, whose targets each of them names. Fills votes. False: no. */
 bool break_glass_collect(struct delivery *d);
-bool break_glass_is_enough(const struct delivery *d); /* by the votes as they stand */
+const struct break_glass *break_glass_declared(const struct delivery *d); /* by the votes as they stand; NULL: they are not enough */
 const char *approval_misfit(const struct delivery *d, const struct approval *p); /* why it does not count; NULL: it does */
 bool approvals_has_voted(const struct delivery *d, const struct trust_key *k);
 

@@ -28,6 +28,17 @@ void verdict_key(const uint8_t release_hash[DIGEST_SIZE], const struct trusted *
 	digest_final(&d, ret);
 }
 
+void verdict_key_site(const uint8_t release_hash[DIGEST_SIZE], const uint8_t policy[DIGEST_SIZE], const char *engine, enum direction dir,
+                      uint8_t ret[DIGEST_SIZE])
+{
+	struct digest *d = digest_new();
+	digest_add(d, release_hash, DIGEST_SIZE);
+	digest_add(d, policy, DIGEST_SIZE);
+	digest_add_sized(d, bytes_of_str(engine));
+	digest_add_sized(d, bytes_of_str(direction_name(dir)));
+	digest_final(&d, ret);
+}
+
 static bool find(const uint8_t key[DIGEST_SIZE])
 {
 	for (size_t i = 0; i < n_good; i++)

@@ -7,9 +7,13 @@
 #include <stdint.h>
 
 #include "agent/verify/trusted.h"
+#include "common/model/order.h"
 
 /* Over the envelope's address (its hash was compared when it was read), the documents believed, and the engine whose statements were read. */
 void verdict_key(const uint8_t release_hash[DIGEST_SIZE], const struct trusted *t, const char *engine, uint8_t ret[DIGEST_SIZE]);
+/* Of its statements under a site's policy: over what the policy says (agent/policy/policy.h), in one direction. */
+void verdict_key_site(const uint8_t release_hash[DIGEST_SIZE], const uint8_t policy[DIGEST_SIZE], const char *engine, enum direction d,
+                      uint8_t ret[DIGEST_SIZE]);
 bool verdict_is_good(const uint8_t key[DIGEST_SIZE]);
 void verdict_keep(const uint8_t key[DIGEST_SIZE]); /* it was good */
 

@@ -3,6 +3,7 @@
 #ifndef AGENT_VERIFY_VERIFY_H
 #define AGENT_VERIFY_VERIFY_H
 
+#include "agent/verify/break_glass.h"
 #include "common/base/arena.h"
 #include "common/model/order.h"
 #include "common/model/release.h"
@@ -34,7 +35,7 @@ struct verified { /* decoded from exactly the bytes that were verified; in the a
 	enum direction direction; /* of the offer, allowed by the order */
 	const char **approvers; /* owners of the keys that count */
 	size_t n_approvers;
-	bool break_glass; /* they declared an emergency, in place of the environment's approvers */
+	const struct break_glass *break_glass; /* the emergency that they declared in place of the environment's approvers; NULL: none */
 	const char *wave_before; /* whose gate stands before the target's wave; NULL: none does */
 	const char **gate_signers; /* owners of the keys that said so, where the trust document has a role gate */
 	size_t n_gate_signers;

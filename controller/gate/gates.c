@@ -25,8 +25,8 @@ const struct gate gates[] = {
      "when the work is repeated",
      "name the unfinished state (WHERE new_column IS NULL), and let a default or a trigger take care of new rows", gate_batch_predicate},
     {"TO01", GATE_WARN, "a changeset lifts the time-out of its own session",
-     "whatever comes behind a statement that waits or runs there waits too, and the agent's time-outs are what ends that; a site that caps them "
-     "refuses the changeset (C21)",
+     "whatever comes behind a statement that waits or runs there waits too, and the agent's time-outs are what ends that; a site refuses the "
+     "changeset (C21) unless its policy or its agent.yaml allows as much",
      "take it out: lock_timeout and statement_timeout of agent.yaml say how long, and a long data change goes in batches (batch:N)",
      gate_lifts_timeout},
     {"LK30", GATE_WARN, "an ALTER TABLE on MariaDB that says neither ALGORITHM nor LOCK",

@@ -10,7 +10,7 @@
  *   forge fresh ENVELOPE KEY=VALUE...          the payload with version, trust-version, issued, expires (us), nothing-revoked
  *   forge trust ENVELOPE KEY=VALUE...          the payload with version, created, expires (us)
  *   forge report ENVELOPE KEY=VALUE...         the payload with agent, target, seq, outcome, after (the envelope of the report before it)
- *   forge approval ORDER KEY=VALUE...          an approval's payload: approver, environment, target-count, expires, release-of
+ *   forge approval ORDER KEY=VALUE...          an approval's payload: approver, environment, target-count, expires, release-of, break-glass (the one target of an emergency)
  *   forge dossier ORDER APPROVAL...            what an agent is sent
  *   forge proof LEAVES TARGET [wave=N] [index=N]
  *   forge task ORDER TARGET DIRECTION          the task's id in hex
@@ -243,6 +243,7 @@ static void forge_approval(int argc, char **argv)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT;
 	struct order o = read_order(argv[0]);
+	const char *v;
 	struct approval p = {.environment = o.environment,
 	                     .approver = "forger",
 	                     .reason = "none",
@@ -251,8 +252,7 @@ static void forge_approval(int argc, char **argv)
 	                     .expires_at_us = clock_wall_us() + (int64_t)3600 * 1000000};
 	memcpy(p.order_digest, o.digest, DIGEST_SIZE);
 	memcpy(p.release_digest, o.release_digest, DIGEST_SIZE);
-	for (int i = 1; i < argc; i++) {
-		const char *v;
+	for (int i = 1; i < argc; i++)
 		if ((v = value_of(argv[i], "approver")))
 			p.approver = v;
 		else if ((v = value_of(argv[i], "environment")))
@@ -263,9 +263,10 @@ static void forge_approval(int argc, char **argv)
 			p.expires_at_us = strtoll(v, NULL, 10);
 		else if ((v = value_of(argv[i], "release-of")))
 			memcpy(p.release_digest, read_release(v).digest, DIGEST_SIZE);
+		else if ((v = value_of(argv[i], "break-glass")))
+			*(p.break_glass = arena_alloc(a, sizeof v)) = v, p.n_break_glass = 1;
 		else
 			die(argv[i], NULL);
-	}
 	approval_encode(&p, &out);
 	write_out(buf_bytes(&out));
 }

@@ -106,14 +106,15 @@ told() {
 
 not_played() { told "$1" "$2" "not played: $3"; }
 
-# An order that nobody approved: edited from a genuine one, with approvals over it by the keys that are named. What comes back in OFFER is ready to be offered.
+# An order that nobody approved: edited from a genuine one, with approvals over it by the keys that are named (with APPROVAL_EDITS in each). What comes back in OFFER is ready to be offered.
 forged_offer() { # NAME RELEASE-FILE "order edits" KEY...
 	local name=$1 release=$2 edits=$3 k approvals=()
 	shift 3
 	# shellcheck disable=SC2086 # words
 	forge order "$F/loot/1.1.0.order" id="$(head -c 16 /dev/urandom | od -An -v -tx1 | tr -d ' \n')" release-of="$release" $edits >"$F/$name.order" || return 1
 	for k in "$@"; do
-		forge approval "$F/$name.order" approver="$k" >"$F/$name.approval" && forge wrap approval "$F/$name.approval" "$F/keys/$k" >"$F/$name.$k" || return 1
+		# shellcheck disable=SC2086 # words
+		forge approval "$F/$name.order" approver="$k" ${APPROVAL_EDITS:-} >"$F/$name.approval" && forge wrap approval "$F/$name.approval" "$F/keys/$k" >"$F/$name.$k" || return 1
 		approvals+=("$F/$name.$k")
 	done
 	forge dossier "$F/$name.order" "${approvals[@]}" >"$F/$name.dossier"

@@ -140,3 +140,28 @@ await_detail() { # PATTERN
 	run rc rollout watch "$ROLLOUT" --plain --timeout 60s
 	[ "$status" -eq 0 ]
 }
+
+@test "C21: a changeset that lifts its session's own time-out is refused where nobody at the site has allowed as much, and runs where somebody has" {
+	mkdir -p caps/changes
+	sed 's/^project:.*/project: caps/' project/rollcall.yaml >caps/rollcall.yaml
+	{
+		echo '--liquibase formatted sql'
+		printf '\n--changeset t:patient-pg dbms:postgresql\nSET LOCAL lock_timeout = 60000;\nCREATE TABLE patient (id int);\n--rollback DROP TABLE patient;\n'
+		printf '\n--changeset t:patient-my dbms:mariadb\nSET SESSION lock_wait_timeout = 60;\n--rollback empty\n\n--changeset t:my dbms:mariadb\nCREATE TABLE patient (id int);\n--rollback DROP TABLE patient;\n'
+	} >caps/changes/1.sql
+	printf 'name: caps\nenvironments:\n  - name: dev\n    waves: [{name: all, selector: "on in (pg,my)", max_failures: 2}]\n' >caps.yaml
+	fleet_release caps 2.0.0
+	id=$(fleet_start caps.yaml dev 2.0.0)
+	run rc rollout status "$id" --wait --timeout 60s
+	[ "$status" -eq 4 ]
+	why_of() { rc rollout status "$id" -o json 2>/dev/null | jq -r --arg t "$1" '.targets[] | select(.target == $t) | .detail'; }
+	[[ "$(why_of eu/pg/shop)" == "C21 timeouts: changes/1.sql:4: changeset t:patient-pg: it sets lock_timeout to 60000 ms, and this site allows 3000 ms (lock_timeout of agent.yaml): take the setting out of the changeset, or have the site's people allow it"* ]]
+	[[ "$(why_of eu/my/shop)" == "C21 timeouts: changes/1.sql:9: changeset t:patient-my: it sets lock_wait_timeout to 60000 ms, and this site allows 3000 ms (lock_timeout of agent.yaml)"* ]]
+	fleet_kill eu-1 TERM
+	sed -i 's/lock_timeout: 3s/lock_timeout: 1m/' eu-1/agent.yaml
+	fleet_start_agent eu-1
+	fleet_wait_connected 1
+	run rc rollout retry "$id" --wait --timeout 60s
+	[ "$status" -eq 0 ]
+	[ "$(server_sql "$PG" shop "SELECT count(*) FROM patient")$(server_sql "$MY" shop "SELECT count(*) FROM patient")" = 00 ]
+}

@@ -191,21 +191,25 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
 }
 
-@test "an emergency: two keys of the safe and the site's own, named targets, four hours; never two of the three alone" {
+# A safe with three keys, two of which declare an emergency together with the site's; an order that is waiting for approvals in $id and hot.order.
+safe() {
 	mkdir safe
-	for k in one two three site; do quietly rc keys new "safe/$k" --no-passphrase --owner "$k"; done
-	quietly rc trust add-key trust.env safe/site.pub --role site/eu --out trust-2.env
-	run rc trust add-key trust-2.env safe/one.pub --role break-glass
-	[ "$status" -ne 0 ]
-	has "in an emergency no one acts alone: 2 is the least"
-	quietly rc trust add-key trust-2.env safe/one.pub safe/two.pub safe/three.pub --role break-glass --threshold 2
-	quietly rc trust sign trust-2.env --key keys/root
-	quietly rc trust push trust-2.env
-	wait_believed trust 2
-	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 120s
+	for k in one two three site; do quietly rc keys new "safe/$k" --no-passphrase --owner "$k" || return 1; done
+	quietly rc trust add-key trust.env safe/site.pub --role site/eu --out trust-2.env &&
+		quietly rc trust add-key trust-2.env safe/one.pub safe/two.pub safe/three.pub --role break-glass --threshold 2 &&
+		quietly rc trust sign trust-2.env --key keys/root && quietly rc trust push trust-2.env && wait_believed trust 2 &&
+		quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 120s || return 1
 	id=$(fleet_start plan.yaml production 1.0.0)
 	quietly rc rollout order "$id" --out hot.order
-	declare_it() { rc approve hot.order --release 1.0.0.release --targets 1 --break-glass "$2" --key "safe/$1" --reason 'shop is down' --out "$1.approval"; }
+}
+
+declare_it() { rc approve hot.order --release 1.0.0.release --targets 1 --break-glass "$2" --key "safe/$1" --reason 'shop is down' --out "$1.approval"; }
+
+@test "an emergency: two keys of the safe and the site's own, named targets, four hours; never two of the three alone" {
+	safe
+	run rc trust add-key trust.env safe/one.pub --role break-glass --out trust-3.env
+	[ "$status" -ne 0 ]
+	has "in an emergency no one acts alone: 2 is the least"
 	run declare_it one eu/lite/two
 	[ "$status" -eq 0 ]
 	quietly declare_it site eu/lite/two
@@ -218,4 +222,37 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	run rc audit verify all.audit --trust trust-2.env
 	[ "$status" -eq 0 ]
 	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
+}
+
+@test "who may break glass: the site counts fewer keys than the trust document names, and no controller can change that" {
+	safe
+	printf 'site: eu\nversion: 1\nbreak_glass: {keys: [one, three], site_keys: [site]}\n' >policy.yaml
+	quietly "$ROLLCALL_BIN/rollcall-agent" policy sign policy.yaml --key safe/site --out policy.env
+	fleet_kill eu-1
+	echo 'policy: ../policy.env' >>eu-1/agent.yaml
+	run agent policy show
+	[ "$status" -eq 0 ]
+	has "one, three (role break-glass), with site (the site's role)"
+	fleet_start_agent eu-1
+	fleet_wait_connected 1
+	for k in one two site; do quietly declare_it "$k" eu/lite/two; done
+	run rc rollout hand-in "$id" one.approval two.approval site.approval
+	ends 4
+	has "C2 break-glass: order $id is an emergency, declared by one, two (not counted here), site, and this site asks for 2 keys of role break-glass and 1 of its own (break_glass)"
+	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 0 ]
+	[ "$(agent status -o json 2>/dev/null | jq -r '.refusals[0].check')" = "C2 break-glass" ]
+	quietly rc audit export --format json --out refused.json
+	grep -q 'C2 break-glass' refused.json
+	quietly rc rollout abort "$id" --reason 'other keys'
+	id=$(fleet_start plan.yaml production 1.0.0)
+	quietly rc rollout order "$id" --out hot.order
+	for k in one three site; do quietly declare_it "$k" eu/lite/two; done
+	quietly rc rollout hand-in "$id" one.approval three.approval site.approval --wait --timeout 120s
+	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
+	# Names that nobody has are told where the site's people look.
+	printf 'site: eu\nversion: 2\nbreak_glass: {keys: [one, nobody-here]}\n' >policy.yaml
+	quietly "$ROLLCALL_BIN/rollcall-agent" policy sign policy.yaml --key safe/site --out policy.env
+	run agent policy show
+	has "the trust document has no key 'nobody-here' in role break-glass: it counts for nobody"
+	has "with the keys of the trust document that count here nobody can break glass; {keys: [none]} says so plainly"
 }

@@ -33,17 +33,23 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct report deliver_all(void)
+static struct report deliver_now(void)
 {
 	struct err e = ERR_INIT;
 	struct report r = {0};
 	enum outcome outcome = OUTCOME_COUNT;
-	papers_fixture_write(&f);
 	if (papers_fixture_deliver(&f, &outcome, &e) != 0)
 		fail_msg("%s", e.msg);
 	papers_fixture_report(&f, &r);
 	assert_int_equal(r.outcome, outcome);
 	return r;
+}
+
+
+static struct report deliver_all(void)
+{
+	papers_fixture_write(&f);
+	return deliver_now();
 }
 
 /* What every report of a refusal says, whatever was refused. */
@@ -234,15 +240,9 @@ static void test_a_begun_task_whose_order_ended(void **state)
 /* The next attempt of the same task. */
 static struct report deliver_once_more(void)
 {
-	struct err e = ERR_INIT;
-	struct report r = {0};
-	enum outcome outcome = OUTCOME_COUNT;
 	f.task.attempt++;
 	papers_fixture_accept(&f);
-	if (papers_fixture_deliver(&f, &outcome, &e) != 0)
-		fail_msg("%s", e.msg);
-	papers_fixture_report(&f, &r);
-	return r;
+	return deliver_now();
 }
 
 static void test_frozen_until_a_fresh_document_comes(void **state)
@@ -302,6 +302,35 @@ static void test_a_database_that_was_set_back(void **state)
 	trust_fixture_build(&f.agent.signed_by);
 	memset(f.task.id, 9, TASK_SIZE);
 	r = deliver_all();
+	assert_string_equal(outcome_name(r.outcome), "applied");
+}
+
+/* C21 without any policy: what agent.yaml gives a session is the longest that a release may give itself. */
+static void test_a_setting_over_the_agents_own_timeout(void **state)
+{
+	(void)state;
+	struct trust_fixture *t = &f.agent.signed_by;
+	struct changeset *c = &t->release.changesets[0];
+	struct step *steps = arena_alloc(t->arena, 2 * sizeof *steps);
+	steps[0] = trust_fixture_step(t, STEP_X, "PRAGMA busy_timeout = 5001", NULL);
+	for (size_t i = 0; i < c->n_bodies; i++)
+		if (str_eq(c->bodies[i].engine, "sqlite")) {
+			steps[1] = c->bodies[i].steps[0];
+			c->bodies[i].steps = steps;
+			c->bodies[i].n_steps = 2;
+		}
+	papers_fixture_write(&f);
+	f.config.allow_class_x = true;
+	struct report r = deliver_now();
+	assert_refused(
+	    &r, "C21 timeouts",
+	    "changeset alice:orders-create: it sets busy_timeout to 5001 ms, and this site allows 5000 ms (lock_timeout of agent.yaml): take the "
+	    "setting out of the changeset, or have the site's people allow it: longest_lock and longest_statement in the site's policy say how "
+	    "much, or else lock_timeout and statement_timeout in agent.yaml");
+	r = deliver_once_more();
+	assert_refused(&r, "C21 timeouts", "it sets busy_timeout to 5001 ms");
+	f.config.targets[0].connect.lock_timeout_max_ms = 6000; /* lock_timeout: 6s under limits */
+	r = deliver_once_more();
 	assert_string_equal(outcome_name(r.outcome), "applied");
 }
 
@@ -408,6 +437,7 @@ int main(void)
 	    CASE(test_frozen_until_a_fresh_document_comes),
 	    CASE(test_a_refusal_is_on_the_sites_own_screen),
 	    CASE(test_a_database_that_was_set_back),
+	    CASE(test_a_setting_over_the_agents_own_timeout),
 	    CASE(test_failed_statement),
 	    CASE(test_giant_value),
 	    CASE(test_unreachable_database),

@@ -67,6 +67,7 @@ static void test_document(void **state)
 	                  "targets: [\"eu/pg1/*\"]}\n"
 	                  "blackouts:\n  - {from: 2026-12-20, to: 2027-01-02, reason: year end}\n  - {from: 2027-03-01}\n"
 	                  "consent: [\"eu/pg1/bank\"]\nstatements: {deny: [DROP TABLE], deny_classes: [X, B]}\n"
+	                  "break_glass: {keys: [ann, 0123456789abcdef], site_keys: [dave], minimum: 3}\n"
 	                  "minimum_approvals: 2\nwave_gate: signed\ndrift: refuse\nlargest_table: 2GB\nlongest_lock: 3s\nlongest_statement: 10m\n");
 	assert_string_equal(p.site, "eu");
 	assert_int_equal(p.version, 3);
@@ -79,6 +80,11 @@ static void test_document(void **state)
 	assert_false(policy_wants_consent(&p, TARGET));
 	assert_true(p.deny_class[STEP_X] && p.deny_class[STEP_B] && !p.deny_class[STEP_T]);
 	assert_true(p.wave_gate_signed);
+	assert_false(p.break_glass.nobody);
+	assert_int_equal(p.break_glass.n_keys, 2);
+	assert_string_equal(p.break_glass.keys[1], "0123456789abcdef");
+	assert_string_equal(p.break_glass.site_keys[0], "dave");
+	assert_int_equal(p.break_glass.minimum, 3);
 	assert_true(p.refuse_drift);
 	assert_int_equal(p.largest_table.bytes, 2000000000);
 	assert_int_equal(p.longest_lock_ms, 3000);
@@ -100,6 +106,12 @@ static void test_document_mistakes(void **state)
 	     "p.yaml:4: window mon 22:00 to 22:00: it is never open"},
 	    {"site: eu\nversion: 1\nblackouts:\n  - {from: 2027-01-02, to: 2027-01-01}\n", "p.yaml:3: blackout 2027-01-02 to 2027-01-01: it ends before"},
 	    {"site: eu\nversion: 1\nstatements: {deny_classes: [Z]}\n", "p.yaml:3: class 'Z'"},
+	    {"site: eu\nversion: 1\nbreak_glass: {keys: [none, ann]}\n", "p.yaml:3: break_glass: none means that nobody"},
+	    {"site: eu\nversion: 1\nbreak_glass: {keys: [none], minimum: 2}\n", "p.yaml:3: break_glass: none means that nobody"},
+	    {"site: eu\nversion: 1\nbreak_glass: {site_keys: [none]}\n", "p.yaml:3: break_glass: none means that nobody"},
+	    {"site: eu\nversion: 1\nbreak_glass: {minimum: 1}\n", "p.yaml:3: break_glass: minimum 1: in an emergency no one acts alone"},
+	    {"site: eu\nversion: 1\nbreak_glass: {keys: []}\n", "p.yaml:3: "},
+	    {"site: eu\nversion: 1\nbreak_glass: {kyes: [ann]}\n", "p.yaml:3: "},
 	    {"site: eu\nversion: 1\nwave_gate: yes\n", "p.yaml:3: wave_gate 'yes': write signed"},
 	    {"site: eu\nversion: 1\nlargest_table: big\n", "p.yaml:3: largest_table 'big': write a size"},
 	    {"site: eu\nversion: 1\ndrift: no\n", "p.yaml:3: drift 'no': write refuse or report"},
@@ -230,7 +242,7 @@ static void check(struct world *w, const char *rules, enum direction d, const ch
 	struct verified v = {.release = w->f.release, .order = w->f.order, .direction = d, .n_approvers = 2};
 	const char *got = NULL;
 	struct err e = ERR_INIT;
-	int rc = policy_check_release(&p, &v, "postgresql", &got, &e);
+	int rc = policy_check_statements(&p, &v, "postgresql", &got, &e) == 0 ? policy_check_order(&p, &v, &got, &e) : -1;
 	if ((rc == 0) != !message || (message && !strstr(e.msg, message)))
 		fail_msg("%s: %s", rules, e.msg);
 	if (message) {
@@ -254,6 +266,42 @@ static void test_release(void **state)
 	check(w, HEAD "statements: {deny_classes: [X]}\n", DIRECTION_APPLY, NULL);
 	check(w, HEAD "minimum_approvals: 2\n", DIRECTION_APPLY, NULL);
 	check(w, HEAD "minimum_approvals: 3\n", DIRECTION_APPLY, "has 2 approvals, and this site asks for 3");
+}
+
+static void check_declared(struct world *w, const char *rules, const char *message)
+{
+	struct break_glass_vote votes[] = {{.key_id = "a1", .owner = "one", .of_safe = true},
+	                                   {.key_id = "a2", .owner = "two", .of_safe = true},
+	                                   {.key_id = "b1", .owner = "dave", .of_site = true}};
+	const struct break_glass g = {.votes = votes, .n_votes = 3, .safe_least = 2, .site_least = 1};
+	struct policy p = parse(w, rules);
+	struct verified v = {.release = w->f.release, .order = w->f.order, .n_approvers = 3, .break_glass = &g};
+	const char *got = NULL;
+	struct err e = ERR_INIT;
+	int rc = policy_check_order(&p, &v, &got, &e);
+	if ((rc == 0) != !message || (message && !strstr(e.msg, message)))
+		fail_msg("%s: %s", rules, e.msg);
+	if (!message)
+		return;
+	assert_string_equal(got, "C2 break-glass");
+	assert_int_equal(e.code, ERR_POLICY);
+	assert_non_null(strstr(e.msg, ": start a new rollout, and have keys that this site counts declare it, or the environment's approvers approve it"));
+}
+
+static void test_who_may_break_glass(void **state)
+{
+	struct world *w = *state;
+	check_declared(w, HEAD, NULL);
+	check_declared(w, HEAD "break_glass: {keys: [one, two, three], site_keys: [dave], minimum: 2}\n", NULL);
+	check_declared(
+	    w, HEAD "break_glass: {keys: [none]}\n",
+	    "is an emergency, declared by one (not counted here), two (not counted here), dave (not counted here), and this site lets nobody break "
+	    "glass (break_glass: none)");
+	check_declared(w, HEAD "break_glass: {keys: [one, three]}\n",
+	               "declared by one, two (not counted here), dave, and this site asks for 2 keys of role break-glass and 1 of its own (break_glass)");
+	check_declared(w, HEAD "break_glass: {minimum: 3}\n", "declared by one, two, dave, and this site asks for 3 keys");
+	check_declared(w, HEAD "break_glass: {site_keys: [erin]}\n", "declared by one, two, dave (not counted here), and");
+	check(w, HEAD "break_glass: {keys: [none]}\n", DIRECTION_APPLY, NULL); /* what the environment's approvers allowed is no emergency */
 }
 
 /* What a statement sets, under longest_lock 3s and longest_statement 10m; NULL: nothing against it. */
@@ -330,6 +378,27 @@ static void test_a_release_that_lifts_a_timeout(void **state)
 	check(w, HEAD "longest_lock: 30s\n", DIRECTION_APPLY,
 	      "changeset alice:orders-create: it sets lock_timeout to 60000 ms, and this site allows 30000 ms");
 	check(w, HEAD "longest_lock: 30s\n", DIRECTION_ROLLBACK, NULL);
+}
+
+/* Where the policy says nothing, or there is none, agent.yaml does. */
+static void test_the_caps_that_hold_without_a_policy(void **state)
+{
+	struct world *w = *state;
+	struct bytes lock = bytes_of_str("SET lock_timeout = '6s'"), statement = bytes_of_str("SET statement_timeout = 0");
+	struct policy none = {.version = 0}, some = {.longest_lock_ms = 10000};
+	uint8_t before[DIGEST_SIZE], after[DIGEST_SIZE];
+	policy_digest(&none, before);
+	policy_default_caps(&none, 5000, 1800000);
+	policy_default_caps(&some, 5000, 1800000);
+	policy_digest(&none, after);
+	assert_memory_not_equal(before, after, DIGEST_SIZE); /* a verdict without caps is none with them */
+	assert_string_equal(policy_lifts_timeout(&none, DIALECT_POSTGRESQL, lock, w->f.arena),
+	                    "it sets lock_timeout to 6000 ms, and this site allows 5000 ms (lock_timeout of agent.yaml)");
+	assert_null(policy_lifts_timeout(&some, DIALECT_POSTGRESQL, lock, w->f.arena));
+	for (int i = 0; i < 2; i++)
+		assert_string_equal(
+		    policy_lifts_timeout(i ? &some : &none, DIALECT_POSTGRESQL, statement, w->f.arena),
+		    "it sets statement_timeout to 0, which is no time-out at all, and this site allows 1800000 ms (statement_timeout of agent.yaml)");
 }
 
 static void test_which_statements_work_on_a_whole_table(void **state)
@@ -411,9 +480,11 @@ int main(void)
 	    CASE(test_order_of_reasons),
 	    CASE(test_blackout_says_why),
 	    CASE(test_release),
+	    CASE(test_who_may_break_glass),
 	    CASE(test_settings_that_lift_a_timeout),
 	    CASE(test_the_cap_holds_for_every_try),
 	    CASE(test_a_release_that_lifts_a_timeout),
+	    CASE(test_the_caps_that_hold_without_a_policy),
 	    CASE(test_which_statements_work_on_a_whole_table),
 	    CASE(test_how_large_a_table_may_be),
 	};

@@ -42,14 +42,14 @@ static void test_two_of_the_safe_and_the_site(void **state)
 	struct verified v;
 	approve(s, ROOT_1, ROOT_3, ERIN, 3);
 	assert_accepted(s, &v);
-	assert_true(v.break_glass);
+	assert_non_null(v.break_glass);
 	assert_int_equal(v.n_approvers, 3);
 	s->f.n_approvals = 2;
 	s->f.approvals[0] = (struct fixture_approval){CAROL, NULL};
 	s->f.approvals[1] = (struct fixture_approval){DAVE, NULL};
 	build(s);
 	assert_accepted(s, &v);
-	assert_false(v.break_glass);
+	assert_null(v.break_glass);
 }
 
 static void test_who_is_not_enough(void **state)
@@ -166,6 +166,52 @@ static void test_four_hours_and_every_target(void **state)
 	}
 }
 
+/* What the trust document allows, the site may narrow; what it does not, the site cannot allow. */
+static void test_the_site_counts_fewer(void **state)
+{
+	struct scene *s = *state;
+	struct verified v;
+	const char *root_1 = s->f.key_ids[ROOT_1];
+	const char *named[] = {root_1, "root-3"}, *two[] = {"root-2", "root-3"}, *other[] = {"dave"}, *strangers[] = {"mallory", "carol"};
+	const struct {
+		struct break_glass_rule rule;
+		bool holds;
+	} rows[] = {
+	    {{0}, true},
+	    {{.nobody = true}, false},
+	    {{.keys = named, .n_keys = 2}, true},
+	    {{.keys = named, .n_keys = 2, .minimum = 2}, true},
+	    {{.keys = two, .n_keys = 2}, false},
+	    {{.keys = strangers, .n_keys = 2}, false},
+	    {{.minimum = 2}, true},
+	    {{.minimum = 3}, false},
+	    {{.site_keys = other, .n_site_keys = 1}, false},
+	};
+	approve(s, ROOT_1, ROOT_3, ERIN, 3);
+	assert_accepted(s, &v);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (break_glass_holds(v.break_glass, &rows[i].rule) != rows[i].holds)
+			fail_msg("row %zu", i);
+	assert_int_equal(break_glass_least(v.break_glass, &(struct break_glass_rule){.minimum = 1}),
+	                 2); /* never fewer than the trust document asks for */
+	const struct break_glass *everybody = break_glass_all(&s->f.trust, "eu", s->f.arena);
+	assert_int_equal(everybody->n_votes, 4);
+	assert_true(break_glass_holds(everybody, &rows[4].rule));
+	assert_false(break_glass_holds(everybody, &rows[8].rule));
+}
+
+/* Of two keys that the site names one is its own too: it is not counted twice. */
+static void test_one_key_is_never_two(void **state)
+{
+	struct scene *s = *state;
+	struct verified v;
+	const char *two[] = {"root-1", "root-2"};
+	trust_fixture_set_role(&s->f, "site/eu", 1, (const enum fixture_person[]){ROOT_2}, 1);
+	approve(s, ROOT_1, ROOT_2, ROOT_3, 3);
+	assert_accepted(s, &v);
+	assert_false(break_glass_holds(v.break_glass, &(struct break_glass_rule){.keys = two, .n_keys = 2}));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, teardown)
@@ -173,6 +219,8 @@ int main(void)
 	    T(test_two_of_the_safe_and_the_site),
 	    T(test_who_is_not_enough),
 	    T(test_what_is_not_enough),
+	    T(test_the_site_counts_fewer),
+	    T(test_one_key_is_never_two),
 	    T(test_only_the_approvers_are_stood_in_for),
 	    T(test_without_the_roles_there_is_no_emergency),
 	    T(test_four_hours_and_every_target),
