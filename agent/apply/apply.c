@@ -15,6 +15,11 @@ struct project_ledger delivery_ledger(const struct delivery *d)
 	return (struct project_ledger){.all = &d->ledger, .project = d->verified->release.project};
 }
 
+bool delivery_is_fresh(const struct delivery *d)
+{
+	return !d->begun && d->task->state == TASK_ACCEPTED && d->rows_reported == 0;
+}
+
 void delivery_say(struct delivery *d, const char *state, const char *changeset, const char *detail)
 {
 	struct delivery_progress p = {.state = state, .changeset = changeset, .step = d->step_number, .of_steps = d->plan.n_steps, .detail = detail};
@@ -281,6 +286,14 @@ static enum ended open_ledger(struct delivery *d)
 	}
 }
 
+enum ended delivery_verify(struct delivery *d)
+{
+	enum ended end = identity_check(d);
+	if (end != ENDED_OK || verify_against_ledger(d->verified, &d->ledger, &d->known, d->engine->name, &d->place.check, &d->error) == 0)
+		return end;
+	return ENDED_REFUSED;
+}
+
 static enum ended read_ledger(struct delivery *d)
 {
 	identity_note(d);
@@ -290,15 +303,13 @@ static enum ended read_ledger(struct delivery *d)
 		return end;
 	d->ledger_read = d->reached = true;
 	d->uncertain = false;
-	end = identity_check(d);
-	if (end == ENDED_OK && verify_against_ledger(d->verified, &d->ledger, &d->known, d->engine->name, &d->place.check, &d->error) != 0)
-		end = ENDED_REFUSED;
+	end = delivery_verify(d);
 	if (end == ENDED_OK)
 		report_ledger_rows(d);
 	return end;
 }
 
-static enum ended make_plan(struct delivery *d)
+enum ended delivery_make_plan(struct delivery *d)
 {
 	const struct project_ledger ours = delivery_ledger(d);
 	struct plan_input in = {.release = &d->verified->release,
@@ -396,9 +407,10 @@ static enum ended connect_target(struct delivery *d)
 
 static enum ended one_connection(struct delivery *d)
 {
-	static enum ended (*const parts[])(struct delivery *) = {
-	    connect_target, server_role,   server_version,     limits_timeouts,    lock_take,       read_ledger, doubt_settle,        resolve_open_intent,
-	    make_plan,      limits_tables, fingerprint_before, fingerprint_forget, journal_intents, do_items,    fingerprint_expected};
+	static enum ended (*const parts[])(struct delivery *) = {connect_target,     server_role,     server_version, limits_timeouts,
+	                                                         lock_take,          read_ledger,     doubt_settle,   resolve_open_intent,
+	                                                         delivery_make_plan, consent_check,   limits_tables,  fingerprint_before,
+	                                                         fingerprint_forget, journal_intents, do_items,       fingerprint_expected};
 	d->error = ERR_INIT;
 	d->place = (struct failure_place){0};
 	d->advice = NULL;

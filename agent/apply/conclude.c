@@ -14,6 +14,8 @@ static enum outcome outcome_of(const struct delivery *d, enum ended end)
 		return OUTCOME_REFUSED;
 	case ENDED_ATTENTION:
 		return OUTCOME_NEEDS_ATTENTION;
+	case ENDED_ASK:
+		return OUTCOME_HELD;
 	case ENDED_STOPPED:
 		if (watch_wish(d->watch) <= WISH_HOLD && !d->uncertain)
 			return OUTCOME_HELD;
@@ -53,6 +55,8 @@ static const char *what_to_do(const struct delivery *d, enum outcome outcome, bo
 
 static const char *then_text(const struct delivery *d, enum outcome outcome)
 {
+	if (outcome == OUTCOME_HELD && d->advice)
+		return d->advice;
 	if (outcome == OUTCOME_HELD && watch_wish(d->watch) == WISH_PAUSE)
 		return "The rollout is paused; the delivery goes on from here by itself when it is resumed.";
 	if (outcome == OUTCOME_HELD)

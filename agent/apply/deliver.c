@@ -217,14 +217,22 @@ static int64_t budget_end(const struct deliver_job *job)
 }
 
 /* Connects with the password of this moment: it is fetched for each delivery and wiped after it. */
+static int way_in(const struct deliver_job *job, const struct policy *p, struct engine_target *ret, struct secret **ret_password, struct err *e)
+{
+	if (agent_config_password(job->target, ret_password, e) != 0)
+		return -1;
+	*ret = job->target->connect;
+	ret->password = *ret_password;
+	policy_cap_timeouts(p, &ret->lock_timeout_ms, &ret->lock_timeout_max_ms, &ret->statement_timeout_ms);
+	return 0;
+}
+
 static int run(struct delivery *d, const struct deliver_job *job, const struct policy *p, struct err *e)
 {
-	struct engine_target connect = job->target->connect;
+	struct engine_target connect;
 	AUTO(secret_destroy) struct secret *password = NULL;
-	if (agent_config_password(job->target, &password, e) != 0)
+	if (way_in(job, p, &connect, &password, e) != 0)
 		return -1;
-	connect.password = password;
-	policy_cap_timeouts(p, &connect.lock_timeout_ms, &connect.lock_timeout_max_ms, &connect.statement_timeout_ms);
 	d->target = &connect;
 	enum ended end = delivery_run(d);
 	watch_connection(job->watch, d->engine, NULL, NULL);
@@ -242,9 +250,7 @@ static void unreachable(struct delivery *d, const struct err *e)
 
 static int deliver_verified(struct delivery *d, const struct deliver_job *job, const struct policy *p, struct err *e)
 {
-	d->engine = engine_by_name(job->target->target.engine);
 	d->budget_end_us = budget_end(job);
-	d->policy = p;
 	d->refuse_drift = p->refuse_drift || order_needs(&d->verified->order, FEATURE_REFUSE_DRIFT);
 	memcpy(d->report->report.order_digest, d->verified->order.digest, DIGEST_SIZE);
 	memcpy(d->report->report.release_digest, d->verified->release.digest, DIGEST_SIZE);
@@ -261,6 +267,28 @@ static int deliver_verified(struct delivery *d, const struct deliver_job *job, c
 	return 0;
 }
 
+static struct delivery start_delivery(const struct deliver_job *job, struct journal *j, const struct papers *p, struct collector *c)
+{
+	return (struct delivery){.engine = engine_by_name(job->target->target.engine),
+	                         .task = job->task,
+	                         .verified = &p->verified,
+	                         .policy = &p->policy,
+	                         .journal = j,
+	                         .agent = job->config->name,
+	                         .data_dir = job->config->data_dir,
+	                         .limits = &job->config->limits,
+	                         .orphan_cancel_ms = job->config->orphan_cancel_ms,
+	                         .refuse_superuser = job->config->refuse_superuser,
+	                         .fingerprint_before = job->config->fingerprint == FINGERPRINT_ALWAYS,
+	                         .fingerprint_after = job->config->fingerprint != FINGERPRINT_OFF,
+	                         .fingerprint_idle = job->config->fingerprint == FINGERPRINT_ALWAYS,
+	                         .watch = job->watch,
+	                         .progress = job->progress,
+	                         .progress_arg = job->progress_arg,
+	                         .arena = c->arena,
+	                         .report = c};
+}
+
 int deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
                     const char **ret_check, struct err *e)
 {
@@ -270,6 +298,51 @@ int deliver_preview(const struct deliver_job *job, struct journal *j, struct are
 		return -1;
 	*ret = p.verified;
 	*ret_wave = p.proof.wave;
+	return 0;
+}
+
+/* What keeps it from the target is part of what it tells. */
+static void look(struct delivery *d, const struct deliver_job *job, const struct policy *p, struct preview *ret)
+{
+	struct engine_target connect;
+	AUTO(secret_destroy) struct secret *password = NULL;
+	if (!d->engine)
+		err_set(&d->error, ERR_POLICY, "this agent has no engine %s", job->target->target.engine);
+	if (!d->engine || way_in(job, p, &connect, &password, &d->error) != 0) {
+		*ret = (struct preview){.why_not = arena_strdup(d->arena, d->error.msg)};
+		return;
+	}
+	d->target = &connect;
+	delivery_look(d, ret);
+	delivery_done(d);
+	d->target = NULL;
+}
+
+int deliver_look(const struct deliver_job *asked, struct journal *j, struct arena *a, bool ask_target, struct verified *ret,
+                 struct preview *ret_preview, const char **ret_check, struct err *e)
+{
+	AUTO(watch_done) struct watch watch;
+	AUTO(papers_done) struct papers p = {0};
+	struct collector c = {.arena = a};
+	struct deliver_job job = *asked;
+	struct sequence_known known = {0};
+	struct preview now = {.reached = false};
+	const char *check = NULL;
+	struct err no = ERR_INIT;
+	watch_init(&watch);
+	job.watch = &watch;
+	start_report(&c, &job);
+	if (read_papers(&job, &p, a, &c.report, e) != 0 || verify(&job, j, &p, a, ret_check, e) != 0 || know_sequences(&job, j, &p, &known, e) != 0)
+		return -1;
+	bool allowed = check_site(&job, &p, a, &check, &no) == 0;
+	struct delivery d = start_delivery(&job, j, &p, &c);
+	d.known = known;
+	if (ask_target)
+		look(&d, &job, &p.policy, &now);
+	if (!allowed)
+		now.refusal = arena_printf(a, "%s: %s", check, no.msg);
+	*ret = p.verified;
+	*ret_preview = now;
 	return 0;
 }
 
@@ -285,22 +358,7 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	if (journal_borrow(path, &j, e) != 0)
 		return -1;
 	start_report(&c, job);
-	d = (struct delivery){.task = job->task,
-	                      .verified = &p.verified,
-	                      .journal = j,
-	                      .agent = job->config->name,
-	                      .data_dir = job->config->data_dir,
-	                      .limits = &job->config->limits,
-	                      .orphan_cancel_ms = job->config->orphan_cancel_ms,
-	                      .refuse_superuser = job->config->refuse_superuser,
-	                      .fingerprint_before = job->config->fingerprint == FINGERPRINT_ALWAYS,
-	                      .fingerprint_after = job->config->fingerprint != FINGERPRINT_OFF,
-	                      .fingerprint_idle = job->config->fingerprint == FINGERPRINT_ALWAYS,
-	                      .watch = job->watch,
-	                      .progress = job->progress,
-	                      .progress_arg = job->progress_arg,
-	                      .arena = a,
-	                      .report = &c};
+	d = start_delivery(job, j, &p, &c);
 	struct recheck again = {.job = job, .journal = j, .papers = &p, .verified_at_us = clock_mono_us()};
 	d.may_begin = may_begin;
 	d.may_begin_arg = &again;

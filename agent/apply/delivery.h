@@ -8,6 +8,7 @@
 #define AGENT_APPLY_DELIVERY_H
 
 #include "agent/apply/plan.h"
+#include "agent/apply/preview.h"
 #include "agent/apply/watch.h"
 #include "agent/daemon/config.h"
 #include "agent/journal/journal.h"
@@ -23,7 +24,8 @@ enum ended {
 	ENDED_LOST, /* the connection is gone or an outcome is unknown: connect again and resolve */
 	ENDED_ATTENTION, /* a person must look */
 	ENDED_REFUSED, /* not allowed here */
-	ENDED_STOPPED /* asked to end */
+	ENDED_STOPPED, /* asked to end */
+	ENDED_ASK /* nothing was begun: the site's people are asked again */
 };
 
 struct delivery_progress { /* lossy, for people */
@@ -119,6 +121,11 @@ void delivery_place(struct delivery *d, const struct plan_item *it, enum directi
 
 /* apply.c: what the plan says, one changeset after the other. */
 enum ended delivery_items(struct delivery *d);
+/* The ledger that was read is this target's (C13, C16) and lets the release come (C8); and what is left to be done. */
+enum ended delivery_verify(struct delivery *d);
+enum ended delivery_make_plan(struct delivery *d);
+/* No run of this task, earlier or present, has begun anything. */
+bool delivery_is_fresh(const struct delivery *d);
 
 /* whole.c: the same in one transaction. */
 enum ended whole_run(struct delivery *d);
@@ -186,6 +193,12 @@ enum ended server_version(struct delivery *d);
 /* limits.c: the site's caps, against what the database says. */
 enum ended limits_timeouts(struct delivery *d); /* C21, on each connection */
 enum ended limits_tables(struct delivery *d); /* before the first statement of a delivery */
+
+/* consent.c: what the site's people said yes to, where they are asked, is still what would run. */
+enum ended consent_check(struct delivery *d);
+
+/* preview.c: in place of delivery_run; reads, and nothing else. The connection stays open until delivery_done. */
+void delivery_look(struct delivery *d, struct preview *ret);
 
 /* conclude.c: the report's outcome, failure text, what to type next. */
 void conclude(struct delivery *d, enum ended end);

@@ -129,8 +129,7 @@ enum ended limits_tables(struct delivery *d)
 {
 	enum ended end = ENDED_OK;
 	struct err ignored = ERR_INIT;
-	bool fresh = !d->begun && d->task->state == TASK_ACCEPTED && d->rows_reported == 0;
-	if (!d->policy || (!d->policy->largest_table.bytes && !d->policy->largest_table.rows) || !fresh || d->plan.n_steps == 0)
+	if (!d->policy || (!d->policy->largest_table.bytes && !d->policy->largest_table.rows) || !delivery_is_fresh(d) || d->plan.n_steps == 0)
 		return ENDED_OK;
 	if (d->engine->begin_read(d->conn, &d->error) != 0)
 		return delivery_judge(d, &d->error);

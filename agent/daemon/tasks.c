@@ -176,6 +176,7 @@ static void end_job(struct tasks *t, struct job *j)
 		return;
 	}
 	tasks_remove_job(t, j);
+	t->some_held = true; /* it may have found that the site has to be asked again; the next look tells */
 	tasks_start_ready(t);
 	if (tasks_running(t) == 0)
 		malloc_trim(0); /* releases were decoded in there; the agent idles for most of its life */

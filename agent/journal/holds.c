@@ -6,6 +6,8 @@
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
+#define WHOLE_RELEASE (-1) /* what a consent is to, in place of a number of ledger rows */
+
 bool site_hold_is_for(const struct site_hold *h, const char *target)
 {
 	return str_eq(h->target, HOLD_ALL) || str_eq(h->target, target);
@@ -160,18 +162,56 @@ static int bind_consent(struct journal *j, const char *sql, const struct task *t
 	return 0;
 }
 
-int journal_consent_put(struct journal *j, const struct task *t, const char *by, struct err *e)
+int journal_consent_put(struct journal *j, const struct task *t, const struct consent *c, struct err *e)
 {
 	struct lite_stmt *s = NULL;
 	if (journal_begin(j, e) != 0)
 		return -1;
 	int rc = bind_consent(j, consents_put, t, &s, e);
 	if (rc == 0) {
-		lite_bind_text(s, 4, by);
-		lite_bind_int(s, 5, clock_wall_us());
+		lite_bind_text(s, 4, c->by);
+		lite_bind_int(s, 5, c->at_us);
+		lite_bind_int(s, 6, c->direction);
+		lite_bind_int(s, 7, c->to_ledger ? (int64_t)c->rows : WHOLE_RELEASE);
+		lite_bind_blob(s, 8, bytes_of(c->head, DIGEST_SIZE));
 		rc = lite_run(s, e);
 	}
 	return journal_end(j, rc, e);
+}
+
+static struct consent consent_row(struct lite_stmt *s, struct arena *a)
+{
+	struct consent c = {.by = arena_strdup(a, lite_text(s, 0)),
+	                    .at_us = lite_int(s, 1),
+	                    .direction = (enum direction)lite_int(s, 2),
+	                    .to_ledger = lite_int(s, 3) != WHOLE_RELEASE};
+	struct bytes head = lite_blob(s, 4);
+	c.rows = c.to_ledger ? (uint64_t)lite_int(s, 3) : 0;
+	if (head.n == DIGEST_SIZE) /* an earlier version kept none */
+		memcpy(c.head, head.p, DIGEST_SIZE);
+	return c;
+}
+
+int journal_consent_get(struct journal *j, const struct task *t, struct arena *a, bool *ret_found, struct consent *ret, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	bool row = false;
+	if (bind_consent(j, consents_get, t, &s, e) != 0 || lite_step(s, &row, e) != 0)
+		return err_wrap(e, "journal");
+	if (row)
+		*ret = consent_row(s, a);
+	lite_reset(s);
+	*ret_found = row;
+	return 0;
+}
+
+int journal_consent_drop(struct journal *j, const struct task *t, struct err *e)
+{
+	struct lite_stmt *s = NULL;
+	if (journal_begin(j, e) != 0)
+		return -1;
+	int rc = bind_consent(j, consents_drop, t, &s, e);
+	return journal_end(j, rc == 0 ? lite_run(s, e) : rc, e);
 }
 
 int journal_consented(struct journal *j, const struct task *t, bool *ret, struct err *e)

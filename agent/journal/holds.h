@@ -34,7 +34,17 @@ int journal_helds(struct journal *j, struct arena *a, struct held **ret, size_t 
 int journal_unaccept(struct journal *j, const uint8_t id[TASK_SIZE], uint32_t attempt, struct err *e) MUST_CHECK;
 
 /* The site's yes to one order of one release on one target; it holds for that order's own way back, too. */
-int journal_consent_put(struct journal *j, const struct task *t, const char *by, struct err *e) MUST_CHECK;
+struct consent {
+	const char *by;
+	int64_t at_us;
+	enum direction direction; /* in which it was looked at */
+	bool to_ledger; /* what the ledger left to be done was shown, as it stood then: `rows`, and the head over them. Otherwise the whole release was */
+	uint64_t rows;
+	uint8_t head[DIGEST_SIZE];
+};
+int journal_consent_put(struct journal *j, const struct task *t, const struct consent *c, struct err *e) MUST_CHECK; /* replaces an earlier one */
+int journal_consent_get(struct journal *j, const struct task *t, struct arena *a, bool *ret_found, struct consent *ret, struct err *e) MUST_CHECK;
+int journal_consent_drop(struct journal *j, const struct task *t, struct err *e) MUST_CHECK; /* the site is asked again */
 int journal_consented(struct journal *j, const struct task *t, bool *ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -10,8 +10,9 @@
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
 
-static const char *const migrations[] = {journal_migration_1, holds_migration,    journal_migration_audit, documents_migration,
-                                         heads_migration,     verdicts_migration, projects_migration,      NULL};
+static const char *const migrations[] = {journal_migration_1, holds_migration,    journal_migration_audit,
+                                         documents_migration, heads_migration,    verdicts_migration,
+                                         projects_migration,  consents_migration, NULL};
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 
 static int prune(struct journal *j, struct err *e)

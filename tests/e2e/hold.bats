@@ -53,6 +53,11 @@ begin() { # VERSION
 	id=$(fleet_start plan.yaml dev "$1")
 }
 
+shown() { # TARGET: what waits there, in shown.json, and its $preview
+	site consent "$1" -o json 2>/dev/null >shown.json || [ $? -eq 3 ] || return 1
+	preview=$(jq -r '.orders[0].preview' shown.json)
+}
+
 policy() { # text on standard input: signed by the site's key, and put where the agent looks
 	cat >policy.yaml
 	quietly "$ROLLCALL_BIN/rollcall-agent" policy sign policy.yaml --key keys/dave --out eu-1/policy.new
@@ -222,11 +227,13 @@ policy() { # text on standard input: signed by the site's key, and put where the
 		sleep 0.05
 	done
 	[ "$status" -eq 3 ]
-	site consent eu/lite/one -o json 2>/dev/null >shown.json || true
+	shown eu/lite/one
 	[ "$(jq -r '.orders[0].rollout' shown.json)" = "$id" ]
 	[ "$(jq -r '.orders[0].release' shown.json)" = "shop 1.0.0" ]
 	jq -r '.statements[].statement' shown.json | grep -q 'CREATE TABLE'
 	[[ "$(jq -r '.orders[0].gates' shown.json)" == "gates "*" ran over "*" changesets, 0 errors, "* ]]
+	[ "$(jq -r '[.plan[] | select(.action != "run") | .detail] | unique[]' shown.json)" = "not for this engine" ]
+	[ ! -s one.db ] # it was looked at, no more
 	run site consent eu/lite/two
 	[ "$status" -eq 1 ]
 	run site consent # all that waits
@@ -236,13 +243,91 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	[ "$status" -eq 2 ]
 	[ "$(state_of eu/lite/one)" = held ]
 	fleet_kill eu-1 # the yes is kept while the agent is away
-	run site consent "${id:0:8}" --yes
+	run site consent "${id:0:8}" --yes 00000000
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"This is not what preview 00000000 has shown, so that no yes was said"*"To say yes to exactly this: rollcall-agent consent ${id:0:8} --yes $preview"* ]]
+	run site consent "${id:0:8}" --yes "$preview"
 	[ "$status" -eq 0 ]
 	fleet_start_agent eu-1
 	for _ in $(seq 900); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
 	await eu/lite/one applied
+	printf -- '--liquibase formatted sql\n--changeset a:late\nCREATE TABLE late (id int);\n--rollback DROP TABLE late;\n' >shop/changes/zz-late.sql
 	begin 1.0.1 # a yes is for one order
 	await eu/lite/one held
+	for i in $(seq 100); do shown eu/lite/one && break; sleep 0.05; done
+	# What this very target has is passed over, and told; of the rest, the statements.
+	[ "$(jq -r '.statements[].statement' shown.json)" = "CREATE TABLE late (id int)" ]
+	[ "$(jq -r '.plan[] | select(.action != "skip") | .target + " " + .changeset + " " + .action' shown.json)" = "eu/lite/one a:late run" ]
+	[ "$(jq -r '[.plan[] | select(.action == "skip") | .detail] | unique | join(", ")' shown.json)" = "applied already, not for this engine" ]
+	[[ "$(jq -r '.orders[0].here' shown.json)" == "1 of "*" changesets run here, 1 step" ]]
+	local by_ledger=$preview
+	# A target that cannot be asked: then it is the whole release, and that is another preview.
+	mv one.db away.db
+	run site consent eu/lite/one --yes "$by_ledger"
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"its ledger was not asked ("*"): shown is the whole release, and a yes is to all of it"* ]]
+	shown eu/lite/one
+	[ "$preview" != "$by_ledger" ]
+	[ "$(jq '.plan | length' shown.json)" = 0 ]
+	[ "$(jq '.statements | length' shown.json)" -gt 5 ]
+	mv away.db one.db
+	[ "$(state_of eu/lite/one)" = held ]
+	run site consent eu/lite/one --offline
+	[[ "$output" == *"(--offline): shown is the whole release"*"--yes $preview"* ]]
+	run site consent eu/lite/one --yes "$by_ledger"
+	[ "$status" -eq 0 ]
+	await eu/lite/one applied
+	[ "$(sqlite3 one.db "SELECT count(*) FROM sqlite_master WHERE name = 'late'")" = 1 ]
+}
+
+@test "a yes is to what was shown: when the ledger is another one by the time it would begin, the site is asked again" {
+	policy <<<$'site: eu\nversion: 1\nconsent: ["*"]\n'
+	change() { printf -- '--liquibase formatted sql\n--changeset a:%s\nCREATE TABLE %s (id int);\n--rollback DROP TABLE %s;\n' "$1" "$1" "$1" >"shop/changes/zz-$1.sql"; }
+	waits() { for _ in $(seq 100); do shown "$1" && [ -s shown.json ] && return 0; sleep 0.05; done; cat eu-1.log >&2; return 1; }
+	fleet_up
+	begin 1.0.0
+	await eu/lite/one held
+	await eu/lite/two held
+	for i in $(seq 100); do waits "${id:0:8}" && [ "$(jq '.orders | length' shown.json)" = 2 ] && break; sleep 0.05; done
+	# The same would run on both: it is shown once, and one yes is to both.
+	[ "$(jq -r '.orders[1]["plan-of"]' shown.json)" = "$(jq -r '.orders[0].target' shown.json)" ]
+	[ "$(jq -r '[.plan[].target] | unique | length' shown.json)" = 1 ]
+	run site consent "${id:0:8}" --yes "$preview"
+	[ "$status" -eq 0 ]
+	await eu/lite/one applied
+	await eu/lite/two applied
+	fleet_kill eu-1 TERM
+	cp one.db before.db
+	fleet_start_agent eu-1
+	change late
+	begin 1.0.1
+	await eu/lite/one held
+	waits eu/lite/one
+	quietly site consent eu/lite/one --yes "$preview"
+	await eu/lite/one applied
+	change later
+	waits eu/lite/two
+	quietly site consent eu/lite/two --yes "$preview"
+	await eu/lite/two applied
+	begin 1.0.2
+	await eu/lite/one held
+	waits eu/lite/one
+	[ "$(jq -r '.statements[].statement' shown.json)" = "CREATE TABLE later (id int)" ]
+	fleet_kill eu-1 TERM
+	quietly site consent eu/lite/one --yes "$preview"
+	# Somebody puts last week's database back, and says that it is the right one.
+	cat before.db >one.db && rm -f one.db-wal one.db-shm
+	quietly site resolve eu/lite/one --accept-ledger --reason 'restored on purpose'
+	fleet_start_agent eu-1
+	for i in $(seq 600); do [[ "$(detail_of eu/lite/one)" == *"since the site said yes"* ]] && break; sleep 0.05; done
+	[ "$(state_of eu/lite/one)" = held ]
+	[[ "$(detail_of eu/lite/one)" == *"nothing was begun: since the site said yes ("*") the ledger was set back, so that what would run now may not be what was looked at"* ]]
+	[ "$(sqlite3 one.db "SELECT count(*) FROM sqlite_master WHERE name LIKE 'late%'")" = 0 ]
+	waits eu/lite/one
+	[ "$(jq -r '.statements[].statement' shown.json | wc -l)" = 2 ]
+	quietly site consent eu/lite/one --yes "$preview"
+	await eu/lite/one applied
+	[ "$(sqlite3 one.db "SELECT count(*) FROM sqlite_master WHERE name LIKE 'late%'")" = 2 ]
 }
 
 @test "status says what is held and why, history what was done; both without the controller" {

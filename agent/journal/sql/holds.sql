@@ -33,6 +33,12 @@ CREATE TABLE consent (
 	PRIMARY KEY (target, release_hash, dossier_hash)
 );
 
+-- What the yes was given to; ledger_rows -1: the whole release, as every yes of before.
+--: consents_migration
+ALTER TABLE consent ADD COLUMN direction INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE consent ADD COLUMN ledger_rows INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE consent ADD COLUMN ledger_head BLOB;
+
 --: holds_put
 INSERT OR REPLACE INTO hold (target, reason, by, at_us, until_us) VALUES (?1, ?2, ?3, ?4, ?5)
 
@@ -58,7 +64,10 @@ ORDER BY at_us, target
 DELETE FROM task WHERE id = ?1 AND attempt = ?2 AND state = 0
 
 --: consents_put
-INSERT OR REPLACE INTO consent (target, release_hash, dossier_hash, by, at_us) VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT OR REPLACE INTO consent (target, release_hash, dossier_hash, by, at_us, direction, ledger_rows, ledger_head) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 
 --: consents_get
-SELECT 1 FROM consent WHERE target = ?1 AND release_hash = ?2 AND dossier_hash = ?3
+SELECT by, at_us, direction, ledger_rows, ledger_head FROM consent WHERE target = ?1 AND release_hash = ?2 AND dossier_hash = ?3
+
+--: consents_drop
+DELETE FROM consent WHERE target = ?1 AND release_hash = ?2 AND dossier_hash = ?3

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "agent/apply/deliver.h"
+#include "agent/journal/holds.h"
+#include "agent/policy/policy.h"
 #include "agent/verify/trusted.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -45,6 +47,18 @@ static struct report deliver_now(void)
 	return r;
 }
 
+/* What the target's ledger leaves of the fixture's task to be done. */
+static struct preview look(void)
+{
+	struct deliver_job job = {.config = &f.config, .target = &f.config.targets[0], .task = &f.task};
+	struct verified v;
+	struct preview p;
+	const char *check = NULL;
+	struct err e = ERR_INIT;
+	if (deliver_look(&job, f.journal, f.arena, true, &v, &p, &check, &e) != 0)
+		fail_msg("%s", e.msg);
+	return p;
+}
 
 static struct report deliver_all(void)
 {
@@ -321,6 +335,9 @@ static void test_a_setting_over_the_agents_own_timeout(void **state)
 		}
 	papers_fixture_write(&f);
 	f.config.allow_class_x = true;
+	struct preview p = look();
+	assert_int_equal(p.plan.n_steps, 3); /* who looks at it first sees what would run, and that it would not */
+	assert_int_equal(strncmp(p.refusal, "C21 timeouts: changes/orders.sql:", 33), 0);
 	struct report r = deliver_now();
 	assert_refused(
 	    &r, "C21 timeouts",
@@ -332,6 +349,153 @@ static void test_a_setting_over_the_agents_own_timeout(void **state)
 	f.config.targets[0].connect.lock_timeout_max_ms = 6000; /* lock_timeout: 6s under limits */
 	r = deliver_once_more();
 	assert_string_equal(outcome_name(r.outcome), "applied");
+}
+
+/* ---- the site's yes ---------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Before the papers are written. */
+static void give_the_site_a_key(void)
+{
+	trust_fixture_set_role(&f.agent.signed_by, ROLE_SITE, 1, (const enum fixture_person[]){DAVE}, 1);
+}
+
+/* The site asks to be asked: its policy, signed by dave. */
+static void ask_the_site(void)
+{
+	struct trust_fixture *t = &f.agent.signed_by;
+	struct err e = ERR_INIT;
+	static const char text[] = "site: eu\nversion: 1\nconsent: [\"*\"]\n";
+	const char *path = arena_printf(f.arena, "%s/policy.env", f.agent.dir);
+	assert_int_equal(file_write_atomic(path, trust_fixture_sign(t, TYPE_SITE_POLICY, bytes_of_str(text), DAVE), 0644, &e), 0);
+	f.config.policy_file = path;
+}
+
+static void say_yes(const struct preview *p)
+{
+	struct err e = ERR_INIT;
+	struct consent c = {.by = "ann", .at_us = clock_wall_us(), .direction = f.task.direction, .to_ledger = p, .rows = p ? p->rows : 0};
+	if (p)
+		memcpy(c.head, p->head, DIGEST_SIZE);
+	assert_int_equal(journal_consent_put(f.journal, &f.task, &c, &e), 0);
+}
+
+/* Another order over the same release, with papers of its own, to which the site says yes, too. */
+static struct report deliver_another_order(uint8_t id, enum direction d)
+{
+	struct trust_fixture *t = &f.agent.signed_by;
+	t->order.id = arena_printf(t->arena, "%032x", id);
+	t->order.direction = f.task.direction = d;
+	f.task.attempt = 1;
+	memset(f.task.id, id, TASK_SIZE);
+	papers_fixture_write(&f);
+	ask_the_site();
+	say_yes(NULL);
+	return deliver_now();
+}
+
+static void test_a_preview_is_what_would_run(void **state)
+{
+	(void)state;
+	papers_fixture_write(&f);
+	struct preview p = look();
+	assert_true(p.reached);
+	assert_null(p.why_not);
+	assert_null(p.refusal);
+	assert_int_equal(p.rows, 0);
+	assert_int_equal(p.plan.n_items, 2);
+	assert_int_equal(p.plan.n_steps, 2);
+	assert_int_equal(p.plan.items[1].action, PLAN_RUN);
+	assert_string_equal(papers_fixture_value(&f, "SELECT group_concat(name) FROM sqlite_master"), "unrelated"); /* nothing was made */
+	struct report r = deliver_now();
+	assert_string_equal(outcome_name(r.outcome), "applied");
+	f.task.id[0]++;
+	p = look();
+	assert_int_equal(p.rows, 2);
+	assert_memory_equal(p.head, r.ledger_head, DIGEST_SIZE);
+	assert_int_equal(p.plan.n_steps, 0);
+	assert_int_equal(p.plan.items[0].action, PLAN_SKIP);
+	papers_fixture_sql(&f, "UPDATE rollcall_ledger SET changeset = 'alice:another' WHERE seq = 1");
+	p = look();
+	assert_non_null(strstr(p.refusal, "C16 ledger: read the ledger rollcall_ledger: ledger row 1 was changed"));
+	assert_int_equal(p.plan.n_items, 0);
+	assert_int_equal(unlink(f.db), 0);
+	p = look();
+	assert_false(p.reached);
+	assert_non_null(strstr(p.why_not, "does not exist"));
+	assert_int_equal(access(f.db, F_OK), -1);
+}
+
+static void test_a_yes_to_what_was_shown(void **state)
+{
+	(void)state;
+	give_the_site_a_key();
+	papers_fixture_write(&f);
+	ask_the_site();
+	struct preview p = look();
+	say_yes(&p);
+	struct report r = deliver_now();
+	assert_string_equal(outcome_name(r.outcome), "applied");
+}
+
+/* Shown was that everything is there and nothing would run; then another order takes it all back, and now all of it would run. */
+static void test_a_yes_is_not_to_what_another_order_left(void **state)
+{
+	(void)state;
+	struct err e = ERR_INIT;
+	struct held *list = NULL;
+	size_t n = 0;
+	bool yes = true;
+	give_the_site_a_key();
+	assert_string_equal(outcome_name(deliver_another_order(1, DIRECTION_APPLY).outcome), "applied");
+	f.agent.signed_by.order.id = "22222222222222222222222222222222";
+	memset(f.task.id, 2, TASK_SIZE);
+	papers_fixture_write(&f);
+	ask_the_site();
+	struct preview p = look();
+	assert_int_equal(p.plan.n_steps, 0);
+	say_yes(&p);
+	const struct task waiting = f.task;
+	assert_string_equal(outcome_name(deliver_another_order(3, DIRECTION_ROLLBACK).outcome), "rolled-back");
+	f.task = waiting;
+	struct report r = deliver_now();
+	assert_string_equal(outcome_name(r.outcome), "held");
+	assert_int_equal(r.n_steps, 0);
+	assert_null(r.failure.check);
+	assert_non_null(strstr(r.failure.message, "nothing was begun: since the site said yes (ann, "));
+	assert_non_null(strstr(r.failure.message,
+	                       ") release 1.2.0 came here under another order (ledger row 3), so that what would run now may not be what was looked "
+	                       "at. The site is asked again: there, 'rollcall-agent consent eu/pg-1/shop_3' shows what would run now"));
+	assert_string_equal(r.failure.next, "The delivery begins by itself once the site says yes again.");
+	assert_string_equal(papers_fixture_value(&f, "SELECT count(*) FROM sqlite_master WHERE name = 'orders'"), "0");
+	assert_int_equal(journal_consented(f.journal, &waiting, &yes, &e), 0);
+	assert_false(yes);
+	assert_int_equal(journal_helds(f.journal, f.arena, &list, &n, &e), 0);
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0].code, "consent");
+	p = look();
+	assert_int_equal(p.plan.n_steps, 2);
+	say_yes(&p);
+	r = deliver_once_more();
+	assert_string_equal(outcome_name(r.outcome), "applied");
+}
+
+/* A yes to the whole release is to whatever of it is left; without any yes nothing begins, whoever asked before. */
+static void test_a_yes_to_the_whole_release(void **state)
+{
+	(void)state;
+	give_the_site_a_key();
+	assert_string_equal(outcome_name(deliver_another_order(1, DIRECTION_APPLY).outcome), "applied");
+	assert_string_equal(outcome_name(deliver_another_order(2, DIRECTION_ROLLBACK).outcome), "rolled-back");
+	assert_string_equal(outcome_name(deliver_another_order(3, DIRECTION_APPLY).outcome), "applied");
+	assert_string_equal(outcome_name(deliver_another_order(4, DIRECTION_ROLLBACK).outcome), "rolled-back");
+	f.agent.signed_by.order.id = "55555555555555555555555555555555";
+	f.agent.signed_by.order.direction = f.task.direction = DIRECTION_APPLY;
+	memset(f.task.id, 5, TASK_SIZE);
+	papers_fixture_write(&f);
+	ask_the_site();
+	struct report r = deliver_now();
+	assert_string_equal(outcome_name(r.outcome), "held");
+	assert_non_null(strstr(r.failure.message, "nothing was begun: its policy asks for that now. The site is asked again"));
 }
 
 static void test_failed_statement(void **state)
@@ -438,6 +602,10 @@ int main(void)
 	    CASE(test_a_refusal_is_on_the_sites_own_screen),
 	    CASE(test_a_database_that_was_set_back),
 	    CASE(test_a_setting_over_the_agents_own_timeout),
+	    CASE(test_a_preview_is_what_would_run),
+	    CASE(test_a_yes_to_what_was_shown),
+	    CASE(test_a_yes_is_not_to_what_another_order_left),
+	    CASE(test_a_yes_to_the_whole_release),
 	    CASE(test_failed_statement),
 	    CASE(test_giant_value),
 	    CASE(test_unreachable_database),

@@ -116,13 +116,39 @@ static void test_consent_is_of_one_order_on_one_target(void **state)
 	bool yes = true;
 	OK(journal_consented(j, &t, &yes, e));
 	assert_false(yes);
-	OK(journal_consent_put(j, &t, "ann", e));
+	struct consent said = {.by = "ann", .at_us = 17, .direction = DIRECTION_ROLLBACK, .to_ledger = true, .rows = 3, .head = {1, 2, 3}},
+	               got = {.by = "x"};
+	OK(journal_consent_put(j, &t, &said, e));
 	reopen();
+	OK(journal_consent_get(j, &other, a, &yes, &got, e));
+	assert_false(yes);
+	assert_string_equal(got.by, "x");
+	OK(journal_consent_get(j, &t, a, &yes, &got, e));
+	assert_true(yes);
+	assert_string_equal(got.by, "ann");
+	assert_int_equal(got.at_us, 17);
+	assert_int_equal(got.direction, DIRECTION_ROLLBACK);
+	assert_true(got.to_ledger);
+	assert_int_equal(got.rows, 3);
+	assert_memory_equal(got.head, said.head, DIGEST_SIZE);
 	OK(journal_consented(j, &t, &yes, e));
 	assert_true(yes);
 	OK(journal_consented(j, &other, &yes, e));
 	assert_false(yes);
+	said = (struct consent){.by = "bob", .rows = 5};
+	OK(journal_consent_put(j, &t, &said, e)); /* to the whole release */
+	OK(journal_consent_get(j, &t, a, &yes, &got, e));
+	assert_string_equal(got.by, "bob");
+	assert_false(got.to_ledger);
+	assert_int_equal(got.rows, 0);
+	OK(journal_consent_drop(j, &other, e));
+	OK(journal_consented(j, &t, &yes, e));
+	assert_true(yes);
 	t.dossier_hash[0] ^= 1; /* another order, or other approvals */
+	OK(journal_consented(j, &t, &yes, e));
+	assert_false(yes);
+	t.dossier_hash[0] ^= 1;
+	OK(journal_consent_drop(j, &t, e));
 	OK(journal_consented(j, &t, &yes, e));
 	assert_false(yes);
 }

@@ -285,7 +285,8 @@ static void check_declared(struct world *w, const char *rules, const char *messa
 		return;
 	assert_string_equal(got, "C2 break-glass");
 	assert_int_equal(e.code, ERR_POLICY);
-	assert_non_null(strstr(e.msg, ": start a new rollout, and have keys that this site counts declare it, or the environment's approvers approve it"));
+	assert_non_null(
+	    strstr(e.msg, ": start a new rollout, and have keys that this site counts declare it, or the environment's approvers approve it"));
 }
 
 static void test_who_may_break_glass(void **state)
