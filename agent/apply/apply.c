@@ -34,6 +34,12 @@ void delivery_place(struct delivery *d, const struct plan_item *it, enum directi
 	    .check = d->place.check, .changeset = it->changeset->id, .file = file, .step = step, .statement = statement, .line = line};
 }
 
+void delivery_doubt(struct delivery *d, const char *what)
+{
+	d->in_doubt = what;
+	d->doubt_place = d->place;
+}
+
 enum ended delivery_judge(struct delivery *d, const struct err *e)
 {
 	if (watch_wish(d->watch) == WISH_TERMINATE)
@@ -143,9 +149,15 @@ static enum ended validate_after(struct delivery *d, const struct plan_item *it)
 	FAILPOINT("before-validate");
 	delivery_say(d, "validating", it->changeset->id, NULL);
 	enum ended end = checks_after(d, it, &ok);
-	if (end == ENDED_OK && !ok && d->whole)
-		return ENDED_FAILED;
-	return end != ENDED_OK || ok ? end : rollback_revert(d, it, 0);
+	if (end == ENDED_OK && d->whole)
+		return ok ? ENDED_OK : ENDED_FAILED;
+	if (end != ENDED_OK)
+		return end;
+	if (!ok)
+		return rollback_revert(d, it, 0);
+	d->validated = it->changeset->id;
+	d->validated_run = it->run;
+	return ENDED_OK;
 }
 
 static enum ended mark_ran(struct delivery *d, const struct plan_item *it)
@@ -302,7 +314,7 @@ static enum ended read_ledger(struct delivery *d)
 	if (end != ENDED_OK)
 		return end;
 	d->ledger_read = d->reached = true;
-	d->uncertain = false;
+	d->in_doubt = NULL;
 	end = delivery_verify(d);
 	if (end == ENDED_OK)
 		report_ledger_rows(d);
@@ -311,6 +323,8 @@ static enum ended read_ledger(struct delivery *d)
 
 enum ended delivery_make_plan(struct delivery *d)
 {
+	if (finish_recall(d, &d->error) != 0)
+		return ENDED_FAILED;
 	const struct project_ledger ours = delivery_ledger(d);
 	struct plan_input in = {.release = &d->verified->release,
 	                        .order = &d->verified->order,
@@ -319,6 +333,8 @@ enum ended delivery_make_plan(struct delivery *d)
 	                        .engine = d->engine->name,
 	                        .task = d->task_hex,
 	                        .attempt = d->task->attempt,
+	                        .validated = d->validated,
+	                        .validated_run = d->validated_run,
 	                        .statement_max = d->engine->statement_max(d->conn)};
 	d->step_number = 0;
 	if (plan_make(&in, d->arena, &d->plan, &d->error) == 0)
@@ -458,41 +474,4 @@ void delivery_done(struct delivery *d)
 	disconnect(d);
 	arena_destroy(&d->ledger_arena);
 	d->ledger = (struct ledger){0};
-}
-
-static struct journal_sequence highest_sequence(const struct delivery *d)
-{
-	const struct project_ledger ours = delivery_ledger(d);
-	const struct ledger_row *newest = ledger_newest(&ours);
-	return (struct journal_sequence){.project = ours.project, .highest = newest ? newest->release_sequence : 0};
-}
-
-int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct err *e)
-{
-	const struct report *all = &d->report->report;
-	struct journal_step *steps = arena_alloc(d->arena, (all->n_steps + 1) * sizeof *steps);
-	for (size_t i = 0; i < all->n_steps; i++) {
-		const struct step_outcome *o = &all->steps[i];
-		steps[i] = (struct journal_step){.target = d->task->target,
-		                                 .changeset = o->changeset,
-		                                 .direction = o->direction,
-		                                 .run = o->run,
-		                                 .step = o->step,
-		                                 .attempt = d->task->attempt,
-		                                 .epoch = d->task->epoch,
-		                                 .state = o->state};
-		memcpy(steps[i].task, d->task->id, TASK_SIZE);
-		memcpy(steps[i].digest, o->digest, DIGEST_SIZE);
-	}
-	FAILPOINT("before-journal-done");
-	struct journal_sequence sequence = highest_sequence(d);
-	bool ended_well = d->ledger_read && (all->outcome == OUTCOME_APPLIED || all->outcome == OUTCOME_ROLLED_BACK);
-	d->report->report.ended_at_us = clock_wall_us();
-	struct report trimmed = collect_trimmed(d->report);
-	if (journal_finish(d->journal, steps, all->n_steps, ended_well ? &sequence : NULL, &trimmed, seal, arg, e) != 0)
-		return -1;
-	d->report->report.report_seq = trimmed.report_seq;
-	memcpy(d->report->report.prev_report_hash, trimmed.prev_report_hash, DIGEST_SIZE);
-	FAILPOINT("finished");
-	return 0;
 }

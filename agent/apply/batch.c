@@ -264,7 +264,8 @@ static int inside(struct delivery *d, struct batch *b, bool *ret_last, struct er
 	next.passed += *ret_last ? (rows < b->size ? rows : b->size) : b->size;
 	next.changed += rows;
 	if (commit_range(d, b, &next, *ret_last, e) != 0) {
-		d->uncertain = e->code == ERR_UNKNOWN;
+		if (e->code == ERR_UNKNOWN)
+			delivery_doubt(d, arena_printf(d->arena, "a batch of step %u of %s", b->index + 1, b->item->changeset->id));
 		return -1;
 	}
 	FAILPOINT("batch-committed");

@@ -5,6 +5,13 @@
 #include "agent/apply/delivery.h"
 #include "agent/report/words.h"
 
+/* A statement that was begun and whose end the ledger does not know, in whatever run: not one in batches, which go on from their cursor. */
+static bool is_open(const struct delivery *d)
+{
+	const struct ledger_row *last = d->ledger_read && d->ledger.n_rows ? &d->ledger.rows[d->ledger.n_rows - 1] : NULL;
+	return last && last->state == STEP_INTENT && last->class != STEP_B;
+}
+
 static enum outcome outcome_of(const struct delivery *d, enum ended end)
 {
 	switch (end) {
@@ -17,14 +24,14 @@ static enum outcome outcome_of(const struct delivery *d, enum ended end)
 	case ENDED_ASK:
 		return OUTCOME_HELD;
 	case ENDED_STOPPED:
-		if (watch_wish(d->watch) <= WISH_HOLD && !d->uncertain)
+		if (watch_wish(d->watch) <= WISH_HOLD && !d->in_doubt)
 			return OUTCOME_HELD;
 		break;
 	case ENDED_FAILED:
 	case ENDED_LOST:
 		break;
 	}
-	return d->uncertain ? OUTCOME_NEEDS_ATTENTION : OUTCOME_FAILED;
+	return d->in_doubt || is_open(d) ? OUTCOME_NEEDS_ATTENTION : OUTCOME_FAILED;
 }
 
 static const char *what_rollcall_does(const struct delivery *d, enum outcome outcome)
@@ -38,13 +45,14 @@ static const char *what_rollcall_does(const struct delivery *d, enum outcome out
 	return "Rollcall leaves this target as it is; the wave halts when it has more failures than its plan allows.";
 }
 
-static const char *what_to_do(const struct delivery *d, enum outcome outcome, bool uncertain)
+/* unseen: the database could not be asked. */
+static const char *what_to_do(const struct delivery *d, enum outcome outcome, bool unseen)
 {
 	if (d->advice)
 		return arena_printf(d->arena, "Next: %s; then type", d->advice);
 	if (outcome == OUTCOME_REFUSED)
 		return "Next: remove the cause, then type";
-	if (outcome == OUTCOME_NEEDS_ATTENTION && !uncertain)
+	if (outcome == OUTCOME_NEEDS_ATTENTION && !unseen)
 		return arena_printf(
 		    d->arena, "Next: look at the database; at the site 'rollcall-agent resolve %s' shows the open step and takes your word on it; then type",
 		    d->task->target);
@@ -53,7 +61,7 @@ static const char *what_to_do(const struct delivery *d, enum outcome outcome, bo
 	return "Next: remove the cause, then type";
 }
 
-static const char *then_text(const struct delivery *d, enum outcome outcome)
+static const char *then_text(const struct delivery *d, enum outcome outcome, enum ended end)
 {
 	if (outcome == OUTCOME_HELD && d->advice)
 		return d->advice;
@@ -61,8 +69,8 @@ static const char *then_text(const struct delivery *d, enum outcome outcome)
 		return "The rollout is paused; the delivery goes on from here by itself when it is resumed.";
 	if (outcome == OUTCOME_HELD)
 		return "The site holds this target; the delivery goes on from here by itself when the site lifts the hold.";
-	return arena_printf(d->arena, "%s %s: rollcall rollout retry %s %s", what_rollcall_does(d, outcome), what_to_do(d, outcome, d->uncertain),
-	                    d->verified->order.id, d->task->target);
+	return arena_printf(d->arena, "%s %s: rollcall rollout retry %s %s", what_rollcall_does(d, outcome),
+	                    what_to_do(d, outcome, d->in_doubt || end == ENDED_LOST), d->verified->order.id, d->task->target);
 }
 
 static const char *state_text(const struct delivery *d, enum ended end)
@@ -76,9 +84,8 @@ static const char *state_text(const struct delivery *d, enum ended end)
 		buf_adds(&text, "when the database was last seen: ");
 	const struct project_ledger ours = delivery_ledger(d);
 	words_state(&text, &d->verified->release, d->engine->name, &ours);
-	if (d->uncertain && d->place.changeset)
-		buf_addf(&text, "; whether step %u of %s took effect is not known, because the connection was lost in its middle", d->place.step,
-		         d->place.changeset);
+	if (d->in_doubt)
+		buf_addf(&text, "; whether %s took effect is not known, because the connection was lost in its middle", d->in_doubt);
 	return arena_strdup(d->arena, buf_str(&text));
 }
 
@@ -110,8 +117,13 @@ void conclude(struct delivery *d, enum ended end)
 		say_more(&d->error, "The release is one transaction: nothing of this delivery was kept.");
 	if (end == ENDED_FAILED)
 		note_unclassified(d);
+	if (d->in_doubt && !d->place.changeset) { /* further connections were tried in vain */
+		const char *check = d->place.check;
+		d->place = d->doubt_place;
+		d->place.check = check;
+	}
 	if (end != ENDED_OK)
-		collect_failure(d->report, &d->error, &d->place, then_text(d, r->outcome), state_text(d, end));
+		collect_failure(d->report, &d->error, &d->place, then_text(d, r->outcome, end), state_text(d, end));
 	if (d->ledger_read && d->identified) {
 		r->ledger_uuid = arena_strdup(d->arena, d->ledger.uuid);
 		memcpy(r->ledger_head, d->ledger.head, DIGEST_SIZE);

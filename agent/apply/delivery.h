@@ -87,8 +87,11 @@ struct delivery {
 	bool whole; /* inside the one transaction of a release that asks for it (whole.c): nothing begins, commits or is tried again for itself */
 	bool reverting; /* a revert, once begun, is finished: only the agent's own end ends it */
 	bool begun; /* the intents of this run are in the journal */
+	const char *validated; /* the newest changeset whose validations after it this agent has seen to hold; NULL: none */
+	uint32_t validated_run;
 	bool schema_taken; /* everything is done, and C24 has taken the schema that is left */
-	bool uncertain; /* something was in flight and no ledger was read since */
+	const char *in_doubt; /* what was in flight when a connection was lost, in words; NULL: nothing, or the ledger was read since */
+	struct failure_place doubt_place; /* of that */
 	const char *doubt; /* the COMMIT that was not answered, as doubt.c notes it; NULL: none */
 	uint32_t random_state;
 
@@ -98,7 +101,7 @@ struct delivery {
 
 /* Runs to its end and fills the report's outcome. ENDED_STOPPED with WISH_TERMINATE: nothing to report, the task stays open. */
 enum ended delivery_run(struct delivery *d);
-/* Journal outcomes and the sealed report, on disk. */
+/* finish.c: journal outcomes and the sealed report, on disk. */
 int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct err *e) MUST_CHECK;
 
 void delivery_done(struct delivery *d); /* frees what it made outside `arena` */
@@ -116,6 +119,8 @@ enum ended delivery_judge(struct delivery *d, const struct err *e);
 enum ended delivery_wait(struct delivery *d, struct err *e, uint32_t n, const char *changeset, bool lost);
 /* Sleeps unless asked to end; true when the time passed undisturbed. */
 bool delivery_sleep(struct delivery *d, uint32_t ms);
+/* It was in flight, and no answer came: "step 3 of a:x". */
+void delivery_doubt(struct delivery *d, const char *what);
 /* For a failure of the item itself. Step and statement from 1, 0: none; a line without a step is one of the changeset's own file. */
 void delivery_place(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t step, uint32_t statement, uint32_t line);
 
@@ -129,6 +134,9 @@ bool delivery_is_fresh(const struct delivery *d);
 
 /* whole.c: the same in one transaction. */
 enum ended whole_run(struct delivery *d);
+
+/* finish.c: which changeset an earlier attempt, or this one, has seen to be valid. What was validated is not validated again: the application goes on working with it. */
+int finish_recall(struct delivery *d, struct err *e) MUST_CHECK;
 
 /* lock.c: the session lock, polled. */
 enum ended lock_take(struct delivery *d);

@@ -46,7 +46,8 @@ static bool is_done(const struct ledger *l, const struct doubted *q, const char 
 {
 	const struct project_ledger theirs = {.all = l, .project = q->project}; /* it may be another project's delivery that left it */
 	for (const struct ledger_row *r = NULL; (r = project_previous(&theirs, r));) {
-		if (r->state == STEP_DONE && (int)r->direction == q->direction && r->run == q->run && r->step == q->step && str_eq(r->changeset, changeset))
+		if ((r->state == STEP_DONE || r->state == STEP_SKIPPED) && (int)r->direction == q->direction && r->run == q->run && r->step == q->step &&
+		    str_eq(r->changeset, changeset))
 			return true;
 	}
 	return false;
@@ -80,7 +81,7 @@ static enum ended compare(struct delivery *d, const struct doubted *q, const cha
 	case ENGINE_WITNESS_RUNNING:
 		break;
 	}
-	d->uncertain = true;
+	delivery_doubt(d, arena_printf(d->arena, "step %u of %s", q->step + 1, changeset));
 	err_set(&d->error, ERR_UNKNOWN, "transaction %.*s of %s, step %u, has not ended in the server yet", (int)strcspn(q->transaction, "/"),
 	        q->transaction, changeset, q->step + 1);
 	return ENDED_LOST; /* the next connection asks again */

@@ -236,14 +236,18 @@ static bool parts_show(const struct question *q)
 	return sql_effects_show(&effects, q->before, q->now);
 }
 
+/* "CREATE INDEX i ON t USING btree (a)|t|t|t|f|f|16390": the definition, which may hold bars of its own, then whether it is valid, ready and live. */
 static bool index_shows(const struct question *q)
 {
 	const char *line = line_of(q->now, "CREATE ");
 	if (q->was || !q->is || !line)
 		return false;
+	size_t n = strcspn(line, "\n");
+	for (unsigned bars = 0; n && bars < 6; bars += line[n] == '|')
+		n--;
 	AUTO(buf_done) struct buf only = BUF_INIT;
-	buf_add(&only, line, strcspn(line, "|\n"));
-	return sql_index_fits(q->statement, buf_str(&only));
+	buf_add(&only, line, n);
+	return str_starts(line + n, "|t|t|t|") && sql_index_fits(q->statement, buf_str(&only));
 }
 
 /* "16390|16387|f|orders_1": the tables that inherit from this one. */
@@ -298,7 +302,7 @@ static const char *why_applied(const struct question *q)
 static enum verdict judge_changed(const struct question *q, const char **ret_why)
 {
 	if (!q->class.object[0] && !renames_several(q)) {
-		*ret_why = "the statement names no single object, and the schema has changed since";
+		*ret_why = "the statement names no single object, and what it works on has changed since";
 		return VERDICT_UNSURE;
 	}
 	if (does_nothing(q)) {

@@ -118,8 +118,8 @@ static int plan_applied(const struct plan_input *in, const struct changeset_stat
 {
 	const struct changeset *c = it->changeset;
 	bool accepted = false, same = content_is(c, st->changeset_digest, &accepted);
-	bool ours = is_newest_of_task(in, c->id);
-	if (st->state == CHANGESET_APPLIED && ours && has_validations_after(c))
+	bool validated = str_eq(in->validated, c->id) && in->validated_run == st->run; /* later data is no judge of it */
+	if (st->state == CHANGESET_APPLIED && is_newest_of_task(in, c->id) && has_validations_after(c) && !validated)
 		item_set(it, PLAN_VALIDATE, st->run, (uint32_t)plan_steps(it->body, DIRECTION_APPLY), "applied by an earlier attempt, not yet validated");
 	else if (by_this_attempt(in, last_row(in->ledger, c->id, DIRECTION_APPLY)))
 		item_set(it, PLAN_SKIP, st->run, 0, "applied by this delivery before it was interrupted");

@@ -40,6 +40,8 @@ struct plan_input {
 	const char *engine;
 	const char *task; /* hex, as in the ledger */
 	uint32_t attempt;
+	const char *validated; /* the newest changeset whose validations after it were seen to hold, and its run; NULL: none */
+	uint32_t validated_run;
 	uint64_t statement_max; /* bytes that the server takes in one statement; 0: any number */
 };
 

@@ -13,6 +13,7 @@ static const struct retry_row rows[] = {
     [RETRY_NEVER] = {RETRY_HOW_NOT, 0, 0},
     [RETRY_UNCLASSIFIED] = {RETRY_HOW_NOT, 0, 0},
     [RETRY_LOCK] = {RETRY_HOW_AGAIN, 500, 0},
+    [RETRY_IN_USE] = {RETRY_HOW_AGAIN, 500, 8},
     [RETRY_TXN] = {RETRY_HOW_AGAIN, 50, 10}, /* a deadlock's victim: the other side is through at once */
     [RETRY_CONN] = {RETRY_HOW_RECONNECT, 500, 0},
     [RETRY_UNKNOWN] = {RETRY_HOW_RECONNECT, 500, 0},

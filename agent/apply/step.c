@@ -101,6 +101,12 @@ static int exec_statement(struct delivery *d, const struct run *r, size_t i, str
 
 /* ---- class T ---- */
 
+static const char *step_words(const struct delivery *d, const struct run *r)
+{
+	return arena_printf(d->arena, "step %u of %s%s", r->index + 1, r->direction == DIRECTION_ROLLBACK ? "the rollback of " : "",
+	                    r->item->changeset->id);
+}
+
 /* All that happens after BEGIN. */
 static enum ended inside(struct delivery *d, const struct run *r, struct ledger_row *row, struct err *e)
 {
@@ -118,9 +124,10 @@ static enum ended inside(struct delivery *d, const struct run *r, struct ledger_
 	if (d->whole)
 		return ledger_append(d->engine, d->conn, &d->ledger, row, e) == 0 ? ENDED_OK : delivery_judge(d, e);
 	if (ledger_append_commit(d->engine, d->conn, &d->ledger, row, e) != 0) {
-		d->uncertain = e->code == ERR_UNKNOWN;
-		if (d->uncertain)
+		if (e->code == ERR_UNKNOWN) {
+			delivery_doubt(d, step_words(d, r));
 			doubt_raise(d, row);
+		}
 		return delivery_judge(d, e);
 	}
 	return ENDED_OK;
@@ -199,7 +206,7 @@ static enum ended n_write(struct delivery *d, struct ledger_row *row, enum ended
 		*e = second;
 		return ENDED_LOST;
 	}
-	d->uncertain = false;
+	d->in_doubt = NULL;
 	if (row->state == STEP_DONE)
 		step_report(d, row);
 	return end;
@@ -228,8 +235,10 @@ static enum ended n_refused(struct delivery *d, const struct run *r, const struc
 		row.via = VIA_PROBE;
 		return n_write(d, &row, ENDED_OK, e);
 	}
-	if (s->object[0] && !removed && memcmp(row.state_before, before, DIGEST_SIZE) != 0) {
-		err_wrap(e, "%s failed, yet %s %s is not as it was before", s->verb, s->object_kind[0] ? s->object_kind : "object", s->object);
+	bool unnamed = str_starts(s->verb, "CREATE INDEX") && !s->object[0]; /* what it left has a name of the server's choice */
+	const char *name = unnamed ? s->parent : s->object, *kind = unnamed ? "table" : s->object_kind;
+	if (name[0] && !removed && memcmp(row.state_before, before, DIGEST_SIZE) != 0) {
+		err_wrap(e, "%s failed, yet %s %s is not as it was before", s->verb, kind[0] ? kind : "object", name);
 		return ENDED_ATTENTION;
 	}
 	return n_write(d, &row, ENDED_FAILED, e);
@@ -258,12 +267,12 @@ static enum ended n_outcome(struct delivery *d, const struct run *r, const struc
 	if (d->engine->object_state(d->conn, s, row.state_before, NULL, e) != 0 || step_write_row(d, &row, e) != 0)
 		return watch_wish(d->watch) == WISH_TERMINATE ? ENDED_STOPPED : ENDED_LOST;
 	FAILPOINT("outcome-written");
-	d->uncertain = false;
+	d->in_doubt = NULL;
 	step_report(d, &row);
 	return ENDED_OK;
 }
 
-/* It was there before, is half made, and IF NOT EXISTS found it: somebody else's try ended while ours waited for it. */
+/* IF NOT EXISTS may have found a half-made one: somebody else's try ended while ours waited for it. */
 static enum ended n_found_made(struct delivery *d, const struct run *r, const struct sql_class *s, const struct seen *before, struct err *e)
 {
 	bool cleaned = false;
@@ -289,11 +298,11 @@ static enum ended attempt_n(struct delivery *d, const struct run *r, struct err 
 	FAILPOINT("intent-written");
 	struct seen before = {.text = buf_str(&text)};
 	memcpy(before.state, intent.state_before, DIGEST_SIZE);
-	d->uncertain = true;
+	delivery_doubt(d, step_words(d, r));
 	int rc = exec_statement(d, r, 0, e);
 	FAILPOINT("n-statement-run");
 	if (rc == 0)
-		return made_before(&s, intent.state_before) ? n_found_made(d, r, &s, &before, e) : n_outcome(d, r, &s, e);
+		return s.if_exists && str_starts(s.verb, "CREATE") ? n_found_made(d, r, &s, &before, e) : n_outcome(d, r, &s, e);
 	enum ended end = delivery_judge(d, e);
 	if (end == ENDED_FAILED && r->step->class == STEP_X) {
 		err_wrap(e, "%s is of class X, and an error does not say how much of it was done", s.verb);

@@ -52,7 +52,11 @@ static enum ended commit(struct delivery *d)
 	FAILPOINT("ledger-written");
 	if (d->engine->commit(d->conn, &d->error) == 0)
 		return ENDED_OK;
-	d->uncertain = d->error.code == ERR_UNKNOWN;
+	if (d->error.code == ERR_UNKNOWN) {
+		delivery_doubt(d, "the release's one transaction");
+		if (d->ledger.n_rows > 0)
+			doubt_raise(d, &d->ledger.rows[d->ledger.n_rows - 1]); /* one for all: they are of one piece */
+	}
 	return delivery_judge(d, &d->error);
 }
 

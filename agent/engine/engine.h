@@ -55,6 +55,7 @@ enum retry_class {
 	RETRY_NEVER, /* permanent */
 	RETRY_UNCLASSIFIED, /* a code that no table knows: as if permanent, and counted */
 	RETRY_LOCK, /* back off, repeat the transaction */
+	RETRY_IN_USE, /* the same a few times: it may be in use by others, or by our own transaction */
 	RETRY_TXN, /* repeat the transaction at once, with jitter */
 	RETRY_CONN, /* reconnect, verify, repeat: nothing uncertain was sent */
 	RETRY_UNKNOWN, /* outcome unknown: resolve first */
@@ -160,7 +161,8 @@ struct engine {
 	 * means "not applied". Falls back to the whole schema's digest when the statement names no single object. `text` (may be NULL) gets the definition as it can be read,
 	 * line by line, where agent/apply/judge.c knows how to; otherwise nothing. */
 	int (*object_state)(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e);
-	/* After an interrupted class N statement left a half-made object (INVALID index): removes it. *ret_cleaned says whether there was one. */
+	/* After an interrupted class N statement left a half-made object (INVALID index): removes it. *ret_cleaned says whether there was one. An error of class RETRY_LOCK: somebody may
+	 * still be making it. */
 	int (*cleanup)(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e);
 	int (*table_exists)(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e);
 	/* NULL where every table has transactions. Does this statement, classified as `s`, change a table that has none, itself or by a trigger, a view or a routine? Then which, how, and

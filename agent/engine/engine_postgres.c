@@ -280,9 +280,11 @@ static int postgres_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struc
 
 static const struct retry_rule retry_rules[] = {
     {"55P03", 0, RETRY_LOCK},
-    {"55006", 0, RETRY_LOCK},
+    {"55006", 0, RETRY_IN_USE},
+    {"40000", 0, RETRY_TXN},
     {"40001", 0, RETRY_TXN},
     {"40P01", 0, RETRY_TXN},
+    {"72000", 0, RETRY_TXN},
     {"40003", 0, RETRY_UNKNOWN},
     {"08007", 0, RETRY_UNKNOWN},
     {"08P01", 0, RETRY_NEVER},
@@ -303,16 +305,22 @@ static const struct retry_rule retry_rules[] = {
     {"58P01", 0, RETRY_HALT},
     {"XX", 0, RETRY_HALT},
     /* permanent: the statement, the data or a right is wrong, and will be next time too */
-    {"0A", 0, RETRY_NEVER},
+    {"0", 0, RETRY_NEVER}, /* what is not above of 01 to 0Z */
+    {"20", 0, RETRY_NEVER},
     {"21", 0, RETRY_NEVER},
     {"22", 0, RETRY_NEVER},
     {"23", 0, RETRY_NEVER},
+    {"24", 0, RETRY_NEVER},
     {"25", 0, RETRY_NEVER},
     {"26", 0, RETRY_NEVER},
+    {"27", 0, RETRY_NEVER},
     {"28", 0, RETRY_NEVER},
     {"2B", 0, RETRY_NEVER},
     {"2D", 0, RETRY_NEVER},
     {"2F", 0, RETRY_NEVER},
+    {"34", 0, RETRY_NEVER},
+    {"38", 0, RETRY_NEVER},
+    {"39", 0, RETRY_NEVER},
     {"3B", 0, RETRY_NEVER},
     {"3D", 0, RETRY_NEVER},
     {"3F", 0, RETRY_NEVER},
@@ -323,12 +331,24 @@ static const struct retry_rule retry_rules[] = {
     {"55000", 0, RETRY_NEVER},
     {"55P02", 0, RETRY_NEVER},
     {"55P04", 0, RETRY_NEVER},
+    {"57000", 0, RETRY_NEVER},
     {"57014", 0, RETRY_NEVER},
+    {"58P02", 0, RETRY_NEVER},
+    {"F0", 0, RETRY_NEVER},
+    {"HV", 0, RETRY_NEVER},
     {"P0", 0, RETRY_NEVER},
 };
 
+/* Two that change the same row of a catalog, as of a role that the databases of a server share. It has no code of its own, and its words are never translated. */
+static bool is_catalog_conflict(const struct err *e)
+{
+	return str_eq(e->sqlstate, "XX000") && (strstr(e->msg, "tuple concurrently updated") || strstr(e->msg, "tuple concurrently deleted"));
+}
+
 static enum retry_class postgres_retry_class(const struct err *e)
 {
+	if (is_catalog_conflict(e))
+		return RETRY_TXN;
 	return engine_retry_class(e, retry_rules, ARRAY_LEN(retry_rules));
 }
 

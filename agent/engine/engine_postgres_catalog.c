@@ -44,12 +44,43 @@ static char *qualified(const char *schema, const char *name)
 	return buf_take(&b);
 }
 
+static int schema_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)e;
+	str_copy(arg, SQL_NAME_MAX, values[0]);
+	return 0;
+}
+
+static bool makes_index(const struct sql_class *s)
+{
+	return str_starts(s->verb, "CREATE INDEX") && s->parent[0];
+}
+
+/* The object's name, quoted. An index that is made lies in its table's schema, which need not be where the session looks; one that the server is to name shows in its table.
+ * Heap. */
+static int find_name(struct conn *c, const struct sql_class *s, char **ret, struct err *e)
+{
+	char schema[SQL_NAME_MAX];
+	AUTO(mem_free_ptr) char *table = qualified(s->parent_schema, s->parent);
+	const char *param = table;
+	str_copy(schema, sizeof schema, s->object_schema);
+	if (makes_index(s) && !s->object[0])
+		return *ret = take_ptr(&table), 0;
+	if (makes_index(s) && pg_query_text(c, pg_sql_schema_of, &param, 1, schema_row, schema, e) < 0)
+		return -1;
+	*ret = qualified(schema, s->object);
+	return 0;
+}
+
 static int state_rows(struct conn *c, const struct sql_class *s, struct definition *def, struct err *e)
 {
-	AUTO(mem_free_ptr) char *name = qualified(s->object_schema, s->object);
-	const char *quoted = name, *plain = s->object, *schema = c->target->schema;
-	if (!s->object[0])
+	AUTO(mem_free_ptr) char *name = NULL;
+	const char *plain = s->object, *schema = c->target->schema;
+	if (!s->object[0] && !makes_index(s))
 		return pg_query_text(c, pg_sql_schema_state, &schema, 1, definition_row, def, e);
+	if (find_name(c, s, &name, e) < 0)
+		return -1;
+	const char *quoted = name;
 	if (str_eq(s->object_kind, "database"))
 		return pg_query_text(c, pg_sql_database_state, &plain, 1, definition_row, def, e);
 	if (str_eq(s->object_kind, "tablespace"))
@@ -75,10 +106,25 @@ int pg_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t o
 
 /* ---- what an interrupted statement left ---- */
 
-static int name_row(void *arg, size_t n, const char *const *values, struct err *e)
+struct leftovers {
+	struct buf lines; /* a name, or a statement, each */
+	char first[160], builder[24]; /* one that somebody may still build, and the process that does; "" when there is none */
+};
+
+static void leftovers_done(struct leftovers *l)
 {
-	(void)n, (void)e;
-	buf_addf(arg, "%s\n", values[0]);
+	buf_done(&l->lines);
+}
+
+static int leftover_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)e;
+	struct leftovers *l = arg;
+	buf_addf(&l->lines, "%s\n", values[0]);
+	if (n > 1 && values[1] && !l->builder[0]) {
+		str_copy(l->first, sizeof l->first, values[0]);
+		str_copy(l->builder, sizeof l->builder, values[1]);
+	}
 	return 0;
 }
 
@@ -96,29 +142,45 @@ static int run_lines(struct conn *c, const char *before, char *lines, struct err
 	return 0;
 }
 
-static int collect_and_run(struct conn *c, const char *question, const char *const *params, size_t n_params, const char *before, bool *ret_cleaned,
-                           struct err *e)
+/* Neither whole nor rubbish: who still builds it decides which. Waited for like any lock. */
+static int still_built(const struct leftovers *l, struct err *e)
 {
-	AUTO(buf_done) struct buf names = BUF_INIT;
-	if (pg_query_text(c, question, params, n_params, name_row, &names, e) < 0)
+	err_set(e, ERR_DB, "index %s is INVALID, and process %s works on its table: whether it is being built is seen when that has ended", l->first,
+	        l->builder);
+	if (e)
+		str_copy(e->sqlstate, sizeof e->sqlstate, "55P03");
+	return -1;
+}
+
+static int collect_and_run(struct conn *c, const char *question, const char *const params[2], const char *before, bool *ret_cleaned, struct err *e)
+{
+	AUTO(leftovers_done) struct leftovers l = {.lines = BUF_INIT};
+	if (pg_query_text(c, question, params, 2, leftover_row, &l, e) < 0)
 		return -1;
-	if (names.n)
+	if (l.builder[0])
+		return still_built(&l, e);
+	if (l.lines.n)
 		*ret_cleaned = true;
-	return names.n ? run_lines(c, before, names.p, e) : 0;
+	return l.lines.n ? run_lines(c, before, l.lines.p, e) : 0;
 }
 
 int pg_catalog_cleanup(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e)
 {
-	AUTO(mem_free_ptr) char *name = qualified(s->object_schema, s->object);
-	bool reindex = str_starts(s->verb, "REINDEX"), cleaned = false;
-	const char *params[] = {name, reindex ? "true" : "false"};
+	AUTO(mem_free_ptr) char *name = NULL, *part = NULL;
+	bool cleaned = false;
+	*ret_cleaned = false;
 	if (!s->object[0])
-		return *ret_cleaned = false, 0;
+		return 0;
+	if (find_name(c, s, &name, e) < 0)
+		return -1;
+	part = qualified(s->parent_schema, s->parent);
+	const char *index[] = {name, str_starts(s->verb, "REINDEX") ? s->object_kind : ""};
+	const char *detach[] = {name, strstr(s->verb, "DETACH") ? part : NULL};
 	/* CONCURRENTLY waits for old transactions, and nobody queues behind it meanwhile. */
 	if (pg_set_lock_timeout(c, c->target->statement_timeout_ms, e) < 0)
 		return -1;
-	if (collect_and_run(c, pg_sql_invalid_indexes, params, 2, "DROP INDEX CONCURRENTLY IF EXISTS ", &cleaned, e) < 0 ||
-	    collect_and_run(c, pg_sql_pending_detach, params, 1, "", &cleaned, e) < 0)
+	if (collect_and_run(c, pg_sql_invalid_indexes, index, "DROP INDEX CONCURRENTLY IF EXISTS ", &cleaned, e) < 0 ||
+	    collect_and_run(c, pg_sql_pending_detach, detach, "", &cleaned, e) < 0)
 		return -1;
 	*ret_cleaned = cleaned;
 	return 0;

@@ -54,7 +54,13 @@ static void startup_options(const struct engine_target *t, struct buf *b)
 	option_ms(b, "lock_timeout", t->lock_timeout_ms);
 	option_ms(b, "statement_timeout", t->statement_timeout_ms);
 	option(b, "idle_in_transaction_session_timeout", "300000"); /* ours alone is idle there only when the host was suspended */
+	/* A host that is gone without a word, or cut off: its session, and with it the target's lock, is not held for the two hours that systems take by themselves. */
+	option(b, "tcp_keepalives_idle", "60");
+	option(b, "tcp_keepalives_interval", "10");
+	option(b, "tcp_keepalives_count", "6");
+	option(b, "tcp_user_timeout", "120000");
 	option(b, "synchronous_commit", "on");
+	option(b, "extra_float_digits", "1"); /* a key that is written down must be read as itself */
 	option(b, "TimeZone", "UTC");
 	option(b, "standard_conforming_strings", "on"); /* what the splitter read */
 	option(b, "default_transaction_isolation", "read committed");

@@ -20,7 +20,10 @@ static int column_row(void *arg, size_t n, const char *const *values, struct err
 		return 0;
 	f->key.columns[f->key.n_columns].name = arena_strdup(f->arena, values[0]);
 	f->key.columns[f->key.n_columns].quoted = arena_strdup(f->arena, values[1]);
-	f->key.columns[f->key.n_columns++].literal = arena_printf(f->arena, "pg_catalog.quote_literal(%s::pg_catalog.text)", values[1]);
+	/* JSON has one way to write a time, which every session reads alike: the cursor may be read by a later one. */
+	const char *literal =
+	    str_eq(values[3], "t") ? "pg_catalog.quote_literal(pg_catalog.to_json(%s) #>> '{}')" : "pg_catalog.quote_literal(%s::pg_catalog.text)";
+	f->key.columns[f->key.n_columns++].literal = arena_printf(f->arena, literal, values[1]);
 	return str_to_u64(values[2], "rows", 0, INT64_MAX, &f->key.rows, e);
 }
 

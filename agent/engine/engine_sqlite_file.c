@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,6 +47,13 @@ int lite_file_parse(struct conn *c, const char *dsn, struct err *e)
 	return 0;
 }
 
+/* Does the open file no longer have the name by which it was opened? */
+static bool is_moved(struct conn *c)
+{
+	int moved = 0;
+	return c->db && sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
 int lite_file_remember(struct conn *c, struct err *e)
 {
 	struct stat st;
@@ -58,13 +66,15 @@ int lite_file_remember(struct conn *c, struct err *e)
 		return err_set_errno(e, "database file %s", c->path);
 	c->device = st.st_dev;
 	c->inode = st.st_ino;
+	if (is_moved(c)) /* what is looked at by its name is another file than the one that is open */
+		return err_set(e, ERR_DB_CONNECT, "database file %s was replaced while it was being opened (a restore?)", c->path);
 	return 0;
 }
 
 int lite_file_same(struct conn *c, struct err *e)
 {
 	struct stat st;
-	if (stat(c->path, &st) == 0 && st.st_dev == c->device && st.st_ino == c->inode)
+	if (stat(c->path, &st) == 0 && st.st_dev == c->device && st.st_ino == c->inode && !is_moved(c))
 		return 0;
 	return err_set(
 	    e, ERR_STATE,

@@ -78,7 +78,7 @@ static int on_authorize(void *arg, int action, const char *a, const char *b, con
 	case SQLITE_CREATE_TEMP_VIEW:
 	case SQLITE_CREATE_TEMP_TRIGGER:
 		c->dirty = true;
-		return SQLITE_OK;
+		return is_ledger_table(a) || is_ledger_table(b) ? SQLITE_DENY : SQLITE_OK; /* it would stand before ours */
 	case SQLITE_TRANSACTION:
 		return sqlite3_get_autocommit(c->db) ? SQLITE_OK : SQLITE_DENY;
 	case SQLITE_ATTACH:

@@ -311,7 +311,7 @@ static void bind_note_key(struct lite_stmt *s, const struct journal_note *n)
 	lite_bind_text(s, 5, n->name);
 }
 
-static int note_put(struct journal *j, const struct journal_note *n, struct err *e)
+int journal_note_put_in(struct journal *j, const struct journal_note *n, struct err *e)
 {
 	struct lite_stmt *s = NULL;
 	if (lite_prepare(j->lite, journal_note_put_sql, &s, e) != 0)
@@ -332,7 +332,7 @@ int journal_notes_put(struct journal *j, const struct journal_note *notes, size_
 		return -1;
 	int rc = 0;
 	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = note_put(j, &notes[i], e);
+		rc = journal_note_put_in(j, &notes[i], e);
 	return journal_end(j, rc, e);
 }
 

@@ -70,17 +70,22 @@ int journal_notes_put(struct journal *j, const struct journal_note *notes, size_
 /* Looks for the note of io->target, project, changeset, run and name, and fills the rest. */
 int journal_note_get(struct journal *j, struct journal_note *io, struct arena *a, bool *ret_found, struct err *e) MUST_CHECK;
 
-/* Ends a task and queues its report, with the outcomes of its steps, in one transaction: assigns report_seq and prev_report_hash (in *r), calls `seal` to encode and sign, stores the envelope, marks the
+/* Ends a task and queues its report, with what is to be kept of it, in one transaction: assigns report_seq and prev_report_hash (in *r), calls `seal` to encode and sign, stores the envelope, marks the
  * task and its earlier attempts finished. seal returns the envelope's bytes in `ret`. prev_report_hash is SHA-256 of the previous report's envelope bytes, zero for the
  * first. */
 struct journal_sequence { /* the highest release sequence of a project in effect on a target */
 	const char *project;
 	uint64_t highest;
 };
-/* sequence: of the report's target now; NULL: as it was. A report that names a check is also kept as a refusal. */
+struct journal_ending { /* what is kept */
+	const struct journal_step *steps; /* their outcomes */
+	size_t n_steps;
+	const struct journal_sequence *sequence; /* of the report's target now; NULL: as it was */
+	const struct journal_note *note; /* NULL: none */
+};
+/* A report that names a check is also kept as a refusal. */
 typedef int journal_seal_fn(void *arg, const struct report *r, struct buf *ret, struct err *e);
-int journal_finish(struct journal *j, const struct journal_step *steps, size_t n, const struct journal_sequence *sequence, struct report *r,
-                   journal_seal_fn *seal, void *arg, struct err *e) MUST_CHECK;
+int journal_finish(struct journal *j, const struct journal_ending *end, struct report *r, journal_seal_fn *seal, void *arg, struct err *e) MUST_CHECK;
 int journal_sequence(struct journal *j, const char *target, const char *project, uint64_t *ret, struct err *e) MUST_CHECK; /* 0: none known */
 
 /* What was refused here, kept for 30 days. `code` is a check's title, or "trust" for a document that was not taken. */

@@ -22,6 +22,7 @@ void journal_bind_task(struct lite_stmt *s, const struct task *t);
 int journal_read_task(struct lite_stmt *s, struct arena *a, struct task *ret, struct err *e) MUST_CHECK;
 /* Inside a write transaction. */
 int journal_steps_insert(struct journal *j, const struct journal_step *steps, size_t n, struct err *e) MUST_CHECK;
+int journal_note_put_in(struct journal *j, const struct journal_note *n, struct err *e) MUST_CHECK;
 int journal_head_insert(struct journal *j, const char *target, const struct journal_head *h, struct err *e) MUST_CHECK;
 int journal_number_raise_in(struct journal *j, const char *name, uint64_t value, struct err *e) MUST_CHECK;
 int journal_sequence_put_in(struct journal *j, const char *target, const struct journal_sequence *q, struct err *e) MUST_CHECK;

@@ -124,14 +124,15 @@ static int keep_refusal(struct journal *j, const struct report *r, struct err *e
 	return str_empty(r->failure.check) ? 0 : journal_refuse_in(j, &f, e);
 }
 
-int journal_finish(struct journal *j, const struct journal_step *steps, size_t n, const struct journal_sequence *sequence, struct report *r,
-                   journal_seal_fn *seal, void *arg, struct err *e)
+int journal_finish(struct journal *j, const struct journal_ending *end, struct report *r, journal_seal_fn *seal, void *arg, struct err *e)
 {
 	if (journal_begin(j, e) != 0)
 		return -1;
-	int rc = journal_steps_insert(j, steps, n, e);
-	if (rc == 0 && sequence)
-		rc = journal_sequence_put_in(j, r->target, sequence, e);
+	int rc = journal_steps_insert(j, end->steps, end->n_steps, e);
+	if (rc == 0 && end->sequence)
+		rc = journal_sequence_put_in(j, r->target, end->sequence, e);
+	if (rc == 0 && end->note)
+		rc = journal_note_put_in(j, end->note, e);
 	if (rc == 0)
 		rc = keep_refusal(j, r, e);
 	if (journal_end(j, rc == 0 ? finish(j, r, seal, arg, e) : rc, e) != 0)

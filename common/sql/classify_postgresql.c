@@ -153,7 +153,12 @@ static const struct rule rules[] = {
 
     ALONE("REINDEX () [VERBOSE] INDEX CONCURRENTLY @", "REINDEX CONCURRENTLY", "index", index_alone),
     ALONE("REINDEX () TABLE CONCURRENTLY @", "REINDEX CONCURRENTLY", "table", index_alone),
-    ALONE("REINDEX () SCHEMA|DATABASE|SYSTEM", "REINDEX", "", repeat),
+    ALONE("REINDEX () SCHEMA CONCURRENTLY @", "REINDEX CONCURRENTLY", "schema", index_alone),
+    ALONE("REINDEX () DATABASE CONCURRENTLY @", "REINDEX CONCURRENTLY", "database", index_alone),
+    ALONE("REINDEX () DATABASE CONCURRENTLY", "REINDEX CONCURRENTLY", "", index_alone), /* the present one, from PostgreSQL 16 on */
+    ALONE("REINDEX () SCHEMA @", "REINDEX", "schema", repeat),
+    ALONE("REINDEX () DATABASE @", "REINDEX", "database", repeat),
+    ALONE("REINDEX () DATABASE|SYSTEM", "REINDEX", "", repeat),
     {"REINDEX () INDEX @", "REINDEX", "index", SQL_UTILITY, STEP_T, NULL, NULL},
     {"REINDEX () TABLE @", "REINDEX", "table", SQL_UTILITY, STEP_T, NULL, NULL},
     {"VACUUM", "VACUUM", "", SQL_UTILITY, STEP_N, repeat, NULL},
@@ -248,6 +253,17 @@ static void refine_query(const struct window *w, struct bytes statement, struct 
 	}
 }
 
+/* CONCURRENTLY may stand in the parentheses. Without it a schema is no one table whose size or state could be asked for. */
+static void refine_reindex(const struct window *w, struct bytes statement, struct sql_class *c)
+{
+	if (token_is_symbol(&w->t[1], '(') && HAS(options)) {
+		class_set(c, STEP_N, index_alone);
+		str_copy(c->verb, sizeof c->verb, "REINDEX CONCURRENTLY");
+	} else if (c->class == STEP_N) {
+		c->object_kind[0] = c->object[0] = '\0';
+	}
+}
+
 /* "name = false" behind one of these words keeps the replication slot, or the refresh, out of it. */
 static bool says_false(const struct window *w)
 {
@@ -312,8 +328,8 @@ void classify_postgresql(const struct window *w, struct bytes statement, struct 
 		refine_query(w, statement, ret);
 	if (str_eq(ret->object_kind, "subscription") && ret->class != STEP_T && says_false(w))
 		class_set(ret, STEP_T, NULL);
-	if (str_eq(ret->verb, "REINDEX") && ret->class == STEP_T && token_is_symbol(&w->t[1], '(') && HAS(options))
-		class_set(ret, STEP_N, index_alone);
+	if (str_eq(ret->verb, "REINDEX"))
+		refine_reindex(w, statement, ret);
 	if (str_eq(ret->verb, "COPY"))
 		m = marks_find(copy_marks, ARRAY_LEN(copy_marks), w->dialect, statement);
 	if (!m && runs_expressions(ret))

@@ -97,6 +97,8 @@ static void test_timeouts_of_role_and_database_do_not_reach_us(void **state)
 	assert_string_equal(solo_ask(f, "SHOW TimeZone"), "UTC");
 	assert_string_equal(solo_ask(f, "SHOW application_name"), "rollcall");
 	assert_string_equal(solo_ask(f, "SHOW synchronous_commit"), "on");
+	assert_string_equal(solo_ask(f, "SHOW tcp_keepalives_idle"), "60");
+	assert_string_equal(solo_ask(f, "SHOW tcp_user_timeout"), "120000");
 	OK(f->en->begin(f->c, &f->e));
 	OK(solo_run(f, "SET statement_timeout = 0"));
 	OK(solo_run(f, "SET lock_timeout = 0"));
@@ -318,6 +320,11 @@ static void test_cautions(void **state)
 	OK(f->en->cautions(f->c, &text, &f->e));
 	assert_string_equal(buf_str(&text), "fsync is off: a power failure can lose or damage the database, ledger and all\n"
 	                                    "full_page_writes is off: a power failure can damage the database\n");
+	OK(solo_run(f, "CREATE TABLE t (a int)"));
+	OK(solo_run(f, "CREATE INDEX i ON t (a)"));
+	solo_admin(f, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass");
+	OK(f->en->cautions(f->c, &text, &f->e));
+	assert_non_null(strstr(buf_str(&text), "index public.i is INVALID: a CONCURRENTLY that broke off has left it"));
 	assert_true(f->en->statement_max(f->c) > 1000000000);
 }
 

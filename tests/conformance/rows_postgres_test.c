@@ -120,6 +120,18 @@ static void deadlock(struct row_bench *b)
 	row_is(b, "SELECT string_agg(name, ',' ORDER BY id) FROM item WHERE id < 3", "1,2");
 }
 
+/* Two change the same row of a catalog; the loser's error has no code of its own. */
+static void catalog_conflict(struct row_bench *b)
+{
+	row_step(b, "a:grant", STEP_T, "GRANT SELECT ON item TO PUBLIC");
+	pid_t other = row_outsider(b, "BEGIN; GRANT INSERT ON item TO PUBLIC; SELECT pg_sleep(1); COMMIT");
+	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'BEGIN; GRANT%'", "1");
+	row_applied(b, 1);
+	row_end(other);
+	row_is(b, "SELECT has_table_privilege('public', 'item', 'SELECT')", "t");
+	assert_non_null(strstr(buf_str(&b->f.progress), "tuple concurrently updated"));
+}
+
 static void lock_time_out(struct row_bench *b)
 {
 	row_step(b, "a:one", STEP_T, "ALTER TABLE item ADD COLUMN note text");
@@ -194,6 +206,76 @@ static void backend_ended_in_index(struct row_bench *b)
 	row_applied(b, 1);
 }
 
+#define INVALID "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
+
+/* A dead agent's intent, and the INVALID index that its statement has left. */
+static void leave_invalid(struct row_bench *b)
+{
+	row_step(b, "a:index", STEP_N, INDEX);
+	assert_true(fixture_deliver_and_crash(&b->f, "intent-written"));
+	row_sql(b, "SET ROLE rollcall; CREATE INDEX item_name ON item (name)");
+	row_sql(b, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'item_name'::regclass");
+}
+
+#define HOLD_LIKE_A_BUILDER(seconds) "BEGIN; LOCK TABLE item IN SHARE UPDATE EXCLUSIVE MODE; SELECT pg_sleep(" seconds "); COMMIT"
+#define HELD                         "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'BEGIN; LOCK TABLE item%'"
+
+/* Whoever holds the builders' lock may be building that index, or may not: it is waited for, and an INVALID index is nobody's effect. */
+static void invalid_and_table_held(struct row_bench *b)
+{
+	leave_invalid(b);
+	pid_t other = row_outsider(b, HOLD_LIKE_A_BUILDER("2"));
+	row_becomes(b, HELD, "1");
+	row_applied(b, 1);
+	row_end(other);
+	row_is(b, VALID, "1");
+	row_is(b, VIA, "run");
+	assert_non_null(strstr(buf_str(&b->f.progress), "index public.item_name is INVALID, and process "));
+}
+
+/* A copy of a database has the same numbers for its tables: who works there is in nobody's way here. */
+static void invalid_and_copy_held(struct row_bench *b)
+{
+	leave_invalid(b);
+	const char *copy = arena_printf(b->f.arena, "%s_copy", b->database);
+	free(server_sql(b->server, "postgres", arena_printf(b->f.arena, "CREATE DATABASE %s TEMPLATE %s", copy, b->database)));
+	pid_t other = server_session(b->server, copy, HOLD_LIKE_A_BUILDER("60"));
+	row_becomes(b, HELD, "1");
+	row_applied(b, 1);
+	row_is(b, HELD, "1");
+	row_is(b, VALID, "1");
+	row_sql(b, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK TABLE item%'");
+	row_end(other);
+}
+
+/* An index lies in its table's schema, and that need not be where the session looks. */
+static void index_outside_the_path(struct row_bench *b)
+{
+	row_sql(
+	    b,
+	    "CREATE SCHEMA app AUTHORIZATION rollcall; SET ROLE rollcall; CREATE TABLE app.part (name text); INSERT INTO app.part VALUES ('a'), ('a')");
+	row_step(b, "a:index", STEP_N, "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS part_name ON app.part (name)");
+	assert_int_equal(fixture_deliver(&b->f)->outcome, OUTCOME_FAILED);
+	row_is(b, INVALID, "0");
+	row_sql(b, "DELETE FROM app.part");
+	b->f.task.attempt++;
+	assert_true(fixture_deliver_and_crash(&b->f, "n-statement-run"));
+	row_applied(b, 1);
+	row_is(b, VIA, "probe");
+	row_is(b, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'app.part_name'::regclass", "t");
+}
+
+/* Which INVALID index of the table is the one that it left, nobody can tell: but that it left one is told. */
+static void unnamed_index_fails(struct row_bench *b)
+{
+	row_sql(b, "UPDATE item SET name = 'same'");
+	row_step(b, "a:index", STEP_N, "CREATE UNIQUE INDEX CONCURRENTLY ON item (name)");
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_NEEDS_ATTENTION);
+	assert_non_null(strstr(r->failure.message, "CREATE INDEX CONCURRENTLY failed, yet table item is not as it was before: could not create unique"));
+	row_is(b, INVALID, "1");
+}
+
 static void server_dies_in_index(struct row_bench *b)
 {
 	pid_t other = hold_item(b, "5"), agent = start_index(b);
@@ -256,18 +338,25 @@ static void second_agent_polls(struct row_bench *b)
 	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
 }
 
+/* Copies of the table's indexes are left, whichever form broke off; its TOAST table's only a superuser may drop. */
 static void reindex_ended(struct row_bench *b)
 {
-	row_sql(b, "SET ROLE rollcall; CREATE INDEX item_name ON item (name)");
-	pid_t other = hold_item(b, "1");
-	row_step(b, "a:reindex", STEP_N, "REINDEX INDEX CONCURRENTLY item_name");
-	pid_t agent = fixture_start(&b->f, NULL);
-	row_becomes(b, BUSY("REINDEX"), "1");
-	row_sql(b, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'REINDEX INDEX%'");
-	row_end(other);
-	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
-	row_is(b, "SELECT count(*) FROM pg_class WHERE relname LIKE 'item_name%'", "1");
-	row_is(b, VALID, "1");
+	static const char *const forms[] = {"INDEX CONCURRENTLY item_name", "TABLE CONCURRENTLY item", "(CONCURRENTLY) TABLE item",
+	                                    "SCHEMA CONCURRENTLY public"};
+	row_sql(b, "SET ROLE rollcall; CREATE INDEX item_name ON item (name); RESET ROLE; ALTER SCHEMA public OWNER TO rollcall");
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		pid_t other = hold_item(b, "1");
+		row_step(b, arena_printf(b->f.arena, "a:reindex-%zu", i), STEP_N, arena_printf(b->f.arena, "REINDEX %s", forms[i]));
+		b->f.task.id[0]++;
+		pid_t agent = fixture_start(&b->f, NULL);
+		row_becomes(b, BUSY("REINDEX"), "1");
+		row_becomes(b, "SELECT count(*) > 0 FROM pg_class WHERE relname ~ '^item.*_ccnew'", "t");
+		row_sql(b, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rollcall' AND query LIKE 'REINDEX%'");
+		row_end(other);
+		assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
+		row_is(b, "SELECT count(*) FROM pg_class WHERE relname ~ '_cc(new|old)' AND relnamespace <> 'pg_toast'::regnamespace", "0");
+		row_is(b, VALID, "1");
+	}
 }
 
 static void detach_ended(struct row_bench *b)
@@ -284,6 +373,19 @@ static void detach_ended(struct row_bench *b)
 	row_end(other);
 	assert_int_equal(fixture_wait(&b->f, agent), OUTCOME_APPLIED);
 	row_is(b, "SELECT count(*) FROM pg_inherits", "0");
+}
+
+/* Another one's DETACH is under way on that table, so ours is refused: theirs is not ours to end. */
+static void anothers_detach(struct row_bench *b)
+{
+	row_sql(b, "SET ROLE rollcall; CREATE TABLE big (id int) PARTITION BY RANGE (id); CREATE TABLE big_1 PARTITION OF big FOR VALUES FROM (1) TO "
+	           "(10); CREATE TABLE big_2 PARTITION OF big FOR VALUES FROM (10) TO (20)");
+	row_sql(b, "UPDATE pg_inherits SET inhdetachpending = true WHERE inhrelid = 'big_2'::regclass");
+	row_step(b, "a:detach", STEP_N, "ALTER TABLE big DETACH PARTITION big_1 CONCURRENTLY");
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_non_null(strstr(r->failure.message, "already pending detach"));
+	row_is(b, "SELECT string_agg(inhrelid::regclass || ' ' || inhdetachpending, ', ' ORDER BY 1) FROM pg_inherits", "big_1 false, big_2 true");
 }
 
 static void drop_ended(struct row_bench *b)
@@ -335,6 +437,50 @@ static void another_index(struct row_bench *b)
 	row_is(b, "SELECT indisunique FROM pg_index WHERE indexrelid = to_regclass('item_name')", "f");
 }
 
+/* ---- class B ---- */
+
+/* Keys whose text is read another way by the session that goes on, or is no exact one: each row once all the same. */
+static void walked_with(struct row_bench *b, const char *key, const char *first, const char *later)
+{
+	row_sql(b, arena_printf(b->f.arena, "SET ROLE rollcall; CREATE TABLE big (id %s NOT NULL PRIMARY KEY, n int NOT NULL DEFAULT 0)", key));
+	row_sql(b, str_starts(key, "float")
+	               ? "INSERT INTO big SELECT 0.1 + i * 1e-16 FROM generate_series(1, 1000, 3) AS i"
+	               : "INSERT INTO big SELECT timestamptz '2024-01-01 12:00:00.000001+00' + i * interval '1 day' FROM generate_series(1, 1000) AS i");
+	const char *rows = row_value(b, "SELECT count(*) FROM big");
+	row_sql(b, arena_printf(b->f.arena, "ALTER DATABASE %s SET %s", b->database, first));
+	struct changeset *c = fixture_changeset(&b->f, "a:batched");
+	c->batching = (struct batching){.size = 7, .rollback_size = 7};
+	fixture_step(&b->f, c, STEP_B, "UPDATE big SET n = n + 1");
+	assert_true(fixture_deliver_and_crash(&b->f, "batch-committed:10"));
+	row_sql(b, arena_printf(b->f.arena, "ALTER DATABASE %s SET %s", b->database, later));
+	row_applied(b, 1);
+	row_is(b, "SELECT count(*) FROM big WHERE n = 1", rows);
+}
+
+static void dates_as_keys(struct row_bench *b)
+{
+	walked_with(b, "timestamptz", "DateStyle = 'SQL, DMY'", "DateStyle = 'SQL, MDY'");
+}
+
+static void floats_as_keys(struct row_bench *b)
+{
+	walked_with(b, "float8", "extra_float_digits = 0", "extra_float_digits = -3");
+}
+
+/* A key that is computed from what the statement sets would move its rows past the cursor. */
+static void generated_key(struct row_bench *b)
+{
+	row_sql(b, "SET ROLE rollcall; CREATE TABLE big (n int NOT NULL, id int GENERATED ALWAYS AS (n + 1000) STORED PRIMARY KEY); "
+	           "INSERT INTO big SELECT i * 1000 FROM generate_series(1, 100) AS i");
+	struct changeset *c = fixture_changeset(&b->f, "a:batched");
+	c->batching = (struct batching){.size = 7, .rollback_size = 7};
+	fixture_step(&b->f, c, STEP_B, "UPDATE big SET n = n + 10001");
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_non_null(strstr(r->failure.message, "table big cannot be walked in batches"));
+	row_is(b, "SELECT max(n) FROM big", "100000");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct row_test rows[] = {
@@ -346,6 +492,7 @@ int main(int argc, char **argv)
 	    {"PG-06 the database is set back to an earlier time", set_back},
 	    {"PG-06 the last commits are lost in a fail-over", last_commit_lost},
 	    {"PG-07 a deadlock rolls the transaction back", deadlock},
+	    {"PG-07 another one changes the same catalog row", catalog_conflict},
 	    {"PG-07 a lock time-out rolls the transaction back", lock_time_out},
 	    {"PG-08 COMMIT inside a step", commit_inside},
 	    {"PG-09 setval has an effect that outlives a rollback", outside_effects},
@@ -353,6 +500,10 @@ int main(int argc, char **argv)
 	    {"PG-11 the agent dies between two steps of a changeset", between_steps},
 	    {"PG-20 the agent dies during CREATE INDEX CONCURRENTLY", killed_in_index},
 	    {"PG-21 the backend is ended during CREATE INDEX CONCURRENTLY", backend_ended_in_index},
+	    {"PG-21 an INVALID index is left, and somebody works on its table", invalid_and_table_held},
+	    {"PG-21 an INVALID index is left, and somebody works on a copy of its table", invalid_and_copy_held},
+	    {"PG-21 an index outside of the search path", index_outside_the_path},
+	    {"PG-21 an index without a name", unnamed_index_fails},
 	    {"PG-22 the server dies during CREATE INDEX CONCURRENTLY", server_dies_in_index},
 	    {"PG-23 IF NOT EXISTS over an INVALID index", invalid_before},
 	    {"PG-23 IF NOT EXISTS over an INVALID index, and the agent dies", invalid_before_and_killed},
@@ -360,9 +511,13 @@ int main(int argc, char **argv)
 	    {"PG-25 a second agent polls while CONCURRENTLY runs", second_agent_polls},
 	    {"PG-26 REINDEX CONCURRENTLY is interrupted", reindex_ended},
 	    {"PG-27 DETACH PARTITION CONCURRENTLY is interrupted", detach_ended},
+	    {"PG-27 another one's DETACH PARTITION CONCURRENTLY is pending", anothers_detach},
 	    {"PG-28 DROP INDEX CONCURRENTLY is interrupted", drop_ended},
 	    {"PG-31 another index of that name is there", another_index},
 	    {"PG-29 the agent dies between NOT VALID and VALIDATE", not_valid_then_validate},
+	    {"BF-02 the agent dies after a batch's COMMIT, and its key of times is written another way", dates_as_keys},
+	    {"BF-02 the agent dies after a batch's COMMIT, over a key of floating point numbers", floats_as_keys},
+	    {"BF-03 a generated key would move rows", generated_key},
 	    ROW_AGENTS,
 	    {"PG-30 the agent dies after VACUUM and after CREATE DATABASE", alone_by_nature},
 	    ROW_BATCHES,

@@ -64,9 +64,10 @@ static int fake_try_lock(struct conn *c, bool *ret_got, char *holder, struct err
 static int fake_open(const struct engine_target *t, struct conn **ret, struct err *e)
 {
 	fake.opens++;
-	if (!fake.opens_fail)
+	bool refused = fake.opens_fail_from && fake.opens >= fake.opens_fail_from;
+	if (!fake.opens_fail && !refused)
 		return fake.real->open(t, ret, e);
-	fake.opens_fail--;
+	fake.opens_fail -= fake.opens_fail > 0;
 	err_set(e, fake.open_code ? ERR_DB : ERR_DB_CONNECT, fake.open_code ? "database is locked" : "connection refused");
 	e->db_errno = fake.open_code ? fake.open_code : 14;
 	return -1;

@@ -14,7 +14,7 @@ struct fake_engine { /* what the replaced functions do, and on which call */
 	struct err exec_error;
 	bool exec_fail_after, exec_lost_before; /* fails, or is lost, though it ran, or before it ran */
 	enum wish exec_asks;
-	unsigned lock_busy, opens_fail, opens;
+	unsigned lock_busy, opens_fail, opens, opens_fail_from; /* from that number on: all; 0: none */
 	int open_code; /* 0: connection refused */
 	unsigned backend_alive, cancels;
 	enum engine_witness witness;

@@ -50,19 +50,28 @@ WITH own AS (SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n
 			FROM pg_catalog.pg_type t JOIN own o ON o.oid = t.typnamespace JOIN pg_catalog.pg_enum v ON v.enumtypid = t.oid)
 SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(coalesce(pg_catalog.string_agg(t, E'\n' ORDER BY t COLLATE "C"), ''), 'UTF8')), 'hex') FROM line;
 --: pg_sql_invalid_indexes
--- What an interrupted CONCURRENTLY left: the index itself, or REINDEX's copies (name_ccnew, name_ccold, numbered when taken) on the same table. $1 index or table, $2 true: copies of REINDEX only.
--- One that somebody still builds is no leftover: the builder holds the lock by which builders keep each other out, as VACUUM and ANALYZE do.
-SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+-- What an interrupted CONCURRENTLY left: the index itself, or REINDEX's copies (name_ccnew, name_ccold, numbered when taken), those of partitions too, and those of TOAST tables as far
+-- as this role may drop them (pg_sql_cautions tells of the rest). $1 index, table or schema, $2 what a REINDEX was of ('' for any other statement). The second column is who may still
+-- build it: the lock by which builders keep each other out, which VACUUM and ANALYZE take too.
+SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), (SELECT pg_catalog.min(l.pid) FROM pg_catalog.pg_locks l
+		WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+			AND l.relation = i.indrelid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
+			AND l.pid NOT IN (SELECT pid FROM pg_catalog.pg_stat_progress_vacuum UNION ALL SELECT pid FROM pg_catalog.pg_stat_progress_analyze))
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT i.indisvalid AND CASE WHEN $2::boolean
-	THEN c.relname ~ '_cc(new|old)[0-9]*$' AND (i.indrelid = pg_catalog.to_regclass($1)
-		OR i.indrelid = (SELECT j.indrelid FROM pg_catalog.pg_index j WHERE j.indexrelid = pg_catalog.to_regclass($1)))
-	ELSE i.indexrelid = pg_catalog.to_regclass($1) END
-	AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.relation = i.indrelid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
-		AND l.pid NOT IN (SELECT pid FROM pg_catalog.pg_stat_progress_vacuum UNION ALL SELECT pid FROM pg_catalog.pg_stat_progress_analyze));
+WHERE NOT i.indisvalid AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND CASE WHEN $2::text = '' THEN i.indexrelid = pg_catalog.to_regclass($1)
+	ELSE c.relname ~ '_cc(new|old)[0-9]*$' AND EXISTS (SELECT 1 FROM pg_catalog.pg_class t
+		WHERE (t.oid = i.indrelid OR t.reltoastrelid = i.indrelid) AND CASE $2
+			WHEN 'database' THEN true
+			WHEN 'schema' THEN t.relnamespace = pg_catalog.to_regnamespace($1)
+			ELSE EXISTS (SELECT 1 FROM (SELECT coalesce((SELECT j.indrelid FROM pg_catalog.pg_index j WHERE j.indexrelid = pg_catalog.to_regclass($1)),
+					pg_catalog.to_regclass($1)::oid) AS oid) r
+				WHERE t.oid = r.oid OR t.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(r.oid) p)) END) END;
+--: pg_sql_schema_of
+SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass($1);
 --: pg_sql_pending_detach
+-- $1 the table, $2 the partition that our own statement detaches: another one's DETACH is not ours to end.
 SELECT pg_catalog.format('ALTER TABLE %s DETACH PARTITION %s FINALIZE', h.inhparent::regclass, h.inhrelid::regclass)
-FROM pg_catalog.pg_inherits h WHERE h.inhdetachpending AND h.inhparent = pg_catalog.to_regclass($1);
+FROM pg_catalog.pg_inherits h WHERE h.inhdetachpending AND h.inhparent = pg_catalog.to_regclass($1) AND h.inhrelid = pg_catalog.to_regclass($2);
 --: pg_sql_table_exists
 SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = ANY (ARRAY[$1::text, pg_catalog.lower($1)]) AND c.relkind = ANY (CASE WHEN $3::boolean THEN '{v,m}'::"char"[] ELSE '{r,p,f}'::"char"[] END)
@@ -96,6 +105,9 @@ SELECT 'fsync is off: a power failure can lose or damage the database, ledger an
 UNION ALL SELECT 'full_page_writes is off: a power failure can damage the database' WHERE pg_catalog.current_setting('full_page_writes') = 'off'
 UNION ALL SELECT pg_catalog.format('%s prepared transactions are open (the oldest since %s): CREATE INDEX CONCURRENTLY waits for them without end', pg_catalog.count(*),
 	pg_catalog.min(p.prepared)) FROM pg_catalog.pg_prepared_xacts p WHERE p.database = pg_catalog.current_database() HAVING pg_catalog.count(*) > 0
+UNION ALL SELECT pg_catalog.format('index %I.%I is INVALID: a CONCURRENTLY that broke off has left it, each write keeps it up, and no query reads it; its owner, or a superuser, drops it',
+		n.nspname, c.relname)
+	FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE NOT i.indisvalid AND c.relkind = 'i'
 UNION ALL SELECT pg_catalog.format('role %s is a superuser: a role that owns the schema is enough', r.rolname) FROM pg_catalog.pg_roles r
 	WHERE r.rolname = session_user AND r.rolsuper;
 --: pg_sql_witness

@@ -318,7 +318,7 @@ static void add_reports(struct link_world *w, unsigned n)
 	struct err e = ERR_INIT;
 	for (unsigned i = 0; i < n; i++) {
 		struct report r = {.agent = "eu-1", .target = "eu/pg1/shop1", .attempt = 1};
-		if (journal_finish(w->journal, NULL, 0, NULL, &r, seal, NULL, &e) != 0)
+		if (journal_finish(w->journal, &(struct journal_ending){0}, &r, seal, NULL, &e) != 0)
 			fail_msg("%s", e.msg);
 	}
 }

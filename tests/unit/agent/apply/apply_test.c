@@ -151,6 +151,24 @@ static void test_failed_validation_reverts_at_once(void **state)
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'later'"), "0");
 }
 
+/* A later changeset has failed, and its cause is repaired while the application works on: what was validated is not judged by later data, and so not taken back. */
+static void test_what_was_validated_stands_at_a_retry(void **state)
+{
+	struct fixture *f = *state;
+	with_validations(f, "UPDATE item SET name = 'x'");
+	fixture_step(f, fixture_changeset(f, "alice:later"), STEP_T, "INSERT INTO later VALUES (1)");
+	const struct report *r = fixture_deliver(f);
+	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_string_equal(r->failure.changeset, "alice:later");
+	fixture_sql(f, "CREATE TABLE later (a); INSERT INTO item VALUES (4, 'an order of today')");
+	f->task.attempt = 2;
+	r = fixture_deliver(f);
+	assert_int_equal(r->outcome, OUTCOME_APPLIED);
+	assert_int_equal(r->n_validations, 0);
+	assert_string_equal(fixture_value(f, "SELECT count(*) FROM item WHERE name = 'x'"), "3");
+	assert_string_equal(fixture_value(f, "SELECT count(*) FROM rollcall_ledger WHERE direction = 'rollback'"), "0");
+}
+
 static void test_failed_validation_without_rollback_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -432,6 +450,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_fail_on_error_false_goes_on, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_validations_hold, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_failed_validation_reverts_at_once, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_what_was_validated_stands_at_a_retry, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_failed_validation_without_rollback_stays, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_revert_that_fails_needs_a_person, set_up, tear_down),
 	    cmocka_unit_test(test_preconditions),

@@ -234,12 +234,15 @@ static void test_statements_that_run_alone_on_postgresql(void **state)
 {
 	(void)state;
 	static const char valid[] = INDEXED("CREATE INDEX i ON public.t USING btree (a)"),
+	                  invalid[] = "public|i|i||p|16390||rollcall\nCREATE INDEX i ON public.t USING btree (a)|f|t|t|f|f|16390\n",
 	                  other[] = INDEXED("CREATE INDEX i ON public.t USING btree (b)"),
 	                  unique[] = INDEXED("CREATE UNIQUE INDEX i ON public.t USING btree (a)"),
 	                  partial[] = INDEXED("CREATE INDEX i ON public.t USING btree (a) WHERE (b > 0)");
 	static const struct judged cases[] = {
 	    {"CREATE INDEX CONCURRENTLY i ON t (a)", NULL, valid, VERDICT_APPLIED},
 	    {"CREATE INDEX CONCURRENTLY i ON t (a)", NULL, NULL, VERDICT_NOT_APPLIED},
+	    {"CREATE INDEX CONCURRENTLY i ON t (a)", NULL, invalid, VERDICT_UNSURE}, /* somebody may still build it */
+	    {"CREATE INDEX CONCURRENTLY i ON t ((a || b))", NULL, INDEXED("CREATE INDEX i ON public.t USING btree (((a || b)))"), VERDICT_APPLIED},
 	    {"CREATE INDEX CONCURRENTLY i ON t (a)", NULL, other, VERDICT_UNSURE},
 	    {"CREATE INDEX CONCURRENTLY i ON t (a)", NULL, partial, VERDICT_UNSURE},
 	    {"CREATE INDEX CONCURRENTLY i ON t (a) WHERE b > 0", NULL, partial, VERDICT_APPLIED},
@@ -282,7 +285,7 @@ static void test_nothing_named_is_not_guessed(void **state)
 	const struct seen before = seen_of("one"), now = seen_of("two");
 	const char *why = NULL;
 	assert_int_equal(judge(DIALECT_POSTGRESQL, bytes_of_str("CREATE INDEX CONCURRENTLY ON t (a)"), &before, &now, &why), VERDICT_UNSURE);
-	assert_string_equal(why, "the statement names no single object, and the schema has changed since");
+	assert_string_equal(why, "the statement names no single object, and what it works on has changed since");
 }
 
 static void test_retry_classes(void **state)
@@ -298,6 +301,8 @@ static void test_retry_classes(void **state)
 	assert_false(retry_may(RETRY_UNCLASSIFIED, 0));
 	assert_false(retry_may(RETRY_HALT, 0));
 	assert_true(retry_may(RETRY_LOCK, 1000)); /* the budget ends it */
+	assert_true(retry_may(RETRY_IN_USE, 6));
+	assert_false(retry_may(RETRY_IN_USE, 7));
 	assert_true(retry_may(RETRY_TXN, 8));
 	assert_false(retry_may(RETRY_TXN, 9));
 }

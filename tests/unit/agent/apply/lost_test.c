@@ -85,6 +85,22 @@ static void test_witness_disagrees(void **state)
 	assert_true(!found || !n.value);
 }
 
+/* A release that is one transaction has the same second witness. */
+static void test_witness_disagrees_over_a_whole_release(void **state)
+{
+	struct fixture *f = *state;
+	commits_of_a_delivery(f);
+	f->task.id[0]++;
+	fake_witness_says(f, ENGINE_WITNESS_COMMITTED);
+	fake.lose_commit_before = fake.commits + 1;
+	fixture_whole(f);
+	fake_one_insert(f);
+	const struct report *r = fixture_deliver(f);
+	assert_int_equal(r->outcome, OUTCOME_NEEDS_ATTENTION);
+	assert_non_null(strstr(r->failure.message, "was committed, yet the ledger has no row of a:row, step 1: rows were lost"));
+	assert_string_equal(fixture_value(f, "SELECT count(*) FROM item"), "3");
+}
+
 static void test_witness_of_a_running_transaction_is_asked_again(void **state)
 {
 	struct fixture *f = *state;
@@ -119,6 +135,27 @@ static void test_lost_commit_and_database_gone(void **state)
 	r = fixture_deliver(f);
 	assert_int_equal(r->outcome, OUTCOME_APPLIED);
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM item"), "4");
+}
+
+/* The same, and further connections are tried in vain: the step that is in doubt is named all the same. */
+static void test_lost_commit_and_database_stays_away(void **state)
+{
+	struct fixture *f = *state;
+	commits_of_a_delivery(f);
+	f->task.id[0]++;
+	fake.lose_commit_after = fake.commits + 1;
+	fake.opens_fail_from = fake.opens + 2;
+	fake_one_insert(f);
+	f->budget_ms = 1500;
+	const struct report *r = fixture_deliver(f);
+	assert_int_equal(r->outcome, OUTCOME_NEEDS_ATTENTION);
+	assert_true(fake.opens > 2);
+	assert_non_null(strstr(r->failure.message, "target unreachable: connection refused"));
+	assert_string_equal(r->failure.database_state,
+	                    "when the database was last seen: none of the release's 1 changeset is applied; nothing else changed; whether step "
+	                    "1 of a:row took effect is not known, because the connection was lost in its middle");
+	assert_string_equal(r->failure.changeset, "a:row");
+	assert_int_equal(r->failure.line, 11);
 }
 
 static int fake_finish(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e)
@@ -171,6 +208,30 @@ static void test_lost_statement_without_effect(void **state)
 	assert_string_equal(fixture_value(f, "SELECT group_concat(state || ' ' || via, ', ') FROM rollcall_ledger WHERE step = 1"),
 	                    "intent run, failed probe, intent run, done run");
 	assert_non_null(strstr(buf_str(&f->progress), "/3 the interrupted statement still runs in the server"));
+}
+
+static int fake_unable(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e)
+{
+	(void)c, (void)s, (void)ret_cleaned;
+	return err_set(e, ERR_UNKNOWN, "the connection was lost again");
+}
+
+/* The ledger could be read again, the catalog could not be asked: nothing says that the statement has failed. */
+static void test_lost_statement_that_cannot_be_settled(void **state)
+{
+	struct fixture *f = *state;
+	fake_three_alone(f);
+	f->budget_ms = 1000;
+	f->engine.cleanup = fake_unable;
+	fake.exec_match = "CREATE TABLE two";
+	fake.exec_lost = 1;
+	const struct report *r = fixture_deliver(f);
+	assert_int_equal(r->outcome, OUTCOME_NEEDS_ATTENTION);
+	assert_non_null(strstr(r->failure.database_state, "of a:alone step 2 of 3 was begun, and its outcome is not known"));
+	assert_non_null(strstr(r->failure.next, "let the ledger settle it"));
+	f->engine.cleanup = fake.real->cleanup;
+	f->task.attempt = 2;
+	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
 }
 
 static void test_partial_class_n_is_told(void **state)
@@ -295,11 +356,14 @@ int main(void)
 	    FAKE_TEST(test_lost_commit_without_effect),
 	    FAKE_TEST(test_witness_agrees),
 	    FAKE_TEST(test_witness_disagrees),
+	    FAKE_TEST(test_witness_disagrees_over_a_whole_release),
 	    FAKE_TEST(test_witness_of_a_running_transaction_is_asked_again),
 	    FAKE_TEST(test_lost_commit_and_database_gone),
+	    FAKE_TEST(test_lost_commit_and_database_stays_away),
 	    FAKE_TEST(test_failed_statement_that_cleaning_up_finishes),
 	    FAKE_TEST(test_lost_statement_that_took_effect),
 	    FAKE_TEST(test_lost_statement_without_effect),
+	    FAKE_TEST(test_lost_statement_that_cannot_be_settled),
 	    FAKE_TEST(test_partial_class_n_is_told),
 	    FAKE_TEST(test_half_applied_is_not_rolled_back),
 	    FAKE_TEST(test_error_though_applied_needs_a_person),

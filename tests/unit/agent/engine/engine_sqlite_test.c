@@ -178,11 +178,18 @@ static void test_statements_that_no_release_may_hold(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const sql[] = {
-	    "ATTACH '/tmp/rollcall-never.db' AS x", "PRAGMA journal_mode = OFF",
-	    "PRAGMA journal_mode = MEMORY",         "PRAGMA synchronous = OFF",
-	    "DELETE FROM rollcall_ledger",          "UPDATE rollcall_meta SET value = 1",
-	    "DROP TABLE rollcall_ledger",           "ALTER TABLE rollcall_ledger ADD x",
+	    "ATTACH '/tmp/rollcall-never.db' AS x",
+	    "PRAGMA journal_mode = OFF",
+	    "PRAGMA journal_mode = MEMORY",
+	    "PRAGMA synchronous = OFF",
+	    "DELETE FROM rollcall_ledger",
+	    "UPDATE rollcall_meta SET value = 1",
+	    "DROP TABLE rollcall_ledger",
+	    "ALTER TABLE rollcall_ledger ADD x",
 	    "VACUUM INTO '/tmp/rollcall-never.db'",
+	    "CREATE TEMP TABLE rollcall_ledger (a)",
+	    "CREATE TEMP VIEW rollcall_meta AS SELECT 1 AS value",
+	    "CREATE TEMP TRIGGER x BEFORE INSERT ON rollcall_ledger BEGIN SELECT raise(IGNORE); END",
 	};
 	OK(f->en->query(f->c, bytes_of_str("CREATE TABLE rollcall_ledger (a)"), NULL, 0, NULL, NULL, &f->e));
 	OK(f->en->query(f->c, bytes_of_str("CREATE TABLE rollcall_meta (value)"), NULL, 0, NULL, NULL, &f->e));

@@ -218,7 +218,7 @@ static void test_a_journal_from_before_projects(void **state)
 	assert_int_equal(got.attempt, 3);
 	assert_int_equal(journal_sequence(w->j, "t", "billing", &sequence, &e), 0);
 	assert_int_equal(sequence, 5);
-	assert_int_equal(journal_finish(w->j, NULL, 0, &shop, &r, seal_plain, NULL, &e), 0);
+	assert_int_equal(journal_finish(w->j, &(struct journal_ending){.sequence = &shop}, &r, seal_plain, NULL, &e), 0);
 	assert_int_equal(journal_sequence(w->j, "t", "billing", &sequence, &e), 0);
 	assert_int_equal(sequence, 0);
 	assert_int_equal(journal_sequence(w->j, "t", "shop", &sequence, &e), 0);
@@ -247,7 +247,7 @@ static void finish(struct world *w, uint8_t id, uint32_t attempt, struct report 
 	struct err e = ERR_INIT;
 	*r = (struct report){.attempt = attempt};
 	memset(r->task, id, TASK_SIZE);
-	assert_int_equal(journal_finish(w->j, NULL, 0, NULL, r, seal_plain, NULL, &e), 0);
+	assert_int_equal(journal_finish(w->j, &(struct journal_ending){0}, r, seal_plain, NULL, &e), 0);
 }
 
 static void test_reports_are_gapless_and_chained(void **state)
@@ -271,7 +271,7 @@ static void test_reports_are_gapless_and_chained(void **state)
 	assert_int_equal(n, 0);
 	assert_int_equal(journal_accept(w->j, &t, &known, &ts, &e), 0);
 	assert_int_equal(ts, TASK_FINISHED);
-	assert_int_equal(journal_finish(w->j, NULL, 0, NULL, &failed, seal_plain, w, &e), -1); /* a seal that fails burns no number */
+	assert_int_equal(journal_finish(w->j, &(struct journal_ending){0}, &failed, seal_plain, w, &e), -1); /* a seal that fails burns no number */
 	assert_string_equal(e.msg, "report: journal: no key");
 	finish(w, 8, 1, &two);
 	assert_int_equal(two.report_seq, 2);
@@ -297,14 +297,14 @@ static void test_verdicts(void **state)
 	size_t n = 0;
 	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", "shop", &got, &e), 0);
 	assert_int_equal(got, 0);
-	assert_int_equal(journal_finish(w->j, NULL, 0, &sequence, &fine, seal_plain, NULL, &e), 0);
-	assert_int_equal(journal_finish(w->j, NULL, 0, NULL, &r, seal_plain, NULL, &e), 0);
+	assert_int_equal(journal_finish(w->j, &(struct journal_ending){.sequence = &sequence}, &fine, seal_plain, NULL, &e), 0);
+	assert_int_equal(journal_finish(w->j, &(struct journal_ending){0}, &r, seal_plain, NULL, &e), 0);
 	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", "shop", &got, &e), 0);
 	assert_int_equal(got, 7);
 	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", "billing", &got, &e), 0);
 	assert_int_equal(got, 0); /* each project counts for itself */
 	sequence.highest = 5; /* after a rollback it is lower, and that is so */
-	assert_int_equal(journal_finish(w->j, NULL, 0, &sequence, &fine, seal_plain, NULL, &e), 0);
+	assert_int_equal(journal_finish(w->j, &(struct journal_ending){.sequence = &sequence}, &fine, seal_plain, NULL, &e), 0);
 	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", "shop", &got, &e), 0);
 	assert_int_equal(got, 5);
 	assert_int_equal(journal_refuse(w->j, &document, &e), 0);
@@ -393,7 +393,7 @@ static void test_killed_before_the_commit(void **state)
 		struct report r = {.attempt = 1};
 		memset(r.task, 9, TASK_SIZE);
 		setenv("ROLLCALL_CRASH_AT", "finish-uncommitted", 1);
-		if (journal_open(w->path, &w->j, &e) == 0 && journal_finish(w->j, NULL, 0, NULL, &r, seal_plain, NULL, &e) == 0)
+		if (journal_open(w->path, &w->j, &e) == 0 && journal_finish(w->j, &(struct journal_ending){0}, &r, seal_plain, NULL, &e) == 0)
 			_exit(0);
 		_exit(1);
 	}
