@@ -1,7 +1,7 @@
 /* What a target's schema is, as text that people can read and compare: one line an object, "kind name definition", sorted bytewise, under a head line. The same for a database
  * and its restored dump, whoever asks and wherever it stands; what is and is not in it is said in agent/engine/sql/<engine>_snapshot.sql. Its SHA-256 is the fingerprint.
  *
- *   # Rollcall snapshot 1 of a postgresql target
+ *   # Rollcall snapshot 2 of a postgresql target
  *   column public.orders.note text NOT NULL DEFAULT ''::text
  *   grant table public.orders app: INSERT, SELECT
  *   table public.orders (id, customer, note)
@@ -11,7 +11,7 @@
 
 #include "agent/engine/engine.h"
 
-#define SNAPSHOT_FORM      1 /* goes up when the text of an unchanged schema changes: fingerprints of two forms say nothing about each other */
+#define SNAPSHOT_FORM      2 /* goes up when the text of an unchanged schema changes: fingerprints of two forms say nothing about each other */
 #define SNAPSHOT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 struct snapshot {

@@ -42,7 +42,7 @@ static void ask_for_feature(struct release *r, struct arena *a)
 	r->critical = all;
 }
 
-/* "# Rollcall snapshot 1 of a postgresql target" */
+/* "# Rollcall snapshot 2 of a postgresql target" */
 static int read_head(const char *path, const char *text, const char *engine, uint32_t *ret_form, struct err *e)
 {
 	char of[32] = "";

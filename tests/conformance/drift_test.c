@@ -248,7 +248,7 @@ static void test_another_form_of_the_text_is_not_compared(void **state)
 	expect(b, &x, &before, NULL);
 	x.form = SNAPSHOT_FORM + 1;
 	add_table(b, "a:one", "one");
-	refused(b, "expects a schema whose text is of form 2, and this agent writes form 1");
+	refused(b, "expects a schema whose text is of form 3, and this agent writes form 2");
 	fixture_done(&b->f);
 }
 

@@ -317,6 +317,39 @@ static void test_backend_of_a_dead_server_is_gone(void **state)
 		f->en->close(&others[--n]);
 }
 
+static int grant_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)e;
+	if (str_eq(values[0], "grant") && str_starts(values[1], "procedure "))
+		buf_addf(arg, "%s: %s\n", values[1], values[2]);
+	return 0;
+}
+
+/* Who may not read them is told nothing of them; what the server gives the maker of a routine by itself is never told. */
+static void test_privileges_on_routines(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_done) struct buf told = BUF_INIT;
+	AUTO(buf_done) struct buf sql = BUF_INIT;
+	AUTO(arena_destroy) struct arena *a = arena_new((size_t)1 << 16);
+	char dsn[100];
+	buf_addf(&sql, "CREATE USER few@'%%', app@localhost; GRANT CREATE ROUTINE, EXECUTE, SELECT ON %s.* TO few@'%%'", f->database);
+	solo_admin(f, buf_str(&sql));
+	snprintf(dsn, sizeof dsn, "mariadb://few@127.0.0.1:%d/%s", server_port(f->server), f->database);
+	f->target.dsn = dsn;
+	f->target.password = NULL;
+	solo_connect(f);
+	OK(solo_run(f, "CREATE PROCEDURE own() SELECT 1"));
+	solo_admin(f, "GRANT EXECUTE ON PROCEDURE own TO app@localhost");
+	assert_string_equal(server_value(f->server, f->database, "SELECT COUNT(*) FROM mysql.procs_priv WHERE Db = DATABASE()", a), "2");
+	OK(f->en->snapshot(f->c, grant_row, &told, &f->e));
+	assert_string_equal(buf_str(&told), "");
+	solo_admin(f, "GRANT SELECT ON mysql.procs_priv TO few@'%'");
+	OK(f->en->snapshot(f->c, grant_row, &told, &f->e));
+	assert_string_equal(buf_str(&told), "procedure own 'app'@'localhost': EXECUTE\n");
+	solo_admin(f, "DROP USER few@'%', app@localhost");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +365,7 @@ int main(void)
 	    TEST(test_metadata_lock_times_out_and_names_the_blocker),
 	    TEST(test_killed_ddl_is_unknown),
 	    TEST(test_backend_of_a_dead_server_is_gone),
+	    TEST(test_privileges_on_routines),
 	};
 	return cmocka_run_group_tests(tests, solo_mariadb_start, solo_stop);
 }

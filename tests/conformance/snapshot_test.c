@@ -37,7 +37,9 @@ static void load_rich(struct fixture *f)
 }
 
 /* MariaDB keeps privileges outside the database, and a dump without them. */
-static const char *const grants[] = {"GRANT SELECT ON customers TO app@localhost", "GRANT SELECT (id) ON orders TO app@localhost"};
+static const char *const grants[] = {"GRANT SELECT ON customers TO app@localhost", "GRANT SELECT (id) ON orders TO app@localhost",
+                                     "GRANT EXECUTE ON PROCEDURE p TO app@localhost",
+                                     "GRANT EXECUTE, ALTER ROUTINE ON FUNCTION f TO app@localhost WITH GRANT OPTION"};
 
 static void grant(struct fixture *f, const char *database)
 {
@@ -196,6 +198,9 @@ static const struct {
     {DIALECT_MARIADB, "CREATE TABLE extra (a int)", "+ table extra (a)"},
     {DIALECT_MARIADB, "ALTER TABLE customers ALTER amount SET DEFAULT 2", "+ column customers.amount `amount` decimal(10,2) DEFAULT 2.00"},
     {DIALECT_MARIADB, "REVOKE SELECT ON customers FROM app@localhost", "- grant table customers 'app'@'localhost' SELECT"},
+    {DIALECT_MARIADB, "REVOKE EXECUTE ON PROCEDURE p FROM app@localhost", "- grant procedure p 'app'@'localhost' EXECUTE"},
+    {DIALECT_MARIADB, "REVOKE ALTER ROUTINE ON FUNCTION f FROM app@localhost",
+     "- grant function f 'app'@'localhost' ALTER ROUTINE, EXECUTE WITH GRANT OPTION"},
     {DIALECT_MARIADB, "CREATE OR REPLACE FUNCTION f(a int) RETURNS int DETERMINISTIC RETURN a + 2", "+ function f"},
     {DIALECT_MARIADB, "ALTER PROCEDURE p SQL SECURITY INVOKER", "+ procedure p"},
     {DIALECT_MARIADB, "DROP INDEX by_status ON customers", "- index customers.by_status"},

@@ -27,7 +27,7 @@ teardown() {
 @test "snapshot: text that people can read, its SHA-256 is the fingerprint, and what differs from an earlier one" {
 	"$agent" snapshot eu/lite/shop --config "$config" >before 2>err || { cat err; return 1; }
 	diff - before <<-'EOF'
-		# Rollcall snapshot 1 of a sqlite target
+		# Rollcall snapshot 2 of a sqlite target
 		column orders.id id INTEGER PRIMARY KEY
 		column orders.note note TEXT
 		table orders (id, note)

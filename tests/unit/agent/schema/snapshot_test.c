@@ -35,7 +35,7 @@ static void test_lines_are_sorted_and_escaped(void **state)
 	uint8_t digest[DIGEST_SIZE];
 	rows = given;
 	assert_int_equal(snapshot_take(&fake, NULL, &s, &e), 0);
-	assert_string_equal(s.text.p, "# Rollcall snapshot 1 of a fake target\nroutine f a\\\\nb\\r\\n c\\\\\nschema a OWNER x\nschema b\ntable b (x)\n");
+	assert_string_equal(s.text.p, "# Rollcall snapshot 2 of a fake target\nroutine f a\\\\nb\\r\\n c\\\\\nschema a OWNER x\nschema b\ntable b (x)\n");
 	digest_sha256(buf_bytes(&s.text), digest);
 	assert_memory_equal(s.fingerprint, digest, DIGEST_SIZE);
 	assert_int_equal(s.n_objects, 4);
@@ -49,7 +49,7 @@ static void test_an_empty_schema_has_a_fingerprint(void **state)
 	struct err e;
 	rows = given;
 	assert_int_equal(snapshot_take(&fake, NULL, &s, &e), 0);
-	assert_string_equal(s.text.p, "# Rollcall snapshot 1 of a fake target\n");
+	assert_string_equal(s.text.p, "# Rollcall snapshot 2 of a fake target\n");
 }
 
 static void test_differences(void **state)
