@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/sql/effect.h"
+#include "common/sql/reader.h"
 
 enum shows {
 	SHOWS_NOWHERE,
@@ -17,7 +18,7 @@ enum shows {
 	IN_NAMES, /* of tables */
 	IN_INDEX, /* an index of its own: unique, its columns */
 	IN_BODY, /* a routine, trigger or event: what the statement says is kept word for word */
-	IN_VIEW, /* a view, whose text the server writes anew; one that is replaced may be replaced twice */
+	IN_VIEW, /* a view, whose text the server writes anew */
 	IN_SEQUENCE, /* what numbers it gives out */
 	IN_PARENT, /* a partition is no longer its table's */
 	IN_DEFINITION /* as before: not applied; changed: by whom is not seen */
@@ -75,7 +76,6 @@ static const struct {
     {"LOAD INDEX", REPEATABLE},
     {"FLUSH", REPEATABLE},
     {"GRANT", REPEATABLE},
-    {"REVOKE", REPEATABLE},
     {"SET", REPEATABLE},
     {"SET PASSWORD", REPEATABLE},
     {"SET DEFAULT ROLE", REPEATABLE},
@@ -109,9 +109,12 @@ static bool has_word(const struct question *q, const char *word)
 	return false;
 }
 
-static bool replaces(const struct question *q) /* OR REPLACE; CREATE ... SELECT has no IF of its own */
+static bool replaces(const struct question *q) /* CREATE OR REPLACE */
 {
-	return q->class.if_exists && has_word(q, "REPLACE");
+	struct reader r;
+	reader_begin(&r, q->dialect, q->statement);
+	reader_skip_settings(&r);
+	return reader_take(&r, "CREATE") && reader_take(&r, "OR") && reader_take(&r, "REPLACE");
 }
 
 /* ---- names of tables ---- */
@@ -134,7 +137,7 @@ static bool table_renamed(const struct question *q)
 {
 	const char *from = q->class.object, *to = q->class.parent;
 	return shows_table(q->before, from) && !shows_table(q->before, to) && !shows_table(q->now, from) && shows_table(q->now, to) &&
-	       sql_columns_equal(q->before, q->now);
+	       sql_tables_equal(q->before, q->now);
 }
 
 static bool lists(const char *names, const char *name)
@@ -176,6 +179,26 @@ static bool renames_several(const struct question *q)
 
 /* ---- as before ---- */
 
+/* Would a second run destroy something? */
+static bool destroys(const struct question *q)
+{
+	struct sql_effects effects;
+	if (!str_eq(q->class.verb, "ALTER TABLE"))
+		return str_starts(q->class.verb, "DROP");
+	sql_effects_read(q->statement, &effects);
+	for (size_t i = 0; i < effects.n; i++)
+		if (effects.of[i].change == SQL_VANISHES && (effects.of[i].part == SQL_PART_COLUMN || effects.of[i].part == SQL_PART_PARTITION))
+			return true;
+	return false;
+}
+
+/* As before, and yet another: the statement took effect, and somebody has made it again. */
+static bool made_anew(const struct question *q)
+{
+	size_t n = strlen(SQL_MADE), line = q->before ? strcspn(q->before, "\n") : 0;
+	return q->before && q->now && str_starts(q->before, SQL_MADE) && line > n && strncmp(q->before, q->now, line + 1) != 0 && destroys(q);
+}
+
 static bool would_show(const struct question *q)
 {
 	struct sql_effects effects;
@@ -187,7 +210,7 @@ static bool would_show(const struct question *q)
 		if (q->dialect != DIALECT_MARIADB || str_eq(q->class.verb, "CREATE TABLE") || (q->class.parent[0] && str_eq(q->class.object_kind, "table")))
 			return true;
 		sql_effects_read(q->statement, &effects);
-		return !effects.unknown;
+		return !effects.unknown && !effects.renames;
 	case IN_NAMES:
 		if (q->class.object[0])
 			return !str_eq(q->class.object, q->class.parent);
@@ -230,9 +253,9 @@ static bool parts_show(const struct question *q)
 		return shown_fits(q, sql_kept_fits);
 	if (q->dialect != DIALECT_MARIADB || q->was == str_eq(q->class.verb, "CREATE TABLE") || !q->is)
 		return false;
-	if (str_eq(q->class.verb, "ALTER TABLE") && q->class.parent[0])
-		return table_renamed(q);
 	sql_effects_read(q->statement, &effects);
+	if (str_eq(q->class.verb, "ALTER TABLE") && q->class.parent[0])
+		return effects.n == 0 && !effects.unknown && table_renamed(q);
 	return sql_effects_show(&effects, q->before, q->now);
 }
 
@@ -282,7 +305,7 @@ static bool effect_shows(const struct question *q)
 	case IN_BODY:
 		return shown_fits(q, sql_body_fits);
 	case IN_VIEW:
-		return !q->was && shown_fits(q, sql_view_fits);
+		return (!q->was || replaces(q) || str_starts(q->class.verb, "ALTER")) && shown_fits(q, sql_view_fits);
 	case IN_SEQUENCE:
 		return !q->was && shown_fits(q, sql_sequence_fits);
 	case IN_PARENT:
@@ -307,10 +330,6 @@ static enum verdict judge_changed(const struct question *q, const char **ret_why
 	}
 	if (does_nothing(q)) {
 		*ret_why = "the object was there before, and so it does nothing";
-		return VERDICT_NOT_APPLIED;
-	}
-	if (q->shows == IN_VIEW && q->was && q->is && (str_starts(q->class.verb, "ALTER") || replaces(q))) {
-		*ret_why = "it replaces the view as a whole: running it again does no harm";
 		return VERDICT_NOT_APPLIED;
 	}
 	if ((!q->before || !q->now) && q->shows != IN_EXISTENCE) {
@@ -351,6 +370,11 @@ enum verdict judge(enum dialect d, struct bytes statement, const struct seen *be
 		return judge_changed(&q, ret_why);
 	if (!would_show(&q)) {
 		*ret_why = "its effect does not show in the catalog";
+		return VERDICT_UNSURE;
+	}
+	if (made_anew(&q)) {
+		*ret_why = "the object is as it was before, but it was made, or altered, since the statement began: what is there now may be what somebody "
+		           "has made again";
 		return VERDICT_UNSURE;
 	}
 	*ret_why = "the object is as it was before";

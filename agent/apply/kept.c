@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/str.h"
+#include "common/sql/effect.h"
 #include "common/wire/limits.h"
 
 #define NOTE "definition" /* one for each target: its state in hex, then its text */
@@ -39,7 +40,7 @@ static void lines_missing(const char *a, const char *b, char sign, size_t max, s
 {
 	for (; *a; a += strcspn(a, "\n"), a += *a == '\n') {
 		size_t n = strcspn(a, "\n");
-		bool found = n == 0;
+		bool found = n == 0 || str_starts(a, SQL_MADE);
 		for (const char *at = b; !found && *at; at += strcspn(at, "\n"), at += *at == '\n')
 			found = strcspn(at, "\n") == n && memcmp(a, at, n) == 0;
 		if (found)

@@ -72,33 +72,14 @@ static void alter_clause(struct reader *r, struct place *p)
 	}
 }
 
-static void take_exists(struct reader *r)
-{
-	if (reader_take(r, "IF")) {
-		reader_take(r, "NOT");
-		reader_take(r, "EXISTS");
-	}
-}
-
-static void take_table(struct reader *r)
-{
-	reader_take_name(r);
-	while (reader_take_symbol(r, '.'))
-		reader_take_name(r);
-	if (reader_take(r, "WAIT"))
-		reader_next(r);
-	else
-		reader_take(r, "NOWAIT");
-}
-
 static void read_alter(struct reader *r, struct place *p)
 {
 	bool online = reader_take(r, "ONLINE");
 	reader_take(r, "IGNORE");
 	if (!reader_take(r, "TABLE"))
 		return;
-	take_exists(r);
-	take_table(r);
+	reader_take_exists(r);
+	reader_skip_object(r);
 	if (reader_at_end(r))
 		return;
 	*p = (struct place){.state = online ? SQL_ONLINE_SAYS : SQL_ONLINE_LACKS, .joint = ", "};
@@ -168,5 +149,8 @@ bool sql_online_write(struct bytes statement, const struct sql_online *o, struct
 	if (lock)
 		buf_addf(ret, "%sLOCK=%s", p.joint, o->lock);
 	buf_add(ret, statement.p + at, statement.n - at);
-	return true;
+	if (sql_online_state(buf_bytes(ret)) == SQL_ONLINE_SAYS)
+		return true;
+	buf_clear(ret); /* the end was inside of parentheses that nothing closes */
+	return false;
 }

@@ -64,6 +64,26 @@ void reader_skip_settings(struct reader *r)
 			reader_next(r);
 }
 
+bool reader_take_exists(struct reader *r)
+{
+	if (!reader_take(r, "IF"))
+		return false;
+	reader_take(r, "NOT");
+	reader_take(r, "EXISTS");
+	return true;
+}
+
+void reader_skip_object(struct reader *r)
+{
+	reader_take_name(r);
+	while (reader_take_symbol(r, '.'))
+		reader_take_name(r);
+	if (reader_take(r, "WAIT"))
+		reader_next(r);
+	else
+		reader_take(r, "NOWAIT");
+}
+
 void reader_skip_group(struct reader *r)
 {
 	size_t depth = 0;
@@ -92,4 +112,16 @@ struct bytes reader_skip_clause(struct reader *r)
 		to = r->t.text.p; /* up to what follows the group: white space does no harm */
 	}
 	return bytes_of(from, (size_t)(to - from));
+}
+
+bool reader_rest_equal(struct reader *a, struct reader *b)
+{
+	for (bool more_a = true, more_b = true;;) {
+		if (!bytes_equal(a->t.text, b->t.text))
+			return false;
+		more_a = lex_next_code(&a->l, &a->t);
+		more_b = lex_next_code(&b->l, &b->t);
+		if (!more_a || !more_b)
+			return more_a == more_b;
+	}
 }

@@ -20,8 +20,13 @@ bool reader_take_symbol(struct reader *r, char c);
 struct token reader_take_name(struct reader *r); /* kind TOKEN_SPACE: none was in hand */
 /* Over MariaDB's SET STATEMENT variable = value FOR, however often it stands there. */
 void reader_skip_settings(struct reader *r);
+bool reader_take_exists(struct reader *r); /* IF [NOT] EXISTS */
+/* Over an object's name with what qualifies it, and WAIT n or NOWAIT behind it. */
+void reader_skip_object(struct reader *r);
 /* Over a group in parentheses, if one begins here. */
 void reader_skip_group(struct reader *r);
+/* The same tokens from here to the end, semicolons too: they may be parts of a body. */
+bool reader_rest_equal(struct reader *a, struct reader *b);
 /* To the comma, or the closing parenthesis, that ends the clause. What was passed over. */
 struct bytes reader_skip_clause(struct reader *r);
 

@@ -3,8 +3,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/base/str.h"
 #include "common/sql/effect.h"
+#include "common/sql/reader.h"
+#include "common/sql/same.h"
 
 struct line {
 	struct bytes text; /* without the comma at its end */
@@ -100,42 +104,6 @@ static bool has_line(const char *definition, struct bytes text)
 
 /* ---- one effect ---- */
 
-static bool in_primary_key(const char *definition, const char *column)
-{
-	struct line l;
-	char quoted[260];
-	snprintf(quoted, sizeof quoted, "`%s`", column);
-	return find(definition, SQL_PART_KEY, "PRIMARY", &l) && memmem(l.rest.p, l.rest.n, quoted, strlen(quoted));
-}
-
-static bool fits(const struct sql_effect *e, const char *definition, const struct line *l)
-{
-	switch (e->part) {
-	case SQL_PART_COLUMN:
-		return sql_column_fits(e->says, l->rest, in_primary_key(definition, l->name), e->change == SQL_CHANGES);
-	case SQL_PART_KEY:
-		return e->says.n == 0 || ((begins(l->text, "  UNIQUE") || begins(l->text, "  PRIMARY")) == e->unique && sql_columns_fit(e->says, l->rest));
-	case SQL_PART_CONSTRAINT: {
-		static const char key[] = " FOREIGN KEY ";
-		bool foreign = begins(l->rest, key);
-		size_t over = foreign ? strlen(key) : 0;
-		return foreign == e->foreign && (!foreign || sql_columns_fit(e->says, bytes_of(l->rest.p + over, l->rest.n - over)));
-	}
-	default:
-		return true;
-	}
-}
-
-/* The server chose the name: a line that was not there before and says the same. */
-static bool appears_unnamed(const struct sql_effect *e, const char *before, const char *now)
-{
-	const char *at = now;
-	for (struct line l; line_next(&at, &l);)
-		if (is_part(&l, e->part) && !has_line(before, l.text) && fits(e, now, &l))
-			return true;
-	return false;
-}
-
 /* Where the columns and keys end: ") ENGINE=...". Behind that line, how it is partitioned. */
 static struct bytes options_of(const char *definition)
 {
@@ -147,6 +115,116 @@ static struct bytes partitioning_of(const char *definition)
 {
 	struct bytes options = options_of(definition);
 	return options.n ? bytes_of_str((const char *)options.p + options.n) : options;
+}
+
+static bool in_primary_key(const char *definition, const char *column)
+{
+	struct line l;
+	char quoted[260];
+	snprintf(quoted, sizeof quoted, "`%s`", column);
+	return find(definition, SQL_PART_KEY, "PRIMARY", &l) && memmem(l.rest.p, l.rest.n, quoted, strlen(quoted));
+}
+
+/* What an index is beside its columns. */
+struct key_options {
+	struct bytes comment;
+	bool ignored, hash;
+};
+
+static struct key_options key_options(struct bytes text)
+{
+	struct key_options o = {.ignored = false};
+	struct reader r;
+	for (reader_begin(&r, DIALECT_MARIADB, text); !reader_at_end(&r);) {
+		if (token_is_symbol(&r.t, '(')) {
+			reader_skip_group(&r);
+			continue;
+		}
+		o.ignored |= token_is_word(&r.t, "IGNORED");
+		o.hash |= token_is_word(&r.t, "HASH");
+		if (reader_take(&r, "COMMENT")) {
+			reader_take_symbol(&r, '=');
+			o.comment = r.t.text;
+		}
+		reader_next(&r);
+	}
+	return o;
+}
+
+static bool key_options_fit(struct bytes says, struct bytes shown)
+{
+	struct key_options a = key_options(says), b = key_options(shown);
+	return a.ignored == b.ignored && a.hash == b.hash && sql_same(a.comment, b.comment);
+}
+
+/* "(`c`)" of a key, or "(`c`) REFERENCES ..." of a foreign key, that column c's own clause makes. */
+static bool of_column(const struct sql_effect *e, struct bytes shown)
+{
+	AUTO(buf_done) struct buf says = BUF_INIT;
+	buf_addf(&says, "(%.*s) %.*s", (int)e->from.text.n, (const char *)e->from.text.p, (int)e->says.n, (const char *)e->says.p);
+	return sql_same(buf_bytes(&says), shown);
+}
+
+static bool key_fits(const struct sql_effect *e, const struct line *l)
+{
+	const char *kind = begins(l->text, "  FULLTEXT") ? "FULLTEXT" : begins(l->text, "  SPATIAL") ? "SPATIAL" : NULL;
+	if ((begins(l->text, "  UNIQUE") || begins(l->text, "  PRIMARY")) != e->unique || !str_eq(kind, e->kind))
+		return false;
+	return e->from.kind != TOKEN_SPACE ? of_column(e, l->rest) : sql_columns_fit(e->says, l->rest) && key_options_fit(e->says, l->rest);
+}
+
+static bool constraint_fits(const struct sql_effect *e, const struct line *l)
+{
+	static const char key[] = " FOREIGN KEY ", check[] = " CHECK ";
+	const char *begin = e->foreign ? key : check;
+	if (!begins(l->rest, begin))
+		return false;
+	struct bytes shown = bytes_of(l->rest.p + strlen(begin), l->rest.n - strlen(begin));
+	return e->from.kind != TOKEN_SPACE ? of_column(e, shown) : sql_same(e->says, shown);
+}
+
+/* The server says of each partition which engine it is in. */
+static bool partition_fits(struct bytes says, struct bytes shown)
+{
+	static const char engine[] = " ENGINE = ";
+	AUTO(buf_done) struct buf without = BUF_INIT;
+	for (const uint8_t *at; (at = memmem(shown.p, shown.n, engine, strlen(engine)));) {
+		buf_add(&without, shown.p, (size_t)(at - shown.p));
+		shown = bytes_of(at + strlen(engine), shown.n - (size_t)(at - shown.p) - strlen(engine));
+		while (shown.n && !strchr(",)\n", shown.p[0]))
+			shown = bytes_of(shown.p + 1, shown.n - 1);
+	}
+	buf_add(&without, shown.p, shown.n);
+	return sql_same(says, buf_bytes(&without));
+}
+
+static bool fits(const struct sql_effect *e, const char *definition, const struct line *l)
+{
+	switch (e->part) {
+	case SQL_PART_COLUMN:
+		return sql_column_fits(e->says, l->rest, in_primary_key(definition, l->name), options_of(definition));
+	case SQL_PART_KEY:
+		return key_fits(e, l);
+	case SQL_PART_CONSTRAINT:
+		return constraint_fits(e, l);
+	case SQL_PART_PARTITION:
+		return partition_fits(e->says, l->rest);
+	case SQL_PART_EITHER:
+	case SQL_PART_PARTITIONING:
+	case SQL_PART_OPTION:
+		return true;
+	}
+	return false;
+}
+
+/* The server chose the name: a line that was not there before and says the same. */
+static bool appears_unnamed(const struct sql_effect *e, const char *before, const char *now)
+{
+	const char *at = now;
+	for (struct line l; line_next(&at, &l);)
+		if (is_part(&l, e->part) && !has_line(before, l.text) && fits(e, now, &l))
+			return true;
+	return false;
 }
 
 /* "ENGINE=InnoDB" among the options now, and they are others than before. */
@@ -163,6 +241,37 @@ static bool option_shows(const struct sql_effect *e, const char *before, const c
 	return false;
 }
 
+/* A column or a key under another name; says nothing of itself. */
+static bool is_renamed(const struct sql_effect *e)
+{
+	return e->from.kind != TOKEN_SPACE && e->says.n == 0 && !e->unique;
+}
+
+static bool renamed_shows(const struct sql_effect *e, const char *before, const struct line *is)
+{
+	char from[256];
+	struct line was;
+	token_name(DIALECT_MARIADB, &e->from, from, sizeof from);
+	return find(before, e->part, from, &was) && bytes_equal(was.rest, is->rest);
+}
+
+/* " IGNORED" at its end is all that came or went. */
+static bool ignored_shows(bool ignored, const struct line *was, const struct line *is)
+{
+	static const char word[] = " IGNORED";
+	struct bytes with = ignored ? is->text : was->text, without = ignored ? was->text : is->text;
+	size_t n = strlen(word);
+	return with.n == without.n + n && memcmp(with.p, without.p, without.n) == 0 && memcmp(with.p + without.n, word, n) == 0;
+}
+
+static bool partitioning_shows(const struct sql_effect *e, const char *before, const char *now)
+{
+	struct bytes is = partitioning_of(now);
+	if (bytes_equal(partitioning_of(before), is))
+		return false;
+	return e->change == SQL_VANISHES ? is.n <= 1 : partition_fits(e->says, is);
+}
+
 static bool shows(const struct sql_effect *e, const char *before, const char *now)
 {
 	char name[256];
@@ -170,18 +279,23 @@ static bool shows(const struct sql_effect *e, const char *before, const char *no
 	if (e->part == SQL_PART_OPTION)
 		return option_shows(e, before, now);
 	if (e->part == SQL_PART_PARTITIONING)
-		return !bytes_equal(partitioning_of(before), partitioning_of(now));
+		return partitioning_shows(e, before, now);
 	if (e->name.kind == TOKEN_SPACE)
 		return appears_unnamed(e, before, now);
 	token_name(DIALECT_MARIADB, &e->name, name, sizeof name);
 	bool had = find(before, e->part, name, &was), has = find(now, e->part, name, &is);
 	switch (e->change) {
 	case SQL_APPEARS:
-		return has && (!had || e->if_exists) && fits(e, now, &is);
+		return has && (!had || e->if_exists) && (is_renamed(e) ? renamed_shows(e, before, &is) : fits(e, now, &is));
 	case SQL_VANISHES:
 		return !has && (had || e->if_exists);
 	case SQL_CHANGES:
 		return had && has && !bytes_equal(was.text, is.text) && fits(e, now, &is);
+	case SQL_DEFAULT:
+		return had && has && !bytes_equal(was.text, is.text) && sql_default_became(was.rest, is.rest, e->says);
+	case SQL_IGNORED:
+	case SQL_NOT_IGNORED:
+		return had && has && ignored_shows(e->change == SQL_IGNORED, &was, &is);
 	}
 	return false;
 }
@@ -196,26 +310,55 @@ static size_t count(const char *definition, enum sql_part part)
 	return n;
 }
 
-bool sql_effects_show(const struct sql_effects *effects, const char *before, const char *now)
+/* CREATE TABLE: nothing is there that it does not say. A foreign key makes a key of its own where there is none. */
+static bool nothing_else(const struct sql_effects *s, const char *now)
 {
-	size_t columns = 0;
-	if (effects->unknown || effects->n == 0)
-		return false;
-	for (size_t i = 0; i < effects->n; i++) {
-		if (!shows(&effects->of[i], before, now))
-			return false;
-		columns += effects->of[i].part == SQL_PART_COLUMN;
+	size_t columns = 0, keys = 0, constraints = 0;
+	bool partitioned = false, comment = false;
+	struct bytes options = options_of(now);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct sql_effect *e = &s->of[i];
+		columns += e->part == SQL_PART_COLUMN;
+		keys += e->part == SQL_PART_KEY || (e->part == SQL_PART_CONSTRAINT && e->foreign);
+		constraints += e->part == SQL_PART_CONSTRAINT;
+		partitioned |= e->part == SQL_PART_PARTITIONING;
+		comment |= e->part == SQL_PART_OPTION && token_is_word(&e->name, "COMMENT");
 	}
-	return !effects->whole || columns == count(now, SQL_PART_COLUMN);
+	return columns == count(now, SQL_PART_COLUMN) && keys >= count(now, SQL_PART_KEY) && constraints == count(now, SQL_PART_CONSTRAINT) &&
+	       (partitioned || partitioning_of(now).n <= 1) && (comment || !options.n || !memmem(options.p, options.n, " COMMENT=", strlen(" COMMENT=")));
 }
 
-bool sql_columns_equal(const char *a, const char *b)
+bool sql_effects_show(const struct sql_effects *effects, const char *before, const char *now)
 {
-	size_t n = count(a, SQL_PART_COLUMN);
-	if (n == 0 || n != count(b, SQL_PART_COLUMN))
+	if (effects->unknown || effects->renames || effects->n == 0)
 		return false;
-	for (struct line l; line_next(&a, &l);)
-		if (l.part == SQL_PART_COLUMN && !has_line(b, l.text))
+	for (size_t i = 0; i < effects->n; i++)
+		if (!shows(&effects->of[i], before, now))
 			return false;
-	return true;
+	return !effects->whole || nothing_else(effects, now);
+}
+
+/* `t_ibfk_1` of a table t goes with its name. */
+static bool has_alike(const char *definition, const struct line *l)
+{
+	if (l->part != SQL_PART_CONSTRAINT)
+		return has_line(definition, l->text);
+	for (struct line other; line_next(&definition, &other);)
+		if (other.part == l->part && bytes_equal(other.rest, l->rest))
+			return true;
+	return false;
+}
+
+static size_t lines_alike(const char *a, const char *b)
+{
+	size_t n = 0;
+	for (struct line l; line_next(&a, &l);)
+		n += l.text.n && !begins(l.text, "CREATE TABLE ") && !begins(l.text, SQL_MADE) && has_alike(b, &l);
+	return n;
+}
+
+bool sql_tables_equal(const char *a, const char *b)
+{
+	size_t n = lines_alike(a, a);
+	return n > 0 && n == lines_alike(b, b) && n == lines_alike(a, b);
 }

@@ -9,6 +9,8 @@
 #include "common/sql/classify.h"
 #include "common/sql/effect.h"
 #include "common/sql/lex.h"
+#include "common/sql/online.h"
+#include "common/sql/same.h"
 #include "common/sql/split.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -53,15 +55,29 @@ static void check_effects(struct bytes sql)
 	for (size_t i = 0; same && i < effects.n; i++)
 		fuzz_require(effects.of[i].if_exists, "what has not changed shows nothing");
 	(void)sql_effects_show(&effects, "", buf_str(&text));
-	(void)sql_columns_equal(buf_str(&text), buf_str(&text));
+	(void)sql_tables_equal(buf_str(&text), buf_str(&text));
+	(void)sql_same(sql, sql);
+	(void)sql_same_query(sql, sql, sql);
 	(void)sql_index_fits(sql, buf_str(&text));
 	(void)sql_body_fits(sql, buf_str(&text));
 	(void)sql_view_fits(sql, buf_str(&text));
 	(void)sql_sequence_fits(sql, buf_str(&text));
-	(void)sql_column_fits(sql, sql, false, true);
+	(void)sql_column_fits(sql, sql, false, sql);
+	(void)sql_default_became(sql, sql, sql);
+	(void)sql_type_fits(sql, sql);
 	(void)sql_columns_fit(sql, sql);
 	sql_renames_read(sql, &renames);
 	fuzz_require(renames.n <= ARRAY_LEN(renames.of), "as many names as there is room for");
+}
+
+/* What is written in is read again, and the statement stays one. */
+static void check_online(struct bytes sql)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	if (!sql_online_write(sql, &(struct sql_online){sql_algorithms[0], NULL}, &text))
+		return;
+	fuzz_require(sql_online_state(buf_bytes(&text)) == SQL_ONLINE_SAYS, "what was written is said");
+	fuzz_require(sql_is_single(DIALECT_MARIADB, buf_bytes(&text)) || !sql_is_single(DIALECT_MARIADB, sql), "one statement stays one");
 }
 
 static int check_piece(void *arg, const struct piece *p, struct err *e)
@@ -79,6 +95,8 @@ static int check_piece(void *arg, const struct piece *p, struct err *e)
 	if (sql_is_single(c->d, p->sql))
 		check_batch(c->d, p->sql);
 	check_effects(p->sql);
+	if (c->d == DIALECT_MARIADB)
+		check_online(p->sql);
 	sql_classify(c->d, p->sql, &class);
 	fuzz_require(class.class == STEP_T || class.why != NULL, "class N and X say why");
 	return 0;

@@ -13,7 +13,7 @@
 #include "common/base/file.h"
 #include "common/base/str.h"
 
-#define ROWS_MAX   64
+#define ROWS_MAX   128
 #define BECOMES_MS 60000
 
 static struct row_bench bench;
@@ -161,16 +161,15 @@ static int teardown(void **state)
 	return 0;
 }
 
-static const struct row_test *by_name;
-
 static void run_row(void **state)
 {
-	by_name->run(*state);
+	struct row_bench *b = *state;
+	b->row->run(b);
 }
 
 static int start_row(void **state)
 {
-	by_name = *state;
+	bench.row = *state;
 	return setup(state);
 }
 

@@ -13,12 +13,15 @@
 #include "tests/support/delivery_fixture.h"
 #include "tests/support/servers.h"
 
+struct row_test;
+
 struct row_bench {
 	enum dialect dialect;
 	struct server *server;
 	char database[32], *dsn;
 	unsigned n;
 	pid_t proxy; /* 0: none */
+	const struct row_test *row; /* the present one */
 	struct fixture f;
 };
 

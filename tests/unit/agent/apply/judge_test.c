@@ -11,6 +11,7 @@
 #include "agent/apply/retry.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
+#include "common/sql/effect.h"
 
 #define TABLE_OF(name, lines)  "\nCREATE TABLE `" name "` (\n" lines "\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci\n"
 #define T(lines)               TABLE_OF("t", lines)
@@ -21,6 +22,7 @@
 #define PARTITION(name, below) "PARTITION `" name "` VALUES LESS THAN (" below ") ENGINE = InnoDB"
 #define INDEXED(definition)    "public|i|i||p|16390||rollcall\n" definition "|t|t|t|f|f|16390\n"
 #define PARENT(line)           "public|t|p||p|||rollcall\nid|integer|f|||-1\n" line
+#define VIEW(query)            "\nCREATE ALGORITHM=UNDEFINED DEFINER=`r`@`%` SQL SECURITY DEFINER VIEW `v` AS " query "\n"
 #define UNKNOWN                ((const char *)1) /* it exists, and its text was not kept */
 
 struct judged {
@@ -175,6 +177,9 @@ static void test_what_shows_nowhere_is_not_run_again(void **state)
 	static const char part[] = PARTITIONED(PARTITION("p1", "10")), parts[] = PARTITIONED(PARTITION("p1", "10") ",\n " PARTITION("p2", "20"));
 	static const char sequence[] = "\nCREATE SEQUENCE `s` start with 1 increment by 1\n";
 	static const struct judged cases[] = {
+	    {"REVOKE SELECT ON t FROM x", part, part, VERDICT_UNSURE}, /* the second time it is an error */
+	    {"GRANT SELECT ON t TO x", part, part, VERDICT_NOT_APPLIED},
+	    {"ALTER TABLE t COALESCE PARTITION 1", parts, part, VERDICT_UNSURE},
 	    {"ALTER TABLE t EXCHANGE PARTITION p1 WITH TABLE q", part, part, VERDICT_UNSURE},
 	    {"ALTER TABLE t TRUNCATE PARTITION p1", part, part, VERDICT_UNSURE},
 	    {"ALTER TABLE t DISCARD TABLESPACE", part, part, VERDICT_UNSURE},
@@ -206,19 +211,24 @@ static void test_views_and_routines(void **state)
 	static const char trigger[] = "CREATE TRIGGER x AFTER INSERT ON t FOR EACH ROW INSERT INTO log VALUES (NEW.id)";
 	static const char procedure[] = "CREATE PROCEDURE p(a int) BEGIN SELECT a; SELECT 2; END";
 	static const struct judged cases[] = {
-	    {"CREATE OR REPLACE VIEW v AS SELECT 1", "\nCREATE VIEW `v` AS select 2\n", "\nCREATE VIEW `v` AS select 1\n",
-	     VERDICT_NOT_APPLIED}, /* twice is no harm */
-	    {"ALTER VIEW v AS SELECT 1", "\nCREATE VIEW `v` AS select 2\n", "\nCREATE VIEW `v` AS select 1\n", VERDICT_NOT_APPLIED},
-	    {"CREATE VIEW v AS SELECT id FROM shop.t JOIN u USING (id) WHERE a = 'x'", NULL,
-	     "\nCREATE VIEW `v` AS select `shop`.`t`.`id` AS `id` from (`t` join `u` on(`shop`.`t`.`id` = `u`.`id`)) where `a` = 'x'\n", VERDICT_APPLIED},
-	    {"CREATE VIEW v AS SELECT id FROM t WHERE a = 'x'", NULL, "\nCREATE VIEW `v` AS select `t`.`id` AS `id` from `t` where `a` = 'y'\n",
-	     VERDICT_UNSURE},
-	    {"CREATE VIEW v AS SELECT id FROM t", NULL, "\nCREATE VIEW `v` AS select `u`.`id` AS `id` from `u`\n", VERDICT_UNSURE},
-	    {"CREATE VIEW v (a, b) AS SELECT 1, 2", NULL, "\nCREATE VIEW `v` AS select 1 AS `a`,2 AS `c`\n", VERDICT_UNSURE},
-	    {"CREATE OR REPLACE VIEW v AS SELECT 1", "\nCREATE VIEW `v` AS select 2\n", NULL, VERDICT_UNSURE}, /* somebody dropped it */
-	    {"CREATE SEQUENCE s START 10", NULL, "\nCREATE SEQUENCE `s` start with 10 minvalue 1 increment by 1 cache 1000\n", VERDICT_APPLIED},
-	    {"CREATE SEQUENCE s START 10", NULL, "\nCREATE SEQUENCE `s` start with 1 minvalue 1 increment by 1 cache 1000\n", VERDICT_UNSURE},
-	    {"CREATE OR REPLACE VIEW v AS SELECT 1", "\nCREATE VIEW `v` AS select 2\n", "\nCREATE VIEW `v` AS select 2\n", VERDICT_NOT_APPLIED},
+	    {"CREATE OR REPLACE VIEW v AS SELECT 1", VIEW("select 2 AS `2`"), VIEW("select 1 AS `1`"), VERDICT_APPLIED},
+	    {"CREATE OR REPLACE VIEW v AS SELECT 1", VIEW("select 2 AS `2`"), VIEW("select 3 AS `3`"), VERDICT_UNSURE}, /* another's */
+	    {"ALTER VIEW v AS SELECT 1", VIEW("select 2 AS `2`"), VIEW("select 1 AS `1`"), VERDICT_APPLIED},
+	    {"CREATE VIEW IF NOT EXISTS v AS SELECT REPLACE(a, 'x', 'y') FROM t", VIEW("select 2 AS `2`"), VIEW("select 3 AS `3`"), VERDICT_NOT_APPLIED},
+	    {"CREATE VIEW v AS SELECT t.id FROM shop.t JOIN u ON (t.id = u.id) WHERE a = 'x'", NULL,
+	     VIEW("select `shop`.`t`.`id` AS `id` from (`t` join `u` on(`shop`.`t`.`id` = `u`.`id`)) where `a` = 'x'"), VERDICT_APPLIED},
+	    {"CREATE VIEW v AS SELECT id FROM t WHERE a = 'x'", NULL, VIEW("select `t`.`id` AS `id` from `t` where `t`.`a` = 'y'"), VERDICT_UNSURE},
+	    {"CREATE VIEW v AS SELECT id FROM t", NULL, VIEW("select `u`.`id` AS `id` from `u`"), VERDICT_UNSURE},
+	    {"CREATE VIEW v AS SELECT * FROM t", NULL, VIEW("select `t`.`id` AS `id` from `t`"), VERDICT_UNSURE}, /* which columns were there? */
+	    {"CREATE VIEW v (a, b) AS SELECT 1, 2", NULL, VIEW("select 1 AS `a`,2 AS `b`"), VERDICT_APPLIED},
+	    {"CREATE VIEW v (a, b) AS SELECT 1, 2", NULL, VIEW("select 1 AS `a`,2 AS `c`"), VERDICT_UNSURE},
+	    {"CREATE ALGORITHM=MERGE VIEW v AS SELECT 1", NULL, VIEW("select 1 AS `1`"), VERDICT_UNSURE},
+	    {"CREATE OR REPLACE VIEW v AS SELECT 1", VIEW("select 2 AS `2`"), NULL, VERDICT_UNSURE}, /* somebody dropped it */
+	    {"CREATE SEQUENCE s START 10", NULL,
+	     "\nCREATE SEQUENCE `s` start with 10 minvalue 1 maxvalue 9223372036854775806 increment by 1 cache 1000 nocycle\n", VERDICT_APPLIED},
+	    {"CREATE SEQUENCE s START 10", NULL,
+	     "\nCREATE SEQUENCE `s` start with 1 minvalue 1 maxvalue 9223372036854775806 increment by 1 cache 1000 nocycle\n", VERDICT_UNSURE},
+	    {"CREATE OR REPLACE VIEW v AS SELECT 1", VIEW("select 2 AS `2`"), VIEW("select 2 AS `2`"), VERDICT_NOT_APPLIED},
 	    {trigger, NULL, "\nCREATE DEFINER=`r`@`%` TRIGGER x AFTER INSERT ON t FOR EACH ROW INSERT INTO log VALUES (NEW.id)\n", VERDICT_APPLIED},
 	    {trigger, NULL, "\nCREATE DEFINER=`r`@`%` TRIGGER x AFTER INSERT ON t FOR EACH ROW INSERT INTO log VALUES (0)\n", VERDICT_UNSURE},
 	    {trigger, NULL, "\nCREATE DEFINER=`r`@`%` TRIGGER x AFTER UPDATE ON t FOR EACH ROW INSERT INTO log VALUES (NEW.id)\n", VERDICT_UNSURE},
@@ -277,6 +287,33 @@ static void test_tables_of_sqlite(void **state)
 	    {"VACUUM", "CREATE TABLE t (a)\n", "CREATE TABLE u (a)\n", VERDICT_NOT_APPLIED},
 	};
 	PLAY(DIALECT_SQLITE, cases);
+}
+
+/* Two definitions that are alike, the later one of an object that was made since. */
+static void test_what_was_made_anew_is_not_destroyed_again(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *sql, *before, *now;
+		enum verdict verdict;
+	} cases[] = {
+	    {"DROP TABLE t", SQL_MADE "10\n" T(ID PRIMARY), SQL_MADE "10\n" T(ID PRIMARY), VERDICT_NOT_APPLIED},
+	    {"DROP TABLE t", SQL_MADE "10\n" T(ID PRIMARY), SQL_MADE "11\n" T(ID PRIMARY), VERDICT_UNSURE},
+	    {"DROP TABLE t", SQL_MADE "10\n" T(ID PRIMARY), SQL_MADE "100\n" T(ID PRIMARY), VERDICT_UNSURE},
+	    {"DROP TABLE t", T(ID PRIMARY), T(ID PRIMARY), VERDICT_NOT_APPLIED}, /* nobody said when */
+	    {"ALTER TABLE t DROP COLUMN a", SQL_MADE "10\n" T(ID A PRIMARY), SQL_MADE "11\n" T(ID A PRIMARY), VERDICT_UNSURE},
+	    {"ALTER TABLE t DROP PARTITION p", SQL_MADE "10\n" T(ID A PRIMARY), SQL_MADE "11\n" T(ID A PRIMARY), VERDICT_UNSURE},
+	    {"ALTER TABLE t ADD COLUMN b int", SQL_MADE "10\n" T(ID A PRIMARY), SQL_MADE "11\n" T(ID A PRIMARY), VERDICT_NOT_APPLIED},
+	    {"DROP PROCEDURE p", SQL_MADE "10\n\nCREATE PROCEDURE `p`() SELECT 1\n", SQL_MADE "11\n\nCREATE PROCEDURE `p`() SELECT 1\n", VERDICT_UNSURE},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *why = NULL;
+		struct seen before = seen_of("the same"), now = seen_of("the same");
+		before.text = cases[i].before;
+		now.text = cases[i].now;
+		if (judge(DIALECT_MARIADB, bytes_of_str(cases[i].sql), &before, &now, &why) != cases[i].verdict)
+			fail_msg("case %zu, %s: %s", i, cases[i].sql, why);
+	}
 }
 
 static void test_nothing_named_is_not_guessed(void **state)
@@ -363,6 +400,7 @@ int main(void)
 	    cmocka_unit_test(test_views_and_routines),
 	    cmocka_unit_test(test_statements_that_run_alone_on_postgresql),
 	    cmocka_unit_test(test_tables_of_sqlite),
+	    cmocka_unit_test(test_what_was_made_anew_is_not_destroyed_again),
 	    cmocka_unit_test(test_nothing_named_is_not_guessed),
 	    cmocka_unit_test(test_retry_classes),
 	    cmocka_unit_test(test_back_off),
