@@ -11,7 +11,7 @@
 
 #define FIRST_MS      3000 /* after deliveries that wait have begun */
 #define AGAIN_MS      1000
-#define PAUSE_TIMES   19 /* of what the look took, beside deliveries: a connection costs a database server as much as a small changeset */
+#define PAUSE_TIMES   99 /* of what the look took, beside deliveries: a connection costs a database server as much as a small changeset */
 #define PAUSE_MAX_MS  1000 /* a round comes to its end, however busy the agent is */
 #define FACTS_IN_PART 400 /* well under LIMIT_FRAME_BODY */
 

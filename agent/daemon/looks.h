@@ -13,7 +13,7 @@ struct looks *looks_new(zloop_t *loop, struct agent_config *c); /* borrowed; fou
 /* Those of agent.yaml and the found ones that are still there; good until the next round has ended. */
 const struct target **looks_targets(struct looks *l, size_t *ret_n);
 void looks_connect(struct looks *l, struct uplink *u, looks_busy_fn *busy, const void *busy_arg);
-/* How long a round waits after a look: while deliveries run, so long that looks take a twentieth of one connection's time and no more. */
+/* How long a round waits after a look: while deliveries run, so long that looks take a hundredth of one connection's time and no more. */
 size_t looks_pause_ms(int64_t look_took_us, bool busy);
 void looks_tell(struct looks *l); /* all that is known, again: after WELCOME */
 void looks_destroy(struct looks **l); /* waits for the look under way */

@@ -255,22 +255,44 @@ static int check_answer(struct conn *c, const struct answer *a, struct err *e)
 	return 0;
 }
 
-/* RESET comes back to the start-up values. Where the role is called rollcall, "$user" in search_path would be the ledger's own schema, and a release's CREATE TABLE would
- * end there: it is taken out. */
-static void make_scripts(struct conn *c, bool ledgers_name)
+/* What search_path is to be instead: where the role is called rollcall, "$user" in it would be the ledger's own schema, and a release's CREATE TABLE would end there: it is taken
+ * out, once a connection. */
+static int path_row(void *arg, size_t n, const char *const *v, struct err *e)
 {
-	struct buf reset = BUF_INIT, begin = BUF_INIT;
+	(void)n, (void)e;
+	buf_adds(arg, v[0] ? v[0] : "");
+	return 0;
+}
+
+static int take_user_out(struct conn *c, struct buf *reset, struct err *e)
+{
+	AUTO(buf_done) struct buf path = BUF_INIT;
+	if (pg_query_text(c, "SELECT pg_catalog.regexp_replace(pg_catalog.current_setting('search_path'), '\"\\$user\"\\s*,?\\s*', '')", NULL, 0,
+	                  path_row, &path, e) < 0)
+		return -1;
+	char *quoted = PQescapeLiteral(c->pg, buf_str(&path), path.n);
+	if (!quoted)
+		return err_set(e, ERR_DB, "search_path cannot be quoted: %s", PQerrorMessage(c->pg));
+	buf_addf(reset, ";SELECT 1 WHERE pg_catalog.set_config('search_path', %s, false) IS NULL", quoted);
+	PQfreemem(quoted);
+	c->dirty = true;
+	return 0;
+}
+
+/* RESET comes back to the start-up values. */
+static int make_scripts(struct conn *c, bool ledgers_name, struct err *e)
+{
+	AUTO(buf_done) struct buf reset = BUF_INIT;
+	struct buf begin = BUF_INIT;
 	buf_adds(&reset, "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DISCARD TEMP");
-	if (ledgers_name && !c->target->schema) {
-		buf_adds(&reset, ";SELECT 1 WHERE pg_catalog.set_config('search_path', pg_catalog.regexp_replace(pg_catalog.current_setting('search_path'), "
-		                 "'\"\\$user\"\\s*,?\\s*', ''), false) IS NULL");
-		c->dirty = true;
-	}
+	if (ledgers_name && !c->target->schema && take_user_out(c, &reset, e) < 0)
+		return -1;
 	/* A dead agent's transaction ends soon instead of holding its locks to the end of a long statement; LOCAL, because a class N statement had better finish. */
 	const char *watch = PQserverVersion(c->pg) >= 140000 ? ";SET LOCAL client_connection_check_interval='5s'" : "";
 	buf_addf(&begin, "BEGIN;%s%s", buf_str(&reset), watch);
 	c->reset_sql = buf_take(&reset);
 	c->begin_sql = buf_take(&begin);
+	return 0;
 }
 
 static int identify(struct conn *c, struct err *e)
@@ -283,7 +305,8 @@ static int identify(struct conn *c, struct err *e)
 	}
 	if (check_answer(c, &a, e) < 0)
 		return -1;
-	make_scripts(c, a.ledgers_name);
+	if (make_scripts(c, a.ledgers_name, e) < 0)
+		return -1;
 	snprintf(c->backend, sizeof c->backend, "%s/%s", a.pid, a.start_us);
 	snprintf(c->identity.database, sizeof c->identity.database, "%s/%s", a.system, a.oid);
 	str_copy(c->identity.version, sizeof c->identity.version, a.version);
