@@ -78,10 +78,9 @@ static int meta_write(const struct engine *en, struct conn *c, const char *name,
 static int uuid_make(struct ledger *l, struct err *e)
 {
 	uint8_t random[16];
-	char hex[2 * sizeof random + 1];
 	if (crypto_random(random, sizeof random, e) < 0)
 		return -1;
-	l->uuid = arena_strdup(l->arena, bytes_to_hex(bytes_of(random, sizeof random), hex));
+	l->uuid = arena_hex(l->arena, bytes_of(random, sizeof random));
 	return 0;
 }
 

@@ -119,6 +119,11 @@ struct bytes arena_bytes(struct arena *a, struct bytes b)
 	return bytes_of(p, b.n);
 }
 
+char *arena_hex(struct arena *a, struct bytes b)
+{
+	return bytes_to_hex(b, arena_alloc(a, 2 * b.n + 1));
+}
+
 size_t arena_used(const struct arena *a)
 {
 	return a->used;

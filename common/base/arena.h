@@ -20,6 +20,7 @@ char *arena_strdup(struct arena *a, const char *s); /* NULL for NULL */
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 struct bytes arena_bytes(struct arena *a, struct bytes b); /* a copy, followed by a NUL that is not counted */
+char *arena_hex(struct arena *a, struct bytes b); /* lower case */
 size_t arena_used(const struct arena *a);
 
 /* Makes room for one more element of a growing array in an arena (old copies stay until the arena's end). */

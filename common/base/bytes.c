@@ -18,6 +18,14 @@ bool bytes_equal(struct bytes a, struct bytes b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+bool bytes_all_zero(struct bytes b)
+{
+	for (size_t i = 0; i < b.n; i++)
+		if (b.p[i])
+			return false;
+	return true;
+}
+
 bool bytes_has_nul(struct bytes b)
 {
 	return b.n && memchr(b.p, 0, b.n) != NULL;

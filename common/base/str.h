@@ -11,6 +11,7 @@
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_ieq(const char *a, const char *b); /* ASCII case ignored */
 bool str_empty(const char *s); /* NULL or "" */
+const char *str_or_empty(const char *s); /* s itself; "" for NULL */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 /* Copies with truncation, always terminated. Returns false when it had to cut. */

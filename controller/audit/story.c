@@ -37,19 +37,13 @@ struct teller {
 
 static const char *hex(const struct teller *w, const uint8_t *digest)
 {
-	return bytes_to_hex(bytes_of(digest, DIGEST_SIZE), arena_alloc(w->a, DIGEST_SIZE * 2 + 1));
-}
-
-static const char *text(const char *s)
-{
-	return s ? s : "";
+	return arena_hex(w->a, bytes_of(digest, DIGEST_SIZE));
 }
 
 /* "" for zeros: not taken. */
 static const char *hex_or_none(const struct teller *w, const uint8_t *digest)
 {
-	static const uint8_t zero[DIGEST_SIZE];
-	return memcmp(digest, zero, DIGEST_SIZE) == 0 ? "" : hex(w, digest);
+	return bytes_all_zero(bytes_of(digest, DIGEST_SIZE)) ? "" : hex(w, digest);
 }
 
 static const char *joined(const struct teller *w, const char *before, const char *more)
@@ -108,7 +102,7 @@ static const char *approvers(const struct teller *w, const struct order *o, cons
 		all = owners(w, ROLE_BREAK_GLASS, env, TYPE_APPROVAL);
 	if (!*all && p->n_break_glass)
 		all = owners(w, ROLE_SITE, env, TYPE_APPROVAL);
-	return *all ? all : arena_printf(w->a, "%s (by its own words)", text(p->approver));
+	return *all ? all : arena_printf(w->a, "%s (by its own words)", str_or_empty(p->approver));
 }
 
 static void learn_approval(struct teller *w, const struct bundle_document *d)
@@ -126,7 +120,7 @@ static void learn_approval(struct teller *w, const struct bundle_document *d)
 		const char *who = approvers(w, &k->o, &env, &p);
 		k->approved = joined(w, k->approved, who);
 		k->approvals = arena_printf(w->a, "%s%s%s%s at %s: %s", k->approvals, *k->approvals ? "\n" : "", who, p.n_break_glass ? " (break-glass)" : "",
-		                            clock_text(p.created_at_us, at), one_line(w, text(p.reason)));
+		                            clock_text(p.created_at_us, at), one_line(w, str_or_empty(p.reason)));
 	}
 }
 
@@ -216,8 +210,8 @@ static void tell_release(const struct teller *w, const struct known_release *k, 
 	row->commit = p->commit ? arena_printf(w->a, "%s%s", p->commit, p->dirty ? " (with changes that were not committed)" : "") : "";
 	row->reviewed = reviewers_of(w, p);
 	row->gate_report = hex(w, k->r.gate_report_digest);
-	row->gates = text(k->r.gate_report);
-	row->wrote = c ? text(c->author) : "";
+	row->gates = str_or_empty(k->r.gate_report);
+	row->wrote = c ? str_or_empty(c->author) : "";
 	if (p->author)
 		row->wrote = joined(w, row->wrote, arena_printf(w->a, "commit by %s", p->author));
 	row->changeset_digest = c ? hex(w, c->digest) : "";
@@ -244,8 +238,8 @@ static struct story_row new_row(const struct teller *w, const struct bundle_docu
 	                        .approved = o ? o->approved : "",
 	                        .approvals = o ? o->approvals : "",
 	                        .agent = r->agent,
-	                        .agent_version = text(r->agent_version),
-	                        .database = text(r->database_identity),
+	                        .agent_version = str_or_empty(r->agent_version),
+	                        .database = str_or_empty(r->database_identity),
 	                        .changeset_digest = "",
 	                        .gate_report = "",
 	                        .gates = "",
@@ -255,9 +249,9 @@ static struct story_row new_row(const struct teller *w, const struct bundle_docu
 	                        .schema_before = hex_or_none(w, r->fingerprint_before),
 	                        .schema_after = hex_or_none(w, r->fingerprint),
 	                        .outcome = outcome_name(r->outcome),
-	                        .check = text(r->failure.check),
-	                        .code = text(r->failure.code),
-	                        .failure = text(r->failure.message),
+	                        .check = str_or_empty(r->failure.check),
+	                        .code = str_or_empty(r->failure.code),
+	                        .failure = str_or_empty(r->failure.message),
 	                        .sql = ""};
 	if (k)
 		tell_release(w, k, s, &row);

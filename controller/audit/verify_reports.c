@@ -90,7 +90,6 @@ void verify_reports(struct verify *v)
 /* Of one target alone the reports have gaps, as they must. */
 void verify_report_chain(struct verify *v)
 {
-	static const uint8_t zero[DIGEST_SIZE];
 	for (size_t i = 0; !v->b->target && i < v->n_reports; i++) {
 		const struct signed_report *s = &v->reports[i], *before = i ? &v->reports[i - 1] : NULL;
 		const char *place = arena_printf(v->a, "report %s", s->document->name);
@@ -101,7 +100,7 @@ void verify_report_chain(struct verify *v)
 		if (same && s->seq != before->seq + 1)
 			verify_wrong(v, place, "the report before it is %" PRIu64 ": those in between are missing", before->seq);
 		else if (same ? memcmp(s->report.prev_report_hash, before->hash, DIGEST_SIZE) != 0
-		              : s->seq == 1 && memcmp(s->report.prev_report_hash, zero, DIGEST_SIZE) != 0)
+		              : s->seq == 1 && !bytes_all_zero(bytes_of(s->report.prev_report_hash, DIGEST_SIZE)))
 			verify_wrong(v, place, "it does not carry the hash of the report before it");
 		else if (!same && s->seq != 1 && v->b->from_us == 0)
 			verify_wrong(v, place, "the reports before it are missing");

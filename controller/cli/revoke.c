@@ -135,12 +135,11 @@ static int find_in_file(struct revoking *r, const char *path, struct found *ret,
 	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_DOCUMENT);
 	struct envelope env;
 	struct release rel;
-	char hex[DIGEST_HEX_SIZE];
 	if (release_open(path, a, &env, &rel, e) != 0)
 		return -1;
 	*ret = (struct found){.project = arena_strdup(r->arena, rel.project),
 	                      .version = arena_strdup(r->arena, rel.version),
-	                      .digest = arena_strdup(r->arena, bytes_to_hex(bytes_of(rel.digest, DIGEST_SIZE), hex)),
+	                      .digest = arena_hex(r->arena, bytes_of(rel.digest, DIGEST_SIZE)),
 	                      .sequence = rel.sequence};
 	return 0;
 }

@@ -109,11 +109,10 @@ static int keep(struct brain *b, struct run *u, const struct gate_pass *p, const
 {
 	struct store_gate_pass rec = {
 	    .wave = p->wave, .signer = arena_strdup(u->arena, k->owner), .expires_at_us = p->expires_at_us, .envelope = arena_bytes(u->arena, envelope)};
-	char hex[SIGN_PUBLIC_SIZE * 2 + 1];
 	uint8_t hash[DIGEST_SIZE];
 	memcpy(rec.public_key, k->public_key, SIGN_PUBLIC_SIZE);
 	digest_sha256(envelope, hash);
-	const char *ref = arena_strdup(b->turn, bytes_to_hex(bytes_of(rec.public_key, SIGN_PUBLIC_SIZE), hex));
+	const char *ref = arena_hex(b->turn, bytes_of(rec.public_key, SIGN_PUBLIC_SIZE));
 	const char *who = arena_printf(b->turn, "gate %s", k->owner), *wave = arena_printf(b->turn, "wave %s", p->wave_name);
 	if (store_gate_pass_put(b->store, u->rec.id, &rec, b->now_us, e) < 0 ||
 	    brain_log_evidence(b, who, u->rec.id, wave, "gate-pass", p->reason, (struct brain_evidence){ref, hash}, e) < 0)

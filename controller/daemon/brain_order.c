@@ -35,7 +35,7 @@ static const char *new_id(struct arena *a, struct err *e)
 	uint8_t raw[16];
 	if (crypto_random(raw, sizeof raw, e) < 0)
 		return NULL;
-	return bytes_to_hex(bytes_of(raw, sizeof raw), arena_alloc(a, 2 * sizeof raw + 1));
+	return arena_hex(a, bytes_of(raw, sizeof raw));
 }
 
 struct draft { /* the rollout being made, in the turn's arena */
@@ -392,11 +392,6 @@ int order_approvers(struct brain *b, const struct run *u, const char **ret_signe
 	return 0;
 }
 
-static const char *hex_of(struct brain *b, const uint8_t key[SIGN_PUBLIC_SIZE])
-{
-	return bytes_to_hex(bytes_of(key, SIGN_PUBLIC_SIZE), arena_alloc(b->turn, SIGN_PUBLIC_SIZE * 2 + 1));
-}
-
 static int store_keys(struct brain *b, struct run *u, struct bytes envelope, const struct trust_key *const *keys, size_t n, struct err *e)
 {
 	uint8_t hash[DIGEST_SIZE];
@@ -406,7 +401,8 @@ static int store_keys(struct brain *b, struct run *u, struct bytes envelope, con
 		memcpy(p.public_key, keys[i]->public_key, SIGN_PUBLIC_SIZE);
 		const char *who = arena_printf(b->turn, "approver %s", keys[i]->owner);
 		if (store_approval_put(b->store, u->rec.id, &p, e) < 0 ||
-		    brain_log_evidence(b, who, u->rec.id, "rollout", "approve", NULL, (struct brain_evidence){hex_of(b, p.public_key), hash}, e) < 0)
+		    brain_log_evidence(b, who, u->rec.id, "rollout", "approve", NULL,
+		                       (struct brain_evidence){arena_hex(b->turn, bytes_of(p.public_key, SIGN_PUBLIC_SIZE)), hash}, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -4,8 +4,7 @@
 
 static bool is_known(const uint8_t fingerprint[DIGEST_SIZE])
 {
-	static const uint8_t none[DIGEST_SIZE];
-	return memcmp(fingerprint, none, DIGEST_SIZE) != 0;
+	return !bytes_all_zero(bytes_of(fingerprint, DIGEST_SIZE));
 }
 
 static bool has_drifted(const struct store_schema *c)

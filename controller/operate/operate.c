@@ -84,8 +84,7 @@ static int run_command(struct request *q, const struct principal *from, struct e
 	return err_set(e, ERR_USAGE, "this controller does not know %s: it is older than the tool", verb_name(q->c->verb));
 }
 
-/* A failure of the store in the middle of a handler would leave half of its writes in the transaction: the process ends, nothing is committed. */
-static bool is_fatal(const struct err *e)
+bool operate_is_fatal(const struct err *e)
 {
 	return e->code == ERR_DB || e->code == ERR_INTERNAL;
 }
@@ -99,7 +98,7 @@ int operate_command(struct brain *b, const struct hub_event *ev, struct err *e)
 	struct err why = ERR_INIT;
 	if (run_command(&q, &ev->from, &why) == 0)
 		return 0;
-	if (is_fatal(&why)) {
+	if (operate_is_fatal(&why)) {
 		if (e)
 			*e = why;
 		return -1;
@@ -123,6 +122,12 @@ int request_need(const struct request *q, const char *key, const char **ret, str
 {
 	*ret = request_arg(q, key);
 	return *ret ? 0 : err_set(e, ERR_USAGE, "%s needs the argument %s", verb_name(q->c->verb), key);
+}
+
+int request_number(const struct request *q, const char *key, uint64_t least, uint64_t most, uint64_t *ret, struct err *e)
+{
+	const char *text = request_arg(q, key);
+	return text ? str_to_u64(text, key, least, most, ret, e) : 0;
 }
 
 const char **request_args(const struct request *q, const char *key, size_t *ret_n)

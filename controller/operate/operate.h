@@ -26,10 +26,14 @@ typedef int operate_fn(struct request *q, struct err *e);
 int catch_up_end_turn(struct brain *b, struct err *e) MUST_CHECK;
 
 int operate_command(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK;
+/* A failure of the store in the middle of a handler would leave half of its writes in the transaction: the process ends, nothing is committed. */
+bool operate_is_fatal(const struct err *e);
 
 /* ---- for handlers ---- */
 const char *request_arg(const struct request *q, const char *key); /* the first; NULL when absent */
 int request_need(const struct request *q, const char *key, const char **ret, struct err *e) MUST_CHECK; /* ERR_USAGE when absent */
+/* The number in the first, when there is one; *ret is left as it is otherwise. */
+int request_number(const struct request *q, const char *key, uint64_t least, uint64_t most, uint64_t *ret, struct err *e) MUST_CHECK;
 const char **request_args(const struct request *q, const char *key, size_t *ret_n);
 int request_run(struct request *q, struct run **ret, struct err *e) MUST_CHECK; /* of the argument `rollout` */
 /* Begins a table: comma-joined keys with the marks of table_new. Sends what stood before it. */
@@ -45,8 +49,7 @@ void reply_end(struct request *q, enum exit_code code, const char *fmt, ...) PRI
 void reply_count(struct request *q, size_t n, const char *what); /* the end of a list: "1 agent", "2 agents" */
 void reply_error(struct request *q, const struct err *why);
 
-/* operate_status.c: rows that several verbs share */
-#define ROLLOUT_COLUMNS "%rollout,state,release,environment,direction,#targets,#applied,#failed,+#open,created,detail,+project"
+/* operate_status.c: this rollout alone, for the verbs that change one */
 int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e) MUST_CHECK;
 
 operate_fn operate_ping, operate_trust_show, operate_trust_push, operate_fleet_status, operate_history; /* operate_fleet.c */

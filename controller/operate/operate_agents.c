@@ -66,9 +66,16 @@ static void agent_row(struct request *q, const struct brain_agent *g)
 	char seen[CLOCK_TEXT_SIZE], expires[CLOCK_TEXT_SIZE];
 	clock_text(g->session ? q->b->now_us : g->rec.seen_at_us, seen);
 	reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", g->rec.name, state_of(g), g->rec.site, g->n_targets,
-	          g->rec.version ? g->rec.version : "", g->session || g->rec.seen_at_us ? seen : "", detail_of(q, g), g->rec.serial,
+	          str_or_empty(g->rec.version), g->session || g->rec.seen_at_us ? seen : "", detail_of(q, g), g->rec.serial,
 	          clock_text(g->cert.not_after_us, expires), load_cell(q, g, g->load.last.running), load_cell(q, g, g->load.last.queued),
 	          load_cell(q, g, load_unsent(g)), offset_cell(q, g));
+}
+
+/* Of the one that a command was about. */
+static void reply_agent(struct request *q, const struct brain_agent *g)
+{
+	reply_columns(q, AGENT_COLUMNS);
+	agent_row(q, g);
 }
 
 /* "; its certificate has expired": what is odd about a known agent's request for new keys; "" when nothing is. */
@@ -173,8 +180,7 @@ int operate_agent_admit(struct request *q, struct err *e)
 	if (agents_admit(q->b, &rec, e) < 0 || brain_log_evidence(q->b, q->actor, NULL, arena_printf(q->a, "agent %s", c.agent), "admit", c.serial,
 	                                                          (struct brain_evidence){.hash = hash}, e) < 0)
 		return -1;
-	reply_columns(q, AGENT_COLUMNS);
-	agent_row(q, agent_by_name(q->b, c.agent));
+	reply_agent(q, agent_by_name(q->b, c.agent));
 	reply_end(q, EXIT_DONE, "agent %s is admitted: start it, then `rollcall agents list` shows it online", c.agent);
 	return 0;
 }
@@ -191,8 +197,7 @@ int operate_agent_revoke(struct request *q, struct err *e)
 		return err_set(e, ERR_STATE, "agent %s is revoked already: %s", g->rec.name, g->rec.standing);
 	if (agent_revoke(q->b, g, q->actor, reason, e) < 0)
 		return -1;
-	reply_columns(q, AGENT_COLUMNS);
-	agent_row(q, g);
+	reply_agent(q, g);
 	reply_end(
 	    q, EXIT_DONE,
 	    "agent %s is revoked: its keys open nothing here any more, and its name is used up. What runs at the site now ends by itself and is not "
@@ -209,8 +214,7 @@ static int approve_pending(struct request *q, struct err *e)
 		return -1;
 	if (agents_key_is_free(q->b, n->agent, n->curve_key, e) < 0 || enrol_grant(q->b, n, q->c->document, q->actor, e) < 0)
 		return -1;
-	reply_columns(q, AGENT_COLUMNS);
-	agent_row(q, agent_by_name(q->b, n->agent));
+	reply_agent(q, agent_by_name(q->b, n->agent));
 	reply_end(q, EXIT_DONE, "agent %s is enrolled: it fetches its certificate within seconds, if it still waits", n->agent);
 	return 0;
 }
@@ -228,8 +232,7 @@ int operate_agent_approve(struct request *q, struct err *e)
 		return err_set(e, ERR_STATE, "agent %s waits for nothing", g->rec.name);
 	if (agent_unhold(q->b, g, q->actor, e) < 0)
 		return -1;
-	reply_columns(q, AGENT_COLUMNS);
-	agent_row(q, g);
+	reply_agent(q, g);
 	reply_end(q, EXIT_DONE, "agent %s may come in again", g->rec.name);
 	return 0;
 }

@@ -29,7 +29,6 @@ static int take_approval(struct request *q, struct run *u, struct err *e)
 	if (order_approvals(q->b, u, &before, &need, e) < 0 || order_approve(q->b, u, q->c->document, q->actor, e) < 0 ||
 	    order_approvals(q->b, u, &have, &need, e) < 0)
 		return -1;
-	reply_columns(q, ROLLOUT_COLUMNS);
 	if (reply_rollout(q, &u->rec, e) < 0)
 		return -1;
 	if (u->r.state == ROLLOUT_AWAITING_APPROVAL)
@@ -45,7 +44,6 @@ static int take_gate_pass(struct request *q, struct run *u, const struct envelop
 	uint32_t wave = 0;
 	if (gate_take(q->b, u, env, q->c->document, &wave, e) < 0)
 		return -1;
-	reply_columns(q, ROLLOUT_COLUMNS);
 	if (reply_rollout(q, &u->rec, e) < 0)
 		return -1;
 	const char *name = u->r.waves[wave].name, *missing = gate_missing(q->b, q->a, u, wave);

@@ -10,53 +10,36 @@
 #define ROWS_AT_A_TIME 2000
 #define PIECE_BYTES    (LIMIT_FRAME_BODY / 2)
 
-static const char *text(const char *s)
-{
-	return s ? s : "";
-}
-
 static const char *hex(struct request *q, const uint8_t *hash)
 {
-	return hash ? bytes_to_hex(bytes_of(hash, DIGEST_SIZE), arena_alloc(q->a, DIGEST_SIZE * 2 + 1)) : "";
+	return hash ? arena_hex(q->a, bytes_of(hash, DIGEST_SIZE)) : "";
 }
 
 int operate_audit_rows(struct request *q, struct err *e)
 {
-	const char *after = request_arg(q, "after");
 	uint64_t seq = 0;
 	struct audit_row *rows = NULL;
 	size_t n = 0;
-	if (after && str_to_u64(after, "after", 0, INT64_MAX, &seq, e) < 0)
-		return -1;
-	if (store_audit_rows(q->b->store, seq, ROWS_AT_A_TIME, q->a, &rows, &n, e) < 0)
+	if (request_number(q, "after", 0, INT64_MAX, &seq, e) < 0 || store_audit_rows(q->b->store, seq, ROWS_AT_A_TIME, q->a, &rows, &n, e) < 0)
 		return -1;
 	reply_columns(q, "#seq,#at-us,actor,rollout,object,event,from,to,detail,ref,evidence,hash");
 	for (size_t i = 0; i < n; i++) {
 		const struct store_event *ev = &rows[i].ev;
-		reply_row(q, "%" PRIu64 "\t%" PRId64 "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", rows[i].seq, ev->at_us, ev->actor, text(ev->rollout),
-		          ev->object, ev->event, text(ev->from), text(ev->to), text(ev->detail), text(ev->ref), hex(q, ev->evidence), hex(q, rows[i].hash));
+		reply_row(q, "%" PRIu64 "\t%" PRId64 "\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", rows[i].seq, ev->at_us, ev->actor, str_or_empty(ev->rollout),
+		          ev->object, ev->event, str_or_empty(ev->from), str_or_empty(ev->to), str_or_empty(ev->detail), str_or_empty(ev->ref),
+		          hex(q, ev->evidence), hex(q, rows[i].hash));
 	}
 	reply_count(q, n, "row");
 	return 0;
 }
 
-static int time_arg(const struct request *q, const char *key, int64_t absent, int64_t *ret, struct err *e)
-{
-	const char *given = request_arg(q, key);
-	uint64_t us = (uint64_t)absent;
-	if (given && str_to_u64(given, key, 0, INT64_MAX, &us, e) < 0)
-		return -1;
-	*ret = (int64_t)us;
-	return 0;
-}
-
 int operate_audit_list(struct request *q, struct err *e)
 {
-	int64_t from_us, to_us;
+	uint64_t from_us = 0, to_us = INT64_MAX;
 	struct audit_document *list = NULL;
 	size_t n = 0;
-	if (time_arg(q, "from-us", 0, &from_us, e) < 0 || time_arg(q, "to-us", INT64_MAX, &to_us, e) < 0 ||
-	    store_audit_documents(q->b->store, from_us, to_us, request_arg(q, "target"), q->a, &list, &n, e) < 0)
+	if (request_number(q, "from-us", 0, INT64_MAX, &from_us, e) < 0 || request_number(q, "to-us", 0, INT64_MAX, &to_us, e) < 0 ||
+	    store_audit_documents(q->b->store, (int64_t)from_us, (int64_t)to_us, request_arg(q, "target"), q->a, &list, &n, e) < 0)
 		return -1;
 	reply_columns(q, "kind,name,#size");
 	for (size_t i = 0; i < n; i++)
@@ -88,11 +71,11 @@ static int document_bytes(struct request *q, const char *kind, const char *name,
 
 int operate_audit_document(struct request *q, struct err *e)
 {
-	const char *kind = NULL, *name = NULL, *from = request_arg(q, "offset");
+	const char *kind = NULL, *name = NULL;
 	AUTO(buf_done) struct buf all = BUF_INIT;
 	uint64_t offset = 0;
 	if (request_need(q, "kind", &kind, e) < 0 || request_need(q, "name", &name, e) < 0 ||
-	    (from && str_to_u64(from, "offset", 0, LIMIT_ENVELOPE, &offset, e) < 0) || document_bytes(q, kind, name, &all, e) < 0)
+	    request_number(q, "offset", 0, LIMIT_ENVELOPE, &offset, e) < 0 || document_bytes(q, kind, name, &all, e) < 0)
 		return -1;
 	if (offset > all.n)
 		return err_set(e, ERR_USAGE, "%s %s has %zu bytes: offset %" PRIu64 " is past its end", kind, name, all.n, offset);

@@ -16,7 +16,6 @@ static int present_release(struct request *q, const char *environment, const cha
 		return -1;
 	for (size_t i = n; i-- > 0;) {
 		struct order o;
-		char hex[DIGEST_HEX_SIZE];
 		bool reached = list[i].state == ROLLOUT_SUCCEEDED || list[i].state == ROLLOUT_CATCHING_UP;
 		if (!reached || list[i].direction != DIRECTION_APPLY || !str_eq(list[i].environment, environment) ||
 		    (found && str_eq(list[i].project, found->project)))
@@ -29,7 +28,7 @@ static int present_release(struct request *q, const char *environment, const cha
 		if (found)
 			return err_set(e, ERR_USAGE, "plan %s has brought releases of %s and of %s to %s: name the one that is meant with -r (%s or %s)", plan,
 			               found->project, list[i].project, environment, found->release_version, list[i].release_version);
-		*ret = arena_strdup(q->a, bytes_to_hex(bytes_of(list[i].release_digest, DIGEST_SIZE), hex));
+		*ret = arena_hex(q->a, bytes_of(list[i].release_digest, DIGEST_SIZE));
 		found = &list[i];
 	}
 	return found
@@ -92,8 +91,7 @@ static bool is_under_way(const struct brain *b, const struct store_rollout *r)
 
 static int start_for(struct brain *b, const struct store_rollout *r, struct err *e)
 {
-	char hex[DIGEST_HEX_SIZE];
-	struct link_argument arguments[] = {{"release", bytes_to_hex(bytes_of(r->release_digest, DIGEST_SIZE), hex)},
+	struct link_argument arguments[] = {{"release", arena_hex(b->turn, bytes_of(r->release_digest, DIGEST_SIZE))},
 	                                    {"environment", r->environment},
 	                                    {"reason", arena_printf(b->turn, "catch-up: tenants that came after rollout %.8s", r->id)}};
 	const struct msg_command c = {.verb = VERB_ROLLOUT_CATCH_UP, .arguments = arguments, .n_arguments = 3, .document = r->plan_text};
@@ -124,7 +122,7 @@ int catch_up_end_turn(struct brain *b, struct err *e)
 		struct err why = ERR_INIT;
 		if (is_under_way(b, &list[i]) || start_for(b, &list[i], &why) == 0)
 			continue;
-		if (why.code == ERR_DB || why.code == ERR_INTERNAL)
+		if (operate_is_fatal(&why))
 			return err_set(e, why.code, "%s", why.msg);
 		log_warn("targets of %s that lack release %s cannot catch up by themselves: %s", list[i].environment, list[i].release_version, why.msg);
 	}

@@ -4,7 +4,6 @@
 
 static int answer(struct request *q, struct run *u, const char *words, struct err *e)
 {
-	reply_columns(q, ROLLOUT_COLUMNS);
 	if (reply_rollout(q, &u->rec, e) < 0)
 		return -1;
 	reply_end(q, EXIT_DONE, "%s: `rollcall rollout watch %.8s` follows it", words, u->rec.id);

@@ -1,4 +1,4 @@
-/* Commands about the controller itself, the targets, and what happened. */
+/* Commands about the controller itself, the fleet as a whole, and what happened. */
 #include <inttypes.h>
 
 #include "common/base/clock.h"
@@ -99,8 +99,7 @@ int operate_fleet_status(struct request *q, struct err *e)
 {
 	struct view_fleet v;
 	uint64_t limit = EYES_LIMIT;
-	const char *text = request_arg(q, "limit");
-	if ((text && str_to_u64(text, "limit", 1, EYES_LIMIT_MAX, &limit, e) < 0) || view_fleet(q->b, q->a, &v, e) < 0)
+	if (request_number(q, "limit", 1, EYES_LIMIT_MAX, &limit, e) < 0 || view_fleet(q->b, q->a, &v, e) < 0)
 		return -1;
 	fleet_row(q, &v);
 	reply_columns(q, "version,#agents,#online");
@@ -124,11 +123,9 @@ int operate_history(struct request *q, struct err *e)
 	struct history_row *rows = NULL;
 	size_t n = 0;
 	uint64_t limit = HISTORY_LIMIT;
-	const char *text = request_arg(q, "limit"), *rollout = request_arg(q, "rollout");
+	const char *rollout = request_arg(q, "rollout");
 	struct run *u = NULL;
-	if (text && str_to_u64(text, "limit", 1, HISTORY_LIMIT_MAX, &limit, e) < 0)
-		return -1;
-	if (rollout && run_find(q->b, rollout, &u, e) < 0)
+	if (request_number(q, "limit", 1, HISTORY_LIMIT_MAX, &limit, e) < 0 || (rollout && run_find(q->b, rollout, &u, e) < 0))
 		return -1;
 	if (store_history(q->b->store, request_arg(q, "target"), u ? u->rec.id : NULL, (size_t)limit, q->a, &rows, &n, e) < 0)
 		return -1;
@@ -137,8 +134,8 @@ int operate_history(struct request *q, struct err *e)
 		const struct history_row *r = &rows[i];
 		char at[CLOCK_TEXT_SIZE];
 		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%" PRIu32 ".%" PRIu64, clock_text(r->at_us, at), r->target,
-		          r->rollout ? r->rollout : "", r->project ? r->project : "", r->release ? r->release : "", r->direction, r->outcome, r->attempt,
-		          r->detail ? r->detail : "", r->agent, r->journal, r->seq);
+		          str_or_empty(r->rollout), str_or_empty(r->project), str_or_empty(r->release), r->direction, r->outcome, r->attempt,
+		          str_or_empty(r->detail), r->agent, r->journal, r->seq);
 	}
 	reply_count(q, n, "report");
 	return 0;

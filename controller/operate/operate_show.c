@@ -25,8 +25,8 @@ static int view_one(struct request *q, const char *target, struct view_target *r
 
 static const char *hex_cell(struct request *q, const uint8_t digest[DIGEST_SIZE])
 {
-	static const uint8_t none[DIGEST_SIZE];
-	return memcmp(digest, none, DIGEST_SIZE) ? bytes_to_hex(bytes_of(digest, DIGEST_SIZE), arena_alloc(q->a, DIGEST_HEX_SIZE)) : "";
+	const struct bytes d = bytes_of(digest, DIGEST_SIZE);
+	return bytes_all_zero(d) ? "" : arena_hex(q->a, d);
 }
 
 static const char *freeze_cell(struct request *q, const char *target)
@@ -46,8 +46,8 @@ static void target_row(struct request *q, const struct view_target *t)
 	                 "%fingerprint-left,schema-seen,#ledger-rows,%ledger-head,freeze,quarantine");
 	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", t->target->id, target_state(t),
 	          target_detail(q, t), t->target->engine, t->facts->version, target_size(q, t), target_lag(q, t), reply_time(q, t->facts->at_us),
-	          t->owner->rec.name, t->owner->rec.version ? t->owner->rec.version : "", target_labels(q, t), t->release,
-	          reply_time(q, t->applied_at_us), t->lacks, schema_word(c), hex_cell(q, c->seen), hex_cell(q, c->left), reply_time(q, c->seen_at_us),
+	          t->owner->rec.name, str_or_empty(t->owner->rec.version), target_labels(q, t), t->release, reply_time(q, t->applied_at_us), t->lacks,
+	          schema_word(c), hex_cell(q, c->seen), hex_cell(q, c->left), reply_time(q, c->seen_at_us),
 	          c->ledger_rows ? arena_printf(q->a, "%" PRIu64, c->ledger_rows) : "", hex_cell(q, c->ledger_head), freeze_cell(q, t->target->id),
 	          quarantine);
 }
@@ -103,9 +103,9 @@ int show_history(struct request *q, const char *target, struct err *e)
 		return -1;
 	reply_columns(q, "at,%rollout,project,release,direction,outcome,#attempt,~detail,+agent");
 	for (size_t i = 0; i < n; i++)
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s", reply_time(q, rows[i].at_us), rows[i].rollout ? rows[i].rollout : "",
-		          rows[i].project ? rows[i].project : "", rows[i].release ? rows[i].release : "", rows[i].direction, rows[i].outcome, rows[i].attempt,
-		          rows[i].detail ? rows[i].detail : "", rows[i].agent);
+		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s", reply_time(q, rows[i].at_us), str_or_empty(rows[i].rollout),
+		          str_or_empty(rows[i].project), str_or_empty(rows[i].release), rows[i].direction, rows[i].outcome, rows[i].attempt,
+		          str_or_empty(rows[i].detail), rows[i].agent);
 	return 0;
 }
 

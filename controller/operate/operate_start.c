@@ -1,4 +1,4 @@
-/* Preview, start, catch-up. */
+/* What a plan would do with a release, and the start of it. */
 #include <inttypes.h>
 
 #include "common/base/clock.h"
@@ -66,14 +66,11 @@ int reply_started(struct request *q, struct run *u, const char *note, struct err
 	return 0;
 }
 
-static int start_wish(struct request *q, struct wish *w, struct err *e)
-{
-	struct run *u = NULL;
-	return wish_start(q, w, &u, e) < 0 ? -1 : reply_started(q, u, start_notes(q, w), e);
-}
-
 int operate_start(struct request *q, struct err *e)
 {
 	AUTO(wish_done) struct wish w = {0};
-	return wish_read(q, &w, e) < 0 ? -1 : start_wish(q, &w, e);
+	struct run *u = NULL;
+	if (wish_read(q, &w, e) < 0 || wish_start(q, &w, &u, e) < 0)
+		return -1;
+	return reply_started(q, u, start_notes(q, &w), e);
 }

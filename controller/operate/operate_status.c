@@ -8,20 +8,17 @@
 #include "controller/view/view.h"
 
 #define FOLD_MAX         10000
+#define ROLLOUT_COLUMNS  "%rollout,state,release,environment,direction,#targets,#applied,#failed,+#open,created,detail,+project"
 #define STATUS_COLUMNS   ROLLOUT_COLUMNS ",+present-wave,+#moving,+#eyes,+#per-minute,+#seconds-left,+next,+starts-at,+#taken-back"
 #define WAVE_COLUMNS     "wave,state,#targets,#applied,#failed,#open,max-failures,detail,+#moving,+#eyes,+#soak-seconds"
 #define DELIVERY_COLUMNS "target,wave,state,step,#attempt,~detail,~next,+changeset,+since,+until,+#state-seconds"
-
-static const char *or_empty(const char *s)
-{
-	return s ? s : "";
-}
 
 static void rollout_row(struct request *q, const struct store_rollout *r, struct delivery_counts c, const char *undone_by)
 {
 	char at[CLOCK_TEXT_SIZE];
 	uint32_t done = r->direction == DIRECTION_APPLY ? c.applied : c.rolled_back;
-	const char *detail = undone_by ? arena_printf(q->a, "%s; taken back since by rollout %.8s", or_empty(r->detail), undone_by) : or_empty(r->detail);
+	const char *detail =
+	    undone_by ? arena_printf(q->a, "%s; taken back since by rollout %.8s", str_or_empty(r->detail), undone_by) : str_or_empty(r->detail);
 	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s", r->id, rollout_state_name(r->state),
 	          r->release_version, r->environment, direction_name(r->direction), c.total, done, c.failed, c.open, clock_text(r->created_at_us, at),
 	          detail, r->project);
@@ -32,6 +29,7 @@ int reply_rollout(struct request *q, const struct store_rollout *r, struct err *
 	struct delivery_counts c = {0};
 	if (runs_save(q->b, e) < 0 || store_delivery_counts(q->b->store, r->id, &c, e) < 0)
 		return -1;
+	reply_columns(q, ROLLOUT_COLUMNS);
 	rollout_row(q, r, c, NULL);
 	return 0;
 }
@@ -107,7 +105,7 @@ static void delivery_row(struct request *q, const struct run *u, size_t i)
 	                             attempt,
 	                             view_delivery_detail(q->a, u, i),
 	                             view_delivery_next(q->a, u, i, q->b->now_us),
-	                             or_empty(n->changeset),
+	                             str_or_empty(n->changeset),
 	                             clock_text(n->since_us, since),
 	                             until_us ? clock_text(until_us, until) : "",
 	                             lasts};
@@ -194,9 +192,7 @@ int operate_status(struct request *q, struct err *e)
 	struct run *u = NULL;
 	struct asked w = {0};
 	struct view_rollout v;
-	const char *fold = request_arg(q, "fold");
-	if (request_run(q, &u, e) < 0 || (fold && str_to_u64(fold, "fold", 1, FOLD_MAX, &w.fold, e) < 0) ||
-	    view_rollout(q->b, q->a, &u->rec, u, &v, e) < 0)
+	if (request_run(q, &u, e) < 0 || request_number(q, "fold", 1, FOLD_MAX, &w.fold, e) < 0 || view_rollout(q->b, q->a, &u->rec, u, &v, e) < 0)
 		return -1;
 	w.targets = request_args(q, "target", &w.n_targets);
 	reply_columns(q, STATUS_COLUMNS);

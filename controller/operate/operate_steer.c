@@ -29,7 +29,6 @@ int operate_skip(struct request *q, struct err *e)
 		return err_set(e, ERR_USAGE, "name the targets to skip: `rollcall rollout status %.8s` lists them", u->rec.id);
 	if (run_skip(q->b, u, targets, n, q->actor, reason, e) < 0)
 		return -1;
-	reply_columns(q, ROLLOUT_COLUMNS);
 	if (reply_rollout(q, &u->rec, e) < 0)
 		return -1;
 	reply_end(q, EXIT_DONE, "%zu target%s skipped: the rollout goes on without, later releases need a catch-up or a new rollout there first", n,
@@ -39,16 +38,15 @@ int operate_skip(struct request *q, struct err *e)
 
 /* ---- quarantine ------------------------------------------------------------------------------------------------------------------------------------- */
 
-static int reply_quarantines(struct request *q, const char *target)
+static void reply_quarantine(struct request *q, const char *target)
 {
 	char at[CLOCK_TEXT_SIZE];
 	reply_columns(q, "target,reason,by,since");
 	for (size_t i = 0; i < q->b->n_quarantines; i++) {
 		const struct store_quarantine *t = &q->b->quarantines[i];
-		if (!target || str_eq(t->target, target))
+		if (str_eq(t->target, target))
 			reply_row(q, "%s\t%s\t%s\t%s", t->target, t->reason, t->added_by, clock_text(t->added_at_us, at));
 	}
-	return 0;
 }
 
 int operate_quarantine(struct request *q, struct err *e)
@@ -59,8 +57,9 @@ int operate_quarantine(struct request *q, struct err *e)
 	if (!target_by_id(q->b, t.target))
 		return err_set(e, ERR_NOT_FOUND, "no agent has announced target %s: `rollcall targets list` shows them", t.target);
 	if (store_quarantine_put(q->b->store, &t, e) < 0 || brain_log(q->b, q->actor, NULL, t.target, "quarantine", t.reason, e) < 0 ||
-	    steer_load(q->b, e) < 0 || reply_quarantines(q, t.target) < 0)
+	    steer_load(q->b, e) < 0)
 		return -1;
+	reply_quarantine(q, t.target);
 	reply_end(q, EXIT_DONE, "no new rollout takes %s; one that has it already goes on: `rollcall rollout skip` takes it out there", t.target);
 	return 0;
 }

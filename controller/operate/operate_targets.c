@@ -121,9 +121,9 @@ int operate_target_list(struct request *q, struct err *e)
 	size_t n = 0, matching = 0;
 	uint64_t limit = LIST_LIMIT_MAX;
 	unsigned marks = 0;
-	const char *text = request_arg(q, "limit"), *after = request_arg(q, "after");
+	const char *after = request_arg(q, "after");
 	if (selector_parse(request_arg(q, "selector"), q->a, &s, e) < 0 || marks_asked(q, &marks, e) < 0 ||
-	    (text && str_to_u64(text, "limit", 1, LIST_LIMIT_MAX, &limit, e) < 0) || view_targets(q->b, q->a, s, &list, &n, e) < 0)
+	    request_number(q, "limit", 1, LIST_LIMIT_MAX, &limit, e) < 0 || view_targets(q->b, q->a, s, &list, &n, e) < 0)
 		return -1;
 	reply_columns(q, marks & VIEW_BEHIND ? TARGET_COLUMNS("lacks", "~detail")
 	                 : marks             ? TARGET_COLUMNS("+lacks", "~detail")

@@ -5,11 +5,6 @@
 #include "common/base/str.h"
 #include "controller/view/view.h"
 
-static const char *or_empty(const char *s)
-{
-	return s ? s : "";
-}
-
 static const char *plural(uint32_t n)
 {
 	return n == 1 ? "" : "s";
@@ -50,7 +45,7 @@ const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i)
 	const struct delivery *d = &u->r.deliveries[i];
 	bool gone =
 	    !d->session && !rollout_is_final(u->r.state) && (d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_DEFERRED || delivery_in_flight(d));
-	return gone && (d->state != DELIVERY_DEFERRED || str_empty(u->notes[i].detail)) ? away(a, u, i) : or_empty(u->notes[i].detail);
+	return gone && (d->state != DELIVERY_DEFERRED || str_empty(u->notes[i].detail)) ? away(a, u, i) : str_or_empty(u->notes[i].detail);
 }
 
 /* Of one that has ended and is not as it should be, when no retry can change that any more. */
@@ -72,7 +67,7 @@ const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, i
 	case DELIVERY_UNREACHABLE:
 		return "starts when its agent is back";
 	case DELIVERY_HELD:
-		return held_next(a, u, d, or_empty(u->notes[i].code));
+		return held_next(a, u, d, str_or_empty(u->notes[i].code));
 	case DELIVERY_DEFERRED:
 		return arena_printf(a, "follows by itself; not to wait: rollcall rollout skip %.8s %s --reason TEXT", u->rec.id, d->target);
 	case DELIVERY_FAILED:
@@ -121,7 +116,7 @@ static const char *start_anew(struct arena *a, const struct store_rollout *r)
 {
 	if (r->direction == DIRECTION_APPLY)
 		return arena_printf(a, "start a new rollout of %s to %s", r->release_version, r->environment);
-	return arena_printf(a, "rollcall rollout rollback %.8s", or_empty(r->undoes));
+	return arena_printf(a, "rollcall rollout rollback %.8s", str_or_empty(r->undoes));
 }
 
 /* After a failure that stands in a rollout that has ended. */
@@ -143,7 +138,7 @@ static const char *halted_next(const struct brain *b, struct arena *a, const str
 	return arena_printf(a,
 	                    "repair the cause, then: rollcall rollout retry %.8s; or, where a changeset's rollback is wrong itself, leave that changeset "
 	                    "applied: rollcall rollout abort %.8s, then rollcall rollout rollback %.8s --except CHANGESET",
-	                    r->id, r->id, or_empty(r->undoes));
+	                    r->id, r->id, str_or_empty(r->undoes));
 }
 
 const char *view_wave_failed(struct arena *a, const struct rollout *r, uint32_t wave)
@@ -169,7 +164,7 @@ static const char *why_stopped(struct arena *a, const struct view_rollout *v)
 		if (*why)
 			return arena_printf(a, "wave %s: %s", v->run->r.waves[i].name, why);
 	}
-	return or_empty(v->rec->detail);
+	return str_or_empty(v->rec->detail);
 }
 
 static int say_awaiting(struct brain *b, struct arena *a, struct view_rollout *v, struct err *e)
@@ -213,7 +208,7 @@ static void say_running(struct brain *b, struct arena *a, struct view_rollout *v
 		return;
 	}
 	v->detail = *v->wave ? arena_printf(a, "wave %s%s", v->wave, v->eyes ? arena_printf(a, ", %" PRIu32 " to look at", v->eyes) : "")
-	                     : or_empty(v->rec->detail);
+	                     : str_or_empty(v->rec->detail);
 }
 
 static void say_catching_up(struct arena *a, struct view_rollout *v)
@@ -221,12 +216,12 @@ static void say_catching_up(struct arena *a, struct view_rollout *v)
 	char at[CLOCK_TEXT_SIZE];
 	v->detail = v->run ? arena_printf(a, "every wave passed; %" PRIu32 " deferred target%s may follow until %s", v->counts.open,
 	                                  plural(v->counts.open), clock_text(v->run->r.not_after_us, at))
-	                   : or_empty(v->rec->detail);
+	                   : str_or_empty(v->rec->detail);
 }
 
 static void say_succeeded(const struct brain *b, struct arena *a, struct view_rollout *v)
 {
-	v->detail = or_empty(v->rec->detail);
+	v->detail = str_or_empty(v->rec->detail);
 	if (v->counts.failed == 0)
 		return;
 	if (v->counts.attention && !is_over(b, v))
@@ -241,7 +236,7 @@ static void say_succeeded(const struct brain *b, struct arena *a, struct view_ro
 static void say_aborted(struct arena *a, struct view_rollout *v)
 {
 	uint32_t left = v->counts.total - v->counts.applied - v->counts.rolled_back;
-	v->detail = arena_printf(a, "%s; %" PRIu32 " of %" PRIu32 " target%s stay%s as before", or_empty(v->rec->detail), left, v->counts.total,
+	v->detail = arena_printf(a, "%s; %" PRIu32 " of %" PRIu32 " target%s stay%s as before", str_or_empty(v->rec->detail), left, v->counts.total,
 	                         plural(v->counts.total), left == 1 ? "s" : "");
 	if (v->rec->direction == DIRECTION_APPLY && v->counts.applied && !v->undone_by)
 		v->next = arena_printf(a, "what was applied stays; to take it back: rollcall rollout rollback %.8s", v->rec->id);
@@ -273,7 +268,7 @@ int view_say(struct brain *b, struct arena *a, struct view_rollout *v, struct er
 	const struct store_rollout *r = v->rec;
 	v->state = rollout_state_name(r->state);
 	v->next = "";
-	v->detail = or_empty(r->detail);
+	v->detail = str_or_empty(r->detail);
 	if (find_undoing(b, a, v, e) < 0)
 		return -1;
 	switch (r->state) {

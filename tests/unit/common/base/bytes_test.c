@@ -1,4 +1,4 @@
-/* Octet runs: what is UTF-8 and what is not, wherever it stands among plain text that is looked at eight octets at a time. */
+/* Octet runs: what is UTF-8 and what is not, wherever it stands among plain text that is looked at eight octets at a time; zeros, and hex. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/base/bytes.h"
+#include "common/base/arena.h"
 #include "common/base/mem.h"
 
 enum { LENGTH_MAX = 24 };
@@ -39,8 +39,33 @@ static void test_utf8_is_found_wherever_it_stands(void **state)
 		expect_everywhere(bad[i], false);
 }
 
+static void test_all_zero(void **state)
+{
+	(void)state;
+	uint8_t digest[DIGEST_SIZE] = {0};
+	assert_true(bytes_all_zero(bytes_of(digest, 0)));
+	assert_true(bytes_all_zero(bytes_of(digest, sizeof digest)));
+	for (size_t i = 0; i < sizeof digest; i++) {
+		digest[i] = 0x80;
+		assert_false(bytes_all_zero(bytes_of(digest, sizeof digest)));
+		digest[i] = 0;
+	}
+}
+
+static void test_hex(void **state)
+{
+	(void)state;
+	AUTO(arena_destroy) struct arena *a = arena_new(1000);
+	assert_string_equal(arena_hex(a, bytes_of("\x00\x7f\xff", 3)), "007fff");
+	assert_string_equal(arena_hex(a, bytes_of(NULL, 0)), "");
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_utf8_is_found_wherever_it_stands)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_utf8_is_found_wherever_it_stands),
+	    cmocka_unit_test(test_all_zero),
+	    cmocka_unit_test(test_hex),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
