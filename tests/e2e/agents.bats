@@ -7,10 +7,7 @@ setup() {
 	. "$BATS_TEST_DIRNAME/../support/enrol.bash"
 	fleet_new "$BATS_TEST_TMPDIR/fleet"
 	cd "$F" || return 1
-	touch one.db
-	fleet_agent eu-1 eu 'eu/*' <<-EOF2
-		  - {id: eu/lite/one, dsn: "sqlite:$F/one.db", labels: {environment: dev}}
-	EOF2
+	fleet_lite eu-1 eu 'environment: dev' one
 }
 
 teardown() { fleet_down; }
@@ -18,8 +15,7 @@ teardown() { fleet_down; }
 begin_enroll() { # NAME: in the background; $seen is the fingerprint that the site sees
 	enroll "$1" --wait 60s >"$1.out" 2>&1 3>&- &
 	echo $! >"$1-enroll.pid"
-	local i
-	for i in $(seq 100); do grep -q 'asked; waiting' "$1.out" && break; sleep 0.05; done
+	says 10 'asked; waiting' "$1.out"
 	seen=$(sed -n 's/.*fingerprint \([0-9a-f-]*\)$/\1/p' "$1.out")
 }
 
@@ -41,16 +37,9 @@ settle() { # NAME: its agent.yaml, and the agent started
 
 agent_state() { rc agents list -o json 2>/dev/null | jq -r --arg a "$1" '.agents[] | select(.agent == $a) | .state'; }
 
-await_agent() { # NAME STATE
-	local i
-	for i in $(seq 200); do
-		[ "$(agent_state "$1")" = "$2" ] && return 0
-		sleep 0.05
-	done
-	echo "$1 is $(agent_state "$1"), not $2" >&2
-	tail -n 5 "$F"/*.log >&2
-	return 1
-}
+agent_is() { [ "$(agent_state "$1")" = "$2" ]; }
+await_agent() { fleet_await 20 agent_is "$1" "$2"; } # NAME STATE
+says() { fleet_await "$1" grep -q "$2" "${3:-eu-1.log}"; } # SECONDS TEXT [FILE]
 
 @test "a revoked agent is cut off its live session, stays out, and its name is used up" {
 	fleet_up
@@ -58,19 +47,15 @@ await_agent() { # NAME STATE
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"agent eu-1 is revoked"* ]]
 	await_agent eu-1 revoked
-	local i
-	for i in $(seq 100); do grep -q 'refused this agent: revoked' eu-1.log && break; sleep 0.05; done
-	grep -q 'it refused this agent: revoked: this key is not admitted any more' eu-1.log
+	says 10 'it refused this agent: revoked: this key is not admitted any more'
 	fleet_kill eu-1 TERM
 	fleet_start_agent eu-1 # its key is not even let into the handshake any more
-	for i in $(seq 100); do grep -q 'it refused our key' eu-1.log && break; sleep 0.05; done
-	grep -q 'it refused our key' eu-1.log
+	says 10 'it refused our key'
 	run rc agents admit eu-1/eu-1.cert
 	[ "$status" -eq 6 ]
 	[[ "$output" == *"its name stays used up"* ]]
 	fleet_kill controller
 	fleet_start_controller
-	for i in $(seq 100); do [ "$(agent_state eu-1)" = revoked ] && break; sleep 0.05; done
 	await_agent eu-1 revoked
 }
 
@@ -89,8 +74,7 @@ await_agent() { # NAME STATE
 	sleep 2
 	await_agent eu-1 held # not by itself
 	rc agents approve eu-1 >/dev/null
-	for i in $(seq 300); do [ "$(agent_state eu-1)" = online ] && break; sleep 0.1; done
-	await_agent eu-1 online
+	fleet_await 30 agent_is eu-1 online
 }
 
 @test "an agent enrols over the wire: invited, asked, compared, approved, online" {
@@ -155,16 +139,13 @@ await_agent() { # NAME STATE
 	sleep 1
 	rc status >/dev/null 2>&1 # the controller has looked at its clock
 	[ "$(agent_state eu-1)" = online ]
-	! grep -q 'refused this agent: expired' eu-1.log
+	[ "$(grep -c 'refused this agent: expired' eu-1.log)" -eq 0 ]
 	fleet_move_clock $((7 * 86400 + 60)) controller-clock
-	local i
-	for i in $(seq 200); do grep -q 'refused this agent: expired' eu-1.log && break; sleep 0.1; done
-	grep -q 'it refused this agent: expired: the certificate of this session was replaced' eu-1.log
+	says 20 'it refused this agent: expired: the certificate of this session was replaced'
 	[ "$(agent_state eu-1)" = offline ]
 	fleet_kill eu-1 TERM
 	fleet_start_agent eu-1 # nor are its keys let into a handshake
-	for i in $(seq 100); do grep -q 'it refused our key' eu-1.log && break; sleep 0.05; done
-	grep -q 'it refused our key' eu-1.log
+	says 10 'it refused our key'
 	fleet_kill eu-1 TERM
 	cp -r other/data/keys eu-1/data/
 	fleet_start_agent eu-1

@@ -7,7 +7,6 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
-	export F FLEET_CONTROL FLEET_BLOBS ROLLCALL_CONFIG
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
 	local site
 	for site in eu us; do

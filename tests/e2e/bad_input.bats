@@ -7,14 +7,11 @@ setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} FLEET_RELEASE_SIGNATURES=2 SERVER_OWNER=$$
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	. "$BATS_TEST_DIRNAME/../support/servers.bash"
-	export PG MY F FLEET_CONTROL FLEET_BLOBS ROLLCALL_CONFIG FLEET_LIMITS
-	FLEET_LIMITS="{max_parallel: 9, max_parallel_per_instance: 9, retry_budget: 2s, lock_timeout: 1s, statement_timeout: 10s, connect_timeout: 1s}"
-	PG=$(server_start postgresql password) || return 1
-	MY=$(server_start mariadb password) || return 1
+	export FLEET_LIMITS="{max_parallel: 9, max_parallel_per_instance: 9, retry_budget: 2s, lock_timeout: 1s, statement_timeout: 10s, connect_timeout: 1s}"
+	servers_both password password shop || return 1
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
 	cd "$F" || return 1
 	sqlite3 one.db 'CREATE TABLE before (a)'
-	server_create "$PG" shop && server_create "$MY" shop || return 1
 	echo wrong >wrong.password && server_get "$PG" password >pg.password && chmod 600 ./*.password || return 1
 	fleet_agent eu-1 eu 'eu/*' <<-EOF || return 1
 		  - {id: eu/lite/one, dsn: "sqlite:$F/one.db", labels: {environment: dev, ring: good}}
@@ -44,8 +41,7 @@ setup_file() {
 
 teardown_file() {
 	fleet_down
-	server_stop "$PG"
-	server_stop "$MY"
+	servers_stop_all
 }
 
 setup() {
@@ -90,8 +86,8 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 @test "an unknown key: rollcall.yaml" {
 	cp -r shop "$BATS_TEST_TMPDIR/x" && cd "$BATS_TEST_TMPDIR"
 	echo 'gate: []' >>x/rollcall.yaml
-	says 1 "rollcall: x/rollcall.yaml:11: unknown key 'gate': did you mean 'gates'?" rc lint x
-	says 1 "rollcall: x/rollcall.yaml:11: unknown key 'gate': did you mean 'gates'?" rc release build x --version 9
+	says 1 "rollcall: x/rollcall.yaml:12: unknown key 'gate': did you mean 'gates'?" rc lint x
+	says 1 "rollcall: x/rollcall.yaml:12: unknown key 'gate': did you mean 'gates'?" rc release build x --version 9
 	[ ! -e x/releases ]
 }
 

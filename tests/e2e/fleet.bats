@@ -8,7 +8,7 @@ setup() {
 	fleet_new "$BATS_TEST_TMPDIR/fleet"
 	farm_new 300 2 1
 	fleet_start_controller
-	farm_operator
+	fleet_connect "$FLEET_CONTROL" "$FLEET_BLOBS"
 	farm_project
 	fleet_release "$F/p" 1.0
 }
@@ -93,7 +93,7 @@ gateway_pid() {
 	fleet_kill controller
 	sed -i 's/^listen: {/&gateway: gateway.sock, /' "$F/controller.yaml"
 	fleet_start_controller
-	farm_operator
+	fleet_connect "$FLEET_CONTROL" "$FLEET_BLOBS"
 	farm_connect 60
 	[ "$(stat -c %a "$F/gateway.sock")" = 600 ]
 	gateway=$(gateway_pid)

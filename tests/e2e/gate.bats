@@ -5,7 +5,6 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} FLEET_GATES=2 FLEET_APPROVALS=1
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
-	export F FLEET_CONTROL ROLLCALL_CONFIG
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
 	touch "$F"/{one,two,three}.db
 	fleet_agent eu-1 eu 'eu/*' <<-EOF || return 1
@@ -34,13 +33,10 @@ setup() {
 
 wave() { rc rollout status "$id" -o json 2>/dev/null | jq -r --arg w "$1" '.waves[] | select(.wave == $w) | .state'; }
 
-wave_is() { # WAVE STATE: within ten seconds
-	for _ in $(seq 200); do
-		[ "$(wave "$1")" = "$2" ] && return 0
-		sleep 0.05
-	done
-	rc rollout status "$id" >&2
-	return 1
+has_come_to() { [ "$(wave "$1")" = "$2" ]; }
+
+wave_is() { # WAVE STATE
+	fleet_await 20 has_come_to "$1" "$2" || { rc rollout status "$id" >&2; return 1; }
 }
 
 has() {

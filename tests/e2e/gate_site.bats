@@ -5,7 +5,6 @@ bats_require_minimum_version 1.5.0
 setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} FLEET_APPROVALS=1
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
-	export F FLEET_CONTROL ROLLCALL_CONFIG
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
 	cd "$F" || return 1
 	quietly rc keys new keys/site --no-passphrase --owner dave || return 1

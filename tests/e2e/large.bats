@@ -4,10 +4,8 @@
 setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin}
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
-	export F ROLLCALL_CONFIG
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
-	touch "$F/one.db"
-	fleet_agent eu-1 eu 'eu/*' <<<"  - {id: eu/lite/one, dsn: \"sqlite:$F/one.db\", labels: {environment: dev}}" || return 1
+	fleet_lite eu-1 eu 'environment: dev' one || return 1
 	fleet_up
 }
 

@@ -6,40 +6,23 @@ setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} SERVER_OWNER=$$
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	. "$BATS_TEST_DIRNAME/../support/servers.bash"
-	export PG MY F FLEET_CONTROL ROLLCALL_CONFIG
-	PG=$(server_start postgresql) && MY=$(server_start mariadb) && server_create "$PG" shop && server_create "$MY" shop || return 1
+	servers_both trust trust shop || return 1
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
-	touch "$F/shop.db"
-	fleet_agent eu-1 eu 'eu/*' <<-EOF || return 1
-		  - {id: eu/lite/shop, dsn: "sqlite:$F/shop.db", labels: {environment: dev, on: lite}}
-		  - {id: eu/my/shop, dsn: "$(server_dsn "$MY" shop)", labels: {environment: dev, on: my}}
-		  - {id: eu/pg/shop, dsn: "$(server_dsn "$PG" shop)", labels: {environment: dev, on: pg}}
-	EOF
-	mkdir -p "$F/project/changes"
-	cat >"$F/project/rollcall.yaml" <<-'EOF'
-		project: locks
-		engines: [postgresql, mariadb, sqlite]
-		pipeline: [dev]
-		changes: changes
-		gates:
-		  - {rule: PF04, level: off}
-		  - {rule: PF23, level: off}
-	EOF
+	fleet_three eu-1 eu 'environment: dev' shop || return 1
+	fleet_project locks
 	{
-		echo '--liquibase formatted sql'
 		printf '\n--changeset t:one\nCREATE TABLE witness (step int NOT NULL);\n--changeset t:two\nINSERT INTO witness VALUES (2);\n'
 		printf '\n--changeset t:slow-pg dbms:postgresql\nINSERT INTO witness SELECT 3 FROM pg_sleep(4);\n'
 		printf '\n--changeset t:slow-my dbms:mariadb\nINSERT INTO witness SELECT 3 + sleep(4);\n'
 		printf '\n--changeset t:slow-lite dbms:sqlite\nINSERT INTO witness WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 40000000) SELECT 3 FROM (SELECT max(i) FROM s);\n'
 		printf '\n--changeset t:four\nINSERT INTO witness VALUES (4);\n'
-	} >"$F/project/changes/1.sql"
-	fleet_up && fleet_release "$F/project" 1.0.0
+	} >>"$F/locks/changes/1.sql"
+	fleet_up && fleet_release "$F/locks" 1.0.0
 }
 
 teardown_file() {
 	fleet_down
-	server_stop "$PG"
-	server_stop "$MY"
+	servers_stop_all
 }
 
 setup() {
@@ -51,32 +34,19 @@ setup() {
 begin_on() { # ENGINE: a rollout to its target, up to the slow statement
 	printf 'name: %s\nenvironments:\n  - name: dev\n    waves:\n      - {name: all, selector: "on=%s"}\n' "$1" "$1" >"$1.yaml"
 	ROLLOUT=$(fleet_start "$1.yaml" dev 1.0.0) || return 1
-	for _ in $(seq 200); do
-		[ "$(witnesses "$1" 2>/dev/null)" = 2 ] && sleep 0.5 && return 0
-		sleep 0.05
-	done
-	rc rollout status "$ROLLOUT"
-	return 1
+	fleet_await 20 stands_at "$1" 2 || { rc rollout status "$ROLLOUT"; return 1; }
+	sleep 0.5 # the slow one has begun
 }
 
 witnesses() { # ENGINE: what they say, in order
-	local sql="SELECT step FROM witness ORDER BY step"
-	case $1 in
-	pg) server_sql "$PG" shop "$sql" ;;
-	my) server_sql "$MY" shop "$sql" ;;
-	lite) sqlite3 shop.db "$sql" ;;
-	esac | paste -sd,
+	fleet_ask "$1" shop "SELECT step FROM witness ORDER BY step" | paste -sd,
 }
+
+stands_at() { [ "$(witnesses "$1" 2>/dev/null)" = "$2" ]; }
 
 finish() { # ENGINE: the restored database is taken up where the dump left it
 	fleet_start_agent eu-1
-	local start=$SECONDS
-	for _ in $(seq 400); do
-		[ "$(rc rollout status "$ROLLOUT" -o json 2>/dev/null | jq -r '.rollouts[0].state')" = succeeded ] && break
-		sleep 0.05
-	done
-	rc rollout status "$ROLLOUT"
-	echo "after $((SECONDS - start)) s"
+	fleet_await 60 fleet_rollout_is "$ROLLOUT" succeeded || { rc rollout status "$ROLLOUT"; return 1; }
 	[ "$(witnesses "$1")" = 2,3,4 ]
 }
 
@@ -111,19 +81,16 @@ finish() { # ENGINE: the restored database is taken up where the dump left it
 
 detail() { rc rollout status "$ROLLOUT" -o json 2>/dev/null | jq -r '.targets[0] | [.state, .changeset, .detail, .next] | join(" | ")'; }
 
+# shellcheck disable=SC2053 # a pattern
+has_detail() { [[ "$(detail)" == $1 ]]; }
+
 await_detail() { # PATTERN
-	for _ in $(seq 400); do
-		# shellcheck disable=SC2053 # a pattern
-		[[ "$(detail)" == $1 ]] && return 0
-		sleep 0.05
-	done
-	echo "it is: $(detail)" >&2
-	return 1
+	fleet_await 40 has_detail "$1" || { echo "it is: $(detail)" >&2; return 1; }
 }
 
 @test "locks: who is in the way is named, with what the agent's account may know of it" {
-	printf '\n--changeset t:five\nALTER TABLE witness ADD COLUMN more int;\n' >>project/changes/1.sql
-	fleet_release project 1.1.0
+	printf '\n--changeset t:five\nALTER TABLE witness ADD COLUMN more int;\n' >>locks/changes/1.sql
+	fleet_release locks 1.1.0
 	PGAPPNAME=nightly-report "$PG_BIN/psql" -X -q -h "$PG/run" -p "$(server_get "$PG" port)" -U postgres -d shop -c BEGIN -c 'SELECT * FROM witness' -c 'SELECT pg_sleep(60)' >/dev/null 2>&1 3>&- &
 	blocker=$!
 	for _ in $(seq 200); do [ "$(server_sql "$PG" shop "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nightly-report' AND query LIKE '%pg_sleep%'")" = 1 ] && break; sleep 0.05; done

@@ -5,7 +5,7 @@ setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} SERVER_OWNER=$$
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	. "$BATS_TEST_DIRNAME/../support/servers.bash"
-	export MY F FLEET_CONTROL ROLLCALL_CONFIG ID
+	export MY ID
 	MY=$(server_start mariadb) || return 1
 	server_create "$MY" shop
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1

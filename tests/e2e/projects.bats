@@ -5,15 +5,9 @@ setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} SERVER_OWNER=$$
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	. "$BATS_TEST_DIRNAME/../support/servers.bash"
-	export PG MY F FLEET_CONTROL ROLLCALL_CONFIG
-	PG=$(server_start postgresql) && MY=$(server_start mariadb) && server_create "$PG" app && server_create "$MY" app || return 1
+	servers_both trust trust app || return 1
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
-	sqlite3 "$F/app.db" VACUUM
-	fleet_agent eu-1 eu 'eu/*' <<-EOF || return 1
-		  - {id: eu/lite/app, dsn: "sqlite:$F/app.db", labels: {environment: dev}}
-		  - {id: eu/my/app, dsn: "$(server_dsn "$MY" app)", labels: {environment: dev}}
-		  - {id: eu/pg/app, dsn: "$(server_dsn "$PG" app)", labels: {environment: dev, on: pg}}
-	EOF
+	fleet_three eu-1 eu 'environment: dev' app || return 1
 	project shop goods
 	project billing bills
 	fleet_up
@@ -21,8 +15,7 @@ setup_file() {
 
 teardown_file() {
 	fleet_down
-	server_stop "$PG"
-	server_stop "$MY"
+	servers_stop_all
 }
 
 setup() {
@@ -32,18 +25,7 @@ setup() {
 }
 
 project() { # NAME TABLE: its one changeset makes the table
-	mkdir -p "$F/$1/changes"
-	cat >"$F/$1/rollcall.yaml" <<-EOF
-		project: $1
-		engines: [postgresql, mariadb, sqlite]
-		pipeline: [dev]
-		changes: changes
-		gates:
-		  - {rule: PF04, level: off}
-		  - {rule: PF23, level: off}
-	EOF
-	printf -- '--liquibase formatted sql\n' >"$F/$1/changes/1.sql"
-	printf 'name: %s\nenvironments:\n  - {name: dev, waves: [{name: all}]}\n' "$1" >"$F/$1.yaml"
+	fleet_project "$1"
 	changeset "$1" t:first "CREATE TABLE $2 (id int NOT NULL PRIMARY KEY, note varchar(20));" "DROP TABLE $2;"
 }
 
@@ -57,13 +39,7 @@ release() { # PROJECT VERSION SEQUENCE
 	quietly rc release push "$2.release"
 }
 
-ask() { # ENGINE SQL
-	case $1 in
-	pg) server_sql "$PG" app "$2" ;;
-	my) server_sql "$MY" app "$2" ;;
-	lite) sqlite3 -cmd '.timeout 5000' app.db "$2" ;;
-	esac
-}
+ask() { fleet_ask "$1" app "$2"; } # ENGINE SQL
 
 ledger() { # ENGINE [WHERE]: "project changeset direction" of what is done, in order
 	local table=rollcall_ledger
@@ -78,13 +54,8 @@ rows() { # TABLE: of each engine
 
 journal() { sqlite3 -cmd '.timeout 5000' eu-1/data/journal.db "$1"; }
 
-finish() { # ROLLOUT [STATE]
-	for _ in $(seq 600); do
-		[ "$(rc rollout status "$1" -o json 2>/dev/null | jq -r '.rollouts[0].state')" = "${2:-succeeded}" ] && return 0
-		sleep 0.05
-	done
-	rc rollout status "$1"
-	return 1
+finish() { # ROLLOUT
+	fleet_await 60 fleet_rollout_is "$1" succeeded || { rc rollout status "$1"; return 1; }
 }
 
 @test "a second project comes to targets where another one's sequence is higher" {

@@ -6,14 +6,11 @@ setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} FLEET_APPROVALS=2 SERVER_OWNER=$$
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	. "$BATS_TEST_DIRNAME/../support/servers.bash"
-	export PG MY F FLEET_CONTROL ROLLCALL_CONFIG
-	PG=$(server_start postgresql) || return 1
-	MY=$(server_start mariadb password) || return 1
+	servers_both trust password ap eu us || return 1
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
 	server_get "$MY" password >"$F/mariadb.password" && chmod 600 "$F/mariadb.password"
 	local site
 	for site in ap eu us; do
-		server_create "$PG" $site && server_create "$MY" $site || return 1
 		touch "$F/$site.canary" "$F/$site.shop"
 		fleet_agent $site-1 $site "$site/*" <<-EOF || return 1
 			  - {id: $site/lite/canary, dsn: "sqlite:$F/$site.canary", labels: {environment: dev, ring: canary}}
@@ -37,8 +34,7 @@ setup_file() {
 
 teardown_file() {
 	fleet_down
-	server_stop "$PG"
-	server_stop "$MY"
+	servers_stop_all
 }
 
 setup() {

@@ -5,7 +5,6 @@
 setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} NO_COLOR=1
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
-	export F FLEET_CONTROL ROLLCALL_CONFIG
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
 	local i
 	mkdir "$F/db"

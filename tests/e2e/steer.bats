@@ -6,12 +6,9 @@ setup_file() {
 	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} SERVER_OWNER=$$
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	. "$BATS_TEST_DIRNAME/../support/servers.bash"
-	export PG MY F FLEET_CONTROL ROLLCALL_CONFIG
-	PG=$(server_start postgresql) || return 1
-	MY=$(server_start mariadb password) || return 1
+	servers_both trust password near tenant_a || return 1
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
 	server_get "$MY" password >"$F/mariadb.password" && chmod 600 "$F/mariadb.password"
-	server_create "$PG" near && server_create "$MY" near && server_create "$PG" tenant_a && server_create "$MY" tenant_a || return 1
 	touch "$F"/{near,far,new}.shop
 	fleet_agent near-1 near 'near/*' <<-EOF || return 1
 		  - {id: near/lite/shop, dsn: "sqlite:$F/near.shop", labels: {environment: dev, ring: canary}}
@@ -37,8 +34,7 @@ setup_file() {
 
 teardown_file() {
 	fleet_down
-	server_stop "$PG"
-	server_stop "$MY"
+	servers_stop_all
 }
 
 setup() {
@@ -58,13 +54,8 @@ begin() {
 	[ -n "$id" ] || { cat start.err >&2; return 1; }
 }
 
-rollout_is() { # STATE: within ten seconds
-	for _ in $(seq 200); do
-		[ "$(rc rollout status "$id" -o json 2>/dev/null | jq -r '.rollouts[0].state')" = "$1" ] && return 0
-		sleep 0.05
-	done
-	rc rollout status "$id" >&2
-	return 1
+rollout_is() { # STATE
+	fleet_await 20 fleet_rollout_is "$id" "$1" || { rc rollout status "$id" >&2; return 1; }
 }
 
 cell() { # TABLE KEY NAME COLUMN

@@ -23,16 +23,6 @@ farm_new() { # AGENTS PROCESSES TARGETS_EACH
 	[ "$hello" = prepared ] || { cat "$F/farm.log" >&2; return 1; }
 }
 
-# Writes the operator's context once the controller answers.
-farm_operator() {
-	for _ in $(seq 200); do
-		rc connect --endpoint "$FLEET_CONTROL" --blobs "$FLEET_BLOBS" --key "$F/keys/controller.curve.pub" --operator-key "$F/keys/operator.curve" >/dev/null 2>"$F/connect.err" && return 0
-		sleep 0.05
-	done
-	cat "$F/connect.err" "$F/controller.log" >&2
-	return 1
-}
-
 # farm_wait WORD N SECONDS: up or acked, see the farm
 farm_wait() {
 	local answer

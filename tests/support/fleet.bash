@@ -1,5 +1,6 @@
 # A whole fleet for end-to-end tests and benches: keys, trust, one controller, agents, all by the programs' own commands, nothing mocked.
-# Source it, then: fleet_new DIR; fleet_agent NAME SITE "globs" <<<"targets yaml"; fleet_up; ...; fleet_down.
+# Source it, then: fleet_new DIR; fleet_agent NAME SITE "globs" <<<"targets yaml", fleet_lite or fleet_three; fleet_up; ...; fleet_down.
+# A .bats file that has one fleet for all its tests makes it in setup_file and sources this file in setup again: what fleet_new found out is in the environment.
 # FLEET_GATES=N: waves wait for N signatures of the keys gate and gate2.
 # Everything lives in DIR and dies with fleet_down. Environment of this fleet: dev needs no approval, production $FLEET_APPROVALS (1); a release needs
 # $FLEET_RELEASE_SIGNATURES (1): with 2, of the keys release and release2. FLEET_FRESH="INTERVAL LIFETIME": the controller makes freshness documents with the key fresh.
@@ -58,7 +59,8 @@ fleet_new() {
 	EOF
 	# shellcheck disable=SC2086 # two words
 	[ -z "${FLEET_FRESH:-}" ] || printf 'fresh_key: keys/fresh\nfresh_interval: %s\nfresh_lifetime: %s\n' $FLEET_FRESH >>"$F/controller.yaml"
-	export ROLLCALL_CONFIG="$F/config.yaml"
+	ROLLCALL_CONFIG=$F/config.yaml
+	export F FLEET_CONTROL FLEET_BLOBS ROLLCALL_CONFIG
 }
 
 # fleet_agent NAME SITE GLOB...   targets (a YAML list) on standard input. FLEET_LIMITS: the limits line, if other than the default.
@@ -83,6 +85,35 @@ fleet_agent() {
 		EOF
 		cat
 	} >"$dir/agent.yaml"
+}
+
+# fleet_lite NAME SITE LABELS DATABASE...   an agent with a target SITE/lite/DATABASE for each, a new SQLite file DATABASE.db
+fleet_lite() {
+	local name=$1 site=$2 labels=$3 database
+	shift 3
+	for database in "$@"; do
+		touch "$F/$database.db"
+		echo "  - {id: $site/lite/$database, dsn: \"sqlite:$F/$database.db\", labels: {$labels}}"
+	done | fleet_agent "$name" "$site" "$site/*"
+}
+
+# fleet_three NAME SITE LABELS DATABASE   an agent with a target of each engine; $PG and $MY (servers.bash) have the database already, the SQLite file is new
+fleet_three() {
+	touch "$F/$4.db"
+	fleet_agent "$1" "$2" "$2/*" <<-EOF
+		  - {id: $2/lite/$4, dsn: "sqlite:$F/$4.db", labels: {$3, on: lite}}
+		  - {id: $2/my/$4, dsn: "$(server_dsn "$MY" "$4")", labels: {$3, on: my}}
+		  - {id: $2/pg/$4, dsn: "$(server_dsn "$PG" "$4")", labels: {$3, on: pg}}
+	EOF
+}
+
+# Asks a database of fleet_three's as its administrator: bare rows.
+fleet_ask() { # pg|my|lite DATABASE SQL
+	case $1 in
+	pg) server_sql "$PG" "$2" "$3" ;;
+	my) server_sql "$MY" "$2" "$3" ;;
+	lite) sqlite3 -cmd '.timeout 5000' "$F/$2.db" "$3" ;;
+	esac
 }
 
 fleet_start_controller() { fleet_start_controller_as controller; }
@@ -166,6 +197,16 @@ fleet_up() {
 	fleet_wait_connected "$(fleet_agents | wc -l)"
 }
 
+# Until the command succeeds; when it did not within the time, what the agents are and what everybody said last.
+fleet_await() { # SECONDS COMMAND...
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -le "$end" ] || { echo "not within the time: $*" >&2; rc agents list -o wide >&2; tail -n 12 "$F"/*.log >&2; return 1; }
+		sleep 0.05
+	done
+}
+
 fleet_wait_connected() { # N
 	for _ in $(seq 900); do
 		[ "$(rc agents list -o json 2>/dev/null | jq '[.agents[] | select(.state == "online")] | length')" = "$1" ] && return 0
@@ -183,6 +224,22 @@ fleet_down() {
 		[ -e "$p" ] || continue
 		fleet_kill "$(basename "$p" .pid)" TERM
 	done
+}
+
+# fleet_project NAME: the project $F/NAME for every engine, with an empty change file changes/1.sql, and the plan $F/NAME.yaml, all of dev in one wave.
+fleet_project() {
+	mkdir -p "$F/$1/changes"
+	cat >"$F/$1/rollcall.yaml" <<-EOF
+		project: $1
+		engines: [postgresql, mariadb, sqlite]
+		pipeline: [dev]
+		changes: changes
+		gates:
+		  - {rule: PF04, level: off}
+		  - {rule: PF23, level: off}
+	EOF
+	printf -- '--liquibase formatted sql\n' >"$F/$1/changes/1.sql"
+	printf 'name: %s\nenvironments:\n  - {name: dev, waves: [{name: all}]}\n' "$1" >"$F/$1.yaml"
 }
 
 # fleet_release PROJECT VERSION: builds with the next sequence, signs, pushes; the file is $F/VERSION.release
@@ -206,6 +263,10 @@ fleet_start() {
 	out=$(rc rollout start "$1" --environment "$2" --release "$3" -o json 2>"$F/start.err") || rc=$?
 	[ $rc -eq 0 ] || [ $rc -eq 3 ] || { cat "$F/start.err" >&2; return 1; }
 	jq -r '.rollouts[0].rollout' <<<"$out"
+}
+
+fleet_rollout_is() { # ROLLOUT STATE
+	[ "$(rc rollout status "$1" -o json 2>/dev/null | jq -r '.rollouts[0].state')" = "$2" ]
 }
 
 fleet_approve() { # ROLLOUT TARGETS [KEY]

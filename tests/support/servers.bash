@@ -12,7 +12,8 @@
 #   server_load DIR DB FILE   a file, by the engine's own client     server_copy DIR DB COPY  by the engine's own dump and client, into an empty database
 #   server_feed DIR DB FILE QUERY  what a script leaves, by the engine's own client and as the test's user; feed_sqlite FILE SCRIPT
 #   load_sqlite FILE SQL, copy_sqlite FILE COPY   the same for a SQLite file
-#   servers_stop_all       all of this owner: for an EXIT trap
+#   servers_both PG-AUTH MY-AUTH DB...  one of each kind with these databases: $PG and $MY, exported
+#   servers_stop_all       all of this owner: for an EXIT trap or teardown_file
 set -u
 
 : "${PG_BIN:=$(pg_config --bindir 2>/dev/null || echo /usr/lib/postgresql/15/bin)}"
@@ -219,7 +220,14 @@ server_stop() {
 	return 0
 }
 
-servers_stop_all() { # every server of this owner: for an EXIT trap
+servers_both() {
+	PG=$(server_start postgresql "$1") && MY=$(server_start mariadb "$2") || return 1
+	export PG MY
+	local database
+	for database in "${@:3}"; do server_create "$PG" "$database" && server_create "$MY" "$database" || return 1; done
+}
+
+servers_stop_all() {
 	local dir
 	for dir in "${TMPDIR:-/tmp}"/rollcall-db-*; do
 		if [ "$(server_get "$dir" owner)" = "${SERVER_OWNER:-$$}" ]; then server_stop "$dir"; fi
