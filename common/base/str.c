@@ -24,6 +24,14 @@ bool str_empty(const char *s)
 	return !s || !*s;
 }
 
+bool str_among(const char *s, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(list[i], s))
+			return true;
+	return false;
+}
+
 const char *str_or_empty(const char *s)
 {
 	return s ? s : "";

@@ -23,6 +23,8 @@ int str_to_i64(const char *s, const char *what, int64_t min, int64_t max, int64_
 /* "250ms", "5s", "15m", "2h", "7d"; a bare number is refused (a unit must be seen). Result in milliseconds. */
 int str_to_duration_ms(const char *s, const char *what, uint64_t *ret_ms, struct err *e) MUST_CHECK;
 
+bool str_among(const char *s, const char *const *list, size_t n); /* one of them is equal to it */
+
 /* Shell-like match of '*' (any run, '/' included) and '?'; iterative. */
 bool str_glob(const char *pattern, const char *s);
 

@@ -155,6 +155,17 @@ int brain_log_evidence(struct brain *b, const char *actor, const char *rollout, 
 	return store_event_put(b->store, &ev, e);
 }
 
+const char *brain_agent_actor(const struct brain *b, const char *name)
+{
+	return arena_printf(b->turn, "agent %s", name);
+}
+
+int brain_log_agent(struct brain *b, const char *name, const char *event, const char *detail, struct err *e)
+{
+	const char *who = brain_agent_actor(b, name);
+	return brain_log(b, who, NULL, who, event, detail, e);
+}
+
 static int message_event(struct brain *b, const struct hub_event *ev, struct err *e)
 {
 	switch (ev->msg.type) {

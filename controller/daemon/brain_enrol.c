@@ -30,11 +30,6 @@ struct asking { /* one ENROL_REQ, and what it is found to hold */
 	const char *person; /* why a person has to look, though there is a key that signs by itself; NULL: nothing is odd */
 };
 
-static const char *actor_of(const struct brain *b, const char *agent)
-{
-	return arena_printf(b->turn, "agent %s", agent);
-}
-
 /* ---- answers ---- */
 
 static void deny(struct brain *b, uint64_t session, const struct err *why)
@@ -68,14 +63,6 @@ static int read_token(struct brain *b, struct asking *x, struct err *e)
 	return 0;
 }
 
-static bool has_target(const struct enrol_token *t, const char *glob)
-{
-	for (size_t i = 0; i < t->n_targets; i++)
-		if (str_eq(t->targets[i], glob))
-			return true;
-	return false;
-}
-
 static int check_against_token(const struct asking *x, struct err *e)
 {
 	const struct enrol_token *t = &x->token;
@@ -85,7 +72,7 @@ static int check_against_token(const struct asking *x, struct err *e)
 	if (!str_eq(r->site, t->site))
 		return err_set(e, ERR_POLICY, "the request is for site %s, and the token was made for site %s", r->site, t->site);
 	for (size_t i = 0; i < r->n_targets; i++)
-		if (!has_target(t, r->targets[i]))
+		if (!str_among(r->targets[i], t->targets, t->n_targets))
 			return err_set(e, ERR_POLICY, "the request asks for targets %s, which the token does not name", r->targets[i]);
 	return 0;
 }
@@ -110,14 +97,6 @@ static int check_name(const struct brain *b, const struct asking *x, struct err 
 	if (g)
 		return err_set(e, ERR_POLICY, "there is an agent %s already: take another name", x->request.agent);
 	return agents_key_is_free(b, x->request.agent, x->request.curve_key, e);
-}
-
-static bool covers(const struct certificate *c, const char *glob)
-{
-	for (size_t i = 0; i < c->n_targets; i++)
-		if (str_eq(c->targets[i], glob))
-			return true;
-	return false;
 }
 
 const char *enrol_why_a_person(const struct brain *b, const struct brain_agent *g)
@@ -160,7 +139,7 @@ static int check_renewal(struct brain *b, struct asking *x, struct err *e)
 	if (!str_eq(x->request.site, g->rec.site))
 		return err_set(e, ERR_POLICY, "new keys for %s: it is of site %s", x->request.agent, g->rec.site);
 	for (size_t i = 0; i < x->request.n_targets; i++)
-		if (!covers(&g->cert, x->request.targets[i]))
+		if (!str_among(x->request.targets[i], g->cert.targets, g->cert.n_targets))
 			return err_set(e, ERR_POLICY, "new keys for %s: targets %s are not in its present certificate", x->request.agent, x->request.targets[i]);
 	enrol_signed_bytes(b->link.controller_key, x->m->token, x->m->request, &signed_bytes);
 	if (x->m->former_signature.n != SIGNATURE_SIZE || !sign_check(g->cert.report_key, buf_bytes(&signed_bytes), x->m->former_signature.p))
@@ -205,7 +184,7 @@ int enrol_grant(struct brain *b, const struct store_enrolment *n, struct bytes e
 	digest_sha256(envelope, hash);
 	if (agents_admit(b, &rec, e) < 0 || store_enrolment_grant(b->store, n->digest, envelope, actor, b->now_us, e) < 0)
 		return -1;
-	return brain_log_evidence(b, actor, NULL, actor_of(b, c.agent), "enrol", c.serial, (struct brain_evidence){.hash = hash}, e);
+	return brain_log_evidence(b, actor, NULL, brain_agent_actor(b, c.agent), "enrol", c.serial, (struct brain_evidence){.hash = hash}, e);
 }
 
 /* False: a person has to, for x->person. The trust document may have taken the role from the controller's key since it was started. */
@@ -260,7 +239,7 @@ static int take_new(struct brain *b, struct asking *x, struct store_enrolment *n
 	enrol_fingerprint(n->request, fingerprint);
 	log_info("agent %s asks %s%s%s: fingerprint %s: rollcall agents approve %s", n->agent, n->nonce.n ? "to be enrolled" : "for new keys",
 	         x->person ? ", and " : "", x->person ? x->person : "", fingerprint, n->agent);
-	return brain_log(b, actor_of(b, n->agent), NULL, actor_of(b, n->agent), "enrol-asked", arena_strdup(b->turn, fingerprint), e);
+	return brain_log_agent(b, n->agent, "enrol-asked", arena_strdup(b->turn, fingerprint), e);
 }
 
 /* A request that was refused leaves nothing behind but a line in the log: strangers could fill a store. */

@@ -155,6 +155,10 @@ struct brain_evidence {
 };
 int brain_log_evidence(struct brain *b, const char *actor, const char *rollout, const char *object, const char *event, const char *detail,
                        struct brain_evidence evidence, struct err *e) MUST_CHECK;
+/* "agent eu-1": as the log names it, who acted or to whom it was done. In the turn's memory. */
+const char *brain_agent_actor(const struct brain *b, const char *name);
+int brain_log_agent(struct brain *b, const char *name, const char *event, const char *detail,
+                    struct err *e) MUST_CHECK; /* what an agent did that is about itself */
 
 /* brain_trust.c */
 int trusted_load(struct brain *b,
@@ -173,8 +177,11 @@ int agents_admit(struct brain *b, const struct store_agent *rec, struct err *e) 
 struct brain_agent *agent_by_name(const struct brain *b, const char *name);
 struct brain_agent *agent_by_session(const struct brain *b, uint64_t session);
 void agent_set_session(struct brain *b, struct brain_agent *g, uint64_t session); /* 0: not connected any more; not ready either way */
+/* Ends its session, if it has one, with DENY; what it has reported in this turn is not acknowledged. */
+void agent_send_away(struct brain *b, struct brain_agent *g, const char *code, const char *message);
 /* The CURVE key is no operator's and no other agent's, nor was it the other's before. */
 int agents_key_is_free(const struct brain *b, const char *agent, const char *curve_key, struct err *e) MUST_CHECK;
+int agent_decode_certificate(struct bytes data, struct arena *a, struct certificate *ret, struct envelope *ret_env, struct err *e) MUST_CHECK;
 /* A certificate that an enrol key has signed and that has not expired; in the turn's arena. */
 int agents_read_certificate(struct brain *b, struct bytes data, struct envelope *ret_env, struct certificate *ret, struct err *e) MUST_CHECK;
 /* The former certificate while it is still good; NULL otherwise. */
@@ -188,9 +195,12 @@ int agents_expire(struct brain *b, struct err *e) MUST_CHECK;
 int agent_certificate(const struct brain *b, const struct brain_agent *g, struct bytes *ret,
                       struct err *e) MUST_CHECK; /* its envelope, in the turn's arena */
 bool agent_may_serve(const struct brain_agent *g, const char *target);
-int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* HELLO, TARGETS, HEARTBEAT, gone */
+int agent_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* HELLO, TARGETS, FACTS, HEARTBEAT, gone, cloned */
 void agent_stir(struct brain *b, struct brain_agent *g); /* something of it is to be saved or sent at the turn's end */
 int agents_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* saves counters, queues acks */
+
+/* brain_hello.c */
+int hello_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* HELLO: WELCOME or DENY */
 
 /* brain_load.c */
 void load_event(struct brain *b, struct brain_agent *g, const struct msg_heartbeat *m);
@@ -342,19 +352,26 @@ const char *gate_missing(const struct brain *b, struct arena *a, const struct ru
 /* The wave that waits for people of role gate; NULL: none does. */
 const struct wave_run *gate_awaited(const struct run *u, uint32_t *ret_wave);
 
-/* Soon, so that several newcomers share one order. */
-void catch_up_later(struct brain *b);
-
-/* brain_preview.c */
-struct request;
-int survey_start(struct brain *b, struct request *q, const struct release *r, struct arena *owned, enum direction d, const char *const *contexts,
-                 size_t n_contexts, const char *const *except, size_t n_except, const char *const *targets, const char *const *wave_names, size_t n,
-                 struct err *e) MUST_CHECK;
 /* brain_schema.c: what reports and surveys say of targets' schemas; drift is logged when it is first seen. */
 int schema_reported(struct brain *b, const char *who, const struct report *r, struct err *e) MUST_CHECK;
 int schema_surveyed(struct brain *b, const char *who, const struct msg_survey_result *m, struct err *e) MUST_CHECK;
 const char *schema_word(const struct store_schema *c); /* "as-left", "drift", "" when it cannot be told */
 
+/* controller/operate/operate_catch_up.c: soon, so that several newcomers share one order. */
+void catch_up_later(struct brain *b);
+
+/* brain_preview.c */
+struct request;
+struct survey_request { /* copied */
+	const struct release *release; /* its texts are in `owned`, see survey_start */
+	enum direction direction;
+	const char *const *contexts, *const *except;
+	size_t n_contexts, n_except;
+	const char *const *targets, *const *waves; /* the names of their waves */
+	size_t n_targets;
+};
+/* Asks each target's agent; the request is answered once they have, or are late. Takes `owned`. */
+void survey_start(struct brain *b, struct request *q, struct arena *owned, const struct survey_request *what);
 int survey_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK; /* SURVEY_RESULT */
 int surveys_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* answers the complete and the late ones */
 int64_t surveys_wake_at(const struct brain *b);

@@ -57,33 +57,29 @@ static void ask(struct brain *b, struct survey *s, struct item *it)
 	s->n_waiting++;
 }
 
-int survey_start(struct brain *b, struct request *q, const struct release *r, struct arena *owned, enum direction d, const char *const *contexts,
-                 size_t n_contexts, const char *const *except, size_t n_except, const char *const *targets, const char *const *wave_names, size_t n,
-                 struct err *e)
+void survey_start(struct brain *b, struct request *q, struct arena *owned, const struct survey_request *what)
 {
-	(void)e;
 	struct survey *s = arena_alloc(owned, sizeof *s);
 	*s = (struct survey){.next = b->surveys,
 	                     .arena = owned,
 	                     .session = q->session,
 	                     .command = {.id = q->c->id, .verb = q->c->verb},
-	                     .release = *r,
-	                     .direction = d,
-	                     .contexts = copy_list(owned, contexts, n_contexts),
-	                     .except = copy_list(owned, except, n_except),
-	                     .n_contexts = n_contexts,
-	                     .n_except = n_except,
-	                     .items = arena_alloc(owned, n * sizeof *s->items),
-	                     .n_items = n,
+	                     .release = *what->release,
+	                     .direction = what->direction,
+	                     .contexts = copy_list(owned, what->contexts, what->n_contexts),
+	                     .except = copy_list(owned, what->except, what->n_except),
+	                     .n_contexts = what->n_contexts,
+	                     .n_except = what->n_except,
+	                     .items = arena_alloc(owned, what->n_targets * sizeof *s->items),
+	                     .n_items = what->n_targets,
 	                     .deadline_us = b->now_us + SURVEY_TIMEOUT_US};
-	for (size_t i = 0; i < n; i++) {
-		s->items[i].target = arena_strdup(owned, targets[i]);
-		s->items[i].wave = arena_strdup(owned, wave_names[i]);
+	for (size_t i = 0; i < s->n_items; i++) {
+		s->items[i].target = arena_strdup(owned, what->targets[i]);
+		s->items[i].wave = arena_strdup(owned, what->waves[i]);
 		ask(b, s, &s->items[i]);
 	}
 	b->surveys = s;
 	q->deferred = true;
-	return 0;
 }
 
 static struct item *item_by_id(struct brain *b, uint64_t id, struct survey **ret)
@@ -130,7 +126,7 @@ int survey_event(struct brain *b, const struct hub_event *ev, struct err *e)
 			it->state = ITEM_DONE;
 	}
 	s->n_waiting -= it->state != ITEM_WAITING;
-	return it->state == ITEM_DONE ? schema_surveyed(b, arena_printf(b->turn, "agent %s", g->rec.name), m, e) : 0;
+	return it->state == ITEM_DONE ? schema_surveyed(b, brain_agent_actor(b, g->rec.name), m, e) : 0;
 }
 
 /* ---- what would run -------------------------------------------------------------------------------------------------------------------------------------- */
@@ -150,14 +146,6 @@ static const struct survey_entry *entry_of(const struct survey *s, const struct 
 			found = en;
 	}
 	return found;
-}
-
-static bool is_listed(const char *s, const char *const *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (str_eq(list[i], s))
-			return true;
-	return false;
 }
 
 static bool is_accepted(const struct changeset *c, const struct survey_entry *en)
@@ -231,7 +219,7 @@ static struct verdict would_apply(const struct survey *s, const struct changeset
 
 static struct verdict would_roll_back(const struct survey *s, const struct changeset *c, const struct body *body, const struct survey_entry *en)
 {
-	if (is_listed(c->id, s->except, s->n_except) || !en || !str_eq(en->release_version, s->release.version))
+	if (str_among(c->id, s->except, s->n_except) || !en || !str_eq(en->release_version, s->release.version))
 		return (struct verdict){0};
 	if (is_half_applied(en, body) && en->steps_done > 0)
 		return blocked("half-applied: finish it with a retry, or leave it out with --except");

@@ -69,7 +69,7 @@ static void add_to_reason(struct brain *b, struct run *u, uint32_t index)
 static int move_delivery(struct brain *b, struct brain_agent *g, struct run *u, struct delivery *d, const struct report *r, const char *detail,
                          struct err *e)
 {
-	const char *who = arena_printf(b->turn, "agent %s", g->rec.name), *why = misfit(r, d);
+	const char *who = brain_agent_actor(b, g->rec.name), *why = misfit(r, d);
 	if (why) {
 		const char *text = arena_printf(b->turn, "a report %s: %s, attempt %" PRIu32, why, outcome_name(r->outcome), r->attempt);
 		log_warn("%s: %s", r->target, text);
@@ -85,11 +85,11 @@ static int move_delivery(struct brain *b, struct brain_agent *g, struct run *u, 
 
 static int take_report(struct brain *b, struct brain_agent *g, const struct msg_report *m, const struct report *r, struct err *e)
 {
-	const char *who = arena_printf(b->turn, "agent %s", g->rec.name), *detail = detail_of(b->turn, r);
+	const char *who = brain_agent_actor(b, g->rec.name), *detail = detail_of(b->turn, r);
 	struct run *u = NULL;
 	if (memcmp(r->prev_report_hash, g->rec.report_hash, DIGEST_SIZE) != 0) {
 		log_warn("agent %s: report %" PRIu64 " does not continue the chain of its reports", g->rec.name, m->seq);
-		if (brain_log(b, who, NULL, who, "chain-broken", arena_printf(b->turn, "report %" PRIu64, m->seq), e) < 0)
+		if (brain_log_agent(b, g->rec.name, "chain-broken", arena_printf(b->turn, "report %" PRIu64, m->seq), e) < 0)
 			return -1;
 	}
 	if (run_by_order(b, r->order_digest, &u, e) < 0)
@@ -129,8 +129,7 @@ int report_event(struct brain *b, const struct hub_event *ev, struct err *e)
 		return 0;
 	if (open_report(b, g, ev, &r, &why) < 0) {
 		log_error("agent %s: report %" PRIu64 " is refused: %s", g->rec.name, m->seq, why.msg);
-		return brain_log(b, arena_printf(b->turn, "agent %s", g->rec.name), NULL, arena_printf(b->turn, "agent %s", g->rec.name), "report-refused",
-		                 arena_strdup(b->turn, why.msg), e);
+		return brain_log_agent(b, g->rec.name, "report-refused", arena_strdup(b->turn, why.msg), e);
 	}
 	return take_report(b, g, m, &r, e);
 }

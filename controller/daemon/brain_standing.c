@@ -1,33 +1,25 @@
 /* What an agent's name is worth here: revoked for ever, or held until a person has looked. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/log.h"
-#include "common/base/mem.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/fresh.h"
 #include "controller/daemon/brain_impl.h"
-
-static void set_standing(struct brain_agent *g, const char *why)
-{
-	free((void *)(uintptr_t)g->rec.standing);
-	g->rec.standing = mem_strdup(why);
-}
 
 static int save(struct brain *b, struct brain_agent *g, const char *actor, const char *event, const char *why, struct err *e)
 {
 	runs_touch(b);
 	if (store_agent_standing(b->store, &g->rec, e) < 0)
 		return -1;
-	return brain_log(b, actor, NULL, arena_printf(b->turn, "agent %s", g->rec.name), event, why, e);
+	return brain_log(b, actor, NULL, brain_agent_actor(b, g->rec.name), event, why, e);
 }
 
 int agent_revoke(struct brain *b, struct brain_agent *g, const char *actor, const char *reason, struct err *e)
 {
 	g->rec.revoked_at_us = b->now_us;
 	g->rec.held_at_us = 0;
-	set_standing(g, arena_printf(b->turn, "%s: %s", actor, reason));
+	run_text(&g->rec.standing, arena_printf(b->turn, "%s: %s", actor, reason));
 	agent_set_session(b, g, 0); /* what it still has under way here is not taken; the hub ends its session with the new table */
 	g->ack = false;
 	b->principals_changed = true;
@@ -59,14 +51,9 @@ int agent_hold(struct brain *b, struct brain_agent *g, const char *why, struct e
 {
 	if (g->rec.revoked_at_us)
 		return 0;
-	if (g->session) {
-		const struct msg m = {.type = MSG_DENY, .deny = {.code = "cloned", .message = why}};
-		brain_queue(b, g->session, &m);
-	}
-	agent_set_session(b, g, 0);
-	g->ack = false;
+	agent_send_away(b, g, "cloned", why);
 	g->rec.held_at_us = b->now_us;
-	set_standing(g, why);
+	run_text(&g->rec.standing, why);
 	log_error("agent %s is held: %s: stop one of the two, then `rollcall agents approve %s`", g->rec.name, why, g->rec.name);
 	return save(b, g, "controller", "cloned", why, e);
 }
@@ -74,7 +61,7 @@ int agent_hold(struct brain *b, struct brain_agent *g, const char *why, struct e
 int agent_unhold(struct brain *b, struct brain_agent *g, const char *actor, struct err *e)
 {
 	g->rec.held_at_us = 0;
-	set_standing(g, NULL);
+	run_text(&g->rec.standing, NULL);
 	memset(g->boots, 0, sizeof g->boots);
 	return save(b, g, actor, "approve", NULL, e);
 }

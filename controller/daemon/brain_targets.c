@@ -194,7 +194,7 @@ int targets_event(struct brain *b, struct brain_agent *g, const struct msg_targe
 			continue;
 		}
 		log_warn("agent %s: target %s is not taken: %s", g->rec.name, m->targets[i].id, why);
-		if (brain_log(b, arena_printf(b->turn, "agent %s", g->rec.name), NULL, m->targets[i].id, "target-refused", why, e) < 0)
+		if (brain_log(b, brain_agent_actor(b, g->rec.name), NULL, m->targets[i].id, "target-refused", why, e) < 0)
 			return -1;
 	}
 	if (!m->last)

@@ -86,7 +86,7 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e)
 		return unheld(b, u, d);
 	if (!d || d->attempt != (is_progress ? ev->msg.progress.attempt : ev->msg.task.attempt))
 		return 0;
-	const char *who = arena_printf(b->turn, "agent %s", g->rec.name);
+	const char *who = brain_agent_actor(b, g->rec.name);
 	if (is_progress)
 		return progress(b, u, d, &ev->msg.progress, who, e);
 	if (ev->msg.type == MSG_REFUSE)

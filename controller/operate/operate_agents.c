@@ -177,8 +177,8 @@ int operate_agent_admit(struct request *q, struct err *e)
 	    .name = c.agent, .site = c.site, .serial = c.serial, .curve_key = c.curve_key, .certificate = q->c->document, .admitted_at_us = q->b->now_us};
 	uint8_t hash[DIGEST_SIZE];
 	digest_sha256(q->c->document, hash);
-	if (agents_admit(q->b, &rec, e) < 0 || brain_log_evidence(q->b, q->actor, NULL, arena_printf(q->a, "agent %s", c.agent), "admit", c.serial,
-	                                                          (struct brain_evidence){.hash = hash}, e) < 0)
+	if (agents_admit(q->b, &rec, e) < 0 ||
+	    brain_log_evidence(q->b, q->actor, NULL, brain_agent_actor(q->b, c.agent), "admit", c.serial, (struct brain_evidence){.hash = hash}, e) < 0)
 		return -1;
 	reply_agent(q, agent_by_name(q->b, c.agent));
 	reply_end(q, EXIT_DONE, "agent %s is admitted: start it, then `rollcall agents list` shows it online", c.agent);

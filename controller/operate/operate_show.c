@@ -146,5 +146,13 @@ int operate_target_show(struct request *q, struct err *e)
 		return -1;
 	if (r && (order_decode(r->order, owned, &o, e) < 0 || order_release(q->b, r->release_hash, owned, &release, NULL, e) < 0))
 		return err_wrap(e, "what release %s has for it", r->release_version);
-	return survey_start(q->b, q, &release, take_ptr(&owned), DIRECTION_APPLY, o.contexts, o.n_contexts, NULL, 0, &target, &wave, 1, e);
+	const struct survey_request what = {.release = &release,
+	                                    .direction = DIRECTION_APPLY,
+	                                    .contexts = o.contexts,
+	                                    .n_contexts = o.n_contexts,
+	                                    .targets = &target,
+	                                    .waves = &wave,
+	                                    .n_targets = 1};
+	survey_start(q->b, q, take_ptr(&owned), &what);
+	return 0;
 }

@@ -17,8 +17,17 @@ int operate_preview(struct request *q, struct err *e)
 		targets[i] = w.frozen.placed[i].target->id;
 		waves[i] = w.frozen.waves[w.frozen.placed[i].wave].name;
 	}
-	return survey_start(q->b, q, &w.release, take_ptr(&w.arena), w.direction, w.env->contexts, w.env->n_contexts, w.except, w.n_except, targets,
-	                    waves, n, e);
+	const struct survey_request what = {.release = &w.release,
+	                                    .direction = w.direction,
+	                                    .contexts = w.env->contexts,
+	                                    .n_contexts = w.env->n_contexts,
+	                                    .except = w.except,
+	                                    .n_except = w.n_except,
+	                                    .targets = targets,
+	                                    .waves = waves,
+	                                    .n_targets = n};
+	survey_start(q->b, q, take_ptr(&w.arena), &what);
+	return 0;
 }
 
 /* ---- start --------------------------------------------------------------------------------------------------------------------------------------------- */
