@@ -237,15 +237,50 @@ static void add_plan_row(struct table *t, struct arena *a, const struct waiting 
 	                                   arena_printf(a, "%s%s", it->why, asked)});
 }
 
+/* What the gates found, warnings and what was ignored with the reason; for programs also which gates ran, at which level. The first line stands with the order. */
+static void add_gates(struct table *t, struct arena *a, const struct all_waiting *all, size_t i, bool people)
+{
+	const struct waiting *w = &all->list[i];
+	const struct release *r = &w->papers.release;
+	for (size_t k = 0; k < i; k++)
+		if (memcmp(all->list[k].held->task.release_hash, w->held->task.release_hash, DIGEST_SIZE) == 0)
+			return;
+	const char *line = r->gate_report ? strchr(r->gate_report, '\n') : NULL;
+	while (line && line[1]) {
+		const char *end = line + 1 + strcspn(line + 1, "\n");
+		if (!people || !str_starts(line + 1, "gate "))
+			table_row(t,
+			          (const char *const[]){arena_printf(a, "%s %s", r->project, r->version), arena_strndup(a, line + 1, (size_t)(end - line - 1))});
+		line = *end ? end : NULL;
+	}
+}
+
+/* People see those that say something. */
+static void print_parts(const struct table *const tables[], enum output_format f)
+{
+	static const char *const kinds[] = {"orders", "gates", "plan", "statements"};
+	const struct table *some[ARRAY_LEN(kinds)];
+	size_t n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (table_count(tables[i]))
+			some[n++] = tables[i];
+	if (f == OUTPUT_TABLE || f == OUTPUT_WIDE)
+		tables_print(some, kinds, n, f, stdout);
+	else
+		tables_print(tables, kinds, ARRAY_LEN(kinds), f, stdout);
+}
+
 static void show(const struct cmd_args *a, struct desk *d, const struct all_waiting *all, const char *preview)
 {
 	AUTO(table_destroy)
 	struct table *orders = table_new("target,rollout,release,environment,direction,approved-by,until,+author,+preview,+plan-of,~gates,~here");
+	AUTO(table_destroy) struct table *gates = table_new("release,~found");
 	AUTO(table_destroy) struct table *plans = table_new("target,changeset,action,#from-step,detail");
 	AUTO(table_destroy) struct table *statements = table_new("changeset,target,engine,direction,#step,class,~statement");
 	for (size_t i = 0; i < all->n; i++) {
 		const struct waiting *w = &all->list[i], *shown = shown_at(all, i);
 		add_order(orders, d->arena, w, shown, preview);
+		add_gates(gates, d->arena, all, i, cmd_output(a) == OUTPUT_TABLE || cmd_output(a) == OUTPUT_WIDE);
 		if (shown != w)
 			continue;
 		for (size_t k = 0; k < w->now.plan.n_items; k++) {
@@ -255,13 +290,8 @@ static void show(const struct cmd_args *a, struct desk *d, const struct all_wait
 		if (!w->now.reached)
 			add_whole(statements, w);
 	}
-	const struct table *const tables[] = {orders, plans, statements}, *const without_plan[] = {orders, statements};
-	static const char *const kinds[] = {"orders", "plan", "statements"};
-	bool people = cmd_output(a) == OUTPUT_TABLE || cmd_output(a) == OUTPUT_WIDE;
-	if (people && table_count(plans) == 0)
-		tables_print(without_plan, kinds, ARRAY_LEN(without_plan), cmd_output(a), stdout);
-	else
-		tables_print(tables, kinds, ARRAY_LEN(kinds), cmd_output(a), stdout);
+	const struct table *const tables[] = {orders, gates, plans, statements};
+	print_parts(tables, cmd_output(a));
 }
 
 /* ---- yes ---- */
@@ -323,7 +353,8 @@ const struct cmd consent_commands[] = {
         .summary = "Show what waits for this site's yes, or say it",
         .details =
             "Only for targets that 'consent' in the site policy names; without an argument: all that waits. Shows what was verified here: the "
-            "order, who approved, which gates the release passed; then, by the target's ledger as it is now, which changesets would be passed over "
+            "order, who approved, what the gates found that the release passed; then, by the target's ledger as it is now, which changesets would be "
+            "passed over "
             "and which would run, with their statements. When another order changes the ledger before the delivery begins, the site is asked again. "
             "Exit 3 while the yes is not said.",
         .example = "rollcall-agent consent eu/pg1/bank --config /etc/rollcall/agent.yaml\nrollcall-agent consent d26d4229 --config "
