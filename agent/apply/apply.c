@@ -238,6 +238,7 @@ enum ended delivery_items(struct delivery *d)
 			return ENDED_STOPPED;
 		}
 		d->place = (struct failure_place){0};
+		d->advice = NULL;
 		d->error = ERR_INIT;
 		enum ended end = do_item(d, it);
 		if (may_go_on(d, it, end))
@@ -301,9 +302,10 @@ static enum ended open_ledger(struct delivery *d)
 enum ended delivery_verify(struct delivery *d)
 {
 	enum ended end = identity_check(d);
-	if (end != ENDED_OK || verify_against_ledger(d->verified, &d->ledger, &d->known, d->engine->name, &d->place.check, &d->error) == 0)
+	if (end != ENDED_OK)
 		return end;
-	return ENDED_REFUSED;
+	enum check_code refusing = verify_against_ledger(d->verified, &d->ledger, &d->known, d->engine->name, &d->error);
+	return refusing ? delivery_refuse(d, refusing, NULL) : ENDED_OK;
 }
 
 static enum ended read_ledger(struct delivery *d)
@@ -341,8 +343,7 @@ enum ended delivery_make_plan(struct delivery *d)
 		return ENDED_OK;
 	if (d->error.code != ERR_POLICY)
 		return ENDED_FAILED;
-	d->place.check = "C16 ledger";
-	return ENDED_REFUSED;
+	return delivery_refuse(d, C16_LEDGER, NULL);
 }
 
 static size_t add_intents(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t run, uint32_t from, struct journal_step *to)
@@ -370,8 +371,9 @@ static size_t add_intents(struct delivery *d, const struct plan_item *it, enum d
 static enum ended journal_intents(struct delivery *d)
 {
 	bool begun = d->begun || d->task->state != TASK_ACCEPTED;
-	if (!begun && d->may_begin && d->may_begin(d->may_begin_arg, &d->place.check, &d->error) != 0)
-		return ENDED_REFUSED;
+	enum ended may = begun || !d->may_begin ? ENDED_OK : d->may_begin(d->may_begin_arg, d);
+	if (may != ENDED_OK)
+		return may;
 	d->begun = true;
 	struct journal_step *steps = arena_alloc(d->arena, ((size_t)d->plan.n_steps + 1) * sizeof *steps);
 	size_t n = 0;
@@ -387,8 +389,10 @@ static enum ended journal_intents(struct delivery *d)
 	FAILPOINT("before-journal-intent");
 	int rc =
 	    n ? journal_steps(d->journal, steps, n, &d->error) : journal_task_state(d->journal, d->task->id, d->task->attempt, TASK_RUNNING, &d->error);
-	if (rc != 0)
+	if (rc != 0) {
+		delivery_check(d, C22_INTENT, check_what_to_do(C22_INTENT));
 		return ENDED_FAILED;
+	}
 	FAILPOINT("after-journal-intent");
 	return ENDED_OK;
 }
@@ -423,10 +427,10 @@ static enum ended connect_target(struct delivery *d)
 
 static enum ended one_connection(struct delivery *d)
 {
-	static enum ended (*const parts[])(struct delivery *) = {connect_target,     server_role,     server_version, limits_timeouts,
-	                                                         lock_take,          read_ledger,     doubt_settle,   resolve_open_intent,
-	                                                         delivery_make_plan, consent_check,   limits_tables,  fingerprint_before,
-	                                                         fingerprint_forget, journal_intents, do_items,       fingerprint_expected};
+	static enum ended (*const parts[])(struct delivery *) = {connect_target, server_role,    server_version,      limits_timeouts,    lock_take,
+	                                                         read_ledger,    doubt_settle,   resolve_open_intent, delivery_make_plan, identity_epoch,
+	                                                         consent_check,  limits_tables,  fingerprint_before,  fingerprint_forget, journal_intents,
+	                                                         do_items,       identity_chain, fingerprint_expected};
 	d->error = ERR_INIT;
 	d->place = (struct failure_place){0};
 	d->advice = NULL;

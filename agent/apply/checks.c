@@ -171,6 +171,7 @@ static void fail_validation(struct delivery *d, const struct plan_item *it, cons
 	err_set(&d->error, ERR_STATE, "validation %s %s %s failed: %s", v->name, v->when == VALIDATE_BEFORE ? "before" : "after", it->changeset->id,
 	        text);
 	delivery_place(d, it, DIRECTION_APPLY, 0, 0, v->line);
+	delivery_check(d, C23_VALIDATIONS, check_what_to_do(C23_VALIDATIONS));
 }
 
 /* Reads and judges one. `expected` NULL with `judged`: SQL NULL is expected. Not judged: the value is only reported. */
@@ -250,8 +251,10 @@ enum ended checks_before(struct delivery *d, const struct plan_item *it)
 		if (!compares_with_before(v) || kept_find(d, v->name))
 			continue;
 		end = checks_value(d, c->id, v->sql, d->arena, &value, &d->error);
-		if (end == ENDED_FAILED)
+		if (end == ENDED_FAILED) {
 			delivery_place(d, it, DIRECTION_APPLY, 0, 0, v->line);
+			delivery_check(d, C23_VALIDATIONS, check_what_to_do(C23_VALIDATIONS));
+		}
 		keep(d, v->name, value);
 	}
 	return end == ENDED_OK && needed && !d->whole ? note_kept(d, it) : end; /* what is committed only with its validations is never recalled */
@@ -291,6 +294,7 @@ enum ended checks_after(struct delivery *d, const struct plan_item *it, bool *re
 			err_set(&d->error, ERR_NOT_FOUND, "validation %s after %s cannot be judged: the value from before is not in this agent's journal",
 			        v->name, c->id);
 			delivery_place(d, it, DIRECTION_APPLY, 0, 0, v->line);
+			delivery_check(d, C23_VALIDATIONS, NULL);
 			return ENDED_ATTENTION;
 		}
 		const char *expected = v->mode == VALIDATE_SAME_AS_BEFORE ? before->value : v->expected;

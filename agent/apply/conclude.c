@@ -1,9 +1,23 @@
 /* The end of a delivery in words: what happened, what is true in the database, what Rollcall does by itself, what to type next. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/apply/delivery.h"
 #include "agent/report/words.h"
+
+void delivery_check(struct delivery *d, enum check_code c, const char *advice)
+{
+	d->place.check = c;
+	d->advice = advice;
+}
+
+enum ended delivery_refuse(struct delivery *d, enum check_code c, const char *advice)
+{
+	assert(c != CHECK_NONE);
+	delivery_check(d, c, advice);
+	return ENDED_REFUSED;
+}
 
 /* A statement that was begun and whose end the ledger does not know, in whatever run: not one in batches, which go on from their cursor. */
 static bool is_open(const struct delivery *d)
@@ -118,7 +132,7 @@ void conclude(struct delivery *d, enum ended end)
 	if (end == ENDED_FAILED)
 		note_unclassified(d);
 	if (d->in_doubt && !d->place.changeset) { /* further connections were tried in vain */
-		const char *check = d->place.check;
+		enum check_code check = d->place.check;
 		d->place = d->doubt_place;
 		d->place.check = check;
 	}

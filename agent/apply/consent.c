@@ -52,6 +52,6 @@ enum ended consent_check(struct delivery *d)
 		d->error = e;
 		return ENDED_FAILED;
 	}
-	d->advice = "The delivery begins by itself once the site says yes again.";
+	delivery_check(d, C2_SITE_POLICY, "The delivery begins by itself once the site says yes again.");
 	return ENDED_ASK;
 }

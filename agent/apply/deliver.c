@@ -1,9 +1,11 @@
 /* Everything around delivery_run. */
 #include "agent/apply/deliver.h"
 
+#include <assert.h>
+
+#include "agent/journal/holds.h"
 #include "agent/policy/policy.h"
 #include "agent/report/seal.h"
-#include "agent/verify/checks.h"
 #include "agent/verify/trusted.h"
 #include "agent/verify/verdicts.h"
 #include "common/base/clock.h"
@@ -12,8 +14,6 @@
 #include "common/crypto/digest.h"
 #include "common/crypto/fresh.h"
 #include "common/wire/limits.h"
-
-#define RECHECK_AFTER_US ((int64_t)2 * 1000000)
 
 struct papers { /* what was pulled, and what it says once verified */
 	struct buf release, dossier;
@@ -46,22 +46,25 @@ static int read_blob(const char *dir, const uint8_t hash[DIGEST_SIZE], size_t ma
 	return blobs_get(dir, hash, max_bytes, ret, e) == 0 ? 0 : err_wrap(e, "%s", what);
 }
 
-static int read_papers(const struct deliver_job *job, struct papers *p, struct arena *a, struct report *report, struct err *e)
+static enum check_code read_papers(const struct deliver_job *job, struct papers *p, struct arena *a, struct report *report, struct err *e)
 {
 	AUTO(mem_free_ptr) char *dir = file_join(job->config->data_dir, "blobs");
 	if (read_blob(dir, job->task->dossier_hash, LIMIT_DOSSIER, "the order", &p->dossier, e) != 0)
-		return -1;
+		return C18_CONTENT;
 	note_order(p, a, report);
 	if (read_blob(dir, job->task->release_hash, LIMIT_ENVELOPE, "the release", &p->release, e) != 0)
-		return -1;
-	return merkle_proof_decode(job->task->proof, &p->proof, e) == 0 ? 0 : err_wrap(e, "proof of the target");
+		return C18_CONTENT;
+	if (merkle_proof_decode(job->task->proof, &p->proof, e) == 0)
+		return CHECK_NONE;
+	err_wrap(e, "proof of the target");
+	return C10_TARGET;
 }
 
 /* C1 is asked of the offer, by the link. A task that was accepted is not refused because its controller has started again since, with a higher epoch: the new one counts
  * on it. Within the database the ledger's own epoch is the fence. */
-static int verify_believed(const struct deliver_job *job, const struct trusted *t, struct papers *p, struct arena *a, const char **ret_check,
-                           struct err *e)
+static enum check_code verify_believed(const struct deliver_job *job, struct papers *p, struct arena *a, struct err *e)
 {
+	const struct trusted *t = &p->trusted;
 	const char *engine = job->target->target.engine;
 	uint8_t verdict[DIGEST_SIZE];
 	verdict_key(job->task->release_hash, t, engine, verdict);
@@ -84,23 +87,66 @@ static int verify_believed(const struct deliver_job *job, const struct trusted *
 	                             .max_epoch = job->task->epoch,
 	                             .direction = job->task->direction,
 	                             .now_us = clock_wall_us()};
-	if (verify_delivery(&facts, a, &p->verified, ret_check, e) != 0)
-		return -1;
-	if (facts.release_checked)
-		return 0;
-	if (verify_statements(&p->verified.release, engine, job->config->allow_class_x, ret_check, e) != 0)
-		return -1;
-	verdict_keep(verdict);
-	return 0;
+	enum check_code c = verify_delivery(&facts, a, &p->verified, e);
+	if (c || facts.release_checked)
+		return c;
+	c = verify_statements(&p->verified.release, engine, job->config->allow_class_x, e);
+	if (!c)
+		verdict_keep(verdict);
+	return c;
 }
 
-static int verify(const struct deliver_job *job, struct journal *j, struct papers *p, struct arena *a, const char **ret_check, struct err *e)
+/* The papers, against what this agent believes at this moment. What a check cannot ask, it refuses. */
+static enum check_code verify(const struct deliver_job *job, struct journal *j, struct papers *p, struct arena *a, struct err *e)
 {
 	if (trusted_load(j, job->config->trust_pin, a, &p->trusted, e) != 0)
-		return -1;
-	if (verify_believed(job, &p->trusted, p, a, ret_check, e) != 0)
-		return -1;
-	return trusted_attest(j, p->verified.signed_us, e);
+		return C3_TRUST;
+	enum check_code c = verify_believed(job, p, a, e);
+	return c || trusted_attest(j, p->verified.signed_us, e) == 0 ? c : C5_CLOCK;
+}
+
+/* Once for all targets of the agent: the statements are the same. */
+static enum check_code check_site_statements(const struct deliver_job *job, const struct papers *p, struct err *e)
+{
+	const char *engine = job->target->target.engine;
+	uint8_t policy[DIGEST_SIZE], verdict[DIGEST_SIZE];
+	policy_digest(&p->policy, policy);
+	verdict_key_site(job->task->release_hash, policy, engine, p->verified.direction, verdict);
+	if (verdict_is_good(verdict))
+		return CHECK_NONE;
+	enum check_code c = policy_check_statements(&p->policy, &p->verified, engine, e);
+	if (!c)
+		verdict_keep(verdict);
+	return c;
+}
+
+/* The half of C2 that needs the release, and C21; this thread reads the site's document for itself. What an agent that knew no default caps has begun is finished without them. */
+static enum check_code check_site(const struct deliver_job *job, struct papers *p, struct arena *a, struct err *e)
+{
+	const struct agent_config *c = job->config;
+	const struct engine_target *given = &job->target->connect;
+	if (c->policy_file && policy_load(c->policy_file, &p->trusted.valid, c->site, a, &p->policy, e) != 0)
+		return check_refuse(C2_SITE_POLICY, e);
+	if (job->task->state == TASK_ACCEPTED)
+		policy_default_caps(&p->policy, given->lock_timeout_max_ms, given->statement_timeout_ms);
+	enum check_code refusing = check_site_statements(job, p, e);
+	return refusing ? refusing : policy_check_order(&p->policy, &p->verified, e);
+}
+
+static enum check_code check_papers(const struct deliver_job *job, struct journal *j, struct papers *p, struct arena *a, struct err *e)
+{
+	enum check_code c = verify(job, j, p, a, e);
+	return c ? c : check_site(job, p, a, e);
+}
+
+/* A task that has begun is finished whatever the clock says; one that has not is not begun late. */
+static enum check_code check_deadline(const struct task *t, struct err *e)
+{
+	char text[CLOCK_TEXT_SIZE];
+	if (!t->deadline_us || t->state != TASK_ACCEPTED || clock_wall_us() <= t->deadline_us)
+		return CHECK_NONE;
+	err_set(e, ERR_POLICY, "the delivery had to begin before %s", clock_text(t->deadline_us, text));
+	return C11_ORDER;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -108,81 +154,71 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a == 0 ? b : b == 0 ? a : a < b ? a : b;
 }
 
-static int know_sequences(const struct deliver_job *job, struct journal *j, const struct papers *p, struct sequence_known *ret, struct err *e)
+static enum check_code know_sequences(const struct deliver_job *job, struct journal *j, const struct papers *p, struct sequence_known *ret,
+                                      struct err *e)
 {
 	ret->floor = freshness_floor(p->trusted.fresh, p->verified.release.project);
 	ret->max_step = least(p->trusted.doc.max_step, job->config->max_step);
-	return journal_sequence(j, job->task->target, p->verified.release.project, &ret->in_journal, e);
+	return journal_sequence(j, job->task->target, p->verified.release.project, &ret->in_journal, e) == 0 ? CHECK_NONE : C8_SEQUENCE;
 }
 
-struct recheck { /* for C22 */
+/* ---- C22 ---- */
+
+struct recheck {
 	const struct deliver_job *job;
 	struct journal *journal;
 	const struct papers *papers;
-	int64_t verified_at_us; /* monotonic */
 };
 
-/* While it waited for the database or a lock a revocation may have come, or the freshness document may have run out. */
-static int may_begin(void *arg, const char **ret_check, struct err *e)
+/* The half of C2 that the loop asked before this delivery began; of the site's yes, consent_check has just asked. */
+static enum check_code ask_site(const struct recheck *r, const struct papers *p, struct arena *a, struct policy_verdict *ret, struct err *e)
+{
+	struct policy_facts f = {
+	    .policy = r->job->config->policy_file ? &p->policy : NULL, .target = r->job->task->target, .consented = true, .now_us = clock_wall_us()};
+	struct site_hold *holds = NULL;
+	if (journal_holds(r->journal, a, &holds, &f.n_holds, e) != 0)
+		return C2_SITE_POLICY;
+	f.holds = holds;
+	policy_decide(&f, ret);
+	return CHECK_NONE;
+}
+
+/* Where the loop finds it, and tells the controller when the site has nothing against it any more. */
+static enum ended hold_back(struct delivery *d, const struct policy_verdict *v)
+{
+	const struct held h = {
+	    .task = *d->task, .code = policy_answer_code(v->answer), .reason = v->reason, .until_us = v->until_us, .at_us = clock_wall_us()};
+	delivery_check(d, C2_SITE_POLICY, "The delivery begins by itself once the site has nothing against it any more.");
+	return journal_held_put(d->journal, &h, &d->error) == 0 ? ENDED_ASK : ENDED_FAILED;
+}
+
+/* While it waited for the database or a lock, a key may have been revoked, a release withdrawn, the freshness document or an approval have run out, a window have closed: everything is asked
+ * again, of the very same papers. What only has to wait is held. */
+static enum ended may_begin(void *arg, struct delivery *d)
 {
 	const struct recheck *r = arg;
-	AUTO(arena_destroy) struct arena *a = NULL;
-	struct trusted t;
-	if (clock_mono_us() - r->verified_at_us < RECHECK_AFTER_US)
-		return 0;
-	a = arena_new(TRUSTED_ARENA);
-	if (trusted_load(r->journal, r->job->config->trust_pin, a, &t, e) != 0 ||
-	    freshness_check_current(&t.doc, t.fresh, r->job->config->fresh_max_age_us, clock_wall_us(), e) != 0)
-		return check_refuse(C4_FRESHNESS, ret_check, e);
-	if (r->job->task->direction == DIRECTION_APPLY && freshness_revokes_release(t.fresh, &r->papers->verified.release)) {
-		err_set(e, ERR_POLICY, "release %s %s was withdrawn while this delivery waited", r->papers->verified.release.project,
-		        r->papers->verified.release.version);
-		return check_refuse(C7_RELEASE, ret_check, e);
-	}
-	return 0;
+	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_DOCUMENT);
+	struct papers now = {.release = r->papers->release, .dossier = r->papers->dossier, .proof = r->papers->proof}; /* borrowed */
+	struct policy_verdict site = {.answer = POLICY_YES};
+	enum check_code c = check_papers(r->job, r->journal, &now, a, &d->error);
+	if (!c)
+		c = check_deadline(r->job->task, &d->error);
+	if (!c)
+		c = ask_site(r, &now, a, &site, &d->error);
+	if (c)
+		return delivery_refuse(d, c, NULL);
+	if (site.answer == POLICY_YES)
+		return ENDED_OK;
+	err_set(&d->error, ERR_POLICY, "%s", site.reason);
+	return hold_back(d, &site);
 }
 
-/* Once for all targets of the agent: the statements are the same. */
-static int check_site_statements(const struct deliver_job *job, const struct papers *p, const char **ret_check, struct err *e)
-{
-	const char *engine = job->target->target.engine;
-	uint8_t policy[DIGEST_SIZE], verdict[DIGEST_SIZE];
-	policy_digest(&p->policy, policy);
-	verdict_key_site(job->task->release_hash, policy, engine, p->verified.direction, verdict);
-	if (verdict_is_good(verdict))
-		return 0;
-	if (policy_check_statements(&p->policy, &p->verified, engine, ret_check, e) != 0)
-		return -1;
-	verdict_keep(verdict);
-	return 0;
-}
-
-/* The half of C2 that needs the release, and C21. The loop has asked the other half just before; this thread reads the document for itself. What an agent that knew no default caps has begun is
- * finished without them. */
-static int check_site(const struct deliver_job *job, struct papers *p, struct arena *a, const char **ret_check, struct err *e)
-{
-	const struct agent_config *c = job->config;
-	const struct engine_target *given = &job->target->connect;
-	if (c->policy_file && policy_load(c->policy_file, &p->trusted.valid, c->site, a, &p->policy, e) != 0)
-		return check_refuse(C2_SITE_POLICY, ret_check, e);
-	if (job->task->state == TASK_ACCEPTED)
-		policy_default_caps(&p->policy, given->lock_timeout_max_ms, given->statement_timeout_ms);
-	return check_site_statements(job, p, ret_check, e) != 0 ? -1 : policy_check_order(&p->policy, &p->verified, ret_check, e);
-}
-
-/* A task that has begun is finished whatever the clock says; one that has not is not begun late. */
-static int check_deadline(const struct task *t, const char **ret_check, struct err *e)
-{
-	char text[CLOCK_TEXT_SIZE];
-	if (!t->deadline_us || t->state != TASK_ACCEPTED || clock_wall_us() <= t->deadline_us)
-		return 0;
-	*ret_check = "C11 window";
-	return err_set(e, ERR_POLICY, "the delivery had to begin before %s", clock_text(t->deadline_us, text));
-}
+/* ---- the delivery ---- */
 
 /* A task that an earlier run had begun may have changed the database: then "refused" would not be the whole truth, and the ledger has not been read. */
-static void refuse(struct collector *c, const struct deliver_job *job, const char *check, const struct err *e)
+static void refuse(struct collector *c, const struct deliver_job *job, enum check_code check, const struct err *e)
 {
+	assert(check != CHECK_NONE);
 	bool begun = job->task->state != TASK_ACCEPTED;
 	struct failure_place at = {.check = check};
 	const char *then = arena_printf(
@@ -256,7 +292,7 @@ static int deliver_verified(struct delivery *d, const struct deliver_job *job, c
 	memcpy(d->report->report.release_digest, d->verified->release.digest, DIGEST_SIZE);
 	if (!d->engine) {
 		err_set(e, ERR_POLICY, "this agent has no engine %s", job->target->target.engine);
-		refuse(d->report, job, "C14 engine", e);
+		refuse(d->report, job, C14_ENGINE, e);
 		return 0;
 	}
 	if (run(d, job, p, e) == 0)
@@ -289,16 +325,29 @@ static struct delivery start_delivery(const struct deliver_job *job, struct jour
 	                         .report = c};
 }
 
-int deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
-                    const char **ret_check, struct err *e)
+enum check_code deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
+                                struct err *e)
 {
 	AUTO(papers_done) struct papers p = {0};
 	struct report ignored = {.attempt = job->task->attempt};
-	if (read_papers(job, &p, a, &ignored, e) != 0 || verify(job, j, &p, a, ret_check, e) != 0 || check_site(job, &p, a, ret_check, e) != 0)
-		return -1;
+	enum check_code c = read_papers(job, &p, a, &ignored, e);
+	if (!c)
+		c = check_papers(job, j, &p, a, e);
+	if (c)
+		return c;
 	*ret = p.verified;
 	*ret_wave = p.proof.wave;
-	return 0;
+	return CHECK_NONE;
+}
+
+/* All that is asked before a database is. */
+static enum check_code check_all(const struct deliver_job *job, struct journal *j, struct papers *p, struct collector *to,
+                                 struct sequence_known *known, struct err *e)
+{
+	enum check_code c;
+	if ((c = read_papers(job, p, to->arena, &to->report, e)) || (c = check_papers(job, j, p, to->arena, e)) || (c = check_deadline(job->task, e)))
+		return c;
+	return know_sequences(job, j, p, known, e);
 }
 
 /* What keeps it from the target is part of what it tells. */
@@ -318,8 +367,8 @@ static void look(struct delivery *d, const struct deliver_job *job, const struct
 	d->target = NULL;
 }
 
-int deliver_look(const struct deliver_job *asked, struct journal *j, struct arena *a, bool ask_target, struct verified *ret,
-                 struct preview *ret_preview, const char **ret_check, struct err *e)
+enum check_code deliver_look(const struct deliver_job *asked, struct journal *j, struct arena *a, bool ask_target, struct verified *ret,
+                             struct preview *ret_preview, struct err *e)
 {
 	AUTO(watch_done) struct watch watch;
 	AUTO(papers_done) struct papers p = {0};
@@ -327,23 +376,24 @@ int deliver_look(const struct deliver_job *asked, struct journal *j, struct aren
 	struct deliver_job job = *asked;
 	struct sequence_known known = {0};
 	struct preview now = {.reached = false};
-	const char *check = NULL;
+	enum check_code refusing;
 	struct err no = ERR_INIT;
 	watch_init(&watch);
 	job.watch = &watch;
 	start_report(&c, &job);
-	if (read_papers(&job, &p, a, &c.report, e) != 0 || verify(&job, j, &p, a, ret_check, e) != 0 || know_sequences(&job, j, &p, &known, e) != 0)
-		return -1;
-	bool allowed = check_site(&job, &p, a, &check, &no) == 0;
+	if ((refusing = read_papers(&job, &p, a, &c.report, e)) || (refusing = verify(&job, j, &p, a, e)) ||
+	    (refusing = know_sequences(&job, j, &p, &known, e)))
+		return refusing;
+	refusing = check_site(&job, &p, a, &no);
 	struct delivery d = start_delivery(&job, j, &p, &c);
 	d.known = known;
 	if (ask_target)
 		look(&d, &job, &p.policy, &now);
-	if (!allowed)
-		now.refusal = arena_printf(a, "%s: %s", check, no.msg);
+	if (refusing)
+		now.refusal = arena_printf(a, "%s: %s", check_title(refusing), no.msg);
 	*ret = p.verified;
 	*ret_preview = now;
-	return 0;
+	return CHECK_NONE;
 }
 
 int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err *e)
@@ -354,19 +404,17 @@ int deliver(const struct deliver_job *job, enum outcome *ret_outcome, struct err
 	AUTO(papers_done) struct papers p = {0};
 	AUTO(delivery_done) struct delivery d = {0};
 	struct collector c = {.arena = a};
-	const char *check = NULL;
 	if (journal_borrow(path, &j, e) != 0)
 		return -1;
 	start_report(&c, job);
 	d = start_delivery(job, j, &p, &c);
-	struct recheck again = {.job = job, .journal = j, .papers = &p, .verified_at_us = clock_mono_us()};
+	struct recheck again = {.job = job, .journal = j, .papers = &p};
 	d.may_begin = may_begin;
 	d.may_begin_arg = &again;
-	bool ok = read_papers(job, &p, a, &c.report, e) == 0 && verify(job, j, &p, a, &check, e) == 0 && check_site(job, &p, a, &check, e) == 0 &&
-	          check_deadline(job->task, &check, e) == 0 && know_sequences(job, j, &p, &d.known, e) == 0;
+	enum check_code refusing = check_all(job, j, &p, &c, &d.known, e);
 	d.wave = p.proof.wave;
-	if (!ok)
-		refuse(&c, job, check, e);
+	if (refusing)
+		refuse(&c, job, refusing, e);
 	else if (deliver_verified(&d, job, &p.policy, e) != 0)
 		return -1;
 	if (delivery_finish(&d, report_seal, (void *)(uintptr_t)job->report_key, e) != 0)

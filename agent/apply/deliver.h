@@ -16,14 +16,14 @@ struct deliver_job {
 };
 
 /* Everything that deliver checks before it connects: reads what was pulled, verifies it, asks no database. For probes, which run only under an order that would be taken now. In the arena. ret_wave: of the
- * target. */
-int deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
-                    const char **ret_check, struct err *e) MUST_CHECK;
+ * target. CHECK_NONE, or the check that refuses it. */
+enum check_code deliver_preview(const struct deliver_job *job, struct journal *j, struct arena *a, struct verified *ret, uint32_t *ret_wave,
+                                struct err *e) MUST_CHECK;
 
 /* For people who are to say yes: what was pulled, verified as above, and with `ask_target` what the target's ledger, read now and not changed, leaves of it to be done. What the site's own policy
  * has against it, and what keeps this agent from the target, is no error: *ret_preview tells. job->watch is not asked for. */
-int deliver_look(const struct deliver_job *job, struct journal *j, struct arena *a, bool ask_target, struct verified *ret,
-                 struct preview *ret_preview, const char **ret_check, struct err *e) MUST_CHECK;
+enum check_code deliver_look(const struct deliver_job *job, struct journal *j, struct arena *a, bool ask_target, struct verified *ret,
+                             struct preview *ret_preview, struct err *e) MUST_CHECK;
 
 /* 0: the report is in the outbox, *ret_outcome tells how it ended, and *e, when that is no success, the report's reason. -1 with ERR_STATE: asked to terminate. -1 otherwise: the journal cannot be read or written. After -1 the
  * task stays open: the next start resumes it. */

@@ -23,7 +23,7 @@ enum ended {
 	ENDED_FAILED, /* what failed had no effect */
 	ENDED_LOST, /* the connection is gone or an outcome is unknown: connect again and resolve */
 	ENDED_ATTENTION, /* a person must look */
-	ENDED_REFUSED, /* not allowed here */
+	ENDED_REFUSED, /* not allowed here; only delivery_refuse says so */
 	ENDED_STOPPED, /* asked to end */
 	ENDED_ASK /* nothing was begun: the site's people are asked again */
 };
@@ -46,8 +46,9 @@ struct delivery {
 	const struct task *task;
 	const struct verified *verified;
 	struct sequence_known known; /* C8 */
-	/* C22: asked once more just before the first intent, when much time may have gone by with waiting. NULL: nothing to ask. */
-	int (*may_begin)(void *arg, const char **ret_check, struct err *e);
+	/* C22: all that was asked at the beginning, asked once more just before the first intent: it may have waited long. ENDED_OK, ENDED_REFUSED, or ENDED_ASK: held. NULL: nothing
+	 * to ask. */
+	enum ended (*may_begin)(void *arg, struct delivery *d);
 	void *may_begin_arg;
 	struct journal *journal;
 	const char *agent;
@@ -112,6 +113,9 @@ void delivery_done(struct delivery *d); /* frees what it made outside `arena` */
 struct project_ledger delivery_ledger(const struct delivery *d);
 
 void delivery_say(struct delivery *d, const char *state, const char *changeset, const char *detail);
+/* d->error is a check's word: notes which one's, and what to do about it (NULL: what the error itself says), for delivery_check; delivery_refuse returns ENDED_REFUSED. */
+void delivery_check(struct delivery *d, enum check_code c, const char *advice);
+enum ended delivery_refuse(struct delivery *d, enum check_code c, const char *advice);
 /* What an error means for the delivery: lost, stopped, a person's, or just failed. */
 enum ended delivery_judge(struct delivery *d, const struct err *e);
 /* After try `n` (from 0) failed with `e`: waits as the error's class says and returns ENDED_OK (try again), or says that it is over. `lost`: it is the connection that
@@ -143,10 +147,12 @@ enum ended lock_take(struct delivery *d);
 /* Waits until the backend of an earlier run no longer runs. */
 enum ended lock_wait_for(struct delivery *d, const char *backend, const char *what);
 
-/* identity.c: is it the database that this agent knows? */
+/* identity.c: is it the database that this agent knows, and is it still at the end? */
 int identity_recall(struct delivery *d, struct err *e) MUST_CHECK; /* the journal's heads; before the first connection */
 void identity_note(struct delivery *d); /* what this connection saw of the ledger, before it is read again */
 enum ended identity_check(struct delivery *d); /* once the ledger is read */
+enum ended identity_epoch(struct delivery *d); /* C1, once there is a plan: no controller of a later epoch has worked here */
+enum ended identity_chain(struct delivery *d); /* C25, when all is done: what is in the ledger now is what was read and written */
 enum ended identity_broken(struct delivery *d); /* ENDED_ATTENTION: the ledger cannot be read as ours, for the reason in d->error */
 enum ended identity_refuse(struct delivery *d); /* ENDED_REFUSED for the reason in d->error, with what to type */
 

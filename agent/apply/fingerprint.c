@@ -6,7 +6,6 @@
 #include "agent/apply/delivery.h"
 #include "agent/schema/baseline.h"
 #include "agent/schema/snapshot.h"
-#include "agent/verify/checks.h"
 #include "common/base/str.h"
 
 #define SHOWN_LINES 4
@@ -32,20 +31,14 @@ static void left_out(struct delivery *d, const struct err *why)
 }
 
 /* What is compared for a decision cannot be left out. */
-static enum ended cannot_compare(struct delivery *d)
+static enum ended cannot_compare(struct delivery *d, enum check_code c)
 {
 	err_wrap(&d->error, "the schema cannot be compared");
+	delivery_check(d, c, NULL);
 	return delivery_judge(d, &d->error);
 }
 
 /* ---- C17 ---- */
-
-static enum ended refuse(struct delivery *d, const char *advice)
-{
-	d->place.check = check_title(C17_SCHEMA_BEFORE);
-	d->advice = advice;
-	return ENDED_REFUSED;
-}
 
 static bool is_as_expected(const struct delivery *d, const struct schema_expected *x, const uint8_t want[DIGEST_SIZE],
                            const uint8_t found[DIGEST_SIZE], const char *when, struct err *e)
@@ -98,6 +91,7 @@ static enum ended compare_with_last(struct delivery *d, const struct snapshot *n
 		return ENDED_OK;
 	if (baseline_load(d->data_dir, d->task->target, &last, &d->error) != 0) {
 		err_wrap(&d->error, "the schema cannot be compared");
+		delivery_check(d, C17_SCHEMA_BEFORE, NULL);
 		return ENDED_FAILED;
 	}
 	size_t n = last.n && same_head(buf_str(&last), buf_str(&now->text)) ? snapshot_diff(buf_str(&last), buf_str(&now->text), &diff) : 0;
@@ -106,8 +100,9 @@ static enum ended compare_with_last(struct delivery *d, const struct snapshot *n
 	add_lines(buf_str(&diff), n, &shown);
 	err_set(&d->error, ERR_POLICY, "drift: the schema was changed from outside since the last delivery ('-' is gone, '+' is new): %s",
 	        buf_str(&shown));
-	return refuse(
-	    d, arena_printf(d->arena, "take the change back, or have the site's people accept it: rollcall-agent snapshot %s --accept", d->task->target));
+	return delivery_refuse(
+	    d, C17_SCHEMA_BEFORE,
+	    arena_printf(d->arena, "take the change back, or have the site's people accept it: rollcall-agent snapshot %s --accept", d->task->target));
 }
 
 /* Once something of the release has run here, in whatever attempt, the schema is no longer the one that it was to find. */
@@ -124,20 +119,19 @@ enum ended fingerprint_before(struct delivery *d)
 	const struct schema_expected *x = expected(d);
 	bool finds = x && x->has_before && !has_begun_here(d);
 	/* What an earlier run of this very delivery has done is no drift. */
-	bool fresh = !d->begun && d->task->state == TASK_ACCEPTED && d->rows_reported == 0;
-	bool judges = fresh && (d->refuse_drift || finds), told = d->fingerprint_before && d->rows_reported == 0;
+	bool judges = delivery_is_fresh(d) && (d->refuse_drift || finds), told = d->fingerprint_before && d->rows_reported == 0;
 	AUTO(snapshot_done) struct snapshot s = {0};
 	d->fingerprint_before = false; /* on a later connection, what is there is no longer what was before */
 	if (d->plan.n_steps == 0 || (!judges && !told))
 		return ENDED_OK;
 	if (take(d, &s, d->report->report.fingerprint_before, &d->error) != 0) {
 		if (judges)
-			return cannot_compare(d);
+			return cannot_compare(d, C17_SCHEMA_BEFORE);
 		left_out(d, &d->error);
 		return ENDED_OK;
 	}
 	if (judges && finds && !is_as_expected(d, x, x->before, s.fingerprint, "find", &d->error))
-		return refuse(d, how_to_compare(d));
+		return delivery_refuse(d, C17_SCHEMA_BEFORE, how_to_compare(d));
 	return judges && d->refuse_drift ? compare_with_last(d, &s) : ENDED_OK;
 }
 
@@ -170,14 +164,14 @@ enum ended fingerprint_expected(struct delivery *d)
 	if (!x || !x->has_after)
 		return ENDED_OK;
 	if (take(d, &s, d->report->report.fingerprint, &d->error) != 0)
-		return cannot_compare(d);
+		return cannot_compare(d, C24_SCHEMA_AFTER);
 	d->schema_taken = true;
 	if (ran(d, ENDED_OK))
 		keep(d, &s);
 	if (is_as_expected(d, x, x->after, s.fingerprint, "leave", &d->error))
 		return ENDED_OK;
-	d->place = (struct failure_place){.check = check_title(C24_SCHEMA_AFTER)};
-	d->advice = how_to_compare(d);
+	d->place = (struct failure_place){0};
+	delivery_check(d, C24_SCHEMA_AFTER, how_to_compare(d));
 	return ENDED_FAILED;
 }
 

@@ -5,15 +5,7 @@
 
 #include "agent/apply/delivery.h"
 #include "agent/policy/policy.h"
-#include "agent/verify/checks.h"
 #include "common/base/str.h"
-
-static enum ended refuse(struct delivery *d, enum check_code c, const char *advice)
-{
-	d->place.check = check_title(c);
-	d->advice = advice;
-	return ENDED_REFUSED;
-}
 
 /* ---- C21 ---- */
 
@@ -51,10 +43,9 @@ enum ended limits_timeouts(struct delivery *d)
 		return delivery_judge(d, &d->error);
 	}
 	if (is_over(d, "wait for a lock", "longest_lock", ms[0], lock_ms) || is_over(d, "run", "longest_statement", ms[1], statement_ms))
-		return refuse(d, C21_TIMEOUTS,
-		              "take out what sets it otherwise (a pooler, a setting of the role), or raise the cap in the site's policy: MariaDB knows whole "
-		              "seconds of "
-		              "waiting only");
+		return delivery_refuse(d, C21_TIMEOUTS,
+		                       "take out what sets it otherwise (a pooler, a setting of the role), or raise the cap in the site's policy: MariaDB "
+		                       "knows whole seconds of waiting only");
 	return ENDED_OK;
 }
 
@@ -75,7 +66,7 @@ static enum ended too_large(struct delivery *d, const struct work *w, const stru
 	        "%s:%u: changeset %s: %s works on table %s as a whole, which has %s, and this site lets that be done up to %s (largest_table)",
 	        changeset_file(w->item->changeset, w->item->body, w->direction == DIRECTION_ROLLBACK), (unsigned)w->statement->line,
 	        w->item->changeset->id, c->verb, table, size, table_limit_text(limit, d->arena));
-	return refuse(d, C2_SITE_POLICY, "write it in batches (batch:N) or CONCURRENTLY, or have the site's people raise largest_table");
+	return delivery_refuse(d, C2_SITE_POLICY, "write it in batches (batch:N) or CONCURRENTLY, or have the site's people raise largest_table");
 }
 
 static enum ended check_statement(struct delivery *d, const struct work *w)
@@ -93,7 +84,7 @@ static enum ended check_statement(struct delivery *d, const struct work *w)
 		        "%s:%u: changeset %s: which table %s works on cannot be told, and this site caps how large it may be (largest_table)",
 		        changeset_file(w->item->changeset, w->item->body, w->direction == DIRECTION_ROLLBACK), (unsigned)w->statement->line,
 		        w->item->changeset->id, c.verb);
-		return refuse(d, C2_SITE_POLICY, "give each table a statement of its own");
+		return delivery_refuse(d, C2_SITE_POLICY, "give each table a statement of its own");
 	case POLICY_TABLE_NAMED:
 		break;
 	}

@@ -65,6 +65,7 @@ static enum ended poll_again(struct delivery *d, uint32_t *poll_ms)
 static enum ended locked_by(struct delivery *d, const char *who)
 {
 	err_set(&d->error, ERR_TIMEOUT, "the target is locked by %s", who);
+	delivery_check(d, C15_LOCK, check_what_to_do(C15_LOCK));
 	return ENDED_FAILED;
 }
 

@@ -45,8 +45,8 @@ void delivery_look(struct delivery *d, struct preview *ret)
 	bytes_to_hex(bytes_of(d->task->id, TASK_SIZE), d->task_hex);
 	enum ended end = look(d);
 	*ret = (struct preview){.reached = d->ledger_read, .plan = d->plan};
-	const char *check = d->place.check,
-	           *why = end == ENDED_OK ? NULL : arena_printf(d->arena, "%s%s%s", check ? check : "", check ? ": " : "", d->error.msg);
+	const char *check = check_title(d->place.check),
+	           *why = end == ENDED_OK ? NULL : arena_printf(d->arena, "%s%s%s", check, *check ? ": " : "", d->error.msg);
 	if (!ret->reached) {
 		ret->why_not = why;
 		return;

@@ -44,10 +44,12 @@ static int find_probe(const struct survey_job *job, struct arena *a, const struc
 	struct task task;
 	struct deliver_job d = {.config = job->config, .target = job->target, .task = &task};
 	struct verified v;
-	const char *check = NULL;
 	uint32_t wave = 0;
-	if (journal_borrow(path, &j, e) != 0 || find_task(job, j, a, &task, e) != 0 || deliver_preview(&d, j, a, &v, &wave, &check, e) != 0)
+	if (journal_borrow(path, &j, e) != 0 || find_task(job, j, a, &task, e) != 0)
 		return -1;
+	enum check_code c = deliver_preview(&d, j, a, &v, &wave, e);
+	if (c)
+		return err_wrap(e, "%s", check_title(c));
 	const struct wave *w = &v.order.waves[wave];
 	if (job->probe == 0 || job->probe > w->n_probes || !w->probes[job->probe - 1].sql)
 		return err_set(e, ERR_NOT_FOUND, "wave %s of order %s has no probe %u with SQL", w->name, v.order.id, job->probe);

@@ -61,6 +61,7 @@ static void recall_reason(struct delivery *d, const struct plan_item *it)
 	else
 		err_set(&d->error, ERR_STATE, "a validation after %s failed before the agent was restarted", it->changeset->id);
 	delivery_place(d, it, DIRECTION_APPLY, 0, 0, it->changeset->line);
+	delivery_check(d, C23_VALIDATIONS, check_what_to_do(C23_VALIDATIONS));
 }
 
 static enum ended reverted(struct delivery *d, const struct plan_item *it)
@@ -77,6 +78,7 @@ static enum ended reverted(struct delivery *d, const struct plan_item *it)
 		return end;
 	if (!ok) {
 		err_wrap(&d->error, "%s; it was rolled back, but the earlier state is not back", why.msg);
+		d->advice = NULL;
 		return ENDED_ATTENTION;
 	}
 	d->error = why;
@@ -105,6 +107,7 @@ enum ended rollback_revert(struct delivery *d, const struct plan_item *it, uint3
 	d->reverting = false;
 	if (end == ENDED_FAILED) {
 		err_wrap(&d->error, "%s; its rollback fails", why.msg);
+		d->advice = NULL;
 		return ENDED_ATTENTION;
 	}
 	if (end != ENDED_OK)

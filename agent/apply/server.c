@@ -1,6 +1,5 @@
 /* C14, the half that only the server can tell: as whom it lets us work, and its version. On each connection, before anything is made there. */
 #include "agent/apply/delivery.h"
-#include "agent/verify/checks.h"
 #include "common/base/str.h"
 #include "common/model/version.h"
 
@@ -14,11 +13,10 @@ enum ended server_role(struct delivery *d)
 		return delivery_judge(d, &d->error);
 	if (!superuser)
 		return ENDED_OK;
-	d->place.check = "C14 privileges";
-	d->advice =
-	    arena_printf(d->arena, "give target %s a role that owns its schema and no more, or write superuser: allow in agent.yaml", d->task->target);
 	err_set(&d->error, ERR_POLICY, "the role of target %s is a superuser, and this site refuses to work as one", d->task->target);
-	return ENDED_REFUSED;
+	return delivery_refuse(
+	    d, C14_ENGINE,
+	    arena_printf(d->arena, "give target %s a role that owns its schema and no more, or write superuser: allow in agent.yaml", d->task->target));
 }
 
 /* C14: the versions that the release was signed for, against what this server says. What is applied may be taken back on any. */
@@ -33,8 +31,7 @@ enum ended server_version(struct delivery *d)
 		return delivery_judge(d, &d->error);
 	if (engine_range_has(range, id.version))
 		return ENDED_OK;
-	d->place.check = check_title(C14_ENGINE);
 	err_set(&d->error, ERR_POLICY, "release %s %s is made for %s, and the server of target %s is version %s", r->project, r->version,
 	        engine_range_text(range, d->arena), d->task->target, id.version);
-	return ENDED_REFUSED;
+	return delivery_refuse(d, C14_ENGINE, check_what_to_do(C14_ENGINE));
 }

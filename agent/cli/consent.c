@@ -38,17 +38,16 @@ static bool is_meant(const struct waiting *w, const char *what)
 /* The papers first: a target is asked only when the command is about it. */
 static int look(struct desk *d, const struct held *h, const char *what, bool offline, bool *ret_meant, struct waiting *ret, struct err *e)
 {
-	const char *check = NULL;
 	struct waiting w = {.held = h, .target = discover_id(&d->config, h->task.target)};
 	if (!w.target)
 		return err_set(e, ERR_NOT_FOUND, "%s is not in agent.yaml any more", h->task.target);
 	const struct deliver_job job = {.config = &d->config, .target = w.target, .task = &h->task};
-	int rc = deliver_look(&job, d->journal, d->arena, false, &w.papers, &w.now, &check, e);
-	*ret_meant = rc == 0 && is_meant(&w, what);
+	enum check_code refusing = deliver_look(&job, d->journal, d->arena, false, &w.papers, &w.now, e);
+	*ret_meant = !refusing && is_meant(&w, what);
 	if (*ret_meant && !offline)
-		rc = deliver_look(&job, d->journal, d->arena, true, &w.papers, &w.now, &check, e);
+		refusing = deliver_look(&job, d->journal, d->arena, true, &w.papers, &w.now, e);
 	*ret = w;
-	return rc == 0 ? 0 : err_wrap(e, "%s%s%s", h->task.target, check ? ": " : "", check ? check : "");
+	return refusing ? err_wrap(e, "%s: %s", h->task.target, check_title(refusing)) : 0;
 }
 
 static int gather(struct desk *d, const char *what, bool offline, struct all_waiting *w, struct err *e)

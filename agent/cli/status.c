@@ -71,8 +71,9 @@ static int add_held(struct desk *d, struct table *t, size_t *ret_n, struct err *
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		char until[CLOCK_TEXT_SIZE], since[CLOCK_TEXT_SIZE];
-		table_row(t, (const char *const[]){list[i].task.target, list[i].code, direction_name(list[i].task.direction),
-		                                   or_dash(list[i].until_us, until), clock_text(list[i].at_us, since), list[i].reason});
+		table_row(t,
+		          (const char *const[]){list[i].task.target, list[i].code, direction_name(list[i].task.direction), or_dash(list[i].until_us, until),
+		                                clock_text(list[i].at_us, since), list[i].reason, check_title(C2_SITE_POLICY)});
 	}
 	*ret_n = n;
 	return 0;
@@ -171,7 +172,7 @@ static int run_status(const struct cmd_args *a, struct err *e)
 {
 	AUTO(desk_done) struct desk d = {.journal = NULL};
 	AUTO(table_destroy) struct table *holds = table_new("target,until,by,since,reason");
-	AUTO(table_destroy) struct table *held = table_new("target,why,direction,until,since,~detail");
+	AUTO(table_destroy) struct table *held = table_new("target,why,direction,until,since,~detail,+check");
 	AUTO(table_destroy) struct table *windows = table_new("target,next-opening");
 	AUTO(table_destroy) struct table *tasks = table_new("target,state,direction,#attempt,deadline,+task");
 	AUTO(table_destroy) struct table *refused = table_new("at,target,check,~detail");

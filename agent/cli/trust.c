@@ -53,8 +53,9 @@ static int run_install(const struct cmd_args *a, struct err *e)
 	bool is_new = false;
 	if (desk_config(a, &c, e) != 0 || open_journal(&c, &j, e) != 0 || file_read(path, LIMIT_DOCUMENT, &data, e) != 0)
 		return -1;
-	if (trusted_take(j, c.trust_pin, buf_bytes(&data), clock_wall_us(), &is_new, e) != 0)
-		return err_wrap(e, "%s", path);
+	enum check_code refusing = trusted_take(j, c.trust_pin, buf_bytes(&data), clock_wall_us(), &is_new, e);
+	if (refusing)
+		return err_wrap(e, "%s: %s", path, check_title(refusing));
 	output_say("%s: %s", path,
 	           is_new ? "checked and taken; a running agent goes by it from its next delivery on" : "not newer than what this agent believes");
 	return print_believed(a, &c, j, e);

@@ -331,6 +331,16 @@ static void take(struct tasks *t, const struct msg_offer *o, const struct agent_
 	tasks_start_ready(t);
 }
 
+/* No delivery comes of it, so no report either: the site's people see it all the same. */
+static void refuse(struct tasks *t, const struct msg_offer *o, enum check_code check, const char *message)
+{
+	struct err e = ERR_INIT;
+	log_warn("%s: refused: %s: %s", o->target, check_title(check), message);
+	if (journal_refuse(t->journal, check, o->target, message, &e) != 0)
+		log_error("journal: %s", e.msg);
+	answer(t, MSG_REFUSE, o->task, o->attempt, check_title(check), message);
+}
+
 void tasks_offer(struct tasks *t, const struct msg_offer *o)
 {
 	char message[512];
@@ -340,11 +350,11 @@ void tasks_offer(struct tasks *t, const struct msg_offer *o)
 	if (!target) {
 		snprintf(message, sizeof message, "target %s is not served by agent %s: correct its agent.yaml, or leave the target out", o->target,
 		         t->config->name);
-		answer(t, MSG_REFUSE, o->task, o->attempt, "C11 assignment", message);
+		refuse(t, o, C11_ORDER, message);
 	} else if (o->epoch < uplink_max_epoch(t->uplink)) {
 		snprintf(message, sizeof message, "epoch %u is lower than %u, which this agent has seen: an old controller offered it", o->epoch,
 		         uplink_max_epoch(t->uplink));
-		answer(t, MSG_REFUSE, o->task, o->attempt, "C1 epoch", message);
+		refuse(t, o, C1_MESSAGE, message);
 	} else {
 		take(t, o, target);
 	}

@@ -53,26 +53,36 @@ static void drop_first(struct updates *u)
 	memmove(&u->refs[0], &u->refs[1], --u->n * sizeof *u->refs);
 }
 
-static int take(struct updates *u, const struct document_ref *r, struct err *e)
+static enum check_code take(struct updates *u, const struct document_ref *r, struct err *e)
 {
 	AUTO(buf_done) struct buf data = BUF_INIT;
 	bool is_new = false;
-	if (blobs_get(u->blob_dir, r->hash, LIMIT_DOCUMENT, &data, e) != 0 ||
-	    trusted_take(u->journal, u->config->trust_pin, buf_bytes(&data), clock_wall_us(), &is_new, e) != 0)
-		return -1;
+	if (blobs_get(u->blob_dir, r->hash, LIMIT_DOCUMENT, &data, e) != 0)
+		return C18_CONTENT;
+	enum check_code c = trusted_take(u->journal, u->config->trust_pin, buf_bytes(&data), clock_wall_us(), &is_new, e);
 	if (is_new)
 		log_debug("trust: document version %llu was checked and taken", (unsigned long long)r->version);
-	return 0;
+	return c;
 }
 
 /* Somebody tries to have this site believe what it must not: its people should see it even when nobody reads the log. */
-static void refuse(struct updates *u, const struct document_ref *r, const struct err *why)
+static void refuse(struct updates *u, enum check_code check, const char *why)
 {
 	struct err e = ERR_INIT;
-	const struct journal_refusal f = {.at_us = clock_wall_us(), .target = "-", .code = "trust", .message = why->msg};
-	log_error("trust: document version %llu that the controller sent is not taken: %s", (unsigned long long)r->version, why->msg);
-	if (journal_refuse(u->journal, &f, &e) != 0)
+	log_error("trust: %s: %s", check_title(check), why);
+	if (journal_refuse(u->journal, check, NULL, why, &e) != 0)
 		log_error("journal: %s", e.msg);
+}
+
+static void take_first(struct updates *u)
+{
+	struct err e = ERR_INIT;
+	enum check_code refusing = take(u, &u->refs[0], &e);
+	if (refusing) {
+		err_wrap(&e, "document version %llu that the controller sent is not taken", (unsigned long long)u->refs[0].version);
+		refuse(u, refusing, e.msg);
+	}
+	drop_first(u);
 }
 
 static void tell_version(struct updates *u)
@@ -85,12 +95,8 @@ static void tell_version(struct updates *u)
 
 static void take_what_is_here(struct updates *u)
 {
-	while (u->n && blobs_has(u->blob_dir, u->refs[0].hash, NULL)) {
-		struct err e = ERR_INIT;
-		if (take(u, &u->refs[0], &e) != 0)
-			refuse(u, &u->refs[0], &e);
-		drop_first(u);
-	}
+	while (u->n && blobs_has(u->blob_dir, u->refs[0].hash, NULL))
+		take_first(u);
 	if (u->n)
 		return;
 	tell_version(u);

@@ -4,6 +4,7 @@
 #ifndef AGENT_JOURNAL_JOURNAL_H
 #define AGENT_JOURNAL_JOURNAL_H
 
+#include "agent/verify/checks.h"
 #include "common/base/arena.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
@@ -83,17 +84,18 @@ struct journal_ending { /* what is kept */
 	const struct journal_sequence *sequence; /* of the report's target now; NULL: as it was */
 	const struct journal_note *note; /* NULL: none */
 };
-/* A report that names a check is also kept as a refusal. */
+/* A report that names a check is also kept as a refusal, and so is one that `seal` could not seal (C26). */
 typedef int journal_seal_fn(void *arg, const struct report *r, struct buf *ret, struct err *e);
 int journal_finish(struct journal *j, const struct journal_ending *end, struct report *r, journal_seal_fn *seal, void *arg, struct err *e) MUST_CHECK;
 int journal_sequence(struct journal *j, const char *target, const char *project, uint64_t *ret, struct err *e) MUST_CHECK; /* 0: none known */
 
-/* What was refused here, kept for 30 days. `code` is a check's title, or "trust" for a document that was not taken. */
+/* What was refused here, and what a check has ended, kept for 30 days. */
 struct journal_refusal {
 	int64_t at_us;
-	const char *target, *code, *message;
+	const char *target, *code, *message; /* code: the check's title; target "-": none */
 };
-int journal_refuse(struct journal *j, const struct journal_refusal *r, struct err *e) MUST_CHECK;
+/* Now, by this check. target NULL: none. For what makes no report. */
+int journal_refuse(struct journal *j, enum check_code check, const char *target, const char *message, struct err *e) MUST_CHECK;
 /* The newest `max`, newest first. */
 int journal_refusals(struct journal *j, size_t max, struct arena *a, struct journal_refusal **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 /* Reports from `from_seq` on, in order, at most `max`. Acked ones are kept 30 days, because a restored controller may ask again. */

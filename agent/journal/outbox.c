@@ -1,4 +1,6 @@
 /* The journal's outbox: signed reports in a gapless sequence, each carrying the hash of the one before it. */
+#include <assert.h>
+
 #include "agent/journal/journal_file.h"
 #include "agent/journal/sql/journal.sql.h"
 #include "common/base/clock.h"
@@ -97,7 +99,7 @@ int journal_audit(struct journal *j, const struct audit_head *told, struct err *
 
 /* ---- finishing ---- */
 
-static int finish(struct journal *j, struct report *r, journal_seal_fn *seal, void *arg, struct err *e)
+static int finish(struct journal *j, struct report *r, journal_seal_fn *seal, void *arg, bool *ret_unsealed, struct err *e)
 {
 	AUTO(buf_done) struct buf envelope = BUF_INIT;
 	uint64_t last = 0;
@@ -106,7 +108,8 @@ static int finish(struct journal *j, struct report *r, journal_seal_fn *seal, vo
 	r->report_seq = last + 1;
 	if (audit_get(j, &r->audit, e) != 0)
 		return -1;
-	if (seal(arg, r, &envelope, e) != 0 || report_insert(j, r->report_seq, buf_bytes(&envelope), e) != 0)
+	*ret_unsealed = seal(arg, r, &envelope, e) != 0;
+	if (*ret_unsealed || report_insert(j, r->report_seq, buf_bytes(&envelope), e) != 0)
 		return -1;
 	struct journal_head seen = {.rows = r->ledger_rows, .uuid = r->ledger_uuid};
 	memcpy(seen.head, r->ledger_head, DIGEST_SIZE);
@@ -124,8 +127,19 @@ static int keep_refusal(struct journal *j, const struct report *r, struct err *e
 	return str_empty(r->failure.check) ? 0 : journal_refuse_in(j, &f, e);
 }
 
+/* Without a signature it goes nowhere: nobody but the site's people can be told. */
+static void note_unsealed(struct journal *j, const struct report *r, struct err *e)
+{
+	struct err told = e ? *e : ERR_INIT, second = ERR_INIT;
+	if (journal_refuse(j, check_refuse(C26_REPORT, &told), r->target, told.msg, &second) != 0)
+		err_wrap(e, "%s; and before that", second.msg);
+	err_wrap(e, "%s", check_title(C26_REPORT));
+}
+
 int journal_finish(struct journal *j, const struct journal_ending *end, struct report *r, journal_seal_fn *seal, void *arg, struct err *e)
 {
+	bool unsealed = false;
+	assert(r->outcome != OUTCOME_REFUSED || !str_empty(r->failure.check)); /* who refuses says by which check */
 	if (journal_begin(j, e) != 0)
 		return -1;
 	int rc = journal_steps_insert(j, end->steps, end->n_steps, e);
@@ -135,8 +149,11 @@ int journal_finish(struct journal *j, const struct journal_ending *end, struct r
 		rc = journal_note_put_in(j, end->note, e);
 	if (rc == 0)
 		rc = keep_refusal(j, r, e);
-	if (journal_end(j, rc == 0 ? finish(j, r, seal, arg, e) : rc, e) != 0)
+	if (journal_end(j, rc == 0 ? finish(j, r, seal, arg, &unsealed, e) : rc, e) != 0) {
+		if (unsealed)
+			note_unsealed(j, r, e);
 		return err_wrap(e, "report");
+	}
 	j->last_report = r->report_seq;
 	return 0;
 }

@@ -1,6 +1,9 @@
 /* The journal's verdicts: what was refused, and the release sequence of each project that is in effect on each target. */
+#include <assert.h>
+
 #include "agent/journal/journal_file.h"
 #include "agent/journal/sql/journal.sql.h"
+#include "common/base/clock.h"
 
 int journal_sequence(struct journal *j, const char *target, const char *project, uint64_t *ret, struct err *e)
 {
@@ -44,11 +47,13 @@ int journal_refuse_in(struct journal *j, const struct journal_refusal *r, struct
 	return lite_run(s, e);
 }
 
-int journal_refuse(struct journal *j, const struct journal_refusal *r, struct err *e)
+int journal_refuse(struct journal *j, enum check_code check, const char *target, const char *message, struct err *e)
 {
+	const struct journal_refusal r = {.at_us = clock_wall_us(), .target = target ? target : "-", .code = check_title(check), .message = message};
+	assert(check != CHECK_NONE);
 	if (journal_begin(j, e) != 0)
 		return -1;
-	return journal_end(j, journal_refuse_in(j, r, e), e);
+	return journal_end(j, journal_refuse_in(j, &r, e), e);
 }
 
 static int read_refusal(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)

@@ -1,4 +1,5 @@
 /* The conversation with the controller: its states, and what is heard. */
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/link/uplink_impl.h"
@@ -14,6 +15,7 @@
 #define GREETING_MS       15000 /* until WELCOME */
 #define SILENT_HEARTBEATS 3
 #define BYE_MS            500 /* for the last word to leave */
+#define OLD_CONTROLLER    "it is an old controller (its epoch is lower than one seen before)"
 
 int64_t uplink_after_ms(uint32_t ms)
 {
@@ -100,6 +102,18 @@ static void give_up(struct uplink *u, const char *why)
 		fail_attempt(u, why);
 }
 
+/* C1: what no honest controller sends. The site's people see it, whoever reads the log. */
+static void refuse(struct uplink *u, const char *why)
+{
+	char message[sizeof u->refused];
+	struct err e = ERR_INIT;
+	snprintf(message, sizeof message, "controller at %s: %s", endpoint_of(u), why);
+	if (!str_eq(u->refused, message) && journal_refuse(u->journal, C1_MESSAGE, NULL, message, &e) != 0)
+		log_error("journal: %s", e.msg);
+	str_copy(u->refused, sizeof u->refused, message);
+	give_up(u, why);
+}
+
 /* ---- sending ---- */
 
 static void greet(struct uplink *u)
@@ -148,7 +162,7 @@ static void on_welcome(struct uplink *u, const struct msg_welcome *w)
 {
 	bool offered = w->proto >= LINK_PROTO && w->proto <= LINK_PROTO_MAX;
 	if (!offered || !take_epoch(u, w->epoch)) {
-		fail_attempt(u, offered ? "it is an old controller (its epoch is lower than one seen before)" : "it chose a protocol that was not offered");
+		refuse(u, offered ? OLD_CONTROLLER : "it chose a protocol that was not offered");
 		return;
 	}
 	u->state = UP;
@@ -208,7 +222,7 @@ static void on_message(struct uplink *u, const struct msg *m)
 		break;
 	case MSG_REPORT_ACK:
 		if (m->report_ack.seq >= u->next_report)
-			give_up(u, "it acknowledged a report that was not sent");
+			refuse(u, "it acknowledged a report that was not sent");
 		else
 			uplink_acked(u, &m->report_ack);
 		break;
@@ -220,7 +234,7 @@ static void on_message(struct uplink *u, const struct msg *m)
 		u->on.message(u->on.arg, m);
 		break;
 	default:
-		give_up(u, "it sent a message that agents do not take");
+		refuse(u, "it sent a message that agents do not take");
 		break;
 	}
 }
@@ -235,7 +249,7 @@ static const char *check_header(struct uplink *u, const struct link_header *h)
 	if (h->seq != u->seq_in + 1)
 		return "a message is missing or came twice";
 	if (u->state == UP && h->type != MSG_DENY && !take_epoch(u, h->epoch))
-		return "it is an old controller (its epoch is lower than one seen before)";
+		return OLD_CONTROLLER;
 	return NULL;
 }
 
@@ -247,7 +261,7 @@ static void on_frame(void *arg, enum frame_result r, const struct frame *f, cons
 	if (r == FRAME_OK)
 		why = check_header(u, &f->header);
 	if (r != FRAME_OK || why) {
-		give_up(u, why);
+		refuse(u, why);
 		return;
 	}
 	u->seq_in++;
@@ -256,7 +270,7 @@ static void on_frame(void *arg, enum frame_result r, const struct frame *f, cons
 	struct msg m;
 	struct err e = ERR_INIT;
 	if (msg_decode((enum msg_type)f->header.type, f->body, a, &m, &e) != 0)
-		give_up(u, e.msg);
+		refuse(u, e.msg);
 	else
 		on_message(u, &m);
 }

@@ -31,6 +31,7 @@ struct uplink {
 	uint64_t stuck_report; /* too large to send, said once */
 	uint8_t boot_id[BOOT_ID_SIZE];
 	bool said_down; /* log a lasting failure once */
+	char refused[256]; /* the last message that was not taken, and why: kept once, not for each attempt */
 };
 
 int64_t uplink_after_ms(uint32_t ms); /* monotonic */

@@ -1,6 +1,5 @@
 /* Check C2, second half: what a release holds, against what the site allows. */
 #include "agent/policy/policy.h"
-#include "agent/verify/checks.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
 #include "common/sql/classify.h"
@@ -106,21 +105,21 @@ static int check_break_glass(const struct policy *p, const struct verified *v, s
 	               v->order.id, buf_str(&who), (unsigned)break_glass_least(g, &p->break_glass), (unsigned)g->site_least);
 }
 
-int policy_check_statements(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e)
+enum check_code policy_check_statements(const struct policy *p, const struct verified *v, const char *engine, struct err *e)
 {
 	enum check_code code = C2_SITE_POLICY;
-	return check_statements(p, v, engine, &code, e) == 0 ? 0 : check_refuse(code, ret_check, e);
+	return check_statements(p, v, engine, &code, e) == 0 ? CHECK_NONE : check_refuse(code, e);
 }
 
-int policy_check_order(const struct policy *p, const struct verified *v, const char **ret_check, struct err *e)
+enum check_code policy_check_order(const struct policy *p, const struct verified *v, struct err *e)
 {
 	if (v->n_approvers < p->minimum_approvals) {
 		err_set(e, ERR_POLICY, "order %s has %zu approvals, and this site asks for %u", v->order.id, v->n_approvers, (unsigned)p->minimum_approvals);
-		return check_refuse(C2_SITE_POLICY, ret_check, e);
+		return check_refuse(C2_SITE_POLICY, e);
 	}
 	if (check_break_glass(p, v, e) != 0)
-		return check_refuse(C2_BREAK_GLASS, ret_check, e);
-	return check_wave_gate(p, v, e) == 0 ? 0 : check_refuse(C12_WAVE_GATE, ret_check, e);
+		return check_refuse(C2_BREAK_GLASS, e);
+	return check_wave_gate(p, v, e) == 0 ? CHECK_NONE : check_refuse(C12_WAVE_GATE, e);
 }
 
 void policy_digest(const struct policy *p, uint8_t ret[DIGEST_SIZE])

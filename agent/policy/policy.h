@@ -80,11 +80,11 @@ void policy_decide(const struct policy_facts *f, struct policy_verdict *ret);
 const char *policy_answer_code(enum policy_answer a);
 bool policy_wants_consent(const struct policy *p, const char *target);
 
-/* Once the papers are read. ERR_POLICY, *ret_check names the check. Statements and classes that the site does not allow (C2), and settings that would lift its time-outs (C21), in the
+/* Once the papers are read: the check that refuses, with ERR_POLICY. Statements and classes that the site does not allow (C2), and settings that would lift its time-outs (C21), in the
  * direction of the delivery: the same for every target of an engine, so that a verdict can be kept. */
-int policy_check_statements(const struct policy *p, const struct verified *v, const char *engine, const char **ret_check, struct err *e) MUST_CHECK;
+enum check_code policy_check_statements(const struct policy *p, const struct verified *v, const char *engine, struct err *e) MUST_CHECK;
 /* Too few approvals for the site, or an emergency that others declared than it counts (C2), and a wave that no gate's key let begin (C12). */
-int policy_check_order(const struct policy *p, const struct verified *v, const char **ret_check, struct err *e) MUST_CHECK;
+enum check_code policy_check_order(const struct policy *p, const struct verified *v, struct err *e) MUST_CHECK;
 /* Everything that policy_check_statements answers from, but the release, its direction and the engine. */
 void policy_digest(const struct policy *p, uint8_t ret[DIGEST_SIZE]);
 

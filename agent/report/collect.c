@@ -32,7 +32,7 @@ void collect_failure(struct collector *c, const struct err *e, const struct fail
 	if (!is_whole_sentence(what))
 		what = arena_printf(c->arena, "%s.", what);
 	c->report.failure = (struct failure){.code = err_code_name(e->code),
-	                                     .check = at->check,
+	                                     .check = at->check ? check_title(at->check) : NULL,
 	                                     .sqlstate = e->sqlstate[0] ? arena_strdup(c->arena, e->sqlstate) : NULL,
 	                                     .db_errno = e->db_errno,
 	                                     .message = what,

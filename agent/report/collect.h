@@ -2,6 +2,7 @@
 #ifndef AGENT_REPORT_COLLECT_H
 #define AGENT_REPORT_COLLECT_H
 
+#include "agent/verify/checks.h"
 #include "common/base/arena.h"
 #include "common/model/report.h"
 
@@ -20,9 +21,10 @@ void collect_step(struct collector *c, const struct step_outcome *s);
 /* value and expected are copied; a name that is there already (same changeset, when) is added again: both were seen. */
 void collect_validation(struct collector *c, const struct validation_outcome *v);
 
-/* Where a failure happened; all may be empty. step and statement count from 1, 0: none. */
+/* Where a failure happened, and by which check, if by one; all may be empty. step and statement count from 1, 0: none. */
 struct failure_place {
-	const char *check, *changeset, *file;
+	enum check_code check;
+	const char *changeset, *file;
 	uint32_t step, statement, line;
 };
 /* Sets the failure (a later one replaces it). `then` is what Rollcall does by itself and what to type next. */

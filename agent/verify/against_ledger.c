@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "agent/ledger/ledger.h"
-#include "agent/verify/checks.h"
 #include "agent/verify/verify.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -72,12 +71,12 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-int verify_against_ledger(const struct verified *v, const struct ledger *all, const struct sequence_known *known, const char *engine,
-                          const char **ret_check, struct err *e)
+enum check_code verify_against_ledger(const struct verified *v, const struct ledger *all, const struct sequence_known *known, const char *engine,
+                                      struct err *e)
 {
 	const struct project_ledger l = {.all = all, .project = v->release.project};
 	if (check_sequence(v, &l, known, e) != 0)
-		return check_refuse(C8_SEQUENCE, ret_check, e);
+		return check_refuse(C8_SEQUENCE, e);
 	/* ledger_status walks all rows, so only the changesets that the ledger knows are asked for. */
 	AUTO(mem_free_ptr) const char **names = mem_alloc((all->n_rows + 1) * sizeof *names);
 	size_t n = 0;
@@ -87,7 +86,7 @@ int verify_against_ledger(const struct verified *v, const struct ledger *all, co
 	for (size_t i = 0; i < v->release.n_changesets; i++) {
 		const struct changeset *c = &v->release.changesets[i];
 		if (bsearch(&c->id, names, n, sizeof *names, compare_names) && check_unchanged(c, &l, engine, e) != 0)
-			return check_refuse(C16_LEDGER, ret_check, e);
+			return check_refuse(C16_LEDGER, e);
 	}
-	return 0;
+	return CHECK_NONE;
 }

@@ -1,6 +1,7 @@
-/* The table of checks. Codes without a check of their own yet keep their place, so that a code means the same thing for ever. */
+/* The table of checks: one row a check. A code means the same thing for ever. */
 #include "agent/verify/checks.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@ static const struct {
 	const char *title, *what_to_do;
 } checks[CHECK_COUNT] = {
     [CHECK_NONE] = {"", ""},
-    [C1_EPOCH] = {"C1 epoch", "stop the old controller; the acting one offers the work again"},
+    [C1_MESSAGE] = {"C1 message", "stop the old controller; the acting one offers the work again"},
     [C2_SITE_POLICY] = {"C2 site-policy", "the site's operator decides when this may run"},
     [C2_BREAK_GLASS] = {"C2 break-glass",
                         "start a new rollout, and have keys that this site counts declare it, or the environment's approvers approve it; only the "
@@ -45,22 +46,24 @@ static const struct {
 
 const char *check_title(enum check_code c)
 {
+	assert((unsigned)c < CHECK_COUNT);
 	return checks[c].title;
 }
 
 const char *check_what_to_do(enum check_code c)
 {
+	assert((unsigned)c < CHECK_COUNT);
 	return checks[c].what_to_do;
 }
 
-int check_refuse(enum check_code c, const char **ret_check, struct err *e)
+enum check_code check_refuse(enum check_code c, struct err *e)
 {
-	*ret_check = checks[c].title;
+	assert(c > CHECK_NONE && c < CHECK_COUNT);
 	if (!e)
-		return -1;
+		return c;
 	if (e->code != ERR_POLICY)
 		e->code = ERR_SIGNATURE;
 	size_t n = strlen(e->msg);
 	snprintf(e->msg + n, sizeof e->msg - n, ": %s", checks[c].what_to_do);
-	return -1;
+	return c;
 }

@@ -1,12 +1,13 @@
-/* The checks by code, name and what to do: the one list that refusals, reports and the manual share. */
+/* The checks by code, name and what to do: the one list that refusals, reports, the site's own screen and the manual share. A check answers with its code, so that whoever is refused is
+ * refused by a check: there is no other way to say no. */
 #ifndef AGENT_VERIFY_CHECKS_H
 #define AGENT_VERIFY_CHECKS_H
 
 #include "common/base/err.h"
 
 enum check_code {
-	CHECK_NONE,
-	C1_EPOCH,
+	CHECK_NONE, /* nothing was refused */
+	C1_MESSAGE,
 	C2_SITE_POLICY,
 	C2_BREAK_GLASS,
 	C3_TRUST,
@@ -36,10 +37,11 @@ enum check_code {
 	CHECK_COUNT
 };
 
-const char *check_title(enum check_code c); /* "C9 approvals"; static storage */
+/* Static storage. */
+const char *check_title(enum check_code c); /* "C9 approvals"; CHECK_NONE: "" */
 const char *check_what_to_do(enum check_code c);
 
-/* Ends a refusal: sets *ret_check to the title, adds what to do to the message, and leaves ERR_POLICY as it is and makes any other code ERR_SIGNATURE. Returns -1. */
-int check_refuse(enum check_code c, const char **ret_check, struct err *e);
+/* Ends a refusal: adds what to do to the message, and leaves ERR_POLICY as it is and makes any other code ERR_SIGNATURE. Returns `c`. */
+enum check_code check_refuse(enum check_code c, struct err *e);
 
 #endif

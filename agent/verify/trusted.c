@@ -106,7 +106,7 @@ static int take_fresh(struct journal *j, const struct trusted *t, const struct e
 	return journal_believe(j, &b, e);
 }
 
-int trusted_take(struct journal *j, struct bytes pinned, struct bytes envelope, int64_t now_us, bool *ret_new, struct err *e)
+enum check_code trusted_take(struct journal *j, struct bytes pinned, struct bytes envelope, int64_t now_us, bool *ret_new, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(TRUSTED_ARENA);
 	struct trusted t;
@@ -114,14 +114,16 @@ int trusted_take(struct journal *j, struct bytes pinned, struct bytes envelope, 
 	char word[TRUST_WORD_SIZE];
 	bool is_new = false;
 	if (trusted_load(j, pinned, a, &t, e) != 0 || envelope_decode(envelope, a, &env, e) != 0)
-		return -1;
-	if (!str_eq(env.type, TYPE_TRUST) && !str_eq(env.type, TYPE_FRESHNESS))
-		return err_set(e, ERR_USAGE, "this is a %s: give a trust document or a freshness document", trust_type_word(env.type, word));
-	int rc = str_eq(env.type, TYPE_TRUST) ? take_trust(j, &t, &env, envelope, a, now_us, &is_new, e)
-	                                      : take_fresh(j, &t, &env, envelope, a, now_us, &is_new, e);
-	if (rc == 0)
-		*ret_new = is_new;
-	return rc;
+		return C3_TRUST;
+	bool is_trust = str_eq(env.type, TYPE_TRUST), is_fresh = str_eq(env.type, TYPE_FRESHNESS);
+	if (!is_trust && !is_fresh) {
+		err_set(e, ERR_USAGE, "this is a %s: give a trust document or a freshness document", trust_type_word(env.type, word));
+		return C3_TRUST;
+	}
+	if ((is_trust ? take_trust : take_fresh)(j, &t, &env, envelope, a, now_us, &is_new, e) != 0)
+		return is_trust ? C3_TRUST : C4_FRESHNESS;
+	*ret_new = is_new;
+	return CHECK_NONE;
 }
 
 int trusted_attest(struct journal *j, int64_t signed_us, struct err *e)

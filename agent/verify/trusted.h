@@ -4,6 +4,7 @@
 #define AGENT_VERIFY_TRUSTED_H
 
 #include "agent/journal/journal.h"
+#include "agent/verify/checks.h"
 #include "common/base/arena.h"
 #include "common/model/trust.h"
 
@@ -21,9 +22,9 @@ struct trusted { /* in the arena it was loaded into */
 int trusted_load(struct journal *j, struct bytes pinned, struct arena *a, struct trusted *ret, struct err *e) MUST_CHECK;
 
 /* A signed document that came by the link or in a file: the next trust document, or a newer freshness document. Checks it against what is believed and keeps it, in one
- * commit. *ret_new false: it is known already, or older than what is. Expiry is C3's and C4's, when something is to run: a successor that has expired still names the
- * one after it. */
-int trusted_take(struct journal *j, struct bytes pinned, struct bytes envelope, int64_t now_us, bool *ret_new, struct err *e) MUST_CHECK;
+ * commit. *ret_new false: it is known already, or older than what is. Expiry is asked when something is to run: a successor that has expired still names the
+ * one after it. CHECK_NONE; or why it is not taken, by the check whose document it is: C3, C4. */
+enum check_code trusted_take(struct journal *j, struct bytes pinned, struct bytes envelope, int64_t now_us, bool *ret_new, struct err *e) MUST_CHECK;
 /* Remembers a signed time once it lies in front of the newest known one. */
 int trusted_attest(struct journal *j, int64_t signed_us, struct err *e) MUST_CHECK;
 

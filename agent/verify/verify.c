@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/verify/checks.h"
 #include "agent/verify/delivery.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
@@ -287,7 +286,7 @@ static const struct {
 	enum check_code code;
 	int (*run)(struct delivery *d, struct err *e);
 } sequence[] = {
-    {C1_EPOCH, check_epoch},
+    {C1_MESSAGE, check_epoch},
     {C3_TRUST, check_trust},
     {C4_FRESHNESS, check_freshness},
     {C5_CLOCK, check_attested},
@@ -311,13 +310,13 @@ static void delivery_done(struct delivery *d)
 	buf_done(&d->not_counted);
 }
 
-int verify_delivery(const struct verify_facts *f, struct arena *a, struct verified *ret, const char **ret_check, struct err *e)
+enum check_code verify_delivery(const struct verify_facts *f, struct arena *a, struct verified *ret, struct err *e)
 {
 	AUTO(delivery_done) struct delivery d = {.f = f, .a = a};
 	struct err local = ERR_INIT;
 	for (size_t i = 0; i < ARRAY_LEN(sequence); i++)
 		if (sequence[i].run(&d, e ? e : &local) != 0)
-			return check_refuse(sequence[i].code, ret_check, e);
+			return check_refuse(sequence[i].code, e);
 	*ret = d.v;
-	return 0;
+	return CHECK_NONE;
 }

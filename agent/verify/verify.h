@@ -1,9 +1,10 @@
 /* What the site checks before anything touches a database: the checks in their order, as pure functions over gathered facts. All or nothing. Each refusal carries its
- * code (C3 trust, C6 release-signatures, ...) and says what to do. Source: DESIGN.md section 5. Codes without a check of their own keep their place in the table. */
+ * code (C3 trust, C6 release-signatures, ...) and says what to do. Source: DESIGN.md section 5. */
 #ifndef AGENT_VERIFY_VERIFY_H
 #define AGENT_VERIFY_VERIFY_H
 
 #include "agent/verify/break_glass.h"
+#include "agent/verify/checks.h"
 #include "common/base/arena.h"
 #include "common/model/order.h"
 #include "common/model/release.h"
@@ -42,8 +43,8 @@ struct verified { /* decoded from exactly the bytes that were verified; in the a
 	int64_t signed_us; /* the newest time in what was signed */
 };
 
-/* 0, or -1 with ERR_SIGNATURE or ERR_POLICY and *ret_check naming the check ("C9 approvals"; static storage). */
-int verify_delivery(const struct verify_facts *f, struct arena *a, struct verified *ret, const char **ret_check, struct err *e) MUST_CHECK;
+/* CHECK_NONE, or the check that refuses it, with ERR_SIGNATURE or ERR_POLICY. */
+enum check_code verify_delivery(const struct verify_facts *f, struct arena *a, struct verified *ret, struct err *e) MUST_CHECK;
 
 /* C8, C16 and the like need the ledger; called by apply once it is read, and look at the rows of the release's project: sequence not older than the highest that the ledger or
  * the journal knows in effect unless this is a rollback, and not further ahead than max_step; no changeset that is applied with another content. */
@@ -53,11 +54,11 @@ struct sequence_known {
 	uint64_t floor; /* of the project, by the freshness document; 0: none */
 	uint64_t max_step; /* 0: any */
 };
-int verify_against_ledger(const struct verified *v, const struct ledger *l, const struct sequence_known *known, const char *engine,
-                          const char **ret_check, struct err *e) MUST_CHECK;
+enum check_code verify_against_ledger(const struct verified *v, const struct ledger *l, const struct sequence_known *known, const char *engine,
+                                      struct err *e) MUST_CHECK;
 
-/* Every statement is one statement, and its class derived here equals the manifest's (C19, C20); no transaction control. Class X only where the site allows it
- * (limits: {class_x: true} in agent.yaml): the release's signers have said yes to it by the gate, the site says yes for itself. */
-int verify_statements(const struct release *r, const char *engine, bool allow_class_x, const char **ret_check, struct err *e) MUST_CHECK;
+/* Every statement is one statement, and its class derived here equals the manifest's (C20); no transaction control, and class X only where the site allows it
+ * (C19; limits: {class_x: true} in agent.yaml): the release's signers have said yes to it by the gate, the site says yes for itself. */
+enum check_code verify_statements(const struct release *r, const char *engine, bool allow_class_x, struct err *e) MUST_CHECK;
 
 #endif

@@ -49,7 +49,7 @@ struct validation_outcome {
 
 struct failure { /* all empty when there was none */
 	const char *code; /* err_code_name */
-	const char *check; /* refusals: "C6 release-signatures" */
+	const char *check; /* of the site, that refused or ended it: "C6 release-signatures" */
 	const char *sqlstate;
 	int32_t db_errno;
 	const char *message;

@@ -257,7 +257,7 @@ struct document_ref {
 	uint8_t hash[DIGEST_SIZE];
 };
 struct msg_trust_update {
-	struct document_ref *trust; /* in ascending order of version */
+	struct document_ref *trust; /* in ascending order of version, or the message is refused */
 	size_t n_trust;
 	struct document_ref fresh;
 };

@@ -1,4 +1,5 @@
 /* Protobuf bodies of the link into plain structs: strict, capped, everything in the caller's arena. Texts are never NULL after decoding, "" when absent. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/str.h"
@@ -337,9 +338,13 @@ static int decode_trust_update(const void *pb, struct arena *a, struct msg *ret,
 	u.trust = arena_try_alloc(a, p->n_trust * sizeof *u.trust);
 	if (!u.trust)
 		return err_set(e, ERR_LIMIT, "trust documents: too large");
-	for (size_t i = 0; i < p->n_trust; i++)
+	for (size_t i = 0; i < p->n_trust; i++) {
 		if (decode_ref(p->trust[i], &u.trust[i], e) != 0)
 			return -1;
+		if (i && u.trust[i].version <= u.trust[i - 1].version)
+			return err_set(e, ERR_PARSE, "trust documents: version %" PRIu64 " comes behind version %" PRIu64 "; they must be in ascending order",
+			               u.trust[i].version, u.trust[i - 1].version);
+	}
 	if (p->fresh && decode_ref(p->fresh, &u.fresh, e) != 0)
 		return -1;
 	ret->trust_update = u;

@@ -90,7 +90,7 @@ static void add_change(struct buf *b, const struct story_row *r)
 	add_row(b, "when", clock_text(r->at_us, at), "");
 	add_row(b, "state", r->state, good ? "good" : "bad");
 	add_row(b, "delivery", r->outcome, *r->failure ? "bad" : "");
-	add_row(b, "refused by check", r->check, "bad");
+	add_row(b, "stopped by check", r->check, "bad");
 	add_row(b, "code", r->code, "bad");
 	add_row(b, "failure", r->failure, "bad");
 	add_row(b, "written by", r->wrote, "");

@@ -34,13 +34,14 @@ static const char *detail_of(struct arena *a, const struct report *r)
 	const struct failure *f = &r->failure;
 	if (str_empty(f->message))
 		return NULL;
+	const char *place = str_empty(f->changeset) ? ""
+	                    : str_empty(f->file)    ? arena_printf(a, "%s: ", f->changeset)
+	                                            : arena_printf(a, "%s (%s:%" PRIu32 "): ", f->changeset, f->file, f->line);
 	const char *check = str_empty(f->check) ? "" : arena_printf(a, "%s: ", f->check);
-	if (*check == '\0' && !str_empty(f->changeset))
-		check = str_empty(f->file) ? arena_printf(a, "%s: ", f->changeset) : arena_printf(a, "%s (%s:%" PRIu32 "): ", f->changeset, f->file, f->line);
 	const char *then =
 	    r->outcome == OUTCOME_APPLIED && !str_empty(f->next) ? arena_printf(a, " %s", f->next) : ""; /* else the state says what is next */
 	const char *state = str_empty(f->database_state) ? "" : arena_printf(a, " In the database: %s.", f->database_state);
-	return arena_printf(a, "%s%s%s%s", check, f->message, then, state);
+	return arena_printf(a, "%s%s%s%s%s", place, check, f->message, then, state);
 }
 
 /* Why a report cannot move this delivery; NULL when it can. */

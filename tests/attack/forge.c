@@ -10,7 +10,7 @@
  *   forge fresh ENVELOPE KEY=VALUE...          the payload with version, trust-version, issued, expires (us), nothing-revoked
  *   forge trust ENVELOPE KEY=VALUE...          the payload with version, created, expires (us)
  *   forge report ENVELOPE KEY=VALUE...         the payload with agent, target, seq, outcome, after (the envelope of the report before it)
- *   forge approval ORDER KEY=VALUE...          an approval's payload: approver, environment, target-count, expires, release-of, break-glass (the one target of an emergency)
+ *   forge approval ORDER KEY=VALUE...          an approval's payload: approver, environment, target-count, created, expires, release-of, break-glass (the one target of an emergency)
  *   forge dossier ORDER APPROVAL...            what an agent is sent
  *   forge proof LEAVES TARGET [wave=N] [index=N]
  *   forge task ORDER TARGET DIRECTION          the task's id in hex
@@ -24,7 +24,6 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/base/file.h"
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/dsse.h"
@@ -33,37 +32,18 @@
 #include "common/wire/documents.h"
 #include "common/wire/limits.h"
 #include "controller/store/store.h"
+#include "tests/support/thief.h"
 
 #define LEAVES_MAX 10000
 
 static struct arena *a;
 
-static void die(const char *what, const struct err *e)
-{
-	fprintf(stderr, "forge: %s%s%s\n", what, e ? ": " : "", e ? e->msg : "");
-	exit(2);
-}
-
-static struct bytes read_file(const char *path)
-{
-	AUTO(buf_done) struct buf data = BUF_INIT;
-	struct err e = ERR_INIT;
-	if (file_read(path, LIMIT_ENVELOPE, &data, &e) != 0)
-		die("read", &e);
-	return arena_bytes(a, buf_bytes(&data));
-}
-
-static void write_out(struct bytes data)
-{
-	fwrite(data.p, 1, data.n, stdout);
-}
-
 static struct envelope read_envelope(const char *path)
 {
 	struct envelope env;
 	struct err e = ERR_INIT;
-	if (envelope_decode(read_file(path), a, &env, &e) != 0)
-		die(path, &e);
+	if (envelope_decode(thief_read(a, path), a, &env, &e) != 0)
+		thief_die(path, &e);
 	return env;
 }
 
@@ -71,13 +51,7 @@ static void write_envelope(const struct envelope *env)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT;
 	envelope_encode(env, &out);
-	write_out(buf_bytes(&out));
-}
-
-static const char *value_of(const char *word, const char *key)
-{
-	size_t n = strlen(key);
-	return strncmp(word, key, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
+	thief_write(buf_bytes(&out));
 }
 
 /* ---- envelopes ---- */
@@ -86,17 +60,17 @@ static void unwrap(int argc, char **argv)
 {
 	(void)argc;
 	struct envelope env = read_envelope(argv[0]);
-	write_out(env.payload);
+	thief_write(env.payload);
 }
 
 static void wrap(int argc, char **argv)
 {
-	struct envelope env = {.type = arena_printf(a, "application/vnd.rollcall.%s.v1+protobuf", argv[0]), .payload = read_file(argv[1])};
+	struct envelope env = {.type = arena_printf(a, "application/vnd.rollcall.%s.v1+protobuf", argv[0]), .payload = thief_read(a, argv[1])};
 	for (int i = 2; i < argc; i++) {
 		struct sign_key *k = NULL;
 		struct err e = ERR_INIT;
 		if (sign_key_load(argv[i], NULL, &k, &e) != 0 || dsse_sign(&env, k, a, &e) != 0)
-			die(argv[i], &e);
+			thief_die(argv[i], &e);
 		sign_key_destroy(&k);
 	}
 	write_envelope(&env);
@@ -131,26 +105,17 @@ static void respell(int argc, char **argv)
 static void flip(int argc, char **argv)
 {
 	(void)argc;
-	struct bytes data = read_file(argv[0]);
+	struct bytes data = thief_read(a, argv[0]);
 	long at = strtol(argv[1], NULL, 10);
 	if (at < 0)
 		at += (long)data.n;
 	if (at < 0 || (size_t)at >= data.n)
-		die("offset", NULL);
+		thief_die("offset", NULL);
 	((uint8_t *)(uintptr_t)data.p)[at] ^= 0x04;
-	write_out(data);
+	thief_write(data);
 }
 
 /* ---- orders ---- */
-
-static struct order read_order(const char *path)
-{
-	struct order o;
-	struct err e = ERR_INIT;
-	if (order_decode(read_file(path), a, &o, &e) != 0)
-		die(path, &e);
-	return o;
-}
 
 static struct release read_release(const char *path)
 {
@@ -158,13 +123,13 @@ static struct release read_release(const char *path)
 	struct release r;
 	struct err e = ERR_INIT;
 	if (release_decode(env.payload, a, &r, &e) != 0)
-		die(path, &e);
+		thief_die(path, &e);
 	return r;
 }
 
 static size_t read_leaves(const char *path, struct merkle_leaf *leaves)
 {
-	struct bytes data = read_file(path);
+	struct bytes data = thief_read(a, path);
 	char *text = arena_strndup(a, (const char *)data.p, data.n), *save = NULL;
 	size_t n = 0;
 	for (char *line = strtok_r(text, "\n", &save); line && n < LEAVES_MAX; line = strtok_r(NULL, "\n", &save)) {
@@ -172,7 +137,7 @@ static size_t read_leaves(const char *path, struct merkle_leaf *leaves)
 		uint32_t index, wave;
 		if (sscanf(line, "%" SCNu32 " %" SCNu32 " %255s %63s", &index, &wave, target, salt) != 4 ||
 		    bytes_from_hex(salt, leaves[n].salt, TARGET_SALT_SIZE, NULL) != 0)
-			die("leaves", NULL);
+			thief_die("leaves", NULL);
 		leaves[n].wave = wave;
 		leaves[n++].target = arena_strdup(a, target);
 	}
@@ -205,44 +170,44 @@ static void set_release(struct order *o, const char *path)
 static void edit_order(struct order *o, const char *w)
 {
 	const char *v;
-	if ((v = value_of(w, "id")))
+	if ((v = thief_value(w, "id")))
 		o->id = v;
-	else if ((v = value_of(w, "environment")))
+	else if ((v = thief_value(w, "environment")))
 		o->environment = v;
-	else if ((v = value_of(w, "release-of")))
+	else if ((v = thief_value(w, "release-of")))
 		set_release(o, v);
-	else if ((v = value_of(w, "not-before")))
+	else if ((v = thief_value(w, "not-before")))
 		o->not_before_us = strtoll(v, NULL, 10);
-	else if ((v = value_of(w, "not-after")))
+	else if ((v = thief_value(w, "not-after")))
 		o->not_after_us = strtoll(v, NULL, 10);
-	else if ((v = value_of(w, "created")))
+	else if ((v = thief_value(w, "created")))
 		o->created_at_us = strtoll(v, NULL, 10);
-	else if ((v = value_of(w, "target-count")))
+	else if ((v = thief_value(w, "target-count")))
 		o->target_count = (uint32_t)strtoul(v, NULL, 10);
-	else if ((v = value_of(w, "root")))
+	else if ((v = thief_value(w, "root")))
 		set_root(o, v);
-	else if ((v = value_of(w, "direction")) && direction_parse(v, &o->direction))
+	else if ((v = thief_value(w, "direction")) && direction_parse(v, &o->direction))
 		;
-	else if ((v = value_of(w, "critical")))
+	else if ((v = thief_value(w, "critical")))
 		o->critical = arena_alloc(a, sizeof *o->critical), o->critical[0] = v, o->n_critical = 1;
 	else
-		die(w, NULL);
+		thief_die(w, NULL);
 }
 
 static void forge_order(int argc, char **argv)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT;
-	struct order o = read_order(argv[0]);
+	struct order o = thief_order(a, argv[0]);
 	for (int i = 1; i < argc; i++)
 		edit_order(&o, argv[i]);
 	order_encode(&o, &out);
-	write_out(buf_bytes(&out));
+	thief_write(buf_bytes(&out));
 }
 
 static void forge_approval(int argc, char **argv)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT;
-	struct order o = read_order(argv[0]);
+	struct order o = thief_order(a, argv[0]);
 	const char *v;
 	struct approval p = {.environment = o.environment,
 	                     .approver = "forger",
@@ -253,32 +218,34 @@ static void forge_approval(int argc, char **argv)
 	memcpy(p.order_digest, o.digest, DIGEST_SIZE);
 	memcpy(p.release_digest, o.release_digest, DIGEST_SIZE);
 	for (int i = 1; i < argc; i++)
-		if ((v = value_of(argv[i], "approver")))
+		if ((v = thief_value(argv[i], "approver")))
 			p.approver = v;
-		else if ((v = value_of(argv[i], "environment")))
+		else if ((v = thief_value(argv[i], "environment")))
 			p.environment = v;
-		else if ((v = value_of(argv[i], "target-count")))
+		else if ((v = thief_value(argv[i], "target-count")))
 			p.target_count = (uint32_t)strtoul(v, NULL, 10);
-		else if ((v = value_of(argv[i], "expires")))
+		else if ((v = thief_value(argv[i], "created")))
+			p.created_at_us = strtoll(v, NULL, 10);
+		else if ((v = thief_value(argv[i], "expires")))
 			p.expires_at_us = strtoll(v, NULL, 10);
-		else if ((v = value_of(argv[i], "release-of")))
+		else if ((v = thief_value(argv[i], "release-of")))
 			memcpy(p.release_digest, read_release(v).digest, DIGEST_SIZE);
-		else if ((v = value_of(argv[i], "break-glass")))
+		else if ((v = thief_value(argv[i], "break-glass")))
 			*(p.break_glass = arena_alloc(a, sizeof v)) = v, p.n_break_glass = 1;
 		else
-			die(argv[i], NULL);
+			thief_die(argv[i], NULL);
 	approval_encode(&p, &out);
-	write_out(buf_bytes(&out));
+	thief_write(buf_bytes(&out));
 }
 
 static void forge_dossier(int argc, char **argv)
 {
 	AUTO(buf_done) struct buf out = BUF_INIT;
-	struct dossier d = {.order = read_file(argv[0]), .approvals = arena_alloc(a, (size_t)argc * sizeof *d.approvals)};
+	struct dossier d = {.order = thief_read(a, argv[0]), .approvals = arena_alloc(a, (size_t)argc * sizeof *d.approvals)};
 	for (int i = 1; i < argc; i++)
-		d.approvals[d.n_approvals++] = read_file(argv[i]);
+		d.approvals[d.n_approvals++] = thief_read(a, argv[i]);
 	dossier_encode(&d, &out);
-	write_out(buf_bytes(&out));
+	thief_write(buf_bytes(&out));
 }
 
 static void forge_proof(int argc, char **argv)
@@ -296,13 +263,13 @@ static void forge_proof(int argc, char **argv)
 	merkle_destroy(&t);
 	for (int i = 2; i < argc; i++) {
 		const char *v;
-		if ((v = value_of(argv[i], "wave")))
+		if ((v = thief_value(argv[i], "wave")))
 			proof.wave = (uint32_t)strtoul(v, NULL, 10);
-		else if ((v = value_of(argv[i], "index")))
+		else if ((v = thief_value(argv[i], "index")))
 			proof.index = (uint32_t)strtoul(v, NULL, 10);
 	}
 	merkle_proof_encode(&proof, &out);
-	write_out(buf_bytes(&out));
+	thief_write(buf_bytes(&out));
 }
 
 /* As the controller makes it: the order's digest, the target, the direction. */
@@ -311,7 +278,7 @@ static void forge_task(int argc, char **argv)
 	(void)argc;
 	uint8_t order[DIGEST_SIZE], full[DIGEST_SIZE];
 	char hex[TASK_SIZE * 2 + 1];
-	digest_sha256(read_file(argv[0]), order);
+	digest_sha256(thief_read(a, argv[0]), order);
 	struct digest *d = digest_new();
 	digest_add(d, order, DIGEST_SIZE);
 	digest_add(d, argv[1], strlen(argv[1]));
@@ -328,31 +295,30 @@ static struct step *last_step(struct release *r)
 	for (size_t i = r->n_changesets; i-- > 0;)
 		if (r->changesets[i].n_bodies && r->changesets[i].bodies[0].n_steps)
 			return &r->changesets[i].bodies[0].steps[0];
-	die("the release has no step", NULL);
-	return NULL;
+	thief_die("the release has no step", NULL);
 }
 
 static void edit_release(struct release *r, const char *w)
 {
 	const char *v;
-	if ((v = value_of(w, "version")))
+	if ((v = thief_value(w, "version")))
 		r->version = v;
-	else if ((v = value_of(w, "sequence")))
+	else if ((v = thief_value(w, "sequence")))
 		r->sequence = strtoull(v, NULL, 10);
-	else if ((v = value_of(w, "created")))
+	else if ((v = thief_value(w, "created")))
 		r->created_at_us = strtoll(v, NULL, 10);
-	else if ((v = value_of(w, "expires")))
+	else if ((v = thief_value(w, "expires")))
 		r->expires_at_us = strtoll(v, NULL, 10);
-	else if ((v = value_of(w, "min-agent")))
+	else if ((v = thief_value(w, "min-agent")))
 		r->min_agent_version = v;
-	else if ((v = value_of(w, "critical")))
+	else if ((v = thief_value(w, "critical")))
 		r->critical = arena_alloc(a, sizeof *r->critical), r->critical[0] = v, r->n_critical = 1;
-	else if ((v = value_of(w, "sql")))
+	else if ((v = thief_value(w, "sql")))
 		last_step(r)->statements[0].sql = bytes_of_str(v);
 	else if (str_eq(w, "drop-last") && r->n_changesets)
 		r->n_changesets--;
-	else if (!(v = value_of(w, "class")) || !step_class_parse(v, &last_step(r)->class))
-		die(w, NULL);
+	else if (!(v = thief_value(w, "class")) || !step_class_parse(v, &last_step(r)->class))
+		thief_die(w, NULL);
 }
 
 /* Digests are made anew, so that nothing but what was changed is wrong; keep-digests leaves them. */
@@ -374,7 +340,7 @@ static void forge_release(int argc, char **argv)
 		digest_changeset(c, c->digest);
 	}
 	release_encode(&r, &out);
-	write_out(buf_bytes(&out));
+	thief_write(buf_bytes(&out));
 }
 
 /* ---- trust and freshness ---- */
@@ -386,24 +352,24 @@ static void forge_fresh(int argc, char **argv)
 	struct freshness f;
 	struct err e = ERR_INIT;
 	if (freshness_decode(env.payload, a, &f, &e) != 0)
-		die(argv[0], &e);
+		thief_die(argv[0], &e);
 	for (int i = 1; i < argc; i++) {
 		const char *v;
-		if ((v = value_of(argv[i], "version")))
+		if ((v = thief_value(argv[i], "version")))
 			f.version = strtoull(v, NULL, 10);
-		else if ((v = value_of(argv[i], "trust-version")))
+		else if ((v = thief_value(argv[i], "trust-version")))
 			f.trust_version = strtoull(v, NULL, 10);
-		else if ((v = value_of(argv[i], "issued")))
+		else if ((v = thief_value(argv[i], "issued")))
 			f.issued_at_us = strtoll(v, NULL, 10);
-		else if ((v = value_of(argv[i], "expires")))
+		else if ((v = thief_value(argv[i], "expires")))
 			f.expires_at_us = strtoll(v, NULL, 10);
 		else if (str_eq(argv[i], "nothing-revoked"))
 			f.n_revoked_keys = f.n_revoked_agents = f.n_withdrawn = f.n_floors = 0;
 		else
-			die(argv[i], NULL);
+			thief_die(argv[i], NULL);
 	}
 	freshness_encode(&f, &out);
-	write_out(buf_bytes(&out));
+	thief_write(buf_bytes(&out));
 }
 
 static void forge_trust(int argc, char **argv)
@@ -413,20 +379,20 @@ static void forge_trust(int argc, char **argv)
 	struct trust t;
 	struct err e = ERR_INIT;
 	if (trust_decode(env.payload, a, &t, &e) != 0)
-		die(argv[0], &e);
+		thief_die(argv[0], &e);
 	for (int i = 1; i < argc; i++) {
 		const char *v;
-		if ((v = value_of(argv[i], "version")))
+		if ((v = thief_value(argv[i], "version")))
 			t.version = strtoull(v, NULL, 10);
-		else if ((v = value_of(argv[i], "created")))
+		else if ((v = thief_value(argv[i], "created")))
 			t.created_at_us = strtoll(v, NULL, 10);
-		else if ((v = value_of(argv[i], "expires")))
+		else if ((v = thief_value(argv[i], "expires")))
 			t.expires_at_us = strtoll(v, NULL, 10);
 		else
-			die(argv[i], NULL);
+			thief_die(argv[i], NULL);
 	}
 	trust_encode(&t, &out);
-	write_out(buf_bytes(&out));
+	thief_write(buf_bytes(&out));
 }
 
 /* ---- reports ---- */
@@ -438,22 +404,22 @@ static void forge_report(int argc, char **argv)
 	struct report r;
 	struct err e = ERR_INIT;
 	if (report_decode(env.payload, a, &r, &e) != 0)
-		die(argv[0], &e);
+		thief_die(argv[0], &e);
 	for (int i = 1; i < argc; i++) {
 		const char *v;
-		if ((v = value_of(argv[i], "agent")))
+		if ((v = thief_value(argv[i], "agent")))
 			r.agent = v;
-		else if ((v = value_of(argv[i], "target")))
+		else if ((v = thief_value(argv[i], "target")))
 			r.target = v;
-		else if ((v = value_of(argv[i], "seq")))
+		else if ((v = thief_value(argv[i], "seq")))
 			r.report_seq = strtoull(v, NULL, 10);
-		else if ((v = value_of(argv[i], "after")))
-			digest_sha256(read_file(v), r.prev_report_hash);
-		else if (!(v = value_of(argv[i], "outcome")) || !outcome_parse(v, &r.outcome))
-			die(argv[i], NULL);
+		else if ((v = thief_value(argv[i], "after")))
+			digest_sha256(thief_read(a, v), r.prev_report_hash);
+		else if (!(v = thief_value(argv[i], "outcome")) || !outcome_parse(v, &r.outcome))
+			thief_die(argv[i], NULL);
 	}
 	report_encode(&r, &out);
-	write_out(buf_bytes(&out));
+	thief_write(buf_bytes(&out));
 }
 
 static void forge_shown(int argc, char **argv)
@@ -464,7 +430,7 @@ static void forge_shown(int argc, char **argv)
 	const struct store_event ev = {
 	    .at_us = clock_wall_us(), .actor = "agent eu-1", .rollout = argv[1], .object = argv[2], .event = argv[3], .from = "applying", .to = argv[3]};
 	if (store_open(argv[0], &s, &e) != 0 || store_begin(s, &e) != 0 || store_event_put(s, &ev, &e) != 0 || store_commit(s, &e) != 0)
-		die(argv[0], &e);
+		thief_die(argv[0], &e);
 	store_close(&s);
 }
 
@@ -497,5 +463,5 @@ int main(int argc, char **argv)
 			arena_destroy(&a);
 			return 0;
 		}
-	die("verb and arguments as its head says", NULL);
+	thief_die("verb and arguments as its head says", NULL);
 }

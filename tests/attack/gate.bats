@@ -123,7 +123,7 @@ pass() {
 	pass renamed canary "wave-name=early number=1" gate gate2
 	forge flip renamed.gate 90 >bent.gate && forge flip renamed.gate2 90 >bent.gate2
 	begin eu/lite/three bent.gate bent.gate2
-	attack ATK-31 "a pass with a bit flipped" "REPORT refused" offer "$OFFER"
+	attack ATK-31 "a pass with a bit flipped" "REPORT refused: C12 wave-gate" offer "$OFFER"
 	pass other canary "release-of=$F/loot/1.0.0.order" gate gate2
 	begin eu/lite/two other.gate other.gate2
 	attack ATK-31 "a pass of another release" "C12 wave-gate: .*\(is of another release\)" offer "$OFFER"
@@ -141,7 +141,7 @@ pass() {
 	forge_gate pass "$loot.order" canary "soak-until=$((now + 3600000000))" >early.payload
 	forge wrap gate-pass early.payload keys/gate keys/gate2 >early.pass
 	begin eu/lite/two early.pass
-	attack ATK-31 "a pass made before the soak that it names was over" "REPORT refused" offer "$OFFER"
+	attack ATK-31 "a pass made before the soak that it names was over" "REPORT refused: C12 wave-gate" offer "$OFFER"
 }
 
 @test "ATK-31: a target that is said to be in the first wave" {

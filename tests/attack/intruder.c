@@ -27,6 +27,7 @@
 #include "common/wire/hello.h"
 #include "common/wire/limits.h"
 #include "tests/support/hostile_peer.h"
+#include "tests/support/thief.h"
 
 #define ANSWER_MS 2000
 #define MORE_MS   40 /* is there another answer behind the first? */
@@ -47,22 +48,16 @@ struct peer {
 	uint64_t seq, session;
 };
 
-static void die(const char *what, const struct err *e)
-{
-	fprintf(stderr, "intruder: %s%s%s\n", what, e ? ": " : "", e ? e->msg : "");
-	exit(2);
-}
-
 static void dial(struct peer *p, enum link_socket_kind kind, const struct curve_key *key, const char *endpoint)
 {
 	struct err e = ERR_INIT;
 	*p = (struct peer){.seq = 0};
 	if (link_socket_client(kind, key, me.server_key, &p->socket, &e) != 0)
-		die("socket", &e);
+		thief_die("socket", &e);
 	if (me.routing)
 		zsock_set_identity(p->socket, me.routing);
 	if (zsock_connect(p->socket, "%s", endpoint) != 0)
-		die(endpoint, NULL);
+		thief_die(endpoint, NULL);
 	zmq_pollitem_t item = {.socket = zsock_resolve(p->socket), .events = ZMQ_POLLOUT};
 	zmq_poll(&item, 1, ANSWER_MS);
 }
@@ -113,7 +108,7 @@ static enum msg_type hear(struct peer *p, int ms, char *text, size_t size)
 	if (zmq_poll(&item, 1, ms) <= 0 || frame_recv(zsock_resolve(p->socket), false, &f, &e) != FRAME_OK)
 		return MSG_INVALID;
 	if (msg_decode((enum msg_type)f.header.type, f.body, a, &m, &e) != 0)
-		die("what the controller sent", &e);
+		thief_die("what the controller sent", &e);
 	p->session = f.header.session;
 	snprintf(text, size, "%s", msg_type_name(m.type));
 	if (m.type == MSG_DENY || m.type == MSG_ENROL_DENY)
@@ -214,7 +209,7 @@ static void walk_control(enum msg_type t, bool is_agent)
 	dial(&p, LINK_CTRL_DEALER, key, me.control);
 	say_sample(&p, first);
 	if (hear_answer(&p, ANSWER_MS, text, sizeof text) != answer)
-		die("the walk has no session", NULL);
+		thief_die("the walk has no session", NULL);
 	count(SOCKET_CTRL, role, LINK_READY, t, goes_on_after(&p, t, is_agent ? MSG_HEARTBEAT : MSG_COMMAND, is_agent ? MSG_HEARTBEAT_ACK : MSG_REPLY));
 	zsock_destroy(&p.socket);
 }
@@ -230,7 +225,7 @@ static void walk_asking(enum msg_type t, enum link_socket_kind kind, const struc
 	if (t != sure)
 		say_sample(&p, sure); /* the same question twice at once may have one answer */
 	if (hear(&p, ANSWER_MS, text, sizeof text) == MSG_INVALID)
-		die("the walk is not answered", NULL);
+		thief_die("the walk is not answered", NULL);
 	count(s, role, state, t, t == sure || hear(&p, MORE_MS, text, sizeof text) != MSG_INVALID);
 	zsock_destroy(&p.socket);
 }
@@ -240,7 +235,7 @@ static void do_walk(const char *name, const char *counter, const char *operator_
 	struct err e = ERR_INIT;
 	walk = (struct walk){.name = name, .counter = strtoull(counter, NULL, 10)};
 	if (curve_key_load(operator_key, &walk.operator_key, &e) != 0)
-		die(operator_key, &e);
+		thief_die(operator_key, &e);
 	for (enum msg_type t = MSG_HELLO; t < MSG_TYPE_COUNT; t++) {
 		walk_control(t, true);
 		walk_control(t, false);
@@ -288,7 +283,7 @@ static void send_report(struct peer *p, const char *path, const char *seq)
 	AUTO(buf_done) struct buf data = BUF_INIT;
 	struct err e = ERR_INIT;
 	if (file_read(path, LIMIT_DOCUMENT, &data, &e) != 0)
-		die("report", &e);
+		thief_die("report", &e);
 	say(p, &(struct msg){.type = MSG_REPORT, .report = {.seq = strtoull(seq, NULL, 10), .envelope = buf_bytes(&data)}});
 }
 
@@ -304,7 +299,7 @@ static void ask_enrolment(const char *token_path, const char *former_path, const
 	struct err e = ERR_INIT;
 	if ((token_path && file_read(token_path, LIMIT_ENROL, &token, &e) != 0) || file_read(request_path, LIMIT_ENROL, &request, &e) != 0 ||
 	    (former_path && sign_key_load(former_path, NULL, &former, &e) != 0))
-		die("enrol", &e);
+		thief_die("enrol", &e);
 	enrol_signed_bytes(me.server_key, buf_bytes(&token), buf_bytes(&request), &signed_bytes);
 	if (me.report_key)
 		sign_make(me.report_key, buf_bytes(&signed_bytes), signature);
@@ -346,7 +341,7 @@ static void act(int argc, char **argv)
 		} else if (str_eq(argv[i], "wait") && i + 1 < argc) {
 			clock_sleep_ms((uint32_t)(strtod(argv[++i], NULL) * 1000));
 		} else {
-			die(argv[i], NULL);
+			thief_die(argv[i], NULL);
 		}
 	}
 	zsock_destroy(&p.socket);
@@ -373,9 +368,9 @@ static void set_option(const char *o, const char *v)
 	else if (str_eq(o, "cert"))
 		rc = file_read(v, LIMIT_DOCUMENT, &me.cert, &e);
 	else
-		die(o, NULL);
+		thief_die(o, NULL);
 	if (rc != 0)
-		die(v, &e);
+		thief_die(v, &e);
 }
 
 int main(int argc, char **argv)
@@ -385,7 +380,7 @@ int main(int argc, char **argv)
 	zsys_init();
 	log_open("intruder", LOG_LEVEL_ERROR);
 	if (crypto_random(me.boot_id, sizeof me.boot_id, NULL) != 0)
-		die("random", NULL);
+		thief_die("random", NULL);
 	for (; i + 1 < argc && str_starts(argv[i], "--"); i += 2)
 		set_option(argv[i] + 2, argv[i + 1]);
 	act(argc - i, argv + i);

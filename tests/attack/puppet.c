@@ -25,6 +25,7 @@
 #include "common/wire/documents.h"
 #include "common/wire/limits.h"
 #include "controller/link/hub.h"
+#include "tests/support/thief.h"
 
 #define CONNECT_MS 15000
 #define ANSWER_MS  20000
@@ -41,17 +42,11 @@ struct puppet {
 	uint32_t wait_ms;
 };
 
-static void die(const char *what, const struct err *e)
-{
-	fprintf(stderr, "puppet: %s%s%s\n", what, e ? ": " : "", e ? e->msg : "");
-	exit(2);
-}
-
 static void tell(struct puppet *p, const struct msg *m, uint32_t epoch)
 {
 	struct err e = ERR_INIT;
 	if (hub_send(p->hub, p->session, epoch, m, &e) != 0)
-		die("send", &e);
+		thief_die("send", &e);
 }
 
 /* ---- what comes ---- */
@@ -76,7 +71,7 @@ static void on_report(struct puppet *p, const struct msg_report *m)
 	struct report r;
 	struct err e = ERR_INIT;
 	if (envelope_decode(m->envelope, a, &env, &e) != 0 || report_decode(env.payload, a, &r, &e) != 0)
-		die("report", &e);
+		thief_die("report", &e);
 	printf("REPORT %s: %s: %s (%zu steps)\n", outcome_name(r.outcome), r.failure.check ? r.failure.check : "-",
 	       r.failure.message ? r.failure.message : "-", r.n_steps);
 	tell(p, &(struct msg){.type = MSG_REPORT_ACK, .report_ack = {.seq = m->seq}}, p->epoch);
@@ -112,7 +107,7 @@ static bool listen_until(struct puppet *p, const bool *until, uint32_t ms)
 		if (!zpoller_wait(poller, 50))
 			continue;
 		if (hub_recv(p->hub, a, &ev, &e) != 0)
-			die("hub", &e);
+			thief_die("hub", &e);
 		if (ev.type == HUB_MESSAGE)
 			on_message(p, &ev);
 	}
@@ -127,7 +122,7 @@ static void read_file(const char *path, struct buf *ret)
 {
 	struct err e = ERR_INIT;
 	if (file_read(path, FILE_MAX, ret, &e) != 0)
-		die("read", &e);
+		thief_die("read", &e);
 }
 
 static uint64_t serve(struct puppet *p, const char *path, uint8_t hash[DIGEST_SIZE])
@@ -136,7 +131,7 @@ static uint64_t serve(struct puppet *p, const char *path, uint8_t hash[DIGEST_SI
 	struct err e = ERR_INIT;
 	read_file(path, &data);
 	if (blobs_put(p->dir, buf_bytes(&data), hash, &e) != 0)
-		die("blob", &e);
+		thief_die("blob", &e);
 	return data.n;
 }
 
@@ -149,7 +144,7 @@ static void serve_instead(struct puppet *p, const uint8_t hash[DIGEST_SIZE], con
 	read_file(other, &data);
 	snprintf(at, sizeof at, "%s/%s", p->dir, bytes_to_hex(bytes_of(hash, DIGEST_SIZE), hex));
 	if (file_write_atomic(at, buf_bytes(&data), 0600, &e) != 0)
-		die("blob", &e);
+		thief_die("blob", &e);
 }
 
 static void set_offer(struct puppet *p, struct msg_offer *o, const char *key, const char *value, struct buf *proof)
@@ -177,7 +172,7 @@ static void set_offer(struct puppet *p, struct msg_offer *o, const char *key, co
 	else if (str_eq(key, "release-size"))
 		o->release_size = strtoull(value, NULL, 10);
 	else if (!str_eq(key, "direction") || !direction_parse(value, &o->direction))
-		die(key, NULL);
+		thief_die(key, NULL);
 }
 
 static void offer(struct puppet *p, char *words)
@@ -189,7 +184,7 @@ static void offer(struct puppet *p, char *words)
 	for (char *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
 		char *value = strchr(w, '=');
 		if (!value)
-			die(w, NULL);
+			thief_die(w, NULL);
 		*value = '\0';
 		set_offer(p, &m.offer, w, value + 1, &proof);
 	}
@@ -216,7 +211,7 @@ static void name_document(struct puppet *p, const char *word, struct document_re
 {
 	const char *file = strchr(word, ':');
 	if (!file)
-		die(word, NULL);
+		thief_die(word, NULL);
 	r->version = strtoull(word, NULL, 10);
 	r->size = serve(p, file + 1, r->hash);
 }
@@ -240,7 +235,7 @@ static void set_clock(const char *path, const char *days)
 	int64_t ahead_us = strtoll(days, NULL, 10) * 86400 * 1000000;
 	FILE *f = fopen(path, "r+e"); /* in place: the site's process has it mapped */
 	if (!f || fwrite(&ahead_us, sizeof ahead_us, 1, f) != 1 || fclose(f) != 0)
-		die(path, NULL);
+		thief_die(path, NULL);
 }
 
 static void act(struct puppet *p, int argc, char **argv)
@@ -259,7 +254,7 @@ static void act(struct puppet *p, int argc, char **argv)
 		else if (str_eq(what, "trust"))
 			i = name_trust(p, i + 1, argc, argv);
 		else
-			die(what, NULL);
+			thief_die(what, NULL);
 	}
 }
 
@@ -269,7 +264,7 @@ static void name_agent(struct puppet *p, char *words)
 {
 	char *key = strchr(words, '=');
 	if (!key)
-		die("--agent NAME=KEY", NULL);
+		thief_die("--agent NAME=KEY", NULL);
 	*key++ = '\0';
 	p->agent = (struct principal){.kind = LINK_AGENT};
 	str_copy(p->agent.name, sizeof p->agent.name, words);
@@ -299,12 +294,12 @@ int main(int argc, char **argv)
 		else if (str_eq(o, "epoch"))
 			p.epoch = (uint32_t)strtoul(v, NULL, 10);
 		else
-			die(argv[i], NULL);
+			thief_die(argv[i], NULL);
 	}
 	if (file_make_dirs(p.dir, 0700, &e) != 0 || hub_new(&c, &p.agent, 1, &p.hub, &e) != 0)
-		die("start", &e);
+		thief_die("start", &e);
 	if (!listen_until(&p, &p.ready, CONNECT_MS))
-		die("the agent did not come", NULL);
+		thief_die("the agent did not come", NULL);
 	act(&p, argc - i, argv + i);
 	hub_destroy(&p.hub);
 	return 0;

@@ -64,8 +64,8 @@ puppet() { # ACTION... : the thief takes the controller's place, with its key, a
 		--agent "eu-1=$(cat "$F/eu-1/curve.key.pub")" "$@"
 }
 
-# attack ID NAME PATTERN ACTION...: the answer must match PATTERN (a regular expression), and nothing in any database may have changed. "ATTEMPT" in an action becomes a number
-# that was not used before. $answer is left for those who want to show it.
+# attack ID NAME PATTERN ACTION...: the answer must match PATTERN (a regular expression), nothing in any database may have changed, and the site's own screen must say what it refused and by which
+# check. "ATTEMPT" in an action becomes a number that was not used before. $answer is left for those who want to show it.
 attack() {
 	local id=$1 name=$2 pattern=$3 before
 	shift 3
@@ -81,16 +81,36 @@ attack() {
 	answer=$(tr '\n' ' ' <"$F/answer")
 	if ! grep -qE "$pattern" <<<"$answer"; then echo "$id $name: wanted $pattern, got: $answer" && return 1; fi
 	if [ "$(stolen_state)" != "$before" ]; then echo "$id $name: a database was changed; the answer was: $answer" && return 1; fi
+	SAID=$(sed -nE 's/.*(REPORT (refused|needs-attention|failed|held):|REFUSE) (-|C[0-9]+ [a-z-]+):.*/\3/p' <<<"$answer")
+	if ! on_the_screen "$SAID" "$(grep -oE 'target=[^,]+' <<<"$*" | tail -n 1)"; then echo "$id $name: the screen does not say $SAID: $screen; the answer was: $answer" && return 1; fi
 	[ -n "$id" ] || return 0
-	SAID=$(grep -oE 'C[0-9]+ [a-z-]+' <<<"$answer" | head -n 1)
+	[[ $answer != *"REFUSE hold: "* ]] || SAID="C2 site-policy"
 	case $answer in
 	*"REPORT applied"*) told "$id" "$name" "already done, by the ledger, 0 statements" ;;
 	*) told "$id" "$name" "refused${SAID:+ ($SAID)}, 0 statements" ;;
 	esac
 }
 
+# on_the_screen CHECK target=TARGET: the newest line of `status` names the check, and so does `history` when the target is one of the site's. "-" is what a refusal without a check would say.
+on_the_screen() {
+	local target=${2#target=}
+	screen=
+	if [[ $answer == *"REFUSE hold: "* ]]; then
+		screen=$(agent_of_site status -o json 2>/dev/null | jq -r '.held[0] | .why + ", " + .check')
+		[ "$screen" = "hold, C2 site-policy" ] || return 1
+	fi
+	[ -n "$1" ] || return 0
+	screen=$(last_refusal)
+	[ "$screen" = "$1" ] || return 1
+	[[ $answer == *REPORT* ]] || return 0
+	screen=$(agent_of_site history "$target" --offline -o json 2>/dev/null | jq -r '.reports[-1].detail')
+	[[ $screen == "$1: "* ]]
+}
+
+last_refusal() { agent_of_site status -o json 2>/dev/null | jq -r '.refusals[0].check'; }
+
 # SITE_CLOCK: a file with what its clock is ahead (tests/fault/shim/moved_clock.c).
-start_site() {
+start_site() { # a test may put its own in its place
 	if [ -n "${SITE_CLOCK:-}" ]; then
 		LD_PRELOAD=$ATTACK_BIN/../fault/shim/moved_clock.so ROLLCALL_CLOCK=$SITE_CLOCK fleet_start_agent eu-1
 	else
@@ -134,7 +154,7 @@ taught() {
 	shift 5
 	before=$(wc -l <"$F/eu-1.log")
 	attack "" "" "nothing" trust "$@" -- silent 0.5 || return 1
-	told_of=$(tail -n "+$((before + 1))" "$F/eu-1.log" | grep -E 'trust: document' || true)
+	told_of=$(tail -n "+$((before + 1))" "$F/eu-1.log" | grep -E 'trust: C[0-9]+ [a-z-]+: document' || true)
 	if ! grep -qE "$pattern" <<<"$told_of"; then echo "$id $name: wanted $pattern, got: $told_of" && return 1; fi
 	[ "$trust" = "$(believed trust)" ] || { echo "$id $name: it believes trust document $(believed trust): $told_of"; return 1; }
 	[ "$fresh" = - ] || [ "$fresh" = "$(believed fresh)" ] || { echo "$id $name: it believes freshness document $(believed fresh): $told_of"; return 1; }

@@ -12,6 +12,12 @@
 	[[ $output == *"ATK-23  MISSING"* ]]
 }
 
+@test "each of C1 to C26 is expected by a test, by the name in the one table" {
+	run "$BATS_TEST_DIRNAME/checks"
+	while read -r line; do echo "# $line" >&3; done <<<"$output"
+	[ "$status" -eq 0 ]
+}
+
 @test "malformed input: at least as many cases of each family as the project wants" {
 	run "$BATS_TEST_DIRNAME/cases"
 	while read -r line; do echo "# $line" >&3; done <<<"$output"

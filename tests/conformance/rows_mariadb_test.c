@@ -280,19 +280,19 @@ static void no_silent_copy(struct row_bench *b)
 static void many_drops(struct row_bench *b)
 {
 	row_step(b, "a:drop", STEP_N, "DROP TABLE tick, item");
-	row_refused(b, "C20 class", "DROP TABLE");
+	row_refused(b, "C19 statement", "DROP TABLE");
 }
 
 static void create_or_replace(struct row_bench *b)
 {
 	row_step(b, "a:replace", STEP_N, "CREATE OR REPLACE TABLE item AS SELECT 1 AS id");
-	row_refused(b, "C20 class", "CREATE OR REPLACE TABLE");
+	row_refused(b, "C19 statement", "CREATE OR REPLACE TABLE");
 }
 
 static void drop_database(struct row_bench *b)
 {
 	row_step(b, "a:drop", STEP_N, "DROP DATABASE shop");
-	row_refused(b, "C20 class", "DROP DATABASE");
+	row_refused(b, "C19 statement", "DROP DATABASE");
 }
 
 static void partitions(struct row_bench *b)

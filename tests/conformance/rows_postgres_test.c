@@ -151,7 +151,7 @@ static void commit_inside(struct row_bench *b)
 static void outside_effects(struct row_bench *b)
 {
 	row_step(b, "a:one", STEP_T, "SELECT setval('item_seq', 7)");
-	row_refused(b, "C20 class", "");
+	row_refused(b, "C19 statement", "SELECT");
 }
 
 static void prepared(struct row_bench *b)

@@ -128,7 +128,7 @@ static void foreign_keys(struct row_bench *b)
 static void attached(struct row_bench *b)
 {
 	row_step(b, "a:attach", STEP_T, "ATTACH 'other.db' AS other");
-	row_refused(b, "C20 class", "ATTACH");
+	row_refused(b, "C19 statement", "ATTACH");
 }
 
 static void vacuum(struct row_bench *b)

@@ -228,7 +228,7 @@ everything() {
 	start 1.5.0
 	[ "$status" -eq 4 ]
 	run rc rollout status "$id"
-	has "ap/lite/canary canary failed - 1 test:only-two (changes/1-only-two.sql:4): validation orders after test:only-two failed: found '2', expected '3' as before. The changeset was rolled back at once. In the database: changesets 1 to 9 of 10 are applied (1 of them is not for sqlite); test:only-two is rolled back; nothing else changed."
+	has "ap/lite/canary canary failed - 1 test:only-two (changes/1-only-two.sql:4): C23 validations: validation orders after test:only-two failed: found '2', expected '3' as before. The changeset was rolled back at once. In the database: changesets 1 to 9 of 10 are applied (1 of them is not for sqlite); test:only-two is rolled back; nothing else changed."
 	[ "$(lite ap.canary 'select count(*) from orders')" = 3 ]
 	[ "$(lite ap.shop 'select count(*) from orders')" = 3 ]
 	rc rollout abort "$id" --reason 'end of the test' --wait || [ $? -eq 1 ]

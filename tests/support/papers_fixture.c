@@ -103,8 +103,13 @@ void papers_fixture_done(struct papers_fixture *f)
 
 int papers_fixture_deliver(struct papers_fixture *f, enum outcome *ret, struct err *e)
 {
-	struct deliver_job job = {
-	    .config = &f->config, .target = &f->config.targets[0], .report_key = f->config.report_key, .task = &f->task, .watch = &f->watch};
+	struct deliver_job job = {.config = &f->config,
+	                          .target = &f->config.targets[0],
+	                          .report_key = f->config.report_key,
+	                          .task = &f->task,
+	                          .watch = &f->watch,
+	                          .progress = f->progress,
+	                          .progress_arg = f->progress_arg};
 	return deliver(&job, ret, e);
 }
 
@@ -162,4 +167,21 @@ const char *papers_fixture_value(struct papers_fixture *f, const char *sql)
 	must(lite_prepare(l, sql, &s, &e), &e);
 	must(lite_step(s, &row, &e), &e);
 	return row && !lite_is_null(s, 0) ? arena_strdup(f->arena, lite_text(s, 0)) : "NULL";
+}
+
+struct lite *papers_fixture_block(struct papers_fixture *f)
+{
+	static const char *const none[] = {NULL};
+	struct lite *l = NULL;
+	struct err e = ERR_INIT;
+	must(lite_open(f->db, none, &l, &e), &e);
+	must(lite_exec(l, "BEGIN IMMEDIATE", &e), &e);
+	return l;
+}
+
+void papers_fixture_unblock(struct lite **session)
+{
+	struct err e = ERR_INIT;
+	must(lite_exec(*session, "ROLLBACK", &e), &e);
+	lite_close(session);
 }

@@ -16,6 +16,8 @@ struct papers_fixture {
 	struct task task; /* attempt 1, epoch 3, apply, no deadline */
 	struct journal *journal;
 	struct watch watch;
+	void (*progress)(void *arg, const struct delivery_progress *p); /* of deliver; NULL: none */
+	void *progress_arg;
 	struct arena *arena; /* of reports and values */
 	char db[128], path[256];
 };
@@ -33,5 +35,9 @@ const char *papers_fixture_blob(struct papers_fixture *f, const uint8_t hash[DIG
 /* On the target, from outside. The value of one query as text, "NULL" for NULL. */
 void papers_fixture_sql(struct papers_fixture *f, const char *sql);
 const char *papers_fixture_value(struct papers_fixture *f, const char *sql);
+/* Another session writes and lets nobody else: until it is told to end. */
+struct lite;
+struct lite *papers_fixture_block(struct papers_fixture *f);
+void papers_fixture_unblock(struct lite **session);
 
 #endif

@@ -262,7 +262,7 @@ static void test_refused_and_missing(void **state)
 	foreign.offer.target = "eu/pg-9/other";
 	tell(&foreign);
 	await(refusals, 1);
-	assert_string_equal(w.refusal, "C11 assignment");
+	assert_string_equal(w.refusal, "C11 order");
 
 	struct msg missing = make_offer(2);
 	memset(missing.offer.release_hash, 7, DIGEST_SIZE);

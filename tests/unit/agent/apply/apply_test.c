@@ -410,7 +410,7 @@ static void test_clone_is_refused(void **state)
 	f->task.id[0]++;
 	const struct report *r = fixture_deliver(f);
 	assert_int_equal(r->outcome, OUTCOME_REFUSED);
-	assert_string_equal(r->failure.check, "C13 database-identity");
+	assert_string_equal(r->failure.check, "C13 database");
 	assert_string_equal(r->failure.code, "policy");
 }
 
@@ -437,7 +437,8 @@ static void test_older_epoch_is_fenced(void **state)
 	f->task.id[0]++;
 	f->task.epoch = 4;
 	const struct report *r = fixture_deliver(f);
-	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_int_equal(r->outcome, OUTCOME_REFUSED);
+	assert_string_equal(r->failure.check, "C1 message");
 	assert_non_null(strstr(r->failure.message, "a controller of epoch 5 has worked here, ours has epoch 4"));
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM item"), "3");
 }

@@ -53,9 +53,8 @@ static struct preview look(void)
 	struct deliver_job job = {.config = &f.config, .target = &f.config.targets[0], .task = &f.task};
 	struct verified v;
 	struct preview p;
-	const char *check = NULL;
 	struct err e = ERR_INIT;
-	if (deliver_look(&job, f.journal, f.arena, true, &v, &p, &check, &e) != 0)
+	if (deliver_look(&job, f.journal, f.arena, true, &v, &p, &e) != CHECK_NONE)
 		fail_msg("%s", e.msg);
 	return p;
 }
@@ -70,10 +69,7 @@ static struct report deliver_all(void)
 static void assert_refused(const struct report *r, const char *check, const char *message)
 {
 	assert_string_equal(outcome_name(r->outcome), "refused");
-	if (check)
-		assert_string_equal(r->failure.check, check);
-	else
-		assert_null(r->failure.check);
+	assert_string_equal(r->failure.check, check);
 	if (!strstr(r->failure.message, message))
 		fail_msg("'%s' does not hold '%s'", r->failure.message, message);
 	assert_string_equal(r->failure.database_state, "nothing was changed: no statement was run");
@@ -170,7 +166,7 @@ static void test_missing_blob_is_refused(void **state)
 	assert_int_equal(remove(papers_fixture_blob(&f, f.task.dossier_hash)), 0);
 	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
 	papers_fixture_report(&f, &r);
-	assert_refused(&r, NULL, "the order could not be fetched from the controller, or what came was not what was asked for");
+	assert_refused(&r, "C18 content", "the order could not be fetched from the controller, or what came was not what was asked for");
 	assert_string_equal(r.failure.code, "not-found");
 }
 
@@ -184,7 +180,7 @@ static void test_damaged_blob_is_refused(void **state)
 	assert_int_equal(file_write_atomic(papers_fixture_blob(&f, f.task.release_hash), bytes_of_str("other bytes"), 0600, &e), 0);
 	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
 	papers_fixture_report(&f, &r);
-	assert_refused(&r, NULL, "the bytes no longer match the name");
+	assert_refused(&r, "C18 content", "the bytes no longer match the name");
 	assert_string_equal(r.failure.code, "signature");
 }
 
@@ -210,7 +206,7 @@ static void test_a_late_task_is_not_begun(void **state)
 	(void)state;
 	f.task.deadline_us = f.agent.signed_by.now_us - 1000000;
 	struct report r = deliver_all();
-	assert_refused(&r, "C11 window", "the delivery had to begin before ");
+	assert_refused(&r, "C11 order", "the delivery had to begin before ");
 }
 
 static void test_a_begun_task_is_finished_late(void **state)
@@ -416,7 +412,7 @@ static void test_a_preview_is_what_would_run(void **state)
 	assert_int_equal(p.plan.items[0].action, PLAN_SKIP);
 	papers_fixture_sql(&f, "UPDATE rollcall_ledger SET changeset = 'alice:another' WHERE seq = 1");
 	p = look();
-	assert_non_null(strstr(p.refusal, "C16 ledger: read the ledger rollcall_ledger: ledger row 1 was changed"));
+	assert_non_null(strstr(p.refusal, "C25 ledger-chain: read the ledger rollcall_ledger: ledger row 1 was changed"));
 	assert_int_equal(p.plan.n_items, 0);
 	assert_int_equal(unlink(f.db), 0);
 	p = look();
@@ -460,7 +456,7 @@ static void test_a_yes_is_not_to_what_another_order_left(void **state)
 	struct report r = deliver_now();
 	assert_string_equal(outcome_name(r.outcome), "held");
 	assert_int_equal(r.n_steps, 0);
-	assert_null(r.failure.check);
+	assert_string_equal(r.failure.check, "C2 site-policy");
 	assert_non_null(strstr(r.failure.message, "nothing was begun: since the site said yes (ann, "));
 	assert_non_null(strstr(r.failure.message,
 	                       ") release 1.2.0 came here under another order (ledger row 3), so that what would run now may not be what was looked "

@@ -91,7 +91,7 @@ static void test_restored_backup_stops_until_it_is_accepted(void **state)
 	three_deliveries(f, &backup);
 	write_db(f->db, &backup);
 	for (int i = 0; i < 2; i++) /* the report of the first try does not make it right */
-		expect(deliver_again(f), OUTCOME_NEEDS_ATTENTION, "C16 ledger-diverged",
+		expect(deliver_again(f), OUTCOME_NEEDS_ATTENTION, "C16 ledger",
 		       "diverged: the ledger ends at row 1, and this agent has seen row 3 there; both know row 1.", "--accept-ledger");
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM sqlite_schema WHERE name IN ('more', 'last')"), "0");
 	accept_ledger(f);
@@ -112,7 +112,7 @@ static void test_another_history_is_told_from_a_shorter_one(void **state)
 	struct err e;
 	assert_int_equal(deliver_again(f)->outcome, OUTCOME_APPLIED);
 	assert_int_equal(journal_head_reset(f->journal, f->task.target, &head, &e), 0);
-	expect(deliver_again(f), OUTCOME_NEEDS_ATTENTION, "C16 ledger-diverged",
+	expect(deliver_again(f), OUTCOME_NEEDS_ATTENTION, "C16 ledger",
 	       "diverged: row 3 of the ledger is another one than this agent has seen there; both know row 0.", "--accept-ledger");
 }
 
@@ -123,7 +123,7 @@ static void test_database_made_anew_gets_no_ledger_by_itself(void **state)
 	three_deliveries(f, &backup);
 	fixture_sql(f, "DROP TABLE rollcall_ledger");
 	fixture_sql(f, "DROP TABLE rollcall_meta");
-	expect(deliver_again(f), OUTCOME_NEEDS_ATTENTION, "C16 ledger-diverged",
+	expect(deliver_again(f), OUTCOME_NEEDS_ATTENTION, "C16 ledger",
 	       "diverged: the ledger ends at row 0, and this agent has seen row 3 there; both know row 0.", "--accept-ledger");
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'rollcall%'"), "0");
 }
@@ -134,7 +134,7 @@ static void test_changed_row_stops_with_its_number(void **state)
 	AUTO(buf_done) struct buf backup = BUF_INIT;
 	three_deliveries(f, &backup);
 	fixture_sql(f, "UPDATE rollcall_ledger SET changeset = 'mallory:x' WHERE seq = 2");
-	expect(deliver_again(f), OUTCOME_NEEDS_ATTENTION, "C16 ledger", "ledger row 2 was changed: its hash is not that of its values",
+	expect(deliver_again(f), OUTCOME_NEEDS_ATTENTION, "C25 ledger-chain", "ledger row 2 was changed: its hash is not that of its values",
 	       "rollcall history --target");
 }
 
@@ -149,8 +149,8 @@ static void test_copied_file_is_refused(void **state)
 	snprintf(dsn, sizeof dsn, "sqlite:%s", copy);
 	write_db(copy, &backup);
 	f->target.dsn = dsn;
-	expect(deliver_again(f), OUTCOME_REFUSED, "C13 database-identity",
-	       "a copy, a restored dump, a move, or a wrong address in agent.yaml; nothing was run", "rollcall-agent adopt");
+	expect(deliver_again(f), OUTCOME_REFUSED, "C13 database", "a copy, a restored dump, a move, or a wrong address in agent.yaml; nothing was run",
+	       "rollcall-agent adopt");
 	f->target.dsn = f->dsn;
 	assert_int_equal(deliver_again(f)->outcome, OUTCOME_APPLIED);
 }
@@ -160,7 +160,7 @@ static void test_ledger_of_another_target_is_refused(void **state)
 	struct fixture *f = *state;
 	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
 	f->task.target = f->target.id = "eu/files/renamed";
-	expect(deliver_again(f), OUTCOME_REFUSED, "C13 database-identity", "this ledger belongs to target ", "rollcall-agent adopt eu/files/renamed");
+	expect(deliver_again(f), OUTCOME_REFUSED, "C13 database", "this ledger belongs to target ", "rollcall-agent adopt eu/files/renamed");
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM rollcall_ledger"), "1");
 }
 
@@ -170,7 +170,7 @@ static void test_replaced_ledger_is_refused(void **state)
 	struct fixture *f = *state;
 	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
 	fixture_sql(f, "UPDATE rollcall_meta SET value = '00112233445566778899aabbccddeeff' WHERE name = 'uuid'");
-	expect(deliver_again(f), OUTCOME_REFUSED, "C13 database-identity", "another ledger stands here than the one that this agent has worked with",
+	expect(deliver_again(f), OUTCOME_REFUSED, "C13 database", "another ledger stands here than the one that this agent has worked with",
 	       "rollcall-agent adopt");
 }
 
@@ -203,7 +203,7 @@ static void test_commit_lost_in_mid_delivery(void **state)
 	f->engine.commit = commit_then_lose;
 	const struct report *r = deliver_again(f);
 	assert_string_equal(outcome_name(r->outcome), "needs-attention");
-	assert_string_equal(r->failure.check, "C16 ledger-diverged");
+	assert_string_equal(r->failure.check, "C16 ledger");
 	assert_non_null(strstr(r->failure.message, "the ledger ends at row 1, and this agent has seen row 2 there; both know row 1."));
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM sqlite_schema WHERE name IN ('more', 'last')"), "0");
 }

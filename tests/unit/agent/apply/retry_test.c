@@ -83,7 +83,9 @@ static void test_session_lock_is_polled(void **state)
 	f->budget_ms = 100;
 	const struct report *r = fixture_deliver(f);
 	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_string_equal(r->failure.check, "C15 lock");
 	assert_non_null(strstr(r->failure.message, "the target is locked by pid 4711 shop 12 s."));
+	assert_non_null(strstr(r->failure.next, "wait: another session is at work on this target"));
 }
 
 static void test_own_orphan_is_waited_for(void **state)

@@ -47,7 +47,7 @@ static void test_a_superuser_is_refused_where_the_site_says_so(void **state)
 	f->refuse_superuser = true;
 	const struct report *r = fixture_deliver(f);
 	assert_int_equal(r->outcome, OUTCOME_REFUSED);
-	assert_string_equal(r->failure.check, "C14 privileges");
+	assert_string_equal(r->failure.check, "C14 engine");
 	assert_non_null(strstr(r->failure.message, "is a superuser, and this site refuses to work as one"));
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'rollcall%'"), "0");
 	f->refuse_superuser = false;

@@ -257,6 +257,7 @@ static void test_reports_are_gapless_and_chained(void **state)
 	struct task t = task_of(9, 1), *open = NULL;
 	struct report one, two, failed = {0};
 	struct outbox_entry *out = NULL;
+	struct journal_refusal *refused = NULL;
 	size_t n = 0;
 	bool known;
 	enum task_state ts;
@@ -272,7 +273,11 @@ static void test_reports_are_gapless_and_chained(void **state)
 	assert_int_equal(journal_accept(w->j, &t, &known, &ts, &e), 0);
 	assert_int_equal(ts, TASK_FINISHED);
 	assert_int_equal(journal_finish(w->j, &(struct journal_ending){0}, &failed, seal_plain, w, &e), -1); /* a seal that fails burns no number */
-	assert_string_equal(e.msg, "report: journal: no key");
+	assert_string_equal(e.msg, "report: C26 report: journal: no key");
+	assert_int_equal(journal_refusals(w->j, 10, w->a, &refused, &n, &e), 0); /* nobody but the site's people hears of it */
+	assert_int_equal(n, 1);
+	assert_string_equal(refused[0].code, "C26 report");
+	assert_string_equal(refused[0].message, "journal: no key: check the agent's report key");
 	finish(w, 8, 1, &two);
 	assert_int_equal(two.report_seq, 2);
 	assert_int_equal(journal_outbox(w->j, 1, 10, w->a, &out, &n, &e), 0);
@@ -290,7 +295,6 @@ static void test_verdicts(void **state)
 	struct world *w = *state;
 	struct err e = ERR_INIT;
 	struct report r = {.target = "eu/pg1/a", .attempt = 1, .failure = {.check = "C9 approvals", .message = "1 of 2"}}, fine = {.target = "eu/pg1/a"};
-	const struct journal_refusal document = {.at_us = clock_wall_us(), .target = "-", .code = "trust", .message = "forged"};
 	struct journal_refusal *list = NULL;
 	struct journal_sequence sequence = {.project = "shop", .highest = 7};
 	uint64_t got = 99;
@@ -307,10 +311,11 @@ static void test_verdicts(void **state)
 	assert_int_equal(journal_finish(w->j, &(struct journal_ending){.sequence = &sequence}, &fine, seal_plain, NULL, &e), 0);
 	assert_int_equal(journal_sequence(w->j, "eu/pg1/a", "shop", &got, &e), 0);
 	assert_int_equal(got, 5);
-	assert_int_equal(journal_refuse(w->j, &document, &e), 0);
+	assert_int_equal(journal_refuse(w->j, C3_TRUST, NULL, "forged", &e), 0);
 	assert_int_equal(journal_refusals(w->j, 10, w->a, &list, &n, &e), 0);
 	assert_int_equal(n, 2);
-	assert_string_equal(list[0].code, "trust");
+	assert_string_equal(list[0].code, "C3 trust");
+	assert_string_equal(list[0].target, "-");
 	assert_string_equal(list[1].code, "C9 approvals");
 	assert_string_equal(list[1].target, "eu/pg1/a");
 	assert_string_equal(list[1].message, "1 of 2");

@@ -240,13 +240,14 @@ static void check(struct world *w, const char *rules, enum direction d, const ch
 {
 	struct policy p = parse(w, rules);
 	struct verified v = {.release = w->f.release, .order = w->f.order, .direction = d, .n_approvers = 2};
-	const char *got = NULL;
 	struct err e = ERR_INIT;
-	int rc = policy_check_statements(&p, &v, "postgresql", &got, &e) == 0 ? policy_check_order(&p, &v, &got, &e) : -1;
-	if ((rc == 0) != !message || (message && !strstr(e.msg, message)))
+	enum check_code got = policy_check_statements(&p, &v, "postgresql", &e);
+	if (!got)
+		got = policy_check_order(&p, &v, &e);
+	if ((got == CHECK_NONE) != !message || (message && !strstr(e.msg, message)))
 		fail_msg("%s: %s", rules, e.msg);
 	if (message) {
-		assert_string_equal(got, strstr(rules, "longest") ? "C21 timeouts" : "C2 site-policy");
+		assert_string_equal(check_title(got), strstr(rules, "longest") ? "C21 timeouts" : "C2 site-policy");
 		assert_int_equal(e.code, ERR_POLICY);
 	}
 }
@@ -276,14 +277,13 @@ static void check_declared(struct world *w, const char *rules, const char *messa
 	const struct break_glass g = {.votes = votes, .n_votes = 3, .safe_least = 2, .site_least = 1};
 	struct policy p = parse(w, rules);
 	struct verified v = {.release = w->f.release, .order = w->f.order, .n_approvers = 3, .break_glass = &g};
-	const char *got = NULL;
 	struct err e = ERR_INIT;
-	int rc = policy_check_order(&p, &v, &got, &e);
-	if ((rc == 0) != !message || (message && !strstr(e.msg, message)))
+	enum check_code got = policy_check_order(&p, &v, &e);
+	if ((got == CHECK_NONE) != !message || (message && !strstr(e.msg, message)))
 		fail_msg("%s: %s", rules, e.msg);
 	if (!message)
 		return;
-	assert_string_equal(got, "C2 break-glass");
+	assert_string_equal(check_title(got), "C2 break-glass");
 	assert_int_equal(e.code, ERR_POLICY);
 	assert_non_null(
 	    strstr(e.msg, ": start a new rollout, and have keys that this site counts declare it, or the environment's approvers approve it"));

@@ -55,7 +55,7 @@ static void test_failure(void **state)
 	(void)state;
 	struct collector c = {.arena = a};
 	struct err e = ERR_INIT;
-	struct failure_place at = {.check = NULL, .changeset = "alice:a", .file = "a.sql", .step = 2, .statement = 1, .line = 7};
+	struct failure_place at = {.changeset = "alice:a", .file = "a.sql", .step = 2, .statement = 1, .line = 7};
 	err_set(&e, ERR_DB, "no such table");
 	e.db_errno = 1;
 	memcpy(e.sqlstate, "42P01", 6);

@@ -281,6 +281,11 @@ static const struct {
 	{                                       \
 		(const uint8_t *)(s), sizeof(s) - 1 \
 	}
+/* A trust document of a TRUST_UPDATE, whole, of this version. */
+#define TRUST_REF(version)             \
+	"\x0a\x26\x08" version "\x12\x20"  \
+	"0123456789abcdef0123456789abcdef" \
+	"\x18\x01"
     {MSG_BYE, BODY("x"), "BYE: 1 bytes, must be 0"},
     {MSG_REPORT_ACK, BODY("\xff\xff\xff"), "REPORT_ACK: not a ReportAck message"},
     {MSG_REPORT_ACK, BODY("\x08\x01\x08\x02"),
@@ -328,6 +333,10 @@ static const struct {
     {MSG_TRUST_UPDATE, BODY("\x0a\x00"), "TRUST_UPDATE: version of a document is out of range"},
     {MSG_TRUST_UPDATE, BODY("\x0a\x02\x08\x02"), "TRUST_UPDATE: size of a document: 0 bytes is outside 1 to 1048576"},
     {MSG_TRUST_UPDATE, BODY("\x12\x04\x08\x02\x18\x09"), "TRUST_UPDATE: hash of a document: 0 bytes, must be 32"},
+    {MSG_TRUST_UPDATE, BODY(TRUST_REF("\x03") TRUST_REF("\x02")),
+     "TRUST_UPDATE: trust documents: version 2 comes behind version 3; they must be in ascending order"},
+    {MSG_TRUST_UPDATE, BODY(TRUST_REF("\x02") TRUST_REF("\x03") TRUST_REF("\x03")),
+     "TRUST_UPDATE: trust documents: version 3 comes behind version 3; they must be in ascending order"},
     {MSG_REPLY,
      BODY("\x32\x01"
           "a\x3a\x00"),
