@@ -206,6 +206,9 @@ static bool would_show(const struct question *q)
 	switch (q->shows) {
 	case SHOWS_NOWHERE:
 		return false;
+	case IN_BODY:
+		return q->was || !str_eq(q->class.verb, "CREATE EVENT") ||
+		       !(has_word(q, "AT") || has_word(q, "ENDS")); /* it may have run, and gone by itself */
 	case IN_PARTS:
 		if (q->dialect != DIALECT_MARIADB || str_eq(q->class.verb, "CREATE TABLE") || (q->class.parent[0] && str_eq(q->class.object_kind, "table")))
 			return true;

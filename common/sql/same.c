@@ -164,10 +164,48 @@ static bool is_given(const struct word *name, const struct word *before, struct 
 	       str_starts(text, "Name_exp_");
 }
 
+/* ---- operators, whose order parentheses decide ---- */
+
+static bool is_any(const struct word *w, const char *const *words)
+{
+	if (w->kind != TOKEN_WORD && w->kind != TOKEN_SYMBOL)
+		return false;
+	while (*words && !str_ieq(w->part[0], *words))
+		words++;
+	return *words;
+}
+
+static const char *const operators[] = {"AND", "OR", "XOR", "NOT", "+", "-", "*", "/", "%", "|", "&", "^", NULL};
+static const char *const borders[] = {",",      "SELECT", "FROM",  "ON",    "WHERE",
+                                      "HAVING", "GROUP",  "ORDER", "UNION", NULL}; /* what operators join ends there */
+
+/* Parentheses are passed over, and where several operators are mixed they matter: each must stand as much deeper, or less deep, than the one before it. */
+struct shape {
+	char last[PART_SIZE]; /* "": none yet */
+	size_t said, shown; /* how deep it was */
+	bool mixed, same;
+};
+
+static void shape_add(struct shape *s, const struct word *said, const struct word *shown)
+{
+	if (is_any(said, borders))
+		s->last[0] = '\0';
+	if (!is_any(said, operators))
+		return;
+	bool first = !*s->last;
+	s->mixed |= !first && !str_ieq(s->last, said->part[0]);
+	s->same &= first || (said->depth > s->said) == (shown->depth > s->shown);
+	s->same &= first || (said->depth < s->said) == (shown->depth < s->shown);
+	str_copy(s->last, sizeof s->last, said->part[0]);
+	s->said = said->depth;
+	s->shown = shown->depth;
+}
+
 bool sql_same_query(struct bytes said, struct bytes columns, struct bytes shown)
 {
 	struct words a, b, list;
 	struct word wanted, has, before = {.n = 1}, column = {.n = 0};
+	struct shape shape = {.same = true};
 	bool listed = columns.n > 0;
 	words_begin(&a, said);
 	words_begin(&b, shown);
@@ -184,7 +222,8 @@ bool sql_same_query(struct bytes said, struct bytes columns, struct bytes shown)
 		}
 		if (equal(&wanted, &has)) {
 			if (has.kind == TOKEN_SPACE)
-				return list.t.kind == TOKEN_SPACE;
+				return list.t.kind == TOKEN_SPACE && (shape.same || !shape.mixed);
+			shape_add(&shape, &wanted, &has);
 			next_word(&a, &wanted);
 		} else if (!has.as || !is_name(has.kind) || !is_given(&has, &before, said)) {
 			return false;

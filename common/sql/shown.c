@@ -173,6 +173,23 @@ static bool key_fits(const struct sql_effect *e, const struct line *l)
 	return e->from.kind != TOKEN_SPACE ? of_column(e, l->rest) : sql_columns_fit(e->says, l->rest) && key_options_fit(e->says, l->rest);
 }
 
+/* ON DELETE RESTRICT is what a foreign key does anyway, and is not shown. */
+static void without_restrict(struct bytes says, struct buf *ret)
+{
+	struct reader r;
+	const uint8_t *from = says.p;
+	for (reader_begin(&r, DIALECT_MARIADB, says); !reader_at_end(&r);) {
+		const uint8_t *on = r.t.text.p;
+		if (!reader_take(&r, "ON")) {
+			reader_next(&r);
+		} else if ((reader_take(&r, "DELETE") || reader_take(&r, "UPDATE")) && reader_take(&r, "RESTRICT")) {
+			buf_add(ret, from, (size_t)(on - from));
+			from = r.t.text.p;
+		}
+	}
+	buf_add(ret, from, (size_t)(says.p + says.n - from));
+}
+
 static bool constraint_fits(const struct sql_effect *e, const struct line *l)
 {
 	static const char key[] = " FOREIGN KEY ", check[] = " CHECK ";
@@ -180,7 +197,11 @@ static bool constraint_fits(const struct sql_effect *e, const struct line *l)
 	if (!begins(l->rest, begin))
 		return false;
 	struct bytes shown = bytes_of(l->rest.p + strlen(begin), l->rest.n - strlen(begin));
-	return e->from.kind != TOKEN_SPACE ? of_column(e, shown) : sql_same(e->says, shown);
+	AUTO(buf_done) struct buf says = BUF_INIT;
+	without_restrict(e->says, &says);
+	struct sql_effect plain = *e;
+	plain.says = buf_bytes(&says);
+	return e->from.kind != TOKEN_SPACE ? of_column(&plain, shown) : sql_same(plain.says, shown);
 }
 
 /* The server says of each partition which engine it is in. */
@@ -310,32 +331,66 @@ static size_t count(const char *definition, enum sql_part part)
 	return n;
 }
 
+static bool says_option(const struct sql_effects *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->of[i].part == SQL_PART_OPTION && token_is_word(&s->of[i].name, name))
+			return true;
+	return false;
+}
+
+/* Options that are shown only where somebody has said them, and an engine that is not the usual one. */
+static bool options_usual(const struct sql_effects *s, struct bytes shown)
+{
+	static const char *const names[] = {"COMMENT", "ROW_FORMAT", "KEY_BLOCK_SIZE", "PAGE_COMPRESSED"};
+	static const char usual[] = "ENGINE=InnoDB ";
+	char option[40];
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(option, sizeof option, "%s=", names[i]);
+		if (!says_option(s, names[i]) && memmem(shown.p, shown.n, option, strlen(option)))
+			return false;
+	}
+	return says_option(s, "ENGINE") || memmem(shown.p, shown.n, usual, strlen(usual));
+}
+
 /* CREATE TABLE: nothing is there that it does not say. A foreign key makes a key of its own where there is none. */
 static bool nothing_else(const struct sql_effects *s, const char *now)
 {
 	size_t columns = 0, keys = 0, constraints = 0;
-	bool partitioned = false, comment = false;
-	struct bytes options = options_of(now);
+	bool partitioned = false;
 	for (size_t i = 0; i < s->n; i++) {
 		const struct sql_effect *e = &s->of[i];
 		columns += e->part == SQL_PART_COLUMN;
 		keys += e->part == SQL_PART_KEY || (e->part == SQL_PART_CONSTRAINT && e->foreign);
 		constraints += e->part == SQL_PART_CONSTRAINT;
 		partitioned |= e->part == SQL_PART_PARTITIONING;
-		comment |= e->part == SQL_PART_OPTION && token_is_word(&e->name, "COMMENT");
 	}
 	return columns == count(now, SQL_PART_COLUMN) && keys >= count(now, SQL_PART_KEY) && constraints == count(now, SQL_PART_CONSTRAINT) &&
-	       (partitioned || partitioning_of(now).n <= 1) && (comment || !options.n || !memmem(options.p, options.n, " COMMENT=", strlen(" COMMENT=")));
+	       (partitioned || partitioning_of(now).n <= 1) && options_usual(s, options_of(now));
+}
+
+/* MODIFY to what the column is already: it neither shows nor speaks against the others. */
+static bool changes_nothing(const struct sql_effect *e, const char *before, const char *now)
+{
+	char name[256];
+	struct line was, is;
+	if (e->change != SQL_CHANGES || e->part != SQL_PART_COLUMN)
+		return false;
+	token_name(DIALECT_MARIADB, &e->name, name, sizeof name);
+	return find(before, e->part, name, &was) && find(now, e->part, name, &is) && bytes_equal(was.text, is.text) && fits(e, now, &is);
 }
 
 bool sql_effects_show(const struct sql_effects *effects, const char *before, const char *now)
 {
-	if (effects->unknown || effects->renames || effects->n == 0)
+	size_t shown = 0;
+	if (effects->unknown || effects->renames)
 		return false;
 	for (size_t i = 0; i < effects->n; i++)
-		if (!shows(&effects->of[i], before, now))
+		if (shows(&effects->of[i], before, now))
+			shown++;
+		else if (!changes_nothing(&effects->of[i], before, now))
 			return false;
-	return !effects->whole || nothing_else(effects, now);
+	return shown > 0 && (!effects->whole || nothing_else(effects, now));
 }
 
 /* `t_ibfk_1` of a table t goes with its name. */

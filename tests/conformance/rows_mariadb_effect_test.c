@@ -102,6 +102,8 @@ static const char *const statements[] = {
     "ALTER TABLE made ADD UNIQUE INDEX made_pair (price, kind)",
     "ALTER TABLE made RENAME INDEX made_pair TO made_two",
     "ALTER TABLE made DROP FOREIGN KEY made_item",
+    "ALTER TABLE made ADD CONSTRAINT made_item FOREIGN KEY (item_id) REFERENCES item (id) ON DELETE RESTRICT ON UPDATE CASCADE",
+    "ALTER TABLE made DROP FOREIGN KEY made_item",
     "ALTER TABLE made ADD FOREIGN KEY (item_id) REFERENCES item (id) ON DELETE CASCADE",
     "ALTER TABLE made ADD CONSTRAINT made_positive CHECK (price > 0)",
     "ALTER TABLE made DROP CONSTRAINT made_positive",

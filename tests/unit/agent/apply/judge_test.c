@@ -116,6 +116,10 @@ static void test_columns(void **state)
 	    {"ALTER TABLE t DROP COLUMN a", two, two, VERDICT_NOT_APPLIED},
 	    {"ALTER TABLE t DROP COLUMN a", two, T(ID A "  `dba` int(11) DEFAULT NULL,\n" PRIMARY), VERDICT_UNSURE},
 	    {"ALTER TABLE t DROP COLUMN a, ADD COLUMN a varchar(20)", two, two, VERDICT_UNSURE}, /* its values are gone, or not */
+	    {"ALTER TABLE t MODIFY a varchar(20), ADD COLUMN c int", two, T(ID A "  `c` int(11) DEFAULT NULL,\n" PRIMARY), VERDICT_APPLIED},
+	    {"ALTER TABLE t MODIFY a varchar(20)", two, T(ID A "  `c` int(11) DEFAULT NULL,\n" PRIMARY),
+	     VERDICT_UNSURE}, /* another's, and nobody knows */
+	    {"ALTER TABLE t MODIFY a varchar(20)", two, two, VERDICT_NOT_APPLIED}, /* twice is no harm */
 	    {"ALTER TABLE t MODIFY id bigint NOT NULL", one, T("  `id` bigint(20) NOT NULL,\n" PRIMARY), VERDICT_APPLIED},
 	    {"ALTER TABLE t MODIFY id bigint", one, T("  `id` bigint(20) NOT NULL,\n" PRIMARY), VERDICT_APPLIED},
 	    {"ALTER TABLE t MODIFY COLUMN a varchar(20)", two, T(ID "  `a` varchar(20) DEFAULT NULL COMMENT 'theirs',\n" PRIMARY), VERDICT_UNSURE},
@@ -235,6 +239,8 @@ static void test_views_and_routines(void **state)
 	    {procedure, NULL, "\nCREATE DEFINER=`r`@`%` PROCEDURE `p`(a int)\nBEGIN SELECT a; SELECT 2; END\n", VERDICT_APPLIED},
 	    {procedure, NULL, "\nCREATE DEFINER=`r`@`%` PROCEDURE `p`(a int)\nBEGIN SELECT a; END\n", VERDICT_UNSURE},
 	    {procedure, NULL, NULL, VERDICT_NOT_APPLIED},
+	    {"CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t", NULL, NULL, VERDICT_NOT_APPLIED},
+	    {"CREATE EVENT e ON SCHEDULE AT '2020-01-01' DO DELETE FROM t", NULL, NULL, VERDICT_UNSURE}, /* it may have run, and be gone */
 	    {"DROP PROCEDURE p", "\nCREATE PROCEDURE `p`() SELECT 1\n", NULL, VERDICT_APPLIED},
 	};
 	PLAY(DIALECT_MARIADB, cases);
