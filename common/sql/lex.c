@@ -47,7 +47,7 @@ static unsigned char peek(const struct lexer *l, size_t ahead)
 
 void lex_init(struct lexer *l, enum dialect d, struct bytes text, uint32_t first_line)
 {
-	*l = (struct lexer){.in = text, .line = first_line ? first_line : 1, .dialect = d};
+	*l = (struct lexer){.in = text.p ? text : bytes_of_str(""), .line = first_line ? first_line : 1, .dialect = d};
 }
 
 static size_t bad(struct lexer *l, const char *what, const char *fix, size_t snippet)
