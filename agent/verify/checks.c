@@ -20,7 +20,7 @@ static const struct {
     [C6_RELEASE_SIGNATURES] = {"C6 release-signatures", "sign with 'rollcall release sign', then push the release again"},
     [C7_RELEASE] = {"C7 release", "build and sign a new release, or bring this agent up to date"},
     [C8_SEQUENCE] = {"C8 sequence", "build a release with a higher sequence, or order a rollback"},
-    [C9_APPROVALS] = {"C9 approvals", "approve with 'rollcall approve', then resume the rollout"},
+    [C9_APPROVALS] = {"C9 approvals", "start a new rollout and have its order approved by as many as it needs"},
     [C10_TARGET] = {"C10 target", "start a rollout whose plan selects this target, and have that approved"},
     [C11_ORDER] = {"C11 order", "start a new rollout and have its order approved"},
     [C12_WAVE_GATE] = {"C12 wave-gate", "a key of role gate looks at that wave's reports and signs: 'rollcall gate pass ROLLOUT'; then retry"},

@@ -189,7 +189,7 @@ static void test_one_approval_is_not_two(void **state)
 	(void)state;
 	f.agent.signed_by.n_approvals = 1;
 	struct report r = deliver_all();
-	assert_refused(&r, "C9 approvals", "approve with 'rollcall approve', then resume the rollout");
+	assert_refused(&r, "C9 approvals", "start a new rollout and have its order approved by as many as it needs");
 	assert_memory_equal(r.order_digest, f.agent.signed_by.order.digest, DIGEST_SIZE); /* which order it refused */
 }
 

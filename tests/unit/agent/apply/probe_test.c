@@ -100,10 +100,10 @@ static void test_an_order_that_nobody_approved(void **state)
 	enum outcome outcome = OUTCOME_COUNT;
 	f.agent.signed_by.n_approvals = 1;
 	papers_fixture_write(&f);
-	refused(1, "approve with 'rollcall approve', then resume the rollout");
+	refused(1, "start a new rollout and have its order approved by as many as it needs");
 	assert_int_equal(papers_fixture_deliver(&f, &outcome, &e), 0);
 	assert_int_equal(outcome, OUTCOME_REFUSED);
-	refused(1, "approve with 'rollcall approve', then resume the rollout"); /* nor when the journal has its end */
+	refused(1, "start a new rollout and have its order approved by as many as it needs"); /* nor when the journal has its end */
 	assert_string_equal(papers_fixture_value(&f, "SELECT count(*) FROM sqlite_master"), "1");
 }
 
