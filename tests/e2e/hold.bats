@@ -38,8 +38,7 @@ state_of() { rc rollout status "$id" -o json 2>/dev/null | jq -r --arg t "$1" '.
 detail_of() { rc rollout status "$id" -o json 2>/dev/null | jq -r --arg t "$1" '.targets[] | select(.target == $t) | .detail'; }
 
 await() { # TARGET STATE
-	local i
-	for i in $(seq 600); do
+	for _ in $(seq 600); do
 		[ "$(state_of "$1")" = "$2" ] && return 0
 		sleep 0.05
 	done
@@ -125,8 +124,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	run sqlite3 one.db "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'slow%'"
 	[ "$output" -lt 3 ]
 	site unhold eu/lite/one
-	local i
-	for i in $(seq 900); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
+	for _ in $(seq 900); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
 	await eu/lite/one applied
 	[ "$(sqlite3 one.db "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'slow%'")" -eq 3 ]
 }
@@ -161,8 +159,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 		  - {days: daily, from: "$(date -u -d "@$opens" +%H:%M)", to: "$(date -u -d "@$((opens + 6 * 3600))" +%H:%M)", targets: ["eu/lite/one"]}
 	EOF2
 	fleet_move_clock $((opens > now + 3 ? opens - now - 3 : 0))
-	local i
-	for i in $(seq 400); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
+	for _ in $(seq 400); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
 	await eu/lite/one applied
 }
 
@@ -220,8 +217,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	await eu/lite/two applied
 	await eu/lite/one held
 	[[ "$(detail_of eu/lite/one)" == *"the site has not said yes yet"* ]]
-	local i
-	for i in $(seq 100); do # until the papers were fetched
+	for _ in $(seq 100); do # until the papers were fetched
 		run site consent eu/lite/one
 		[ "$status" -eq 3 ] && break
 		sleep 0.05
@@ -256,7 +252,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	printf -- '--liquibase formatted sql\n--changeset a:late\n--lint-ignore PF23 reason:"a table that nobody reads yet"\nCREATE TABLE late (id int);\n' >shop/changes/zz-late.sql
 	begin 1.0.1 # a yes is for one order
 	await eu/lite/one held
-	for i in $(seq 100); do shown eu/lite/one && break; sleep 0.05; done
+	for _ in $(seq 100); do shown eu/lite/one && break; sleep 0.05; done
 	# What this very target has is passed over, and told; of the rest, the statements.
 	[ "$(jq -r '.statements[].statement' shown.json)" = "CREATE TABLE late (id int)" ]
 	[ "$(jq -r '.plan[] | select(.action != "skip") | .target + " " + .changeset + " " + .action' shown.json)" = "eu/lite/one a:late run" ]
@@ -292,7 +288,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	begin 1.0.0
 	await eu/lite/one held
 	await eu/lite/two held
-	for i in $(seq 100); do waits "${id:0:8}" && [ "$(jq '.orders | length' shown.json)" = 2 ] && break; sleep 0.05; done
+	for _ in $(seq 100); do waits "${id:0:8}" && [ "$(jq '.orders | length' shown.json)" = 2 ] && break; sleep 0.05; done
 	# The same would run on both: it is shown once, and one yes is to both.
 	[ "$(jq -r '.orders[1]["plan-of"]' shown.json)" = "$(jq -r '.orders[0].target' shown.json)" ]
 	[ "$(jq -r '[.plan[].target] | unique | length' shown.json)" = 1 ]
@@ -323,7 +319,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	cat before.db >one.db && rm -f one.db-wal one.db-shm
 	quietly site resolve eu/lite/one --accept-ledger --reason 'restored on purpose'
 	fleet_start_agent eu-1
-	for i in $(seq 600); do [[ "$(detail_of eu/lite/one)" == *"since the site said yes"* ]] && break; sleep 0.05; done
+	for _ in $(seq 600); do [[ "$(detail_of eu/lite/one)" == *"since the site said yes"* ]] && break; sleep 0.05; done
 	[ "$(state_of eu/lite/one)" = held ]
 	[[ "$(detail_of eu/lite/one)" == *"nothing was begun: since the site said yes ("*") the ledger was set back, so that what would run now may not be what was looked at"* ]]
 	[ "$(sqlite3 one.db "SELECT count(*) FROM sqlite_master WHERE name LIKE 'late%'")" = 0 ]
