@@ -64,9 +64,8 @@ static const struct cmd_option gateway_options[] = {
 static int run_gateway(const struct cmd_args *a, struct err *e)
 {
 	uint64_t peers = 0, index = 0;
-	const char *number = cmd_option_value(a, "index");
-	if (open_log(a, e) < 0 || (number && str_to_u64(number, "--index", 0, GATEWAYS_MAX - 1, &index, e) < 0) ||
-	    str_to_u64(cmd_option_value(a, "max-peers"), "--max-peers", 1, UINT32_MAX, &peers, e) < 0)
+	if (open_log(a, e) < 0 || cmd_option_number(a, "index", 0, GATEWAYS_MAX - 1, &index, e) < 0 ||
+	    cmd_option_number(a, "max-peers", 1, UINT32_MAX, &peers, e) < 0)
 		return -1;
 	const struct gateway_config c = {.hub = {.ctrl_endpoint = cmd_option_value(a, "control"),
 	                                         .blob_endpoint = cmd_option_value(a, "blobs"),

@@ -23,14 +23,25 @@ static int check_set_back(const struct cmd_args *a, const struct ledger *l, cons
 	    l->n_rows, (unsigned long long)known->rows, (unsigned long long)common);
 }
 
+/* For programs; `was_target` NULL and no rows: nothing was to be adopted. People are told in a sentence. */
+static void print_adopted(const struct cmd_args *a, size_t rows, const char *was_target, const char *was_in)
+{
+	AUTO(table_destroy) struct table *t = table_new("target,#rows,was-target,was-in");
+	if (cmd_output(a) == OUTPUT_TABLE)
+		return;
+	if (rows)
+		table_rowf(t, "%s\t%zu\t%s\t%s", cmd_argument(a, 0), rows, was_target ? was_target : "", was_in ? was_in : "");
+	table_print(t, cmd_output(a), "adopted", stdout);
+}
+
 static int adopt(const struct cmd_args *a, struct visit *v, struct ledger *l, struct err *e)
 {
 	const char *target = v->target->target.id, *was_target = l->target_id, *was_in = l->database_identity, *why = NULL;
 	if (visit_reason(a, v, &why, e) != 0 || ledger_adopt(v->en, v->conn, l, target, why, e) != 0 || visit_accept(v, l, e) != 0)
 		return -1;
-	fprintf(
-	    stderr,
-	    "%s: adopted: its ledger of %zu rows was of target %s in database %s, and is of this one now. Next: 'rollcall rollout retry ROLLOUT %s'\n",
+	print_adopted(a, l->n_rows, was_target, was_in);
+	output_say(
+	    "%s: adopted: its ledger of %zu rows was of target %s in database %s, and is of this one now. Next: 'rollcall rollout retry ROLLOUT %s'",
 	    target, l->n_rows, was_target ? was_target : "(none)", was_in ? was_in : "(none)", target);
 	return EXIT_DONE;
 }
@@ -51,6 +62,7 @@ static int run_adopt(const struct cmd_args *a, struct err *e)
 		return err_set(e, ERR_STATE, "%s: there is no ledger in this database; a delivery makes one%s", v.target->target.id,
 		               n ? ", once 'rollcall-agent resolve --accept-ledger' has said that it is meant" : "");
 	if (is_known(&v, &l, &id, heads, n)) {
+		print_adopted(a, 0, NULL, NULL);
 		output_say("%s: this is the database that its ledger names; there is nothing to adopt", v.target->target.id);
 		return EXIT_DONE;
 	}

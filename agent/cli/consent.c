@@ -320,6 +320,8 @@ static int run_consent(const struct cmd_args *a, struct err *e)
 	if (desk_open(a, &d, e) != 0 || gather(&d, what, cmd_option_given(a, "offline"), w, e) != 0)
 		return -1;
 	if (w->n == 0) {
+		if (cmd_output(a) != OUTPUT_TABLE)
+			show(a, &d, w, "");
 		output_say("nothing waits for this site's yes");
 		return EXIT_DONE;
 	}

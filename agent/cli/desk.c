@@ -10,6 +10,7 @@
 #include "agent/daemon/loop.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
+#include "common/base/nearest.h"
 #include "common/base/str.h"
 
 #define DESK_ARENA ((size_t)512 * 1024 * 1024)
@@ -59,7 +60,15 @@ int desk_open(const struct cmd_args *a, struct desk *ret, struct err *e)
 int desk_target(struct desk *d, const char *id, const struct agent_target **ret, struct err *e)
 {
 	*ret = discover_id(&d->config, id);
-	return *ret ? 0 : err_set(e, ERR_NOT_FOUND, "%s is not a target of this agent: 'rollcall-agent check' lists them", id);
+	if (*ret)
+		return 0;
+	AUTO(mem_free_ptr) const char **ids = mem_alloc((d->config.n_targets + 1) * sizeof *ids);
+	for (size_t i = 0; i < d->config.n_targets; i++)
+		ids[i] = d->config.targets[i].target.id;
+	const char *near = nearest_path(id, ids, d->config.n_targets);
+	if (near)
+		return err_set(e, ERR_NOT_FOUND, "%s is not a target of this agent: did you mean %s? 'rollcall-agent check' lists them", id, near);
+	return err_set(e, ERR_NOT_FOUND, "%s is not a target of this agent: 'rollcall-agent check' lists them", id);
 }
 
 const char *desk_user(struct desk *d)

@@ -32,6 +32,7 @@ struct enrolling {
 	struct asking asking;
 	struct keyset folder; /* renew */
 	const char *dir, *endpoint, *controller_key, *certificate_file;
+	enum output_format format;
 	int64_t end_us; /* monotonic */
 };
 
@@ -68,8 +69,9 @@ static int read_token(struct enrolling *x, const char *path, struct err *e)
 	if (file_read(path, LIMIT_ENROL, &data, e) != 0)
 		return -1;
 	x->asking.token = arena_bytes(x->arena, buf_bytes(&data));
-	if (envelope_decode(x->asking.token, x->arena, &env, e) != 0 || trust_check_role(&x->trust, ROLE_ENROL, &env, TYPE_ENROL_TOKEN, e) != 0 ||
-	    enrol_token_decode(env.payload, x->arena, &x->token, e) != 0)
+	if (envelope_decode(x->asking.token, x->arena, &env, e) != 0)
+		return err_wrap(e, "%s: not a signed document of Rollcall: give the file that 'rollcall agents invite' wrote", path);
+	if (trust_check_role(&x->trust, ROLE_ENROL, &env, TYPE_ENROL_TOKEN, e) != 0 || enrol_token_decode(env.payload, x->arena, &x->token, e) != 0)
 		return err_wrap(e, "%s", path);
 	if (clock_wall_us() >= x->token.expires_at_us)
 		return err_set(e, ERR_POLICY, "%s: it expired at %s: have a new one made (rollcall agents invite)", path,
@@ -89,7 +91,7 @@ static int take_certificate(struct enrolling *x, struct bytes data, struct err *
 		return -1;
 	if (x->folder.folder ? keyset_certify(&x->folder, data, e) != 0 : file_write_atomic(x->certificate_file, data, 0644, e) != 0)
 		return -1;
-	printf("%s\n", x->certificate_file);
+	files_print(&x->certificate_file, 1, x->format, stdout);
 	clock_text(c.not_after_us, at);
 	if (x->folder.folder)
 		output_say(
@@ -144,12 +146,13 @@ static int ask(struct enrolling *x, struct err *e)
 	}
 }
 
-static int take_wait(const struct cmd_args *a, struct enrolling *x, struct err *e)
+static int take_options(const struct cmd_args *a, struct enrolling *x, struct err *e)
 {
 	uint64_t wait_ms = WAIT_DEFAULT_MS;
-	if (cmd_option_given(a, "wait") && str_to_duration_ms(cmd_option_value(a, "wait"), "--wait", &wait_ms, e) != 0)
+	if (cmd_option_duration(a, "wait", &wait_ms, e) != 0)
 		return -1;
 	x->end_us = clock_mono_us() + (int64_t)wait_ms * 1000;
+	x->format = cmd_output(a);
 	return 0;
 }
 
@@ -184,7 +187,7 @@ static int run_enroll(const struct cmd_args *a, struct err *e)
 	AUTO(enrolling_done) struct enrolling x = {.arena = arena_new(ENROL_ARENA), .dir = cmd_option_value(a, "dir")};
 	if (!x.dir)
 		x.dir = ".";
-	if (take_wait(a, &x, e) != 0 || read_trust(&x, cmd_option_value(a, "trust"), e) != 0 || read_token(&x, cmd_option_value(a, "token"), e) != 0 ||
+	if (take_options(a, &x, e) != 0 || read_trust(&x, cmd_option_value(a, "trust"), e) != 0 || read_token(&x, cmd_option_value(a, "token"), e) != 0 ||
 	    prepare_enroll(&x, e) != 0)
 		return -1;
 	return ask(&x, e);
@@ -218,7 +221,7 @@ static int run_renew(const struct cmd_args *a, struct err *e)
 {
 	AUTO(desk_done) struct desk d = {.journal = NULL};
 	AUTO(enrolling_done) struct enrolling x = {.arena = arena_new(ENROL_ARENA + TRUSTED_ARENA), .endpoint = cmd_option_value(a, "endpoint")};
-	if (take_wait(a, &x, e) != 0 || desk_open(a, &d, e) != 0)
+	if (take_options(a, &x, e) != 0 || desk_open(a, &d, e) != 0)
 		return -1;
 	if (!x.endpoint)
 		x.endpoint = d.config.enrol_endpoint;

@@ -59,6 +59,11 @@ static int run_unhold(const struct cmd_args *a, struct err *e)
 	if (desk_open(a, &d, e) != 0 || which(a, &d, &target, e) != 0 ||
 	    journal_hold_drop(d.journal, str_eq(target, HOLD_ALL) ? NULL : target, &n, e) != 0)
 		return -1;
+	if (cmd_output(a) != OUTPUT_TABLE) {
+		AUTO(table_destroy) struct table *t = table_new("target,#lifted");
+		table_rowf(t, "%s\t%zu", str_eq(target, HOLD_ALL) ? "all" : target, n);
+		table_print(t, cmd_output(a), "holds", stdout);
+	}
 	if (n == 0)
 		output_say("no such hold; 'rollcall-agent status' lists those in force");
 	else

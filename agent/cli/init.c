@@ -12,6 +12,17 @@
 #include "common/link/curve.h"
 #include "common/wire/request.h"
 
+/* What its certificate would name and the agent would never serve. */
+static int check_targets(const struct cmd_args *a, const char *site, struct err *e)
+{
+	const char *const *given = NULL;
+	size_t n = cmd_option_values(a, "target", &given), k = strlen(site);
+	for (size_t i = 0; i < n; i++)
+		if (!str_starts(given[i], site) || given[i][k] != '/')
+			return err_set(e, ERR_USAGE, "--target '%s': it is of another site than this agent's: write %s/...", given[i], site);
+	return 0;
+}
+
 static int check_names(const char *name, const char *site, struct err *e)
 {
 	if (!str_is_name(name))
@@ -54,7 +65,8 @@ static int run_init(const struct cmd_args *a, struct err *e)
 	uint8_t report_key[SIGN_PUBLIC_SIZE];
 	if (!dir)
 		dir = ".";
-	if (check_names(name, cmd_option_value(a, "site"), e) != 0 || file_make_dirs(dir, 0700, e) != 0)
+	const char *site = cmd_option_value(a, "site");
+	if (check_names(name, site, e) != 0 || check_targets(a, site, e) != 0 || file_make_dirs(dir, 0700, e) != 0)
 		return -1;
 	AUTO(buf_done) struct buf request_name = BUF_INIT;
 	buf_addf(&request_name, "%s.request", name);
@@ -68,9 +80,8 @@ static int run_init(const struct cmd_args *a, struct err *e)
 	table_rowf(t, "%s\t%s", report, "key that signs the reports, secret");
 	table_rowf(t, "%s\t%s", request, "request, to be certified");
 	table_print(t, cmd_output(a), "files", stdout);
-	fprintf(
-	    stderr,
-	    "next: the holder of an enrol key runs 'rollcall trust certify %s'; put the certificate beside the keys as %s.cert, and write agent.yaml\n",
+	output_say(
+	    "next: the holder of an enrol key runs 'rollcall trust certify %s'; put the certificate beside the keys as %s.cert, and write agent.yaml",
 	    request, name);
 	return EXIT_DONE;
 }

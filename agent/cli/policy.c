@@ -170,6 +170,10 @@ static int run_policy_show(const struct cmd_args *a, struct err *e)
 	if (view_open(a, &d, &v, e) != 0)
 		return -1;
 	policy_default_caps(&v.policy, d.config.lock_timeout_ms, d.config.statement_timeout_ms);
+	if (v.has_policy)
+		policy_rows(t, d.arena, &v.policy);
+	if (v.has_policy || cmd_output(a) != OUTPUT_TABLE)
+		table_print(t, cmd_output(a), "policy", stdout);
 	if (!v.has_policy) {
 		output_say(
 		    "this site has no policy document: 'policy' in %s names one. Without one a changeset may set its waits for locks to %s at most, and its "
@@ -177,8 +181,6 @@ static int run_policy_show(const struct cmd_args *a, struct err *e)
 		    d.config.path, cap_text(d.arena, v.policy.longest_lock_ms, false), cap_text(d.arena, v.policy.longest_statement_ms, false));
 		return EXIT_DONE;
 	}
-	policy_rows(t, d.arena, &v.policy);
-	table_print(t, cmd_output(a), "policy", stdout);
 	say_unknown(&d, &v.policy.break_glass);
 	return EXIT_DONE;
 }

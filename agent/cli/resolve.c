@@ -9,13 +9,17 @@
 #include "common/base/str.h"
 #include "common/cli/table.h"
 
+/* `row` NULL: none is open, which programs are told too. */
 static void print_row(const struct cmd_args *a, const struct ledger_row *row)
 {
 	AUTO(table_destroy) struct table *t = table_new("project,changeset,#step,direction,state,via,release,#attempt,began,+backend,#row");
 	char began[CLOCK_TEXT_SIZE];
-	table_rowf(t, "%s\t%s\t%u\t%s\t%s\t%s\t%s\t%u\t%s\t%s\t%llu", row->project, row->changeset, row->step + 1, direction_name(row->direction),
-	           step_state_name(row->state), step_via_name(row->via), row->release_version, row->attempt, clock_text(row->started_at_us, began),
-	           row->backend, (unsigned long long)row->seq);
+	if (!row && cmd_output(a) == OUTPUT_TABLE)
+		return;
+	if (row)
+		table_rowf(t, "%s\t%s\t%u\t%s\t%s\t%s\t%s\t%u\t%s\t%s\t%llu", row->project, row->changeset, row->step + 1, direction_name(row->direction),
+		           step_state_name(row->state), step_via_name(row->via), row->release_version, row->attempt, clock_text(row->started_at_us, began),
+		           row->backend, (unsigned long long)row->seq);
 	table_print(t, cmd_output(a), "steps", stdout);
 }
 
@@ -127,6 +131,7 @@ static int run_resolve(const struct cmd_args *a, struct err *e)
 	if (!follows)
 		return cmd_option_given(a, "accept-ledger") ? accept_ledger(a, &v, &l, e) : show_diverged(a, &v, &l, known, common);
 	if (!intent || cmd_option_given(a, "accept-ledger")) {
+		print_row(a, NULL);
 		output_say("%s: %s", v.target->target.id,
 		           intent ? "the ledger was not set back; a step is open in it" : "no step is open; there is nothing to settle");
 		return intent ? EXIT_FAILED : EXIT_DONE;

@@ -7,6 +7,7 @@
 #include "agent/schema/snapshot.h"
 #include "common/cli/table.h"
 #include "common/base/file.h"
+#include "common/base/str.h"
 
 static int print_diff(const char *target, const char *path, const struct snapshot *now, struct err *e)
 {
@@ -14,6 +15,8 @@ static int print_diff(const char *target, const char *path, const struct snapsho
 	AUTO(buf_done) struct buf diff = BUF_INIT;
 	if (file_read(path, SNAPSHOT_BYTES_MAX + 100, &earlier, e) != 0)
 		return -1;
+	if (!str_starts(buf_str(&earlier), SNAPSHOT_BEGIN))
+		return err_set(e, ERR_PARSE, "%s: not a snapshot: give what 'rollcall-agent snapshot TARGET >FILE' wrote", path);
 	size_t n = snapshot_diff(buf_str(&earlier), buf_str(&now->text), &diff);
 	fputs(buf_str(&diff), stdout);
 	if (n == 0)
@@ -35,12 +38,23 @@ static int accept(const struct visit *v, const struct snapshot *now, struct err 
 	return EXIT_DONE;
 }
 
+static int check_options(const struct cmd_args *a, struct err *e)
+{
+	if (cmd_option_given(a, "accept") && cmd_option_given(a, "diff"))
+		return err_set(e, ERR_USAGE, "--diff shows, --accept decides: look first, then type --accept alone");
+	if (cmd_output(a) != OUTPUT_TABLE)
+		return err_set(e, ERR_USAGE, "a snapshot is one text, which --diff and 'rollcall release build' read byte for byte: leave -o out");
+	return 0;
+}
+
 static int run_snapshot(const struct cmd_args *a, struct err *e)
 {
 	AUTO(visit_end) struct visit v = {0};
 	AUTO(snapshot_done) struct snapshot s = {0};
 	const char *earlier = cmd_option_value(a, "diff");
 	char hex[DIGEST_HEX_SIZE];
+	if (check_options(a, e) != 0)
+		return -1;
 	if (visit_begin(a, false, &v, e) != 0 || snapshot_take(v.en, v.conn, &s, e) != 0)
 		return -1;
 	if (cmd_option_given(a, "accept"))

@@ -2,14 +2,18 @@
  * works while the agent runs, and when it does not. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "agent/cli/commands.h"
 #include "agent/cli/desk.h"
 #include "agent/daemon/site.h"
+#include "agent/daemon/standing.h"
 #include "agent/keyset/schedule.h"
 #include "common/base/clock.h"
+#include "common/base/dirlock.h"
 #include "common/base/str.h"
 #include "common/cli/table.h"
+#include "common/wire/link.h"
 
 #define REFUSALS_SHOWN 5
 
@@ -130,16 +134,61 @@ static const char *plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
+/* Whether it runs, and how its line stands. */
+struct process {
+	long pid; /* 0: it does not run */
+	struct standing link;
+};
+
+static int look_at_process(struct desk *d, struct process *ret, struct err *e)
+{
+	struct err unread = ERR_INIT;
+	if (dirlock_holder(d->config.data_dir, &ret->pid, e) != 0)
+		return -1;
+	if (standing_read(d->config.data_dir, d->arena, &ret->link, &unread) != 0)
+		output_say("%s", unread.msg);
+	return 0;
+}
+
+static void add_process(const struct desk *d, const struct process *p, struct table *t)
+{
+	char pid[24], since[CLOCK_TEXT_SIZE], offset[24];
+	const struct standing *l = &p->link;
+	bool runs = p->pid != 0;
+	snprintf(pid, sizeof pid, "%ld", p->pid);
+	snprintf(offset, sizeof offset, "%" PRId64, l->offset_us / 1000);
+	table_row(t, (const char *const[]){d->config.name, d->config.site, runs ? "running" : "stopped", p->pid > 0 ? pid : NULL,
+	                                   runs && l->is_up ? "connected" : "not-connected", runs ? or_dash(l->since_us, since) : NULL,
+	                                   runs ? l->address : NULL, runs && l->is_up ? offset : NULL, runs && !l->is_up ? l->why : NULL});
+}
+
+static void say_process(const struct cmd_args *a, struct desk *d, const struct process *p)
+{
+	char since[CLOCK_TEXT_SIZE], by[CLOCK_TEXT_SIZE];
+	const struct standing *l = &p->link;
+	if (p->pid == 0)
+		output_say("agent %s of site %s DOES NOT RUN: nothing is delivered to its targets. Start it: rollcall-agent run%s", d->config.name,
+		           d->config.site, desk_config_words(a, d->arena));
+	else if (!l->is_up)
+		output_say("agent %s of site %s runs (process %ld), NOT CONNECTED since %s: controller at %s: %s", d->config.name, d->config.site, p->pid,
+		           clock_text(l->since_us, since), l->address, l->why);
+	else
+		output_say("agent %s of site %s runs (process %ld), connected to %s since %s", d->config.name, d->config.site, p->pid, l->address,
+		           clock_text(l->since_us, since));
+	if (p->pid && l->is_up && llabs(l->offset_us) >= LINK_CLOCK_TOLD_US)
+		output_say("this machine's clock is %s %s the controller's: windows, expiry and freshness go by it: set the wrong one right",
+		           clock_duration_text(llabs(l->offset_us), by), l->offset_us > 0 ? "ahead of" : "behind");
+}
+
 static void say(struct desk *d, const struct site_view *v, size_t holds, size_t held, size_t tasks)
 {
 	uint64_t last = journal_last_report(d->journal), unsent = last + 1 - journal_first_unacked(d->journal), epoch = 0, trust = 0, unknown = 0;
 	struct err ignored = ERR_INIT;
 	(void)(journal_number(d->journal, "epoch", &epoch, &ignored) == 0 && journal_number(d->journal, "trust_version", &trust, &ignored) == 0 &&
 	       journal_number(d->journal, "unclassified_errors", &unknown, &ignored) == 0);
-	output_say("agent %s of site %s: %zu open task%s, %zu held back, %zu hold%s in force; %" PRIu64 " report%s written, %" PRIu64
+	output_say("%zu open task%s, %zu held back, %zu hold%s in force; %" PRIu64 " report%s written, %" PRIu64
 	           " not acknowledged by the controller yet; trust document version %" PRIu64 ", controller epoch %" PRIu64,
-	           d->config.name, d->config.site, tasks, plural(tasks), held, holds, plural(holds), last, plural((size_t)last), unsent,
-	           trust ? trust : d->config.trust.version, epoch);
+	           tasks, plural(tasks), held, holds, plural(holds), last, plural((size_t)last), unsent, trust ? trust : d->config.trust.version, epoch);
 	if (unknown)
 		output_say("%" PRIu64 " error%s of a database had a code that Rollcall does not know, and nothing was tried again after one: please report "
 		           "the codes ('rollcall-agent history' has them)",
@@ -171,6 +220,7 @@ static void print_parts(const struct table *const tables[])
 static int run_status(const struct cmd_args *a, struct err *e)
 {
 	AUTO(desk_done) struct desk d = {.journal = NULL};
+	AUTO(table_destroy) struct table *agent = table_new("agent,site,state,#process,link,since,address,#clock-offset-ms,~detail");
 	AUTO(table_destroy) struct table *holds = table_new("target,until,by,since,reason");
 	AUTO(table_destroy) struct table *held = table_new("target,why,direction,until,since,~detail,+check");
 	AUTO(table_destroy) struct table *windows = table_new("target,next-opening");
@@ -178,21 +228,24 @@ static int run_status(const struct cmd_args *a, struct err *e)
 	AUTO(table_destroy) struct table *refused = table_new("at,target,check,~detail");
 	AUTO(table_destroy) struct table *certificate = table_new("certificate,until,renewed-from,~detail,+file");
 	struct site_view v;
+	struct process process;
 	size_t n_held = 0;
 	int64_t now_us = clock_wall_us();
-	if (desk_open(a, &d, e) != 0 || site_view_read(&d.config, d.journal, d.arena, &v, e) != 0)
+	if (desk_open(a, &d, e) != 0 || look_at_process(&d, &process, e) != 0 || site_view_read(&d.config, d.journal, d.arena, &v, e) != 0)
 		return -1;
 	size_t n_holds = add_holds(&v, holds, now_us);
 	if (add_held(&d, held, &n_held, e) != 0 || add_tasks(&d, tasks, e) != 0 || add_refusals(&d, refused, e) != 0 ||
 	    add_certificate(&d, certificate, now_us, e) != 0)
 		return -1;
 	add_windows(&d.config, &v, windows, now_us);
-	const struct table *const tables[] = {holds, held, windows, refused, tasks, certificate};
-	static const char *const kinds[] = {"holds", "held", "closed-windows", "refusals", "tasks", "certificate"};
+	add_process(&d, &process, agent);
+	const struct table *const tables[] = {agent, holds, held, windows, refused, tasks, certificate};
+	static const char *const kinds[] = {"agent", "holds", "held", "closed-windows", "refusals", "tasks", "certificate"};
 	if (cmd_output(a) == OUTPUT_TABLE)
-		print_parts(tables);
+		print_parts(tables + 1); /* people are told of the process in a sentence */
 	else
 		tables_print(tables, kinds, ARRAY_LEN(kinds), cmd_output(a), stdout);
+	say_process(a, &d, &process);
 	say(&d, &v, n_holds, n_held, table_count(tasks));
 	return EXIT_DONE;
 }
@@ -204,7 +257,8 @@ const struct cmd status_commands[] = {
         .path = "status",
         .summary = "Show what this agent does, holds back and has refused, and what it still has to report",
         .details =
-            "Holds in force; deliveries that wait for the site, and why; targets whose window is closed, and when it opens; the last refusals; open "
+            "Whether it runs and is connected, or why not; holds in force; deliveries that wait for the site, and why; targets whose window is "
+            "closed, and when it opens; the last refusals; open "
             "tasks; unsent reports; until when the certificate is good, and what its renewal waits for; versions of the trust document and the site "
             "policy.",
         .example = "rollcall-agent status --config /etc/rollcall/agent.yaml",

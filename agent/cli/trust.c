@@ -9,6 +9,7 @@
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/cli/table.h"
+#include "common/wire/documents.h"
 #include "common/wire/limits.h"
 
 static int open_journal(const struct agent_config *c, struct journal **ret, struct err *e)
@@ -53,6 +54,10 @@ static int run_install(const struct cmd_args *a, struct err *e)
 	bool is_new = false;
 	if (desk_config(a, &c, e) != 0 || open_journal(&c, &j, e) != 0 || file_read(path, LIMIT_DOCUMENT, &data, e) != 0)
 		return -1;
+	struct envelope ignored;
+	AUTO(arena_destroy) struct arena *arena = arena_new(LIMIT_ARENA_DOCUMENT);
+	if (envelope_decode(buf_bytes(&data), arena, &ignored, e) != 0)
+		return err_wrap(e, "%s: not a signed document of Rollcall: give a trust document or a freshness document", path);
 	enum check_code refusing = trusted_take(j, c.trust_pin, buf_bytes(&data), clock_wall_us(), &is_new, e);
 	if (refusing)
 		return err_wrap(e, "%s: %s", path, check_title(refusing));

@@ -10,12 +10,14 @@
 #include "agent/daemon/discover.h"
 #include "agent/daemon/looks.h"
 #include "agent/daemon/renewals.h"
+#include "agent/daemon/standing.h"
 #include "agent/daemon/surveys.h"
 #include "agent/daemon/tasks.h"
 #include "agent/daemon/updates.h"
 #include "agent/link/fetch.h"
 #include "agent/link/uplink.h"
 #include "agent/verify/trusted.h"
+#include "common/base/clock.h"
 #include "common/base/dirlock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -47,6 +49,7 @@ struct agent {
 	size_t n_former_keys, cap_former_keys;
 	struct surveys *surveys;
 	struct looks *looks;
+	struct standings *standings;
 	unsigned signals;
 };
 
@@ -59,6 +62,7 @@ static void on_up(void *arg, const struct msg_welcome *w)
 	fetch_address(g->fetch, uplink_address(g->uplink));
 	looks_tell(g->looks);
 	renewals_welcome(g->renewals, w->now_us);
+	standings_up(g->standings, uplink_endpoint(g->uplink), clock_wall_us() - w->now_us);
 }
 
 static void on_refused(void *arg, const char *code)
@@ -66,9 +70,10 @@ static void on_refused(void *arg, const char *code)
 	renewals_refused(((struct agent *)arg)->renewals, code);
 }
 
-static void on_down(void *arg, const char *why)
+static void on_down(void *arg, const char *at, const char *why, bool was_up)
 {
-	(void)arg, (void)why;
+	(void)was_up;
+	standings_down(((struct agent *)arg)->standings, at, why);
 }
 
 static void on_message(void *arg, const struct msg *m)
@@ -279,6 +284,8 @@ static int open_agent(struct agent *g, struct err *e)
 	zloop_poller(g->loop, &item, on_signal, g);
 	g->tasks = tasks_new(g->loop, g->config, g->journal, g->blob_dir);
 	g->surveys = surveys_new(g->loop, g->config);
+	g->standings = standings_new(g->config->data_dir);
+	standings_down(g->standings, g->config->controller_endpoint, "the agent has just been started, and is connecting");
 	g->looks = looks_new(g->loop, g->config);
 	g->updates = updates_new(g->config, g->journal, g->blob_dir, on_settled, g);
 	g->renewals = renewals_new(g->loop, g->config, g->journal, on_renewed, g);
@@ -304,6 +311,7 @@ static void close_agent(struct agent *g)
 	if (g->uplink)
 		uplink_kick(g->uplink); /* the last reports, if the controller is there */
 	uplink_destroy(&g->uplink);
+	standings_destroy(&g->standings);
 	looks_destroy(&g->looks); /* the uplink borrowed its list of targets */
 	fetch_destroy(&g->fetch);
 	if (g->loop)

@@ -40,7 +40,7 @@ static int wait_ready(struct line *l, struct err *e)
 		return 0;
 	case MONITOR_LOST:
 	case MONITOR_REFUSED:
-		return err_set(e, ERR_LINK, "what answers at %s is not the controller that the token names, or no enrolment is served there",
+		return err_set(e, ERR_LINK, "what answers at %s is not the controller with the key that is known here, or no enrolment is served there",
 		               l->set->endpoint);
 	case MONITOR_NONE:
 		if (!link_heard(fd))
@@ -57,7 +57,7 @@ static int line_open(struct line *l, struct err *e)
 	if (link_socket_client(LINK_ENROL_DEALER, l->set->key, l->set->controller_key, &l->socket, e) != 0 || monitor_new(l->socket, &l->monitor, e) != 0)
 		return -1;
 	if (zmq_connect(zsock_resolve(l->socket), l->set->endpoint) != 0)
-		return err_set(e, ERR_USAGE, "controller address '%s': %s", l->set->endpoint, zmq_strerror(zmq_errno()));
+		return err_set(e, ERR_USAGE, "controller address '%s': %s: write tcp://HOST:PORT", l->set->endpoint, zmq_strerror(zmq_errno()));
 	return wait_ready(l, e);
 }
 

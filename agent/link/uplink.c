@@ -47,8 +47,7 @@ static void fall_from(struct uplink *u, const char *at, uint32_t wait_ms, const 
 	else
 		log_debug("controller at %s: %s: next attempt in %u ms", at, why, wait_ms);
 	u->said_down = true;
-	if (was_up)
-		u->on.down(u->on.arg, why);
+	u->on.down(u->on.arg, at, why, was_up);
 }
 
 /* A connection that stood: everybody loses it at once when the controller goes, so the first attempt is spread as the controller asked. */
@@ -408,6 +407,11 @@ void uplink_destroy(struct uplink **up)
 bool uplink_is_up(const struct uplink *u)
 {
 	return u->state == UP;
+}
+
+const char *uplink_endpoint(const struct uplink *u)
+{
+	return endpoint_of(u);
 }
 
 size_t uplink_address(const struct uplink *u)

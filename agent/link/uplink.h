@@ -35,7 +35,7 @@ struct uplink_settings { /* all borrowed for the uplink's life */
 
 struct uplink_handler {
 	void (*up)(void *arg, const struct msg_welcome *w);
-	void (*down)(void *arg, const char *why);
+	void (*down)(void *arg, const char *at, const char *why, bool was_up); /* each failed attempt too; was_up: a session has ended */
 	void (*message)(void *arg, const struct msg *m); /* OFFER, RECALL, STOP, SURVEY, TRUST_UPDATE; gone after the call */
 	void (*refused)(void *arg,
 	                const char *code); /* DENY's code; "key" when the handshake was refused. Before `down`; may call nothing of the uplink */
@@ -48,6 +48,7 @@ int uplink_new(zloop_t *loop, struct journal *j, const struct uplink_settings *s
                struct err *e) MUST_CHECK;
 void uplink_destroy(struct uplink **u); /* says BYE when it is up */
 bool uplink_is_up(const struct uplink *u);
+const char *uplink_endpoint(const struct uplink *u); /* that of the present address */
 size_t uplink_address(const struct uplink *u); /* the present one: 0 is `endpoint`, i + 1 is also[i] */
 /* False when it could not be sent now: the caller's state decides what happens on the next `up`. */
 bool uplink_send(struct uplink *u, const struct msg *m);

@@ -60,7 +60,7 @@ int snapshot_take(const struct engine *en, struct conn *c, struct snapshot *ret,
 	if (l.n)
 		qsort(l.lines, l.n, sizeof *l.lines, compare_lines);
 	*ret = (struct snapshot){.n_objects = l.n};
-	buf_addf(&ret->text, "# Rollcall snapshot %d of a %s target\n", SNAPSHOT_FORM, en->name);
+	buf_addf(&ret->text, SNAPSHOT_BEGIN "%d of a %s target\n", SNAPSHOT_FORM, en->name);
 	for (size_t i = 0; i < l.n; i++)
 		buf_addf(&ret->text, "%s\n", l.lines[i]);
 	digest_sha256(buf_bytes(&ret->text), ret->fingerprint);

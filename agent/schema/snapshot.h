@@ -11,6 +11,7 @@
 
 #include "agent/engine/engine.h"
 
+#define SNAPSHOT_BEGIN     "# Rollcall snapshot " /* of the text */
 #define SNAPSHOT_FORM      2 /* goes up when the text of an unchanged schema changes: fingerprints of two forms say nothing about each other */
 #define SNAPSHOT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 

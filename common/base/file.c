@@ -18,6 +18,15 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+static int explain_open(const char *path, struct err *e)
+{
+	if (errno == ENOENT)
+		return err_set(e, ERR_NOT_FOUND, "%s: there is no such file: correct the path, or make it first", path);
+	if (errno == EACCES)
+		return err_set(e, ERR_IO, "%s: this user may not read it: type this as its owner, or with sudo", path);
+	return err_set_errno(e, "%s", path);
+}
+
 int file_read(const char *path, size_t max_bytes, struct buf *ret, struct err *e)
 {
 	/* O_NONBLOCK: a FIFO put in a file's place must not hang us before fstat sees it. */
@@ -25,7 +34,7 @@ int file_read(const char *path, size_t max_bytes, struct buf *ret, struct err *e
 	AUTO(buf_done) struct buf b = BUF_INIT;
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) != 0)
-		return err_set_errno(e, "%s", path);
+		return explain_open(path, e);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_IO, "%s: not a regular file", path);
 	for (;;) {

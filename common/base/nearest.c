@@ -13,9 +13,18 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
 	return m < c ? m : c;
 }
 
+static bool is_same(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
 unsigned nearest_distance(const char *a, const char *b)
 {
+	while (*a && is_same(*a, *b)) /* what both begin and end with is no slip */
+		a++, b++;
 	size_t n = strlen(a), m = strlen(b);
+	while (n && m && is_same(a[n - 1], b[m - 1]))
+		n--, m--;
 	unsigned rows[3][WORD_MAX + 1];
 	if (n > WORD_MAX || m > WORD_MAX)
 		return 2 * WORD_MAX;
@@ -35,14 +44,38 @@ unsigned nearest_distance(const char *a, const char *b)
 	return rows[n % 3][m];
 }
 
-const char *nearest_word(const char *word, const char *const *words, size_t n)
+/* As many slips as a third of what `length` says of a word; further off it is a guess. */
+static const char *nearest_of(const char *word, const char *const *words, size_t n, size_t (*length)(const char *word))
 {
 	const char *best = NULL;
 	unsigned best_distance = 2 * WORD_MAX;
 	for (size_t i = 0; i < n; i++) {
 		unsigned d = nearest_distance(word, words[i]);
-		if (d < best_distance && d <= 1 + strlen(words[i]) / 3)
+		if (d < best_distance && d <= 1 + length(words[i]) / 3)
 			best = words[i], best_distance = d;
 	}
 	return best;
+}
+
+const char *nearest_word(const char *word, const char *const *words, size_t n)
+{
+	return nearest_of(word, words, n, strlen);
+}
+
+static size_t last_part_length(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return strlen(slash ? slash + 1 : path);
+}
+
+const char *nearest_path(const char *word, const char *const *paths, size_t n)
+{
+	const char *ending = NULL;
+	size_t found = 0, length = strlen(word);
+	for (size_t i = 0; i < n; i++) {
+		size_t whole = strlen(paths[i]);
+		if (length && whole > length && paths[i][whole - length - 1] == '/' && strcmp(paths[i] + whole - length, word) == 0)
+			ending = paths[i], found++;
+	}
+	return found == 1 ? ending : nearest_of(word, paths, n, last_part_length);
 }

@@ -277,6 +277,30 @@ bool cmd_option_given(const struct cmd_args *a, const char *name)
 	return find_option(a, name)->n > 0;
 }
 
+/* A wrong option is the caller's slip, whatever the reader of numbers calls it. */
+static int as_usage(int rc, struct err *e)
+{
+	if (rc != 0)
+		e->code = ERR_USAGE;
+	return rc;
+}
+
+int cmd_option_number(const struct cmd_args *a, const char *name, uint64_t min, uint64_t max, uint64_t *ret, struct err *e)
+{
+	char option[64];
+	const char *text = cmd_option_value(a, name);
+	snprintf(option, sizeof option, "--%s", name);
+	return text ? as_usage(str_to_u64(text, option, min, max, ret, e), e) : 0;
+}
+
+int cmd_option_duration(const struct cmd_args *a, const char *name, uint64_t *ret_ms, struct err *e)
+{
+	char option[64];
+	const char *text = cmd_option_value(a, name);
+	snprintf(option, sizeof option, "--%s", name);
+	return text ? as_usage(str_to_duration_ms(text, option, ret_ms, e), e) : 0;
+}
+
 size_t cmd_argument_count(const struct cmd_args *a)
 {
 	return a->n_arguments;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/err.h"
 
@@ -56,6 +57,9 @@ const char *cmd_option_value(const struct cmd_args *a,
                              const char *name); /* the last one; NULL when absent. Naming an option that the table lacks aborts */
 size_t cmd_option_values(const struct cmd_args *a, const char *name, const char *const **ret);
 bool cmd_option_given(const struct cmd_args *a, const char *name);
+/* The option as a number or as a time ("15m"); ERR_USAGE names it when it is none. *ret stays as it is when the option is absent. */
+int cmd_option_number(const struct cmd_args *a, const char *name, uint64_t min, uint64_t max, uint64_t *ret, struct err *e) MUST_CHECK;
+int cmd_option_duration(const struct cmd_args *a, const char *name, uint64_t *ret_ms, struct err *e) MUST_CHECK;
 size_t cmd_argument_count(const struct cmd_args *a);
 const char *cmd_argument(const struct cmd_args *a, size_t i); /* NULL past the end */
 

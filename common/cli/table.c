@@ -301,6 +301,14 @@ void tables_print(const struct table *const *tables, const char *const *kinds, s
 	}
 }
 
+void files_print(const char *const *paths, size_t n, enum output_format f, FILE *out)
+{
+	AUTO(table_destroy) struct table *t = table_new("file");
+	for (size_t i = 0; i < n; i++)
+		table_row(t, &paths[i]);
+	table_print(t, f == OUTPUT_TABLE || f == OUTPUT_WIDE ? OUTPUT_NAME : f, "files", out);
+}
+
 void table_print(const struct table *t, enum output_format f, const char *kind, FILE *out)
 {
 	tables_print(&t, &kind, 1, f, out);

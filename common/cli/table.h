@@ -29,6 +29,8 @@ size_t table_count(const struct table *t);
 void table_print(const struct table *t, enum output_format f, const char *kind, FILE *out);
 /* Several tables of one answer: for people one under another; JSON is one object with a key for each; ndjson has every row, with its kind; csv and name only the last table. */
 void tables_print(const struct table *const *tables, const char *const *kinds, size_t n, enum output_format f, FILE *out);
+/* The files that a command wrote: for people a path a line, so that a script can take it; else rows of the kind "files". */
+void files_print(const char *const *paths, size_t n, enum output_format f, FILE *out);
 /* ---- output that is not a table: output.c ---- */
 
 /* Adds text from a peer or a database as a terminal may see it: control characters become blanks, what is not UTF-8 U+FFFD. */

@@ -170,6 +170,8 @@ static int explain(const char *name, struct bytes text, const cyaml_schema_value
 		               strrchr(c->reason, ' ') ? strrchr(c->reason, ' ') + 1 : c->reason);
 	if (str_starts(c->reason, "Mapping field already seen: "))
 		return err_set(e, ERR_PARSE, "%s:%u: key '%s' stands twice: keep one", name, line, c->reason + strlen("Mapping field already seen: "));
+	if (code == CYAML_ERR_SEQUENCE_ENTRIES_MIN)
+		return err_set(e, ERR_PARSE, "%s:%u: a list with too few entries stands here: give it at least one", name, line);
 	if (code == CYAML_ERR_ALIAS)
 		return err_set(e, ERR_PARSE, "%s:%u: anchors and aliases are not read here: write the value out", name, line);
 	return err_set(e, ERR_PARSE, "%s:%u: %s", name, line, c->reason[0] ? c->reason : cyaml_strerror(code));

@@ -153,7 +153,7 @@ int trust_check_role(const struct trust *t, const char *role, const struct envel
 		return err_set(e, ERR_SIGNATURE, "%s: the trust document has no role '%s': have a trust document signed that names its keys and threshold",
 		               word, role);
 	if (!str_eq(env->type, expected_type))
-		return err_set(e, ERR_SIGNATURE, "%s: this is a signed %s, not a %s", word, trust_type_word(env->type, other), word);
+		return err_set(e, ERR_SIGNATURE, "%s: this is a signed %s; a signed %s is needed here", word, trust_type_word(env->type, other), word);
 	const struct trust_key *signers[TRUST_KEYS_MAX];
 	size_t n = trust_count_signers(t, role, env, expected_type, signers, TRUST_KEYS_MAX);
 	if (n >= r->threshold)

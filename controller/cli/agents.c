@@ -69,7 +69,7 @@ static int token_of(const struct cmd_args *a, struct arena *arena, struct enrol_
 	struct enrol_token t = {.agent = cmd_argument(a, 0), .site = cmd_option_value(a, "site"), .endpoint = cmd_option_value(a, "endpoint")};
 	if (!str_is_name(t.agent) || !str_is_name(t.site))
 		return err_set(e, ERR_USAGE, "agent and site are names: lower-case letters, digits, '.', '_' and '-', 63 at most");
-	if (expires && str_to_duration_ms(expires, "--expires", &ms, e) != 0)
+	if (cmd_option_duration(a, "expires", &ms, e) != 0)
 		return -1;
 	if (ms == 0 || ms > (uint64_t)ENROL_TOKEN_MAX_US / 1000)
 		return err_set(e, ERR_USAGE, "--expires %s: a token lasts 30m at most: it is a key to a door", expires);
@@ -116,7 +116,7 @@ static int run_agents_invite(const struct cmd_args *a, struct err *e)
 	envelope_encode(&env, &b);
 	if (file_write_atomic(out, buf_bytes(&b), 0600, e) != 0)
 		return -1;
-	printf("%s\n", out);
+	files_print(&out, 1, cmd_output(a), stdout);
 	output_say(
 	    "good once, until %s. Next: take it and the trust document to the site: rollcall-agent enroll --token %s --trust trust.env; then compare "
 	    "fingerprints and type: rollcall agents approve %s --key KEY",

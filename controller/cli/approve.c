@@ -142,7 +142,7 @@ static int run_approve(const struct cmd_args *args, struct err *e)
 		out = arena_printf(a, "%.8s-%s.approval", o.id, strrchr(key, '/') ? strrchr(key, '/') + 1 : key);
 	if (envelope_save(out, &env, e) != 0)
 		return -1;
-	printf("%s\n", out);
+	files_print(&out, 1, cmd_output(args), stdout);
 	return say_next(args, &o, a, e) == 0 ? EXIT_DONE : -1;
 }
 

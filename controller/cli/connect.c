@@ -95,8 +95,8 @@ const struct cmd connect_commands[] = {
      "Asks the controller once before anything is written: a wrong key, address or an operator that it does not know is said at once. Further "
      "controllers get a --name; "
      "'--controller NAME' then chooses one, the last connected is the default.",
-     "rollcall connect --endpoint tcp://controller:7410 --blobs tcp://controller:7411 --key controller.pub --operator-key ann.curve", connect_options,
-     run_connect, 0, 0},
+     "rollcall connect --endpoint tcp://controller:7101 --blobs tcp://controller:7110 --key controller.key.pub --operator-key ann.key",
+     connect_options, run_connect, 0, 0},
     {"ping", NULL, "Ask the controller whether it is there, and for its version, epoch and trust version", NULL,
      "rollcall ping\nrollcall ping --controller staging -o json", ping_options, run_ping, 0, 0},
     {0},

@@ -1,6 +1,7 @@
 /* config.yaml of the tool: read through the YAML schema, written whole and atomically. */
 #include "controller/cli/context.h"
 
+#include <errno.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,10 +65,10 @@ static const struct config_controller *find(const struct config *c, const char *
 int context_load(const char *path, const char *name, struct arena *a, struct context *ret, struct err *e)
 {
 	AUTO(config_free) struct config *config = NULL;
-	if (!file_exists(path))
+	if (!file_exists(path) && errno == ENOENT)
 		return err_set(
 		    e, ERR_USAGE,
-		    "%s: no controller is known yet: run 'rollcall connect --endpoint tcp://HOST:7410 --blobs tcp://HOST:7411 --key KEY --operator-key FILE'",
+		    "%s: no controller is known yet: run 'rollcall connect --endpoint tcp://HOST:7101 --blobs tcp://HOST:7110 --key KEY --operator-key FILE'",
 		    path);
 	if (conf_load(path, &config_schema, (void **)&config, e) != 0)
 		return -1;

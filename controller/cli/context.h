@@ -2,8 +2,8 @@
  *   current: main
  *   controllers:
  *     - name: main
- *       endpoint: "tcp://controller:7410"
- *       blobs: "tcp://controller:7411"
+ *       endpoint: "tcp://controller:7101"
+ *       blobs: "tcp://controller:7110"
  *       key: "Z85 public key of the controller"
  *       operator_key: "/home/ann/.config/rollcall/ann.curve"
  * It holds no secret: the operator's key stays in its own file. */

@@ -11,7 +11,7 @@ static int run_targets_list(const struct cmd_args *a, struct err *e)
 	static const char *const only[] = {"behind", "drifted", "held", "quarantined", "offline", "trouble"};
 	const char *text = cmd_option_value(a, "selector"), *limit = cmd_option_value(a, "limit");
 	uint64_t n = 0;
-	if (limit && str_to_u64(limit, "--limit", 1, 1000000, &n, e) != 0)
+	if (cmd_option_number(a, "limit", 1, 1000000, &n, e) != 0)
 		return -1;
 	if (text && selector_parse(text, arena, &s, e) != 0)
 		return err_wrap(e, "--selector");

@@ -1,7 +1,7 @@
 /* `rollcall freeze`: times in which nothing new starts. */
-#include "common/base/clock.h"
 #include "common/base/str.h"
 #include "controller/cli/commands.h"
+#include "controller/cli/key_option.h"
 #include "controller/cli/live.h"
 
 static int run_add(const struct cmd_args *a, struct err *e)
@@ -9,11 +9,10 @@ static int run_add(const struct cmd_args *a, struct err *e)
 	AUTO(arena_destroy) struct arena *arena = arena_new((size_t)64 * 1024);
 	struct question q = {.verb = VERB_FREEZE_ADD};
 	struct selector *s = NULL;
-	int64_t at_us = 0;
-	const char *selector = cmd_option_value(a, "selector"), *from = cmd_option_value(a, "from"), *until = cmd_option_value(a, "until");
+	const char *selector = cmd_option_value(a, "selector"), *from = NULL, *until = NULL;
 	if (selector && selector_parse(selector, arena, &s, e) != 0)
 		return err_wrap(e, "--selector");
-	if ((from && clock_parse(from, &at_us, e) != 0) || clock_parse(until, &at_us, e) != 0)
+	if (time_option_text(a, "from", true, arena, &from, e) != 0 || time_option_text(a, "until", false, arena, &until, e) != 0)
 		return -1;
 	question_add(&q, "selector", selector);
 	question_add(&q, "from", from);
@@ -38,8 +37,8 @@ static int run_remove(const struct cmd_args *a, struct err *e)
 
 static const struct cmd_option add_options[] = {
     {"selector", 'l', "SELECTOR", "only these targets, such as 'region=eu,tier!=gold' (default: all)", false, false},
-    {"from", 0, "TIME", "when it begins, such as 2026-12-20T18:00:00Z (default: now)", false, false},
-    {"until", 0, "TIME", "when it ends", false, true},
+    {"from", 0, "TIME", "when it begins: 2026-12-20T18:00:00Z, or a time from now such as 2h (default: now)", false, false},
+    {"until", 0, "TIME", "when it ends: a moment, or a time from now", false, true},
     {"reason", 0, "TEXT", "why, for whoever waits", false, true},
     CONTEXT_OPTIONS,
     {0},

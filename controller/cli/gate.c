@@ -155,7 +155,7 @@ static int write_pass(const struct cmd_args *args, struct looking *k, const char
 		path = arena_printf(k->arena, "%.8s-%s-%s.pass", o->id, o->waves[k->found.wave].name, slash ? slash + 1 : key_file);
 	if (envelope_save(path, env, e) != 0)
 		return -1;
-	printf("%s\n", path);
+	files_print(&path, 1, cmd_output(args), stdout);
 	output_say("Next: rollcall rollout hand-in %.8s %s", o->id, path);
 	return EXIT_DONE;
 }

@@ -10,7 +10,7 @@ static int run_history(const struct cmd_args *a, struct err *e)
 	uint64_t n = 0;
 	if (target && !str_is_target_id(target))
 		return err_set(e, ERR_USAGE, "--target %s: a target is site/instance/database or site/instance/database/schema", target);
-	if (limit && str_to_u64(limit, "--limit", 1, 100000, &n, e) != 0)
+	if (cmd_option_number(a, "limit", 1, 100000, &n, e) != 0)
 		return -1;
 	question_add(&q, "target", target);
 	question_add(&q, "rollout", cmd_option_value(a, "rollout"));

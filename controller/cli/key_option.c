@@ -43,19 +43,39 @@ int key_option_load(const struct cmd_args *args, struct arena *a, struct sign_ke
 	return sign_key_load(path, passphrase, ret, e);
 }
 
+static int read_time(const char *text, const char *name, int64_t now_us, int64_t *ret_us, struct err *e)
+{
+	uint64_t ms = 0;
+	if (str_to_duration_ms(text, name, &ms, NULL) == 0 && ms <= (uint64_t)INT64_MAX / 4000)
+		*ret_us = now_us + (int64_t)ms * 1000;
+	else if (clock_parse(text, ret_us, NULL) != 0)
+		return err_set(e, ERR_USAGE, "--%s %s: neither a date (2027-11-30, 2027-11-30T12:00:00Z) nor a time from now (365d, 12h)", name, text);
+	return 0;
+}
+
 int time_option(const struct cmd_args *args, const char *name, int64_t now_us, int64_t *ret_us, struct err *e)
 {
 	const char *text = cmd_option_value(args, name);
-	uint64_t ms = 0;
-	int64_t at;
+	int64_t at = 0;
 	if (!text)
 		return 0;
-	if (str_to_duration_ms(text, name, &ms, NULL) == 0 && ms <= (uint64_t)INT64_MAX / 4000)
-		at = now_us + (int64_t)ms * 1000;
-	else if (clock_parse(text, &at, NULL) != 0)
-		return err_set(e, ERR_USAGE, "--%s %s: neither a date (2027-11-30, 2027-11-30T12:00:00Z) nor a time from now (365d, 12h)", name, text);
+	if (read_time(text, name, now_us, &at, e) != 0)
+		return -1;
 	if (at <= now_us)
 		return err_set(e, ERR_USAGE, "--%s %s: that is in the past", name, text);
 	*ret_us = at;
+	return 0;
+}
+
+int time_option_text(const struct cmd_args *args, const char *name, bool may_be_past, struct arena *a, const char **ret, struct err *e)
+{
+	const char *given = cmd_option_value(args, name);
+	char text[CLOCK_TEXT_SIZE];
+	int64_t at_us = 0, now_us = clock_wall_us();
+	*ret = NULL;
+	if (given && (may_be_past ? read_time(given, name, now_us, &at_us, e) : time_option(args, name, now_us, &at_us, e)) != 0)
+		return -1;
+	if (given)
+		*ret = arena_strdup(a, clock_text(at_us, text));
 	return 0;
 }

@@ -21,5 +21,7 @@ int key_path(const char *name_or_path, struct arena *a, const char **ret, struct
 int key_option_load(const struct cmd_args *args, struct arena *a, struct sign_key **ret, struct err *e) MUST_CHECK;
 /* An option that is a date or a time from now ("2027-11-30", "365d"); *ret_us stays as it is when it was not given. */
 int time_option(const struct cmd_args *args, const char *name, int64_t now_us, int64_t *ret_us, struct err *e) MUST_CHECK;
+/* The same as the moment's text, for a question to the controller; NULL when it was not given. */
+int time_option_text(const struct cmd_args *args, const char *name, bool may_be_past, struct arena *a, const char **ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -33,11 +33,8 @@ static void print_findings(const struct build *b)
 
 static int choose_sequence(const struct cmd_args *a, const struct release *previous, uint64_t *ret, struct err *e)
 {
-	const char *given = cmd_option_value(a, "sequence");
-	if (given)
-		return str_to_u64(given, "--sequence", 1, INT64_MAX, ret, e);
 	*ret = previous ? previous->sequence + 1 : 1;
-	return 0;
+	return cmd_option_number(a, "sequence", 1, INT64_MAX, ret, e);
 }
 
 static int previous_release(const struct cmd_args *a, const char *folder, struct arena *arena, struct release *r, const struct release **ret,

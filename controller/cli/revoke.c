@@ -93,7 +93,7 @@ static int finish(struct revoking *r, struct err *e)
 		return push(r, &env, e);
 	if (envelope_save(out, &env, e) != 0)
 		return -1;
-	printf("%s\n", out);
+	files_print(&out, 1, cmd_output(r->args), stdout);
 	fprintf(
 	    stderr,
 	    "%s: the revocation is signed, and nobody has been told yet. Next: 'rollcall trust push %s', or 'rollcall trust fresh --revocation %s'.\n",

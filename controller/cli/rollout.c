@@ -12,10 +12,7 @@
 int rollout_wait(const struct cmd_args *a, struct live *l, const char *rollout, struct err *e)
 {
 	struct follow f = {.rollout = rollout, .stop_at_approval = true, .lines = stderr};
-	const char *timeout = cmd_option_value(a, "timeout");
-	if (timeout && str_to_duration_ms(timeout, "--timeout", &f.timeout_ms, e) != 0)
-		return -1;
-	return rollout_follow(l, &f, e);
+	return cmd_option_duration(a, "timeout", &f.timeout_ms, e) != 0 ? -1 : rollout_follow(l, &f, e);
 }
 
 int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const struct answer *r, struct err *e)
@@ -31,11 +28,10 @@ int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const stru
 
 int rollout_wait_check(const struct cmd_args *a, struct err *e)
 {
-	const char *timeout = cmd_option_value(a, "timeout");
 	uint64_t ms = 0;
-	if (timeout && !cmd_option_given(a, "wait"))
+	if (cmd_option_given(a, "timeout") && !cmd_option_given(a, "wait"))
 		return err_set(e, ERR_USAGE, "--timeout says how long to --wait: give both");
-	return timeout ? str_to_duration_ms(timeout, "--timeout", &ms, e) : 0;
+	return cmd_option_duration(a, "timeout", &ms, e);
 }
 
 static int ask_and_wait(const struct cmd_args *a, const struct question *q, struct err *e)
@@ -51,14 +47,18 @@ static int run_start(const struct cmd_args *a, struct err *e)
 {
 	AUTO(chosen_release_done) struct chosen_release release = {0};
 	AUTO(buf_done) struct buf plan = BUF_INIT;
+	AUTO(arena_destroy) struct arena *arena = arena_new(4096);
 	struct question q = {.verb = VERB_ROLLOUT_START};
+	const char *start_at = NULL;
+	if (time_option_text(a, "start-at", false, arena, &start_at, e) != 0)
+		return -1;
 	if (file_read(cmd_argument(a, 0), LIMIT_YAML, &plan, e) != 0 || chosen_release_load(cmd_option_value(a, "release"), &release, e) != 0)
 		return -1;
 	q.document = buf_bytes(&plan);
 	question_add(&q, "plan", cmd_argument(a, 0));
 	question_add(&q, "release", release.name);
 	question_add(&q, "environment", cmd_option_value(a, "environment"));
-	question_add(&q, "start-at", cmd_option_value(a, "start-at"));
+	question_add(&q, "start-at", start_at);
 	return ask_and_wait(a, &q, e);
 }
 
@@ -151,7 +151,8 @@ static const struct cmd_option preview_options[] = {
 };
 static const struct cmd_option start_options[] = {
     RELEASE_OPTIONS,
-    {"start-at", 0, "TIME", "nothing starts before, such as 2026-12-01T02:00:00Z (default: the plan's start_at, or at once)", false, false},
+    {"start-at", 0, "TIME", "nothing starts before: 2026-12-01T02:00:00Z, or a time from now such as 6h (default: the plan's start_at, or at once)",
+     false, false},
     WAIT_OPTIONS,
     CONTEXT_OPTIONS,
     {0}};

@@ -160,7 +160,7 @@ int run_rollout_order(const struct cmd_args *a, struct err *e)
 	target_list_write(&list, &text);
 	if (file_write_atomic(list_path, buf_bytes(&text), 0644, e) != 0 || file_write_atomic(path, fetched.document, 0644, e) != 0)
 		return -1;
-	printf("%s\n%s\n", path, list_path);
+	files_print((const char *const[]){path, list_path}, 2, cmd_output(a), stdout);
 	output_say("Next: both files and the release go to each approver, who runs 'rollcall approve %s --release FILE --targets %u --key KEY --reason "
 	           "TEXT'; the approvals come "
 	           "back to 'rollcall rollout hand-in %.8s APPROVAL...'",

@@ -213,8 +213,7 @@ int run_rollout_watch(const struct cmd_args *a, struct err *e)
 	                   .lines = stdout,
 	                   .tree = !cmd_option_given(a, "plain") && cmd_output(a) == OUTPUT_TABLE,
 	                   .objects = cmd_output(a) == OUTPUT_NDJSON};
-	const char *timeout = cmd_option_value(a, "timeout");
-	if (check_format(a, e) != 0 || (timeout && str_to_duration_ms(timeout, "--timeout", &f.timeout_ms, e) != 0))
+	if (check_format(a, e) != 0 || cmd_option_duration(a, "timeout", &f.timeout_ms, e) != 0)
 		return -1;
 	if (live_open(a, &l, e) != 0)
 		return -1;

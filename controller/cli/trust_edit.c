@@ -150,7 +150,7 @@ int run_trust_init(const struct cmd_args *args, struct err *e)
 		return -1;
 	if (trust_draft_close(&t, a, &env, e) != 0 || envelope_save(out, &env, e) != 0)
 		return -1;
-	printf("%s\n", out);
+	files_print(&out, 1, cmd_output(args), stdout);
 	trust_cli_next(out, &t, &env, NULL);
 	return EXIT_DONE;
 }
@@ -188,11 +188,12 @@ struct edit { /* an unsigned document is changed in place; of a signed one the n
 	struct envelope env;
 	struct trust before, t;
 	int64_t now_us;
+	enum output_format format;
 };
 
 static int begin_edit(const struct cmd_args *args, struct arena *a, struct edit *ret, struct err *e)
 {
-	struct edit d = {.path = cmd_argument(args, 0), .out = cmd_option_value(args, "out"), .now_us = clock_wall_us()};
+	struct edit d = {.path = cmd_argument(args, 0), .out = cmd_option_value(args, "out"), .now_us = clock_wall_us(), .format = cmd_output(args)};
 	if (trust_file_load(d.path, a, &d.env, &d.before, e) != 0 || trust_file_load(d.path, a, &d.env, &d.t, e) != 0)
 		return -1;
 	if (d.env.n_signatures && !d.out)
@@ -215,7 +216,7 @@ static int finish_edit(struct edit *d, struct arena *a, struct err *e)
 	bool next = d->env.n_signatures > 0;
 	if (trust_draft_close(&d->t, a, &env, e) != 0 || envelope_save(d->out, &env, e) != 0)
 		return -1;
-	printf("%s\n", d->out);
+	files_print(&d->out, 1, d->format, stdout);
 	if (next)
 		output_say("%s: version %" PRIu64 ", unsigned. The root keys of the version before must sign it, too.", d->out, d->t.version);
 	trust_cli_next(d->out, &d->t, &env, next ? &d->before : NULL);

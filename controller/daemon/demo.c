@@ -259,11 +259,11 @@ static void say_where(struct demo *d)
 	if (!d->keep)
 		return;
 	demo_say(d, "Everything is still in %s. To look around, start it again:", d->dir);
-	demo_say(d, "  cd %s; export ROLLCALL_CONFIG=$PWD/config.yaml ROLLCALL_PASSPHRASE_FILE=$PWD/keys/passphrase", d->dir);
-	demo_say(d, "  rollcall-controller run --config controller/controller.yaml &");
+	demo_say(d, "  cd %s; export PATH=%s:$PATH ROLLCALL_CONFIG=$PWD/config.yaml ROLLCALL_PASSPHRASE_FILE=$PWD/keys/passphrase", d->dir, d->bin);
+	demo_say(d, "  rollcall-controller run --config controller/controller.yaml 2>>logs/controller.log &");
 	for (size_t i = 0; i < DEMO_SITES; i++)
-		demo_say(d, "  rollcall-agent run --config agents/%s/agent.yaml &", demo_sites[i]);
-	demo_say(d, "  rollcall rollout list; rollcall targets list; rollcall history");
+		demo_say(d, "  rollcall-agent run --config agents/%s/agent.yaml 2>>logs/agent-%s.log &", demo_sites[i], demo_sites[i]);
+	demo_say(d, "  rollcall status; rollcall rollout list; rollcall history; rollcall-agent status --config agents/%s/agent.yaml", demo_sites[0]);
 }
 
 static void print_end(struct demo *d)

@@ -9,7 +9,7 @@
 #include "common/crypto/digest.h"
 #include "common/link/curve.h"
 #include "common/link/frame.h"
-#include "common/link/heard.h"
+#include "common/link/knock.h"
 #include "common/link/monitor.h"
 #include "common/link/options.h"
 #include "common/wire/limits.h"
@@ -33,45 +33,6 @@ static void channel_close(struct channel *c)
 	zsock_destroy(&c->socket);
 }
 
-static int explain(const struct operator_link *l, const char *endpoint, enum monitor_event event, int fd, struct err *e)
-{
-	switch (event) {
-	case MONITOR_REFUSED:
-		return err_set(e, ERR_LINK, "controller at %s refused our key: have its administrator list %s as an operator", endpoint, l->key.public_text);
-	case MONITOR_LOST:
-		return err_set(e, ERR_LINK, "what answers at %s is not the controller with the key %s: check the address and the controller's key", endpoint,
-		               l->controller_key);
-	case MONITOR_UNREACHABLE:
-		return err_set(e, ERR_LINK, "controller at %s cannot be reached: check the address, and that rollcall-controller runs there", endpoint);
-	case MONITOR_NONE:
-	case MONITOR_READY:
-		break;
-	}
-	if (!link_heard(fd))
-		return err_set(e, ERR_LINK, "controller at %s: %s: check the address, and look at what runs there", endpoint, link_unheard(fd));
-	return err_set(e, ERR_LINK, "controller at %s greeted, and did not end the handshake within %u ms: it is too busy; try again", endpoint,
-	               l->timeout_ms);
-}
-
-static int wait_ready(const struct operator_link *l, const struct channel *c, struct err *e)
-{
-	zmq_pollitem_t item = {.socket = zsock_resolve(c->monitor), .events = ZMQ_POLLIN};
-	uint32_t first_word_ms = l->timeout_ms < LINK_FIRST_WORD_MS ? l->timeout_ms : LINK_FIRST_WORD_MS;
-	int64_t now_us = clock_mono_us(), end_us = now_us + (int64_t)l->timeout_ms * 1000, first_word_us = now_us + (int64_t)first_word_ms * 1000;
-	enum monitor_event event = MONITOR_NONE;
-	int fd = -1;
-	while (event == MONITOR_NONE) {
-		int64_t left_ms = ((link_heard(fd) ? end_us : first_word_us) - clock_mono_us()) / 1000;
-		if (left_ms <= 0)
-			break;
-		if (zmq_poll(&item, 1, (long)left_ms) > 0)
-			event = monitor_read(c->monitor, &fd);
-		else if (zmq_errno() == EINTR)
-			return err_set(e, ERR_LINK, "interrupted while connecting to %s", c->endpoint);
-	}
-	return event == MONITOR_READY ? 0 : explain(l, c->endpoint, event, fd, e);
-}
-
 static int channel_open(const struct operator_link *l, enum link_socket_kind kind, const char *endpoint, struct channel *c, struct err *e)
 {
 	c->endpoint = endpoint;
@@ -79,7 +40,10 @@ static int channel_open(const struct operator_link *l, enum link_socket_kind kin
 		return -1;
 	if (zmq_connect(zsock_resolve(c->socket), endpoint) != 0)
 		return err_set(e, ERR_USAGE, "controller address '%s': %s: write tcp://HOST:PORT", endpoint, zmq_strerror(zmq_errno()));
-	return wait_ready(l, c, e);
+	char advice[128];
+	snprintf(advice, sizeof advice, "have its administrator list %s as an operator", l->key.public_text);
+	const struct knock k = {.endpoint = endpoint, .server_key = l->controller_key, .if_refused = advice, .timeout_ms = l->timeout_ms};
+	return knock_wait(c->monitor, &k, e);
 }
 
 int operator_connect(const struct operator_config *c, struct operator_link **ret, struct err *e)

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/nearest.h"
 #include "common/base/str.h"
 #include "common/wire/limits.h"
 
@@ -128,6 +129,19 @@ int request_number(const struct request *q, const char *key, uint64_t least, uin
 {
 	const char *text = request_arg(q, key);
 	return text ? str_to_u64(text, key, least, most, ret, e) : 0;
+}
+
+int request_no_target(struct request *q, const char *target, struct err *e)
+{
+	size_t n = 0;
+	struct brain_target **all = targets_sorted(q->b, &n);
+	const char **ids = arena_alloc(q->a, (n + 1) * sizeof *ids);
+	for (size_t i = 0; i < n; i++)
+		ids[i] = all[i]->target.id;
+	const char *near = nearest_path(target, ids, n);
+	if (near)
+		return err_set(e, ERR_NOT_FOUND, "no agent has announced target %s: did you mean %s? `rollcall targets` shows them", target, near);
+	return err_set(e, ERR_NOT_FOUND, "no agent has announced target %s: `rollcall targets` shows them", target);
 }
 
 const char **request_args(const struct request *q, const char *key, size_t *ret_n)

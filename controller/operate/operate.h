@@ -35,6 +35,8 @@ int request_need(const struct request *q, const char *key, const char **ret, str
 /* The number in the first, when there is one; *ret is left as it is otherwise. */
 int request_number(const struct request *q, const char *key, uint64_t least, uint64_t most, uint64_t *ret, struct err *e) MUST_CHECK;
 const char **request_args(const struct request *q, const char *key, size_t *ret_n);
+/* ERR_NOT_FOUND for a target that no agent has announced, with the one that was probably meant. Returns -1. */
+int request_no_target(struct request *q, const char *target, struct err *e);
 int request_run(struct request *q, struct run **ret, struct err *e) MUST_CHECK; /* of the argument `rollout` */
 /* Begins a table: comma-joined keys with the marks of table_new. Sends what stood before it. */
 void reply_columns(struct request *q, const char *columns);

@@ -18,7 +18,7 @@ static int view_one(struct request *q, const char *target, struct view_target *r
 	if (selector_parse(arena_printf(q->a, "id=%s", target), q->a, &s, e) < 0 || view_targets(q->b, q->a, s, &list, &n, e) < 0)
 		return -1;
 	if (n == 0)
-		return err_set(e, ERR_NOT_FOUND, "no agent has announced target %s: `rollcall targets` shows them", target);
+		return request_no_target(q, target, e);
 	*ret = list[0];
 	return 0;
 }

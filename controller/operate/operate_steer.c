@@ -55,7 +55,7 @@ int operate_quarantine(struct request *q, struct err *e)
 	if (request_need(q, "target", &t.target, e) < 0 || need_reason(q, &t.reason, e) < 0)
 		return -1;
 	if (!target_by_id(q->b, t.target))
-		return err_set(e, ERR_NOT_FOUND, "no agent has announced target %s: `rollcall targets list` shows them", t.target);
+		return request_no_target(q, t.target, e);
 	if (store_quarantine_put(q->b->store, &t, e) < 0 || brain_log(q->b, q->actor, NULL, t.target, "quarantine", t.reason, e) < 0 ||
 	    steer_load(q->b, e) < 0)
 		return -1;

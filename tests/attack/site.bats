@@ -56,7 +56,7 @@ consented() { # NAME "release edits" ["order edits"]
 	forge unwrap 1.2.0.release >payload
 	forge wrap approval payload keys/release keys/release2 >typed.release
 	forged_offer typed "$F/1.2.0.release" "" approver approver2
-	attack ATK-03 "approval presented as a release" "C6 release-signatures: release: this is a signed approval, not a release" offer "${OFFER/1.2.0.release/typed.release}"
+	attack ATK-03 "approval presented as a release" "C6 release-signatures: release: this is a signed approval; a signed release is needed here" offer "${OFFER/1.2.0.release/typed.release}"
 	cp loot/1.1.0.order released.order
 	forge dossier 1.2.0.release loot/1.1.0.approver >typed.dossier
 	attack ATK-03 "a release presented as an order" "REPORT refused: C9 approvals" offer "${GENUINE/loot\/1.1.0.dossier/typed.dossier}"

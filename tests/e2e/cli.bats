@@ -49,9 +49,19 @@ says() {
 }
 
 @test "live commands without a known controller say how to connect" {
-	says 2 "rollcall: $XDG_CONFIG_HOME/rollcall/config.yaml: no controller is known yet: run 'rollcall connect --endpoint tcp://HOST:7410 --blobs tcp://HOST:7411 --key KEY --operator-key FILE'" ping
+	says 2 "rollcall: $XDG_CONFIG_HOME/rollcall/config.yaml: no controller is known yet: run 'rollcall connect --endpoint tcp://HOST:7101 --blobs tcp://HOST:7110 --key KEY --operator-key FILE'" ping
 	says 2 "rollcall: --target nonsense: a target is site/instance/database or site/instance/database/schema" history --target nonsense
 	says 2 "rollcall: --timeout says how long to --wait: give both" rollout retry abc --timeout 5m
+}
+
+@test "a number or a time that is none is a usage error, before any controller is asked" {
+	says 2 "rollcall: --timeout: 'soon' is not a duration: write a number and a unit, such as 250ms, 5s, 15m, 2h or 7d" rollout retry abc --wait --timeout soon
+	says 2 "rollcall: --limit: 'x' is not a whole number" targets --limit x
+	says 2 "rollcall: --limit: 0 is outside 1 to 100000" history --limit 0
+	says 2 "rollcall: --until tomorrow: neither a date (2027-11-30, 2027-11-30T12:00:00Z) nor a time from now (365d, 12h)" freeze add --until tomorrow --reason r
+	says 2 "rollcall: --until 2020-01-01: that is in the past" freeze add --until 2020-01-01 --reason r
+	says 2 "rollcall: --from never: neither a date (2027-11-30, 2027-11-30T12:00:00Z) nor a time from now (365d, 12h)" freeze add --from never --until 2h --reason r
+	says 2 "rollcall: --start-at soon: neither a date (2027-11-30, 2027-11-30T12:00:00Z) nor a time from now (365d, 12h)" rollout start p.yaml -e dev -r 1.0.0 --start-at soon
 }
 
 @test "connect: bad endpoint, bad key, missing key file" {

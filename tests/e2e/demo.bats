@@ -28,10 +28,23 @@ nobody_left() {
 }
 
 @test "demo --keep leaves a folder to look around in, and no process" {
-	run timeout 240 "$bin/rollcall" demo --check --keep "$BATS_TEST_TMPDIR/kept"
+	run timeout 240 "$bin/rollcall" demo --keep "$BATS_TEST_TMPDIR/kept"
 	[ "$status" -eq 0 ] || { echo "$output"; false; }
 	[ -f "$BATS_TEST_TMPDIR/kept/shop/rollcall.yaml" ]
 	[ -f "$BATS_TEST_TMPDIR/kept/controller/data/store.db" ]
+	nobody_left "$BATS_TEST_TMPDIR/kept"
+	sed -n '/To look around, start it again:/,/rollcall status/p' <<<"$output" | sed '1d; s/^ *//' >"$BATS_TEST_TMPDIR/again" # as it is printed
+	cat >>"$BATS_TEST_TMPDIR/again" <<-'SH'
+		for _ in $(seq 100); do
+			rollcall agents list -o csv >agents.csv 2>/dev/null
+			[ "$(grep -c ,online, agents.csv)" = 3 ] && break
+			sleep 0.1
+		done
+		kill $(jobs -p)
+		wait
+	SH
+	PATH=/usr/bin:/bin timeout 60 bash "$BATS_TEST_TMPDIR/again" >/dev/null 2>&1 3>&- # in a shell that knows nothing
+	[ "$(grep -c ,online, "$BATS_TEST_TMPDIR/kept/agents.csv")" = 3 ]
 	nobody_left "$BATS_TEST_TMPDIR/kept"
 	run "$bin/rollcall" demo --keep "$BATS_TEST_TMPDIR/kept"
 	[ "$status" -eq 1 ]

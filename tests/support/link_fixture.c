@@ -133,9 +133,12 @@ static void on_up(void *arg, const struct msg_welcome *m)
 	((struct link_world *)arg)->ups++;
 }
 
-static void on_down(void *arg, const char *why)
+static void on_down(void *arg, const char *at, const char *why, bool was_up)
 {
 	struct link_world *w = arg;
+	(void)at;
+	if (!was_up)
+		return;
 	w->downs++;
 	str_copy(w->why, sizeof w->why, why);
 }

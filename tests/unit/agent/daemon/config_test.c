@@ -191,8 +191,8 @@ static void test_each_mistake_has_its_line(void **state)
 	     "agent.yaml:6: also 'b:7101': not an address: write tcp://HOST:PORT"},
 	    {"tcp://10.0.0.1:7110", "tcp://10.0.0.1:0", "agent.yaml:6: blobs 'tcp://10.0.0.1:0': not an address: write tcp://HOST:PORT"},
 	    {"'" KEY "'", "short",
-	     "agent.yaml:7: controller key: neither a CURVE public key (40 characters of Z85) nor a file that holds one: ./short: No such file or "
-	     "directory"},
+	     "agent.yaml:7: controller key: neither a CURVE public key (40 characters of Z85) nor a file that holds one: ./short: there is no such file: "
+	     "correct the path, or make it first"},
 	    {"curve: curve.key", "curve: none.key",
 	     "agent.yaml:8: keys.curve: CURVE key: ./none.key: there is no such file: correct the path, or make it first"},
 	    {"  lock_timeout: 2s", "  lock_timeout: 2",

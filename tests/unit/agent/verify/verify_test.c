@@ -113,7 +113,7 @@ static void test_other_document_as_release(void **state)
 	build(s);
 	struct envelope env = s->f.release_envelope;
 	s->facts.release_envelope = trust_fixture_sign(&s->f, TYPE_APPROVAL, env.payload, ALICE);
-	REFUSED_SIGNATURE(s, "C6 release-signatures", "release: this is a signed approval, not a release");
+	REFUSED_SIGNATURE(s, "C6 release-signatures", "release: this is a signed approval; a signed release is needed here");
 }
 
 /* A type that is changed after signing must not help: it is inside the signature. */

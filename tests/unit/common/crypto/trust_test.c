@@ -233,7 +233,7 @@ static void test_type_confusion(void **state)
 	f->release_envelope.type = TYPE_ORDER;
 	assert_false(dsse_signed_by(&f->release_envelope, TYPE_ORDER, alice));
 	assert_int_equal(trust_check_role(&f->trust, ROLE_RELEASE, &f->release_envelope, TYPE_RELEASE, &e), -1);
-	assert_string_equal(e.msg, "release: this is a signed order, not a release");
+	assert_string_equal(e.msg, "release: this is a signed order; a signed release is needed here");
 }
 
 static void test_role_that_is_not_there(void **state)

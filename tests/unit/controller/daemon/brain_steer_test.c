@@ -65,7 +65,7 @@ static void test_quarantine_keeps_out_of_new_rollouts(void **state)
 	struct brain_fixture f;
 	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
 	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_TARGET_QUARANTINE, NONE, "target", "eu/pg9/x", "reason", "r", NULL);
-	assert_string_equal(r->message, "no agent has announced target eu/pg9/x: `rollcall targets list` shows them");
+	assert_string_equal(r->message, "no agent has announced target eu/pg9/x: `rollcall targets` shows them");
 	r = brain_fixture_command(&f, NULL, VERB_TARGET_QUARANTINE, NONE, "target", "eu/pg1/b", "reason", "restore under way", NULL);
 	assert_int_equal(r->exit_code, EXIT_DONE);
 	brain_fixture_restart(&f);
