@@ -154,8 +154,8 @@ static const char *what_runs(const struct waiting *w, struct arena *a)
 {
 	const struct preview *p = &w->now;
 	if (!p->reached)
-		return arena_printf(a, "its ledger was not asked (%s): shown is the whole release, and a yes is to all of it",
-		                    p->why_not ? p->why_not : "--offline");
+		return arena_printf(a, "%s: shown is the whole release, and a yes is to all of it",
+		                    p->why_not ? arena_printf(a, "its ledger could not be asked (%s)", p->why_not) : "its ledger was not asked (--offline)");
 	const char *opens = p->open_step ? arena_printf(a, "; %s was interrupted: the database is asked first how it ended", p->open_step) : "";
 	return p->plan.n_items ? arena_printf(a, "%s%s", plan_sentence(w, a), opens) : "nothing would run";
 }

@@ -265,7 +265,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	mv one.db away.db
 	run site consent eu/lite/one --yes "$by_ledger"
 	[ "$status" -eq 3 ]
-	[[ "$output" == *"its ledger was not asked ("*"): shown is the whole release, and a yes is to all of it"* ]]
+	[[ "$output" == *"its ledger could not be asked ("*"): shown is the whole release, and a yes is to all of it"* ]]
 	shown eu/lite/one
 	[ "$preview" != "$by_ledger" ]
 	[ "$(jq '.plan | length' shown.json)" = 0 ]
