@@ -1,4 +1,6 @@
-/* One table says of each form of statement where its effect shows. A form that is not in it is nobody's guess: a person looks. */
+/* One table says of each form of statement where its effect shows. A form that is not in it is nobody's guess: a person looks.
+ * What the catalog keeps no trace of is not seen: a view that was dropped and made again word for word; what was made and taken away again, which is made a second time; who is the definer of
+ * a routine or a view; where among the others a column stands. Of a RENAME of several tables only the names are looked at. */
 #include "agent/apply/judge.h"
 
 #include <stdio.h>

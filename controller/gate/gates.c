@@ -32,8 +32,7 @@ const struct gate gates[] = {
     {"LK30", GATE_WARN, "an ALTER TABLE on MariaDB that says neither ALGORITHM nor LOCK",
      "the server takes the cheapest way that there is, and where there is no other it copies the whole table without a word, with writers locked out",
      "write mariadb: {algorithm: nocopy, lock: none} into rollcall.yaml, or algorithm: and lock: into the changeset's line, so that the server "
-     "refuses "
-     "instead",
+     "refuses instead",
      gate_says_how},
     {"HY16-duplicate", GATE_ERROR, "the same id twice", "the ledger knows a changeset by its id: the second one would count as applied already",
      "give each changeset its own id", gate_duplicate_id},
