@@ -58,7 +58,7 @@ int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const stru
 
 /* Prints a status for people; folded: what is done or waits for its turn is counted where there is much of it. Changes *r. Returns the exit code. */
 int rollout_status_print(struct answer *r, const char *rollout, bool folded);
-/* Its state in a word for people: "scheduled" while it waits for its time. */
+/* Its state in a word for people: "scheduled" while it waits for its time, "awaiting-pass" for a gate's signatures. */
 const char *rollout_state_word(const struct answer_table *t, size_t row);
 /* By a delivery's state. 0: needs eyes, 1: moves, 2: done or not begun. What went back is done where that was the order. */
 int rollout_interest(const char *state, bool back);

@@ -94,7 +94,9 @@ static void print_head(struct answer *r)
 
 const char *rollout_state_word(const struct answer_table *t, size_t row)
 {
-	return *answer_cell(t, row, "starts-at") ? "scheduled" : answer_cell(t, row, "state");
+	if (*answer_cell(t, row, "stands"))
+		return answer_cell(t, row, "stands");
+	return *answer_cell(t, row, "starts-at") ? "scheduled" : answer_cell(t, row, "state"); /* of a controller that does not say it */
 }
 
 int rollout_status_print(struct answer *r, const char *rollout, bool folded)

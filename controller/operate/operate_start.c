@@ -42,7 +42,7 @@ static const char *start_notes(struct request *q, const struct wish *w)
 	if (w->frozen.n_left_out)
 		buf_addf(&b, "; %zu targets of the environment are in no wave", w->frozen.n_left_out);
 	if (w->n_quarantined)
-		buf_addf(&b, "; %zu are left out: they are in quarantine", w->n_quarantined);
+		buf_addf(&b, "; %zu %s left out: in quarantine", w->n_quarantined, w->n_quarantined == 1 ? "is" : "are");
 	if (frozen)
 		buf_addf(&b, "; %zu are under a freeze now (rollcall freeze list)", frozen);
 	if (w->frozen.unproved)

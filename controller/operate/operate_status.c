@@ -9,7 +9,7 @@
 
 #define FOLD_MAX         10000
 #define ROLLOUT_COLUMNS  "%rollout,state,release,environment,direction,#targets,#applied,#failed,+#open,created,detail,+project"
-#define STATUS_COLUMNS   ROLLOUT_COLUMNS ",+present-wave,+#moving,+#eyes,+#per-minute,+#seconds-left,+next,+starts-at,+#taken-back"
+#define STATUS_COLUMNS   ROLLOUT_COLUMNS ",+present-wave,+#moving,+#eyes,+#per-minute,+#seconds-left,+next,+starts-at,+#taken-back,+stands"
 #define WAVE_COLUMNS     "wave,state,#targets,#applied,#failed,#open,max-failures,detail,+#moving,+#eyes,+#soak-seconds"
 #define DELIVERY_COLUMNS "target,wave,state,step,#attempt,~detail,~next,+changeset,+since,+until,+#state-seconds"
 
@@ -180,11 +180,11 @@ static void status_row(struct request *q, const struct view_rollout *v)
 	char at[CLOCK_TEXT_SIZE];
 	reply_row(q,
 	          "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32
-	          "\t%s\t%s\t%s\t%s\t%" PRIu32,
+	          "\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s",
 	          r->id, rollout_state_name(r->state), r->release_version, r->environment, direction_name(r->direction), v->counts.total, v->done,
 	          v->counts.failed, v->counts.open, clock_text(r->created_at_us, at), v->detail, r->project, v->wave, v->moving, v->eyes,
 	          view_per_minute(q->a, v), view_seconds_left(q->a, v), v->next, reply_time(q, v->starts_at_us),
-	          r->direction == DIRECTION_APPLY ? v->counts.rolled_back : 0);
+	          r->direction == DIRECTION_APPLY ? v->counts.rolled_back : 0, v->state);
 }
 
 int operate_status(struct request *q, struct err *e)

@@ -54,8 +54,9 @@ tables_of() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_master WHERE name NOT
 	run -3 rc rollout status "$id"
 	has "0 of 2 signatures (gate): signed by nobody of that role; have 2 of gate, gate2 sign"
 	has "who has such a key runs: rollcall gate pass ${id:0:8} --trust TRUST-DOCUMENT --key KEY"
+	[[ "${lines[0]}" == "rollout $id  "*"  awaiting-pass" ]]
 	run -3 rc status
-	has "awaiting-pass"
+	has "${id:0:8} 1.0.0 to production awaiting-pass, wave canary"
 	[ "$(tables_of one)" != 0 ] && [ "$(tables_of two)" = 0 ] && [ "$(tables_of three)" = 0 ]
 }
 

@@ -171,7 +171,7 @@ found() { rc targets list -l site=finds -o name 2>/dev/null | paste -sd ' '; }
 	fleet_release shop 1.5.0
 	run rc rollout start plan.yaml -e dev -r 1.5.0 --wait
 	[ "$status" -eq 0 ]
-	has "1 are left out: they are in quarantine"
+	has "1 is left out: in quarantine"
 	rc targets unquarantine far/lite/shop
 	run rc rollout catch-up plan.yaml -e dev --wait --reason 'restored'
 	[ "$status" -eq 0 ]

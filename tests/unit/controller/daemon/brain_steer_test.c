@@ -75,7 +75,7 @@ static void test_quarantine_keeps_out_of_new_rollouts(void **state)
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/b", "detail"), "restore under way (operator olga)");
 	r = brain_fixture_start(&f, plan_text);
 	assert_string_equal(brain_fixture_cell(&f, "targets"), "2");
-	assert_non_null(strstr(r->message, "; 1 are left out: they are in quarantine"));
+	assert_non_null(strstr(r->message, "; 1 is left out: in quarantine"));
 	r = brain_fixture_command(&f, NULL, VERB_TARGET_UNQUARANTINE, NONE, "target", "eu/pg1/b", NULL);
 	assert_int_equal(r->exit_code, EXIT_DONE);
 	r = brain_fixture_command(&f, NULL, VERB_TARGET_UNQUARANTINE, NONE, "target", "eu/pg1/b", NULL);

@@ -132,6 +132,7 @@ static void test_a_scheduled_rollout_says_when(void **state)
 	assert_string_equal(message(&f, id), arena_printf(f.arena, "scheduled: nothing starts before %s", at));
 	assert_string_equal(brain_fixture_cell(&f, "starts-at"), at);
 	assert_string_equal(brain_fixture_cell(&f, "state"), "running"); /* for programs */
+	assert_string_equal(brain_fixture_cell(&f, "stands"), "scheduled"); /* for people */
 	brain_fixture_done(&f);
 }
 
