@@ -135,7 +135,7 @@ enum ended identity_chain(struct delivery *d)
 	if (d->plan.n_steps == 0 || ours->n_rows == 0)
 		return ENDED_OK;
 	a = arena_new(LIMIT_ARENA_DOCUMENT);
-	if (ledger_peek(d->engine, d->conn, a, &now, &d->error) != 0) {
+	if (ledger_read_rows(d->engine, d->conn, a, &now, &d->error) != 0) {
 		enum ended end = d->error.code == ERR_STATE ? identity_broken(d) : delivery_judge(d, &d->error);
 		return end == ENDED_FAILED ? ENDED_LOST : end; /* the next connection begins with reading it */
 	}

@@ -220,10 +220,22 @@ static int cannot_be_read(const struct engine *en, struct conn *c, struct err *e
 	return err_wrap(e, "read the ledger %sledger", en->ledger_prefix(c));
 }
 
+static int load_rows(const struct engine *en, struct conn *c, struct ledger *l, struct err *e)
+{
+	return ledger_run(en, c, en->ledger->read, NULL, 0, ledger_row, l, e) < 0 ? cannot_be_read(en, c, e) : 0;
+}
+
 static int ledger_load(const struct engine *en, struct conn *c, struct ledger *l, struct err *e)
 {
-	if (ledger_run(en, c, en->ledger->meta_read, NULL, 0, meta_row, l, e) < 0 || ledger_run(en, c, en->ledger->read, NULL, 0, ledger_row, l, e) < 0)
-		return cannot_be_read(en, c, e);
+	return ledger_run(en, c, en->ledger->meta_read, NULL, 0, meta_row, l, e) < 0 ? cannot_be_read(en, c, e) : load_rows(en, c, l, e);
+}
+
+int ledger_read_rows(const struct engine *en, struct conn *c, struct arena *a, struct ledger *ret, struct err *e)
+{
+	struct ledger l = {.arena = a};
+	if (load_rows(en, c, &l, e) < 0)
+		return -1;
+	*ret = l;
 	return 0;
 }
 

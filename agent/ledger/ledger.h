@@ -72,6 +72,8 @@ int ledger_adopt(const struct engine *en, struct conn *c, struct ledger *l, cons
 int ledger_note(const struct engine *en, struct conn *c, const char *name, const char *value, struct err *e) MUST_CHECK;
 /* Reads without making or writing anything; an absent ledger reads as empty. For surveys. */
 int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
+/* The rows of a ledger that is there, and no more than them, in one question; the chain is checked. */
+int ledger_read_rows(const struct engine *en, struct conn *c, struct arena *a, struct ledger *ret, struct err *e) MUST_CHECK;
 /* One of the engine's ledger statements, with the prefix put in. */
 int ledger_run(const struct engine *en, struct conn *c, const char *sql, const struct engine_param *params, size_t n, engine_row_fn *fn, void *arg,
                struct err *e) MUST_CHECK;
