@@ -354,7 +354,7 @@ static enum retry_class postgres_retry_class(const struct err *e)
 
 static bool postgres_unique_violation(const struct err *e)
 {
-	return str_eq(e->sqlstate, "23505");
+	return str_eq(e->sqlstate, "23505") || str_eq(e->sqlstate, "42P07"); /* or the table itself */
 }
 
 static const char *const schemes[] = {"postgresql", "postgres", NULL};

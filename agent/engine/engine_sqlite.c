@@ -58,9 +58,10 @@ static int handle_open(struct conn *c, struct err *e)
 	lite_engine_arm(c);
 	lite_engine_watch(c);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	/* EXTRA: without a write-ahead log the folder is synced too, or a power failure after COMMIT could bring the journal back, which undoes it. */
 	rc = sqlite3_exec(db,
-	                  c->foreign_keys ? "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA schema_version"
-	                                  : "PRAGMA foreign_keys = OFF; PRAGMA synchronous = FULL; PRAGMA schema_version",
+	                  c->foreign_keys ? "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA; PRAGMA schema_version"
+	                                  : "PRAGMA foreign_keys = OFF; PRAGMA synchronous = EXTRA; PRAGMA schema_version",
 	                  NULL, NULL, NULL);
 	c->dirty = false;
 	return rc == SQLITE_OK ? 0 : open_error(c, rc, e);
@@ -136,6 +137,12 @@ static int sqlite_cautions(struct conn *c, struct buf *ret, struct err *e)
 		return -1;
 	if (kind[0])
 		buf_addf(ret, "%s lies on %s, a file system of the network: locks may not keep writers on other machines apart\n", c->path, kind);
+	if (lite_file_links(c) > 1)
+		buf_addf(ret,
+		         "%s has another name too (a hard link): SQLite keeps its journal by the name, and who opens the file by the other one does not see "
+		         "it; make "
+		         "the other one a copy (VACUUM INTO) or a symbolic link\n",
+		         c->path);
 	return 0;
 }
 
@@ -237,8 +244,14 @@ static int commit_checks(struct conn *c, struct err *e)
 /* An I/O error while committing leaves open whether the journal was removed: the ledger tells, on a fresh handle. */
 static int commit_failed(struct conn *c, int rc, struct err *e)
 {
-	lite_engine_error(c, rc, e);
+	char limit[32];
 	struct err ignored;
+	lite_engine_error(c, rc, e);
+	if ((rc & 0xff) == SQLITE_BUSY) { /* the write lock was ours */
+		err_set(e, ERR_DB, "another process read the file longer than lock_timeout (%s)", engine_duration(c->lock_ms, limit));
+		if (e)
+			e->db_errno = rc;
+	}
 	(void)sqlite_rollback(c, &ignored);
 	if ((rc & 0xff) != SQLITE_IOERR)
 		return err_wrap(e, "COMMIT");

@@ -45,6 +45,7 @@ int lite_engine_error(struct conn *c, int rc, struct err *e);
 /* engine_sqlite_file.c: the file, its lock, its holders */
 int lite_file_parse(struct conn *c, const char *dsn, struct err *e) MUST_CHECK;
 int lite_file_remember(struct conn *c, struct err *e) MUST_CHECK; /* after the first access: real path, device and inode */
+unsigned long lite_file_links(struct conn *c); /* how many names it has; 0: not known */
 int lite_file_same(struct conn *c, struct err *e) MUST_CHECK; /* ERR_STATE when another file is at the path now */
 int lite_file_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *e) MUST_CHECK;
 int lite_file_unlock(struct conn *c, struct err *e) MUST_CHECK;

@@ -82,6 +82,12 @@ int lite_file_same(struct conn *c, struct err *e)
 	    c->path);
 }
 
+unsigned long lite_file_links(struct conn *c)
+{
+	struct stat st;
+	return stat(c->path, &st) == 0 ? (unsigned long)st.st_nlink : 0;
+}
+
 /* ---- the lock ---- */
 
 static int lock_open(struct conn *c, struct err *e)

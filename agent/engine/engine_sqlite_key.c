@@ -38,7 +38,10 @@ static int column_row(void *arg, size_t n, const char *const *values, struct err
 	const char *quoted = quote_name(f->arena, values[2]);
 	f->key.columns[f->key.n_columns].name = arena_strdup(f->arena, values[2]);
 	f->key.columns[f->key.n_columns].quoted = quoted;
-	f->key.columns[f->key.n_columns++].literal = arena_printf(f->arena, "quote(%s)", quoted);
+	/* quote() ends a text at a NUL */
+	f->key.columns[f->key.n_columns++].literal =
+	    arena_printf(f->arena, "CASE WHEN typeof(%s) = 'text' AND instr(%s, char(0)) THEN 'CAST(X''' || hex(%s) || ''' AS TEXT)' ELSE quote(%s) END",
+	                 quoted, quoted, quoted, quoted);
 	return 0;
 }
 

@@ -146,6 +146,8 @@ static int ledger_make(const struct engine *en, struct conn *c, struct ledger *l
 		return 0;
 	if (en->in_transaction(c))
 		(void)en->rollback(c, &ignored);
+	if (e && en->unique_violation(e)) /* another one has just made it: it is to be read */
+		e->code = ERR_EXISTS;
 	return err_wrap(e, "make the ledger %sledger", en->ledger_prefix(c));
 }
 

@@ -212,6 +212,13 @@ static const struct mark outside[] = {
     {"dblink_send_query", NULL, true, "dblink works in another database, outside the transaction: make that database a target of its own"},
     {"lo_export", NULL, true, "writes a file on the server: take it out"},
     {"pg_advisory_unlock_all", NULL, true, "gives up the session's locks, which the runner relies on: take it out"},
+    {"pg_advisory_unlock", NULL, true, "gives up a lock of the session, which the runner may rely on: take it out"},
+    {"pg_create_physical_replication_slot", NULL, true, "makes a replication slot, which no rollback takes back: take it out"},
+    {"pg_create_logical_replication_slot", NULL, true, "makes a replication slot, which no rollback takes back: take it out"},
+    {"pg_copy_physical_replication_slot", NULL, true, "makes a replication slot, which no rollback takes back: take it out"},
+    {"pg_copy_logical_replication_slot", NULL, true, "makes a replication slot, which no rollback takes back: take it out"},
+    {"pg_drop_replication_slot", NULL, true, "drops a replication slot, which no rollback brings back: take it out"},
+    {"pg_cancel_backend", NULL, true, "ends another session's statement, which no rollback undoes: take it out"},
     {"pg_terminate_backend", NULL, true, "ends another session, which no rollback undoes: take it out"},
 };
 

@@ -18,6 +18,28 @@
 #define SOUND   "SELECT integrity_check FROM pragma_integrity_check"
 #define NOTE    "SELECT count(*) FROM pragma_table_info('item') WHERE name = 'note'"
 
+/* Of the octets that SQLite itself locks: all, as a writer does at the end; those of the readers. */
+#define WHOLE   0x40000000, 512
+#define READERS 0x40000002, 510
+
+/* Another process with such a lock; for_ms 0: until it is ended. */
+static pid_t lock_file(struct row_bench *b, short kind, off_t from, off_t length, uint32_t for_ms)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct flock octets = {.l_type = kind, .l_whence = SEEK_SET, .l_start = from, .l_len = length};
+		int fd = open(b->f.db, O_RDWR | O_CLOEXEC);
+		if (fd < 0 || fcntl(fd, F_SETLK, &octets) != 0)
+			_exit(1);
+		if (!for_ms)
+			pause();
+		clock_sleep_ms(for_ms);
+		_exit(0);
+	}
+	clock_sleep_ms(200);
+	return pid;
+}
+
 /* A process that holds the file's write lock for a while. */
 static pid_t hold_file(struct row_bench *b, uint32_t ms)
 {
@@ -98,6 +120,43 @@ static void file_is_locked(struct row_bench *b)
 	assert_non_null(strstr(buf_str(&b->f.progress), "waiting-lock"));
 }
 
+/* A reader is in the way of COMMIT alone: the whole step is tried again. */
+static void reader_at_commit(struct row_bench *b)
+{
+	row_sql(b, "PRAGMA journal_mode = DELETE");
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
+	row_applied(b, 1);
+	row_step(b, "a:two", STEP_T, "INSERT INTO tick VALUES ('two')");
+	b->f.task.id[0]++;
+	pid_t other = lock_file(b, F_RDLCK, READERS, 3000);
+	b->f.budget_ms = 200;
+	const struct report *r = fixture_deliver(&b->f);
+	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_non_null(strstr(r->failure.message, "another process read the file longer than lock_timeout (50 ms)"));
+	assert_string_equal(r->failure.database_state, "changeset 1 of 2 is applied; nothing else changed");
+	b->f.budget_ms = 30000;
+	b->f.task.attempt++;
+	row_applied(b, 2);
+	row_end(other);
+	row_is(b, TICKS, "2");
+	assert_non_null(strstr(buf_str(&b->f.progress), "waiting-lock"));
+}
+
+/* A text is longer than what stands before its first NUL. */
+static void keys_with_nul(struct row_bench *b)
+{
+	row_sql(
+	    b,
+	    "CREATE TABLE big (id TEXT NOT NULL PRIMARY KEY, n INT NOT NULL DEFAULT 0); INSERT INTO big (id) WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL "
+	    "SELECT i + 1 FROM s WHERE i < 100) SELECT 'key' || char(0) || i FROM s");
+	struct changeset *c = fixture_changeset(&b->f, "a:batched");
+	c->batching = (struct batching){.size = 7, .rollback_size = 7};
+	fixture_step(&b->f, c, STEP_B, "UPDATE big SET n = n + 1");
+	assert_true(fixture_deliver_and_crash(&b->f, "batch-committed:4"));
+	row_applied(b, 1);
+	row_is(b, "SELECT count(*) FROM big WHERE n = 1", "100");
+}
+
 /* Inside a transaction the pragma does nothing, so keys are off before it begins, and checked before it commits. */
 static void foreign_keys(struct row_bench *b)
 {
@@ -157,22 +216,6 @@ static void file_replaced(struct row_bench *b)
 	row_is(b, TICKS, "0");
 }
 
-/* What SQLite itself locks when it writes: whoever opens the file waits at it. */
-static pid_t lock_whole_file(struct row_bench *b)
-{
-	pid_t pid = fork();
-	if (pid == 0) {
-		struct flock bytes = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000000, .l_len = 512};
-		int fd = open(b->f.db, O_RDWR | O_CLOEXEC);
-		if (fd < 0 || fcntl(fd, F_SETLK, &bytes) != 0)
-			_exit(1);
-		for (;;)
-			pause();
-	}
-	clock_sleep_ms(200);
-	return pid;
-}
-
 static bool has_open(pid_t pid, const char *path)
 {
 	for (int fd = 0; fd < 64; fd++) {
@@ -194,7 +237,7 @@ static void file_replaced_while_opened(struct row_bench *b)
 	assert_int_equal(file_read(b->f.db, (size_t)64 << 20, &whole, &e), 0);
 	row_sql(b, MANY);
 	b->f.target.lock_timeout_ms = 30000;
-	pid_t other = lock_whole_file(b), agent = fixture_start(&b->f, NULL);
+	pid_t other = lock_file(b, F_WRLCK, WHOLE, 0), agent = fixture_start(&b->f, NULL);
 	while (!has_open(agent, b->f.db))
 		clock_sleep_ms(10);
 	assert_int_equal(file_write_atomic(b->f.db, buf_bytes(&whole), 0600, &e), 0);
@@ -213,11 +256,13 @@ int main(int argc, char **argv)
 	    {"SL-03 the hot journal is deleted", journal_deleted},
 	    {"SL-04 the agent dies after COMMIT", committed},
 	    {"SL-05 another process holds the lock", file_is_locked},
+	    {"SL-05 a reader is in the way of COMMIT", reader_at_commit},
 	    {"SL-06 PRAGMA foreign_keys inside a transaction", foreign_keys},
 	    {"SL-07 a change that spans two files", attached},
 	    {"SL-08 the agent dies after VACUUM", vacuum},
 	    {"SL-09 the file is replaced while the agent has it open", file_replaced},
 	    {"SL-09 the file is replaced while the agent opens it", file_replaced_while_opened},
+	    {"BF-02 the agent dies after a batch's COMMIT, and its keys hold NULs", keys_with_nul},
 	    ROW_BATCHES,
 	};
 	return rows_run(DIALECT_SQLITE, PREPARE, rows, ARRAY_LEN(rows), argc, argv);

@@ -8,7 +8,8 @@ CREATE SCHEMA IF NOT EXISTS rollcall;
 CREATE TABLE IF NOT EXISTS %smeta (name varchar(64) NOT NULL, value varchar(255) NOT NULL);
 INSERT INTO %smeta (name, value) SELECT 'epoch', '0' WHERE NOT EXISTS (SELECT 1 FROM %smeta WHERE name = 'epoch');
 DELETE FROM %smeta WHERE name IN ('database', 'uuid', 'target');
-CREATE TABLE IF NOT EXISTS %sledger (
+-- Not IF NOT EXISTS: whoever comes second, under another target's name and so under another lock, must not take the claim away.
+CREATE TABLE %sledger (
 	seq bigint PRIMARY KEY,
 	project text NOT NULL,
 	changeset text NOT NULL,

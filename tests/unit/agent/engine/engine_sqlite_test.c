@@ -174,6 +174,23 @@ static void test_actions_fire_on_request(void **state)
 	assert_int_equal(count(f, "child"), 1);
 }
 
+static int text_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)n, (void)e;
+	str_copy(arg, 16, values[0]);
+	return 0;
+}
+
+/* 3 is EXTRA: also after a release's PRAGMA, which holds for its own step alone. */
+static void test_commits_are_durable_with_their_folder(void **state)
+{
+	struct fixture *f = *state;
+	char synchronous[16] = "";
+	OK(run(f, "PRAGMA synchronous = FULL"));
+	OK(f->en->query(f->c, bytes_of_str("PRAGMA synchronous"), NULL, 0, text_row, synchronous, &f->e));
+	assert_string_equal(synchronous, "3");
+}
+
 static void test_statements_that_no_release_may_hold(void **state)
 {
 	struct fixture *f = *state;
@@ -222,6 +239,20 @@ static void test_replaced_file_is_not_committed_to(void **state)
 	assert_false(f->en->in_transaction(f->c));
 }
 
+static void test_second_names_are_told(void **state)
+{
+	struct fixture *f = *state;
+	char other[120];
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	OK(f->en->cautions(f->c, &text, &f->e));
+	assert_string_equal(buf_str(&text), "");
+	snprintf(other, sizeof other, "%s-also", f->path);
+	assert_int_equal(link(f->path, other), 0);
+	OK(f->en->cautions(f->c, &text, &f->e));
+	assert_non_null(strstr(buf_str(&text), " has another name too (a hard link)"));
+	assert_int_equal(unlink(other), 0);
+}
+
 static void test_links_lead_to_one_lock(void **state)
 {
 	struct fixture *f = *state;
@@ -268,8 +299,10 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(test_old_broken_keys_do_not, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_table_rebuild_keeps_the_children, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_actions_fire_on_request, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_commits_are_durable_with_their_folder, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_statements_that_no_release_may_hold, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_replaced_file_is_not_committed_to, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_second_names_are_told, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_links_lead_to_one_lock, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_blocking_process_is_named, setup, teardown),
 	};

@@ -247,6 +247,8 @@ static void test_unique_violations(void **state)
 	(void)state;
 	struct err e = {.code = ERR_DB, .sqlstate = "23505"};
 	assert_true(engine_by_name("postgresql")->unique_violation(&e));
+	e = (struct err){.code = ERR_DB, .sqlstate = "42P07"};
+	assert_true(engine_by_name("postgresql")->unique_violation(&e));
 	e = (struct err){.code = ERR_DB, .sqlstate = "23503"};
 	assert_false(engine_by_name("postgresql")->unique_violation(&e));
 	e = (struct err){.code = ERR_DB, .db_errno = 1062};
