@@ -65,8 +65,8 @@ int reply_started(struct request *q, struct run *u, const char *note, struct err
 	          direction_name(u->rec.direction), u->r.n_deliveries);
 	char at[CLOCK_TEXT_SIZE];
 	if (u->r.state == ROLLOUT_AWAITING_APPROVAL)
-		reply_end(q, EXIT_WAITING, "rollout %.8s awaits %" PRIu32 " approvals%s; an approver runs: rollcall rollout approve %.8s --key KEY",
-		          u->rec.id, need, note, u->rec.id);
+		reply_end(q, EXIT_WAITING, "rollout %.8s awaits %" PRIu32 " approval%s%s; an approver runs: rollcall rollout approve %.8s --key KEY",
+		          u->rec.id, need, need == 1 ? "" : "s", note, u->rec.id);
 	else if (u->r.not_before_us > q->b->now_us)
 		reply_end(q, EXIT_DONE, "rollout %.8s starts at %s%s; follow it: rollcall rollout watch %.8s", u->rec.id, clock_text(u->r.not_before_us, at),
 		          note, u->rec.id);

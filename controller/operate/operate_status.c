@@ -13,12 +13,25 @@
 #define WAVE_COLUMNS     "wave,state,#targets,#applied,#failed,#open,max-failures,detail,+#moving,+#eyes,+#soak-seconds"
 #define DELIVERY_COLUMNS "target,wave,state,step,#attempt,~detail,~next,+changeset,+since,+until,+#state-seconds"
 
-static void rollout_row(struct request *q, const struct store_rollout *r, struct delivery_counts c, const char *undone_by)
+/* Of one that has not ended: how it stands now, and not what moved it last. */
+static int detail_now(struct request *q, const struct store_rollout *r, const char **ret, struct err *e)
+{
+	struct run *u = NULL;
+	struct view_rollout v;
+	*ret = str_or_empty(r->detail);
+	if (rollout_is_final(r->state))
+		return 0;
+	if (run_find(q->b, r->id, &u, e) < 0 || view_rollout(q->b, q->a, &u->rec, u, &v, e) < 0)
+		return -1;
+	*ret = str_eq(v.state, rollout_state_name(r->state)) ? v.detail : arena_printf(q->a, "%s: %s", v.state, v.detail);
+	return 0;
+}
+
+static void rollout_row(struct request *q, const struct store_rollout *r, struct delivery_counts c, const char *now, const char *undone_by)
 {
 	char at[CLOCK_TEXT_SIZE];
 	uint32_t done = r->direction == DIRECTION_APPLY ? c.applied : c.rolled_back;
-	const char *detail =
-	    undone_by ? arena_printf(q->a, "%s; taken back since by rollout %.8s", str_or_empty(r->detail), undone_by) : str_or_empty(r->detail);
+	const char *detail = undone_by ? arena_printf(q->a, "%s; taken back since by rollout %.8s", now, undone_by) : now;
 	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s", r->id, rollout_state_name(r->state),
 	          r->release_version, r->environment, direction_name(r->direction), c.total, done, c.failed, c.open, clock_text(r->created_at_us, at),
 	          detail, r->project);
@@ -30,7 +43,7 @@ int reply_rollout(struct request *q, const struct store_rollout *r, struct err *
 	if (runs_save(q->b, e) < 0 || store_delivery_counts(q->b->store, r->id, &c, e) < 0)
 		return -1;
 	reply_columns(q, ROLLOUT_COLUMNS);
-	rollout_row(q, r, c, NULL);
+	rollout_row(q, r, c, str_or_empty(r->detail), NULL);
 	return 0;
 }
 
@@ -45,10 +58,11 @@ int operate_rollout_list(struct request *q, struct err *e)
 	for (size_t i = n; i > 0; i--) { /* the newest first, so that a rollback comes before what it takes back */
 		const struct store_rollout *r = &list[i - 1];
 		struct delivery_counts c = {0};
-		if (store_delivery_counts(q->b->store, r->id, &c, e) < 0)
+		const char *now = "";
+		if (store_delivery_counts(q->b->store, r->id, &c, e) < 0 || detail_now(q, r, &now, e) < 0)
 			return -1;
 		const struct store_rollout *by = map_get(undone, map_text(r->id));
-		rollout_row(q, r, c, by ? by->id : NULL);
+		rollout_row(q, r, c, now, by ? by->id : NULL);
 		if (r->undoes && c.rolled_back && !map_get(undone, map_text(r->undoes)))
 			map_put(undone, map_text(r->undoes), (void *)r);
 	}

@@ -152,6 +152,7 @@ static void add_rollout(struct list *l, const struct view_rollout *v)
 	                                .detail = v->detail,
 	                                .next = v->next,
 	                                .since_us = v->rec->changed_at_us,
+	                                .until_us = v->run && s == ROLLOUT_AWAITING_APPROVAL ? v->run->r.not_after_us : 0, /* then it is too late */
 	                                .targets = v->counts.total});
 }
 

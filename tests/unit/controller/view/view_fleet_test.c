@@ -72,6 +72,8 @@ static void test_a_rollout_waits_then_halts_then_is_over(void **state)
 	assert_int_equal(r->exit_code, EXIT_WAITING);
 	assert_string_equal(eye(&f, id, "state"), "awaiting-approval");
 	assert_string_equal(eye(&f, id, "detail"), "0 of 2 approvals; may sign: carol, dave");
+	char until[CLOCK_TEXT_SIZE];
+	assert_string_equal(eye(&f, id, "until"), clock_text(f.now_us + 24 * 3600 * INT64_C(1000000), until)); /* its order's end */
 	assert_string_equal(eye(&f, id, "next"), arena_printf(f.arena, "an approver runs: rollcall rollout approve %.8s --key KEY", id));
 	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_ABORT, NONE, "rollout", id, "reason", "another one", NULL);
 	id = start(&f, digest, true);

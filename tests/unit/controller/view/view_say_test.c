@@ -133,6 +133,8 @@ static void test_a_scheduled_rollout_says_when(void **state)
 	assert_string_equal(brain_fixture_cell(&f, "starts-at"), at);
 	assert_string_equal(brain_fixture_cell(&f, "state"), "running"); /* for programs */
 	assert_string_equal(brain_fixture_cell(&f, "stands"), "scheduled"); /* for people */
+	(void)brain_fixture_command(&f, "viewer", VERB_ROLLOUT_LIST, NONE, NULL);
+	assert_string_equal(brain_fixture_cell(&f, "detail"), arena_printf(f.arena, "scheduled: nothing starts before %s", at));
 	brain_fixture_done(&f);
 }
 
