@@ -67,6 +67,15 @@ static void add_to_reason(struct brain *b, struct run *u, uint32_t index)
 	         arena_printf(b->turn, "%s Since then this release was rolled back here.", n->detail ? n->detail : "It failed."));
 }
 
+/* Held between two steps: what was run before stays until it goes on, or is taken back. */
+static bool left_something(const struct report *r)
+{
+	for (size_t i = 0; i < r->n_steps; i++)
+		if (r->steps[i].state == STEP_DONE || r->steps[i].state == STEP_INTENT)
+			return true;
+	return false;
+}
+
 static int move_delivery(struct brain *b, struct brain_agent *g, struct run *u, struct delivery *d, const struct report *r, const char *detail,
                          struct err *e)
 {
@@ -76,6 +85,7 @@ static int move_delivery(struct brain *b, struct brain_agent *g, struct run *u, 
 		log_warn("%s: %s", r->target, text);
 		return brain_log(b, who, u->rec.id, r->target, "report-kept", text, e);
 	}
+	d->touched |= r->outcome == OUTCOME_HELD && left_something(r);
 	d->attempt = r->attempt; /* higher than ours only after the store was set back */
 	if (detail || !run_keeps_reason(d))
 		run_note(u, d->index, r->failure.changeset, r->failure.code, detail);

@@ -81,7 +81,8 @@ operate_fn operate_pause, operate_resume, operate_abort, operate_retry; /* opera
  * may have them, or NULL. */
 int request_check_busy(struct request *q, const char *project, const char *const *targets, size_t n, const struct run *spare,
                        struct err *e) MUST_CHECK;
-/* Does this rollout, which is not over, still work on the target? One that only waits for deferred targets has done with the others. */
+/* Does this rollout, which is not over, still work on the target? One that only waits for deferred targets, or
+ * aborts and waits for what is under way, has done with the others. */
 bool run_still_has(struct run *u, const char *target);
 /* The answer to whoever started a rollout; `note` begins with "; " or is empty. */
 int reply_started(struct request *q, struct run *u, const char *note, struct err *e) MUST_CHECK;

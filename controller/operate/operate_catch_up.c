@@ -82,7 +82,7 @@ static bool is_under_way(const struct brain *b, const struct store_rollout *r)
 {
 	for (size_t i = 0; i < b->n_runs; i++) {
 		const struct run *u = b->runs[i];
-		bool over = rollout_is_final(u->r.state) || u->r.state == ROLLOUT_CATCHING_UP;
+		bool over = rollout_is_final(u->r.state) || u->r.state == ROLLOUT_CATCHING_UP || u->r.state == ROLLOUT_ABORTING;
 		if (!over && str_eq(u->rec.project, r->project) && str_eq(u->rec.environment, r->environment))
 			return true;
 	}

@@ -1,20 +1,30 @@
 /* Rolling a rollout back: a rollout of its own, over what the first one may have left applied, against the order of its waves. */
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/model/plan.h"
 #include "controller/operate/operate.h"
 
 #define ROLLBACK_VALID_US (INT64_C(24) * 3600 * 1000000)
 
-/* What a rollout may have left applied. A failed delivery too, also when it was skipped then: the changesets before the failed one stay. */
+/* What a rollout may have left applied. One that failed, was held between two steps or waits for its retry too: the changesets before stay. What only a person can settle
+ * has to be settled first. */
 static bool is_to_undo(const struct delivery *d)
 {
-	return d->state == DELIVERY_APPLIED || ((d->state == DELIVERY_FAILED || d->state == DELIVERY_SKIPPED) && d->touched);
+	return d->state == DELIVERY_APPLIED || (d->touched && d->state != DELIVERY_NEEDS_ATTENTION);
+}
+
+static const struct plan_wave *caps_of(struct request *q, const struct wave_run *w)
+{
+	struct plan_wave *p = arena_alloc(q->a, sizeof *p);
+	*p = (struct plan_wave){.max_parallel_site = w->max_parallel_site, .max_parallel_instance = w->max_parallel_instance};
+	return p;
 }
 
 /* Its waves against their order, with the same room and the same gates. */
 static void collect_undo(struct request *q, const struct run *u, struct order_request *r)
 {
 	struct wave *waves = arena_alloc(q->a, u->r.n_waves * sizeof *waves);
+	const struct plan_wave **caps = arena_alloc(q->a, u->r.n_waves * sizeof *caps);
 	const char **targets = arena_alloc(q->a, (u->r.n_deliveries + 1) * sizeof *targets);
 	uint32_t *where = arena_alloc(q->a, (u->r.n_deliveries + 1) * sizeof *where);
 	for (size_t w = u->r.n_waves; w-- > 0;) {
@@ -27,6 +37,7 @@ static void collect_undo(struct request *q, const struct run *u, struct order_re
 			}
 		if (count == 0)
 			continue;
+		caps[r->n_waves] = caps_of(q, &u->r.waves[w]);
 		waves[r->n_waves] = u->order.waves[w];
 		waves[r->n_waves].target_count = count;
 		waves[r->n_waves].n_probes = 0; /* they say what the release should have brought */
@@ -34,6 +45,7 @@ static void collect_undo(struct request *q, const struct run *u, struct order_re
 		waves[r->n_waves++].on_failure = ON_FAILURE_HALT;
 	}
 	r->waves = waves;
+	r->plan_waves = caps;
 	r->targets = targets;
 	r->target_waves = where;
 }

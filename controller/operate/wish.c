@@ -150,7 +150,18 @@ int wish_read(struct request *q, struct wish *w, struct err *e)
 bool run_still_has(struct run *u, const char *target)
 {
 	const struct delivery *d = run_delivery(u, target);
-	return d && !(u->r.state == ROLLOUT_CATCHING_UP && delivery_settled(d));
+	bool waits = u->r.state == ROLLOUT_CATCHING_UP || u->r.state == ROLLOUT_ABORTING;
+	return d && !(waits && delivery_settled(d));
+}
+
+/* How to get past a rollout that still has what is wanted. */
+static const char *way_past(struct request *q, enum rollout_state s, const char *target, bool several)
+{
+	if (s == ROLLOUT_CATCHING_UP)
+		return several ? "or skip the targets there" : "or skip the target there";
+	if (s == ROLLOUT_ABORTING)
+		return arena_printf(q->a, "or leave the target out: rollcall targets quarantine %s --reason '...'", target);
+	return "or abort it";
 }
 
 int request_check_busy(struct request *q, const char *project, const char *const *targets, size_t n, const struct run *spare, struct err *e)
@@ -168,8 +179,7 @@ int request_check_busy(struct request *q, const char *project, const char *const
 			continue;
 		const char *more = shared > 1 ? arena_printf(q->a, " (and %zu more)", shared - 1) : "";
 		return err_set(e, ERR_STATE, "rollout %.8s (release %s %s, %s) still has target %s%s: let it end, %s", u->rec.id, u->rec.project,
-		               u->rec.release_version, rollout_state_name(u->r.state), first, more,
-		               u->r.state == ROLLOUT_CATCHING_UP ? (shared > 1 ? "or skip the targets there" : "or skip the target there") : "or abort it");
+		               u->rec.release_version, rollout_state_name(u->r.state), first, more, way_past(q, u->r.state, first, shared > 1));
 	}
 	return 0;
 }

@@ -220,15 +220,15 @@ static int drive_paused(struct work *w, struct err *e)
 	return 0;
 }
 
-/* Undoing goes against the order of the waves: a wave is taken back when every later one is done. Deliveries that never started stay pending. */
+/* Undoing goes against the order of the waves: a wave is taken back when every later one is done. Deliveries that never started stay as they are. */
 static int undo_wave(struct work *w, uint32_t wave, bool *ret_busy, struct err *e)
 {
 	for (size_t i = 0; i < w->r->n_deliveries; i++) {
 		struct delivery *d = &w->r->deliveries[i];
 		if (d->wave != wave)
 			continue;
-		bool done = d->state == DELIVERY_APPLIED || (d->state == DELIVERY_FAILED && d->direction == DIRECTION_APPLY);
-		if (done && move_delivery(w, d, DELIVERY_EV_UNDO, e) < 0)
+		bool due = d->direction == DIRECTION_APPLY && fsm_find(&delivery_fsm, (int)d->state, DELIVERY_EV_UNDO, d);
+		if (due && move_delivery(w, d, DELIVERY_EV_UNDO, e) < 0)
 			return -1;
 		bool undoing_held = d->state == DELIVERY_HELD && d->direction == DIRECTION_ROLLBACK;
 		*ret_busy |= delivery_in_flight(d) || d->state == DELIVERY_ROLLING_BACK || undoing_held;

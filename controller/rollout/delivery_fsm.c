@@ -10,7 +10,7 @@
  *     |               |               |             |
  *     +---------------+---- report ---+-------------+------> APPLIED | FAILED | REFUSED | NEEDS-ATTENTION | ROLLED-BACK (rollback order)
  *     | recalled: to PENDING      undo (on_failure)
- *     v              APPLIED, FAILED ------> ROLLING-BACK --report--> ROLLED-BACK | FAILED | NEEDS-ATTENTION
+ *     v    APPLIED, FAILED, begun ones ----> ROLLING-BACK --report--> ROLLED-BACK | FAILED | NEEDS-ATTENTION
  *
  *   defer (waited for defer_after): UNREACHABLE, HELD, OFFERED without its agent --> DEFERRED --catch up--> PENDING
  *   leave out (an operator's skip): PENDING, UNREACHABLE, HELD, DEFERRED, FAILED, REFUSED, NEEDS-ATTENTION, ROLLED-BACK --> SKIPPED
@@ -56,6 +56,18 @@ static bool is_unoffered(const void *facts)
 {
 	return !((const struct delivery *)facts)->offered_at_us;
 }
+static bool is_begun(const void *facts)
+{
+	const struct delivery *d = facts;
+	return d->touched && !is_undo(d);
+}
+static bool is_untaken(const void *facts)
+{
+	const struct delivery *d = facts;
+	return !d->accepted && !d->session && !is_undo(d);
+}
+static const struct fsm_guard begun = {"begun, not undoing", is_begun};
+static const struct fsm_guard untaken = {"not accepted, its agent away", is_untaken};
 static const struct fsm_guard unoffered_undo = {"undoing, not offered", is_unoffered_undo};
 static const struct fsm_guard unoffered = {"not offered", is_unoffered};
 static const struct fsm_guard forward = {"not undoing", is_forward};
@@ -82,6 +94,11 @@ static const struct fsm_guard apply_order = {"apply order", is_apply_order};
 	OUTCOMES(from),                                                                                                   \
 	{                                                                                                                 \
 		S(from), EV(HELD), NULL, S(HELD), AGAIN_ANEW, "the site holds it, and has closed this attempt: not a failure" \
+	}
+/* What on_failure does to a delivery that waits. */
+#define TAKEN_BACK(from)                                                                                               \
+	{                                                                                                                  \
+		S(from), EV(UNDO), &begun, S(ROLLING_BACK), START_UNDO, "on_failure takes back what was done before it waited" \
 	}
 /* An operator's word that the rollout goes on without it. */
 #define LEFT_OUT(from, why)                                       \
@@ -113,6 +130,7 @@ static const struct fsm_row rows[] = {
     {S(PENDING), EV(FREEZE), NULL, S(HELD), FROZEN, "a freeze of the central team: nothing new starts"},
     {S(PENDING), EV(EXPIRE), NULL, S(SKIPPED), CLOSE, "the order's time ran out before it could be reached"},
     LEFT_OUT(PENDING, "an operator skips it before its turn"),
+    TAKEN_BACK(PENDING),
     REPORTS(PENDING),
 
     {S(UNREACHABLE), EV(AGENT_BACK), NULL, S(PENDING), NOTHING, "its agent is connected again"},
@@ -120,11 +138,13 @@ static const struct fsm_row rows[] = {
     {S(UNREACHABLE), EV(DEFER), NULL, S(DEFERRED), NOTHING, "not connected for defer_after: the others go on without it"},
     {S(UNREACHABLE), EV(EXPIRE), NULL, S(SKIPPED), CLOSE, "the order's time ran out before it could be reached"},
     LEFT_OUT(UNREACHABLE, "an operator skips it instead of waiting for its agent"),
+    TAKEN_BACK(UNREACHABLE),
     REPORTS(UNREACHABLE),
 
     ANSWERS(OFFERED),
     {S(OFFERED), EV(BUSY), NULL, S(PENDING), AGAIN, "the agent has no room just now"},
     {S(OFFERED), EV(DEFER), &forward, S(DEFERRED), CLOSE, "its agent went away before it took it: the others go on without it"},
+    {S(OFFERED), EV(EXPIRE), &untaken, S(SKIPPED), CLOSE, "the order's time ran out, and its agent, which is away, has not said that it took it"},
     {S(OFFERED), EV(RECALLED), NULL, S(PENDING), AGAIN_ANEW, "taken back before it started: its agent has closed this attempt"},
     PROGRESS(OFFERED),
     REPORTS(OFFERED),
@@ -135,6 +155,7 @@ static const struct fsm_row rows[] = {
     {S(HELD), EV(DEFER), &forward, S(DEFERRED), NOTHING, "held for defer_after: the others go on without it"},
     {S(HELD), EV(EXPIRE), &forward, S(SKIPPED), CLOSE, "the order's time ran out while it was held"},
     LEFT_OUT(HELD, "an operator skips it instead of waiting for the hold's end"),
+    TAKEN_BACK(HELD),
     PROGRESS(HELD),
     REPORTS(HELD),
 
@@ -142,6 +163,7 @@ static const struct fsm_row rows[] = {
     {S(DEFERRED), EV(SKIP), NULL, S(SKIPPED), CLOSE, "the rollout was aborted before it could follow"},
     {S(DEFERRED), EV(EXPIRE), NULL, S(SKIPPED), CLOSE, "the order's time ran out before it could follow"},
     LEFT_OUT(DEFERRED, "an operator skips it instead of letting it follow"),
+    TAKEN_BACK(DEFERRED),
     PROGRESS(DEFERRED),
     REPORTS(DEFERRED),
 
@@ -165,6 +187,7 @@ static const struct fsm_row rows[] = {
 
     {S(APPLIED), EV(UNDO), NULL, S(ROLLING_BACK), START_UNDO, "on_failure takes the wave, or all waves, back"},
     {S(FAILED), EV(UNDO), NULL, S(ROLLING_BACK), START_UNDO, "on_failure takes the failed target back"},
+    TAKEN_BACK(REFUSED),
     {S(FAILED), EV(RETRY), &undo, S(ROLLING_BACK), NEXT_ATTEMPT, "an operator wants the undoing tried again"},
     {S(FAILED), EV(RETRY), NULL, S(PENDING), NEXT_ATTEMPT, "an operator wants it tried again"},
     {S(REFUSED), EV(RETRY), NULL, S(PENDING), NEXT_ATTEMPT, "an operator wants it tried again"},
@@ -252,6 +275,7 @@ static void act(struct delivery *d, int action, int64_t now_us)
 		break;
 	case START_UNDO:
 		d->direction = DIRECTION_ROLLBACK;
+		d->retry_at_us = 0;
 		forget_offer(d);
 		break;
 	case NEXT_ATTEMPT:

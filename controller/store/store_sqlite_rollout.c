@@ -207,58 +207,72 @@ static int read_delivery(struct lite_stmt *q, struct arena *a, struct delivery *
 	return column_exact(q, 3, n->salt, TARGET_SALT_SIZE, "delivery.salt", e);
 }
 
+static int read_deliveries(struct lite_stmt *q, struct arena *a, struct rollout *run, struct delivery_note **notes, struct err *e)
+{
+	size_t cap = 0, cap_notes = 0;
+	bool row = false;
+	for (size_t n = 0;; run->n_deliveries = ++n) {
+		if (lite_step(q, &row, e) < 0)
+			return -1;
+		if (!row)
+			return 0;
+		arena_vec_grow(a, run->deliveries, n, cap);
+		arena_vec_grow(a, *notes, n, cap_notes);
+		if (read_delivery(q, a, &run->deliveries[n], &(*notes)[n], e) < 0)
+			return -1;
+		if (run->deliveries[n].index != n || run->deliveries[n].wave >= run->n_waves)
+			return damaged("delivery of rollout", run->id, e);
+	}
+}
+
 int store_rollout_load(struct store *s, const char *id, struct arena *a, struct rollout *ret, struct delivery_note **ret_notes, struct err *e)
 {
 	struct rollout run = {.id = arena_strdup(a, id)};
 	struct delivery_note *notes = NULL;
 	struct lite_stmt *q = NULL;
-	size_t cap = 0, cap_notes = 0, n = 0;
-	bool row = false;
 	if (load_waves(s, id, a, &run, e) < 0 || lite_prepare(s->db, sql_deliveries, &q, e) < 0)
 		return -1;
 	lite_bind_text(q, 1, id);
-	for (;; n++) {
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		arena_vec_grow(a, run.deliveries, n, cap);
-		arena_vec_grow(a, notes, n, cap_notes);
-		if (read_delivery(q, a, &run.deliveries[n], &notes[n], e) < 0)
-			return -1;
-		if (run.deliveries[n].index != n || run.deliveries[n].wave >= run.n_waves)
-			return damaged("delivery of rollout", id, e);
-	}
-	run.n_deliveries = n;
+	int rc = read_deliveries(q, a, &run, &notes, e);
+	lite_reset(q); /* one that stopped halfway would be a read that stays open */
+	if (rc < 0)
+		return -1;
 	*ret = run;
 	*ret_notes = notes;
 	return 0;
+}
+
+static int read_counts(struct lite_stmt *q, struct delivery_counts *c, struct err *e)
+{
+	for (bool row = false;;) {
+		struct delivery d = {0};
+		if (lite_step(q, &row, e) < 0)
+			return -1;
+		if (!row)
+			return 0;
+		if (!delivery_state_parse(lite_text(q, 0), &d.state))
+			return damaged("delivery.state", lite_text(q, 0), e);
+		uint32_t n = (uint32_t)lite_int(q, 2);
+		c->total += n;
+		c->applied += d.state == DELIVERY_APPLIED ? n : 0;
+		c->rolled_back += d.state == DELIVERY_ROLLED_BACK ? n : 0;
+		c->attention += d.state == DELIVERY_NEEDS_ATTENTION ? n : 0;
+		c->failed += lite_int(q, 1) ? n : 0;
+		c->open += delivery_settled(&d) ? 0 : n;
+	}
 }
 
 int store_delivery_counts(struct store *s, const char *rollout, struct delivery_counts *ret, struct err *e)
 {
 	struct lite_stmt *q = NULL;
 	struct delivery_counts c = {0};
-	bool row = false;
 	if (lite_prepare(s->db, sql_delivery_counts, &q, e) < 0)
 		return -1;
 	lite_bind_text(q, 1, rollout);
-	for (;;) {
-		struct delivery d = {0};
-		if (lite_step(q, &row, e) < 0)
-			return -1;
-		if (!row)
-			break;
-		if (!delivery_state_parse(lite_text(q, 0), &d.state))
-			return damaged("delivery.state", lite_text(q, 0), e);
-		uint32_t n = (uint32_t)lite_int(q, 2);
-		c.total += n;
-		c.applied += d.state == DELIVERY_APPLIED ? n : 0;
-		c.rolled_back += d.state == DELIVERY_ROLLED_BACK ? n : 0;
-		c.attention += d.state == DELIVERY_NEEDS_ATTENTION ? n : 0;
-		c.failed += lite_int(q, 1) ? n : 0;
-		c.open += delivery_settled(&d) ? 0 : n;
-	}
+	int rc = read_counts(q, &c, e);
+	lite_reset(q);
+	if (rc < 0)
+		return -1;
 	*ret = c;
 	return 0;
 }

@@ -57,6 +57,7 @@ answers() { # PATTERN COMMAND...: what comes back, as one line
 	grep -qE -- "$pattern" <<<"$said" || { echo "wanted $pattern, got: $said"; return 1; }
 }
 
+agent_is() { [ "$(agent_state "$1")" = "$2" ]; }
 agent_state() { rc agents list -o json 2>/dev/null | jq -r --arg a "$1" '.agents[] | select(.agent == $a) | .state'; }
 
 # The honest agent's session is the one that it had.
@@ -194,7 +195,7 @@ storms() { # [WORDS]
 # What does not end at all, at a gateway: refused for its many parts, or for the memory that it takes; the gateway may lose its sockets or its life for it, the core neither. Nothing comes of it,
 # and within 10 s of the end the other agent is online again, through a gateway.
 endless() {
-	local core said before since thief refusal= n=0
+	local core said before since thief refusal="" n=0
 	core=$(cat controller.pid) said=$(wc -l <controller.log) before=$(everything)
 	intrude endless 30 >endless.out &
 	thief=$!
@@ -238,7 +239,7 @@ everything() { { sqlite3 eu.db .dump && sqlite3 us.db .dump && sqlite3 controlle
 	fleet_start_controller
 	core=$(cat controller.pid)
 	until rc ping >/dev/null 2>&1; do sleep 0.05; done
-	for i in $(seq 200); do [ "$(agent_state eu-1)" = online ] && break || sleep 0.05; done
+	fleet_await 10 agent_is eu-1 online
 	[ "$(front)" != "$core" ]
 	tiny_frames ", at a gateway"
 	storms ", at a gateway"
@@ -247,23 +248,19 @@ everything() { { sqlite3 eu.db .dump && sqlite3 us.db .dump && sqlite3 controlle
 	cp alone.yaml controller.yaml
 	fleet_start_controller
 	until rc ping >/dev/null 2>&1; do sleep 0.05; done
-	for i in $(seq 200); do [ "$(agent_state eu-1)" = online ] && break || sleep 0.05; done
-	[ "$(agent_state eu-1)" = online ]
+	fleet_await 10 agent_is eu-1 online
 }
 
 @test "ATK-28: a copied agent" {
 	local n
 	n=$(sqlite3 controller/store.db "SELECT session_counter FROM agent WHERE name = 'eu-1'")
 	answers "DENY cloned: another agent runs with this one's keys and journal" intrude --key eu-1/curve.key --report-key eu-1/report.key --cert eu-1/eu-1.cert hello eu-1 "$n"
-	local i
-	for i in $(seq 100); do [ "$(agent_state eu-1)" = held ] && break || sleep 0.05; done
-	[ "$(agent_state eu-1)" = held ]
+	fleet_await 5 agent_is eu-1 held
 	told ATK-28 "keys and journal copied" "both held, with an alarm, until somebody has looked"
 	quietly rc agents approve eu-1
 	fleet_kill eu-1 TERM
 	fleet_start_agent eu-1
-	for i in $(seq 200); do [ "$(agent_state eu-1)" = online ] && break || sleep 0.05; done
-	[ "$(agent_state eu-1)" = online ]
+	fleet_await 10 agent_is eu-1 online
 }
 
 @test "ATK-29 and ATK-30: a store that was written by hand" {

@@ -127,10 +127,10 @@ static enum outcome run_task(struct world *w, struct site_target *t)
 		t->ran |= forward;
 		return OUTCOME_FAILED;
 	}
-	if (roll < 95)
-		return roll < 92 ? OUTCOME_REFUSED : OUTCOME_HELD;
+	if (roll < 92)
+		return OUTCOME_REFUSED;
 	t->ran |= forward;
-	return OUTCOME_NEEDS_ATTENTION;
+	return roll < 95 ? OUTCOME_HELD : OUTCOME_NEEDS_ATTENTION;
 }
 
 void world_work(struct world *w, uint32_t i)
@@ -159,8 +159,10 @@ void world_report(struct world *w, uint32_t i)
 	if (!t->report_waits || !w->session[world_site_of(w, i)])
 		return;
 	t->report_waits = false;
-	if (t->report_attempt == d->attempt && t->report_direction == d->direction)
-		event(w, i, delivery_event_of_outcome(t->report));
+	if (t->report_attempt != d->attempt || t->report_direction != d->direction)
+		return;
+	d->touched |= t->report == OUTCOME_HELD && t->ran;
+	event(w, i, delivery_event_of_outcome(t->report));
 }
 
 void world_recall(struct world *w, uint32_t i)

@@ -293,6 +293,7 @@ WHERE excluded.sequence > current_release.sequence OR (excluded.sequence = curre
 
 --: sql_environment_done
 SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?2 AND r.direction = 'apply' AND r.state IN ('succeeded', 'catching-up')
+	AND EXISTS (SELECT 1 FROM delivery a WHERE a.rollout = r.id AND a.state = 'applied')
 	AND NOT EXISTS (SELECT 1 FROM rollout u WHERE u.undoes = r.id
 		AND (u.state = 'succeeded' OR EXISTS (SELECT 1 FROM delivery d WHERE d.rollout = u.id AND d.state = 'rolled-back')));
 

@@ -149,6 +149,66 @@ static void test_rollback_is_a_rollout_of_its_own(void **state)
 	brain_fixture_done(&f);
 }
 
+/* What a hold or a pause ended between two steps has the steps before it: the delivery is not done, and there is something to take back all the same. */
+static void test_what_was_begun_and_held_is_rolled_back_too(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	const char *id = brain_fixture_canary(&f, digest);
+	struct msg_offer o = brain_fixture_offer(&f, "eu/pg1/a");
+	brain_fixture_outcome(&f, &o, digest, OUTCOME_HELD);
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/a", "state"), "held");
+	(void)brain_fixture_command(&f, "operator", VERB_ROLLOUT_PAUSE, NONE, "rollout", id, NULL);
+	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_ROLLBACK, NONE, "rollout", id, NULL);
+	assert_int_equal(r->exit_code, EXIT_WAITING);
+	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
+	brain_fixture_done(&f);
+}
+
+/* Whose agent died at work may never say how that ended: an abort waits for it, the rollout's other targets do not. */
+static void test_an_abort_that_waits_for_one_agent_frees_the_others(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	const char *id = brain_fixture_canary(&f, digest);
+	brain_fixture_gone(&f);
+	(void)brain_fixture_command(&f, "operator", VERB_ROLLOUT_ABORT, NONE, "rollout", id, "reason", "no", NULL);
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "aborting");
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/b", "state"), "skipped");
+	const struct msg_reply *r = brain_fixture_start(&f, brain_fixture_plan);
+	assert_true(str_ends(r->message, " (release shop 1.2.0, aborting) still has target eu/pg1/a: let it end, or leave the target out: "
+	                                 "rollcall targets quarantine eu/pg1/a --reason '...'"));
+	(void)brain_fixture_command(&f, NULL, VERB_TARGET_QUARANTINE, NONE, "target", "eu/pg1/a", "reason", "its host died", NULL);
+	r = brain_fixture_start(&f, "name: p\nenvironments:\n  - name: production\n    waves: [{name: all}]\n");
+	assert_int_equal(r->exit_code, EXIT_WAITING);
+	assert_string_equal(brain_fixture_cell(&f, "targets"), "2");
+	brain_fixture_done(&f);
+}
+
+/* Going back has the same room as going forward had. */
+static void test_a_rollback_keeps_the_caps_of_site_and_server(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer o[4];
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
+	const char *id =
+	    brain_fixture_run(&f, "name: p\nenvironments:\n  - name: production\n    waves: [{name: all, max_parallel_instance: 1}]\n", digest);
+	for (int i = 0; i < BRAIN_TARGETS; i++) {
+		assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
+		brain_fixture_outcome(&f, &o[0], digest, OUTCOME_APPLIED);
+	}
+	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_ROLLBACK, NONE, "rollout", id, NULL);
+	assert_int_equal(r->exit_code, EXIT_WAITING);
+	(void)brain_fixture_approve_last(&f, digest);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
+	assert_int_equal(o[0].direction, DIRECTION_ROLLBACK);
+	brain_fixture_done(&f);
+}
+
 static void expect_refusal(const struct msg_reply *r, enum exit_code code, const char *message)
 {
 	assert_non_null(r);
@@ -218,6 +278,9 @@ int main(void)
 	    cmocka_unit_test(test_restart_goes_on_from_the_store),
 	    cmocka_unit_test(test_the_store_has_one_controller),
 	    cmocka_unit_test(test_rollback_is_a_rollout_of_its_own),
+	    cmocka_unit_test(test_what_was_begun_and_held_is_rolled_back_too),
+	    cmocka_unit_test(test_an_abort_that_waits_for_one_agent_frees_the_others),
+	    cmocka_unit_test(test_a_rollback_keeps_the_caps_of_site_and_server),
 	    cmocka_unit_test(test_refusals),
 	    cmocka_unit_test(test_which_approvals_count),
 	};

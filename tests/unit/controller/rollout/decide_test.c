@@ -206,6 +206,27 @@ static void test_rollback_all_goes_against_the_order_of_the_waves(void **state)
 	rollout_fixture_done(&f);
 }
 
+/* A target that a hold ended between two steps, or that waits for its retry, has what was run before; one that never began has nothing. */
+static void test_rollback_wave_takes_back_what_was_only_begun(void **state)
+{
+	(void)state;
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 4, 0);
+	f.waves[0].on_failure = ON_FAILURE_ROLLBACK_WAVE;
+	rollout_fixture_think(&f);
+	f.deliveries[0].touched = true;
+	rollout_fixture_report(&f, 0, OUTCOME_HELD);
+	rollout_fixture_report(&f, 1, OUTCOME_HELD);
+	rollout_fixture_report(&f, 2, OUTCOME_APPLIED);
+	rollout_fixture_report(&f, 3, OUTCOME_FAILED);
+	rollout_fixture_think(&f);
+	assert_int_equal(f.r.state, ROLLOUT_ROLLING_BACK);
+	rollout_fixture_offers(&f, 3, 0, 2, 3);
+	assert_int_equal(f.deliveries[0].direction, DIRECTION_ROLLBACK);
+	assert_int_equal(f.deliveries[1].state, DELIVERY_HELD);
+	rollout_fixture_done(&f);
+}
+
 static void test_offline_agents_wait_and_are_no_failures(void **state)
 {
 	(void)state;
@@ -319,6 +340,7 @@ int main(void)
 	    cmocka_unit_test(test_rollback_target_goes_back_at_once_and_the_wave_goes_on),
 	    cmocka_unit_test(test_rollback_wave_leaves_the_waves_before),
 	    cmocka_unit_test(test_rollback_all_goes_against_the_order_of_the_waves),
+	    cmocka_unit_test(test_rollback_wave_takes_back_what_was_only_begun),
 	    cmocka_unit_test(test_offline_agents_wait_and_are_no_failures),
 	    cmocka_unit_test(test_offers_go_again_after_reconnect_or_silence),
 	    cmocka_unit_test(test_a_lost_offer_of_a_halted_rollout_is_taken_back),

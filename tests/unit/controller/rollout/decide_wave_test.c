@@ -91,6 +91,29 @@ static void test_catching_up_until_the_order_expires(void **state)
 	rollout_fixture_done(&f);
 }
 
+/* An offer whose agent went away for good, of a wave that has passed: nobody would ever say what became of it, and the rollout would never end. */
+static void test_an_offer_that_nobody_took_expires(void **state)
+{
+	(void)state;
+	struct rollout_fixture f;
+	begin_deferring(&f);
+	f.r.not_after_us = 60 * MINUTE;
+	later(&f, MINUTE);
+	rollout_fixture_report(&f, 4, OUTCOME_APPLIED);
+	rollout_fixture_report(&f, 5, OUTCOME_APPLIED);
+	f.deliveries[3].session = 9;
+	later(&f, SECOND);
+	rollout_fixture_offers(&f, 1, 3);
+	f.deliveries[3].session = 0;
+	f.now_us = f.r.not_after_us;
+	rollout_fixture_think(&f);
+	assert_int_equal(f.deliveries[3].state, DELIVERY_SKIPPED);
+	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
+	rollout_fixture_report(&f, 3, OUTCOME_APPLIED); /* it had taken it after all */
+	assert_int_equal(f.deliveries[3].state, DELIVERY_APPLIED);
+	rollout_fixture_done(&f);
+}
+
 static void test_a_wave_that_proved_nothing_waits(void **state)
 {
 	(void)state;
@@ -389,6 +412,7 @@ int main(void)
 	    cmocka_unit_test(test_min_success_out_of_reach),
 	    cmocka_unit_test(test_deferred_targets_do_not_hold_the_wave_up),
 	    cmocka_unit_test(test_catching_up_until_the_order_expires),
+	    cmocka_unit_test(test_an_offer_that_nobody_took_expires),
 	    cmocka_unit_test(test_a_wave_that_proved_nothing_waits),
 	    cmocka_unit_test(test_min_success_waits_for_deferred_ones),
 	    cmocka_unit_test(test_held_targets_are_deferred_too),

@@ -195,6 +195,13 @@ static void test_environment_is_done_until_it_is_taken_back(void **state)
 	assert_false(done);
 	rec.state = ROLLOUT_SUCCEEDED;
 	OK(store_rollout_save(f.s, &rec, &f.e));
+	run.deliveries[0].state = run.deliveries[1].state = DELIVERY_SKIPPED;
+	for (int i = 0; i < 2; i++)
+		OK(store_delivery_save(f.s, "r1", &run.deliveries[i], &notes[i], &f.e));
+	OK(store_environment_done(f.s, rec.release_digest, "prod", &done, &f.e));
+	assert_false(done); /* it went past every target */
+	run.deliveries[1].state = DELIVERY_APPLIED;
+	OK(store_delivery_save(f.s, "r1", &run.deliveries[1], &notes[1], &f.e));
 	OK(store_environment_done(f.s, rec.release_digest, "prod", &done, &f.e));
 	assert_true(done);
 	undo = rec;
@@ -205,6 +212,35 @@ static void test_environment_is_done_until_it_is_taken_back(void **state)
 	OK(store_rollout_save(f.s, &undo, &f.e));
 	OK(store_environment_done(f.s, rec.release_digest, "prod", &done, &f.e));
 	assert_false(done);
+	fixture_done(&f);
+}
+
+/* A read that stops at a damaged row holds no place in the write-ahead log, which would grow until the controller is started anew. */
+static void expect_no_read(struct fixture *f)
+{
+	if (lite_exec(f->s->db, "PRAGMA wal_checkpoint(TRUNCATE)", &f->e) != 0)
+		fail_msg("a read is open: %s", f->e.msg);
+}
+
+static void test_a_damaged_row_leaves_no_read_open(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct rollout run;
+	struct delivery_note notes[2], *back = NULL;
+	struct store_rollout rec;
+	struct delivery_counts counts;
+	struct lite_stmt *q = NULL;
+	fixture_init(&f);
+	put_release(&f);
+	put_rollout(&f, &run, notes, &rec);
+	OK(lite_prepare(f.s->db, "UPDATE delivery SET state = 'lost' WHERE no = 0", &q, &f.e));
+	OK(lite_run(q, &f.e));
+	assert_int_equal(store_rollout_load(f.s, "r1", f.a, &run, &back, &f.e), -1);
+	assert_string_equal(f.e.msg, "the store is damaged: delivery.state \"lost\": restore it from a backup");
+	expect_no_read(&f);
+	assert_int_equal(store_delivery_counts(f.s, "r1", &counts, &f.e), -1);
+	expect_no_read(&f);
 	fixture_done(&f);
 }
 
@@ -386,6 +422,7 @@ int main(void)
 	    cmocka_unit_test(test_rollout_survives_reopening),
 	    cmocka_unit_test(test_uncommitted_batch_leaves_nothing),
 	    cmocka_unit_test(test_environment_is_done_until_it_is_taken_back),
+	    cmocka_unit_test(test_a_damaged_row_leaves_no_read_open),
 	    cmocka_unit_test(test_targets_are_replaced_as_a_whole),
 	    cmocka_unit_test(test_reports_and_history),
 	    cmocka_unit_test(test_steps_are_by_project),
