@@ -247,6 +247,7 @@ static void refine(const struct window *w, struct bytes statement, struct sql_cl
 void classify_mariadb(const struct window *w, struct bytes statement, struct sql_class *ret)
 {
 	struct window inner = *w;
+	const char *why = window_is(w, 0, "SET") ? setting_refused(w->dialect, statement) : NULL;
 	while (window_is(&inner, 0, "SET") && window_is(&inner, 1, "STATEMENT")) {
 		if (!unwrap_set_statement(&inner, &statement))
 			return; /* unknown, class X */
@@ -255,4 +256,6 @@ void classify_mariadb(const struct window *w, struct bytes statement, struct sql
 	w = &inner;
 	if (rules_apply(rules, ARRAY_LEN(rules), w, ret))
 		refine(w, statement, ret);
+	if (why)
+		class_set(ret, STEP_X, why);
 }

@@ -329,6 +329,7 @@ static bool runs_expressions(const struct sql_class *c)
 void classify_postgresql(const struct window *w, struct bytes statement, struct sql_class *ret)
 {
 	const struct mark *m = NULL;
+	const char *why;
 	if (!rules_apply(rules, ARRAY_LEN(rules), w, ret))
 		return;
 	if (ret->kind == SQL_QUERY)
@@ -345,6 +346,8 @@ void classify_postgresql(const struct window *w, struct bytes statement, struct 
 		class_set(ret, STEP_X, m->why);
 	else if (str_eq(ret->verb, "COPY") && copies_to_file(w->dialect, statement))
 		class_set(ret, STEP_X, "writes a file on the server, which no rollback undoes: take it out");
+	if (str_eq(ret->verb, "SET") && (why = setting_refused(w->dialect, statement)))
+		class_set(ret, STEP_X, why);
 	if (str_eq(ret->verb, "DO"))
 		look_into_do(w, ret);
 }

@@ -14,6 +14,7 @@
 struct splitter {
 	enum dialect dialect;
 	bool split, strip, client_lines; /* client_lines: DELIMITER lines are obeyed */
+	bool default_end; /* nobody named a delimiter */
 	split_fn *fn;
 	void *arg;
 	struct lexer lex;
@@ -147,11 +148,33 @@ static int check_first(struct splitter *s, const struct token *t, struct err *e)
 	return 0;
 }
 
+/* From the first byte of a line to its last, but for blanks behind it. */
+static bool is_alone(const struct splitter *s, const struct token *t)
+{
+	struct lexer ahead = s->lex;
+	struct bytes rest = lex_take_line(&ahead);
+	while (rest.n && is_space(rest.p[rest.n - 1]))
+		rest.n--;
+	return rest.n == 0 && (t->text.p == s->lex.in.p || t->text.p[-1] == '\n');
+}
+
+/* Liquibase and other tools end a statement at a line that is GO or a slash; sent along, the two statements around it would be one. */
+static int check_alone(const struct splitter *s, const struct token *t, struct err *e)
+{
+	bool go = token_is_word(t, "GO");
+	if (!s->default_end || s->lex.stop || !(go || token_is_symbol(t, '/')) || !is_alone(s, t))
+		return 0;
+	return err_set(e, ERR_PARSE,
+	               "line %" PRIu32 ": %s alone on its line, where other tools end a statement: end it with ';' and take the line out, or write "
+	               "endDelimiter:%s",
+	               t->line, go ? "GO" : "'/'", go ? "GO" : "/");
+}
+
 static int take_code(struct splitter *s, const struct token *t, struct err *e)
 {
 	if (s->split_in_versioned)
 		return fail(t, "two statements around a ';' in a versioned comment: write them apart", e);
-	if ((!s->has_code && check_first(s, t, e)) || check_copy(s, t, e))
+	if ((!s->has_code && check_first(s, t, e)) || check_alone(s, t, e) || check_copy(s, t, e))
 		return -1;
 	piece_keep(s, t);
 	s->has_code = true;
@@ -330,6 +353,7 @@ int sql_split(enum dialect d, struct bytes script, const struct split_options *o
 		script = bytes_of(script.p + sizeof bom, script.n - sizeof bom);
 	AUTO(splitter_done)
 	struct splitter s = {.dialect = d, .split = o->split, .strip = o->strip_comments, .client_lines = o->split, .fn = fn, .arg = arg};
+	s.default_end = o->split && !o->delimiter;
 	if (o->split && o->delimiter && strcmp(o->delimiter, ";") != 0) {
 		if (delimiter_compile(o->delimiter, &s.stop, e))
 			return -1;

@@ -23,6 +23,7 @@ struct lb {
 	uint32_t rollback_last; /* line of the last rollback text */
 	bool split, strip_comments, rollback_split;
 	const char *delimiter, *rollback_delimiter;
+	bool preconditions; /* its --preconditions line was read */
 	const char *preconditions_output; /* which of onSqlOutput and onUpdateSQL was given */
 };
 

@@ -29,6 +29,9 @@ void lb_read_preconditions(struct lb *lb, struct bytes rest)
 {
 	static const char *const known[] = {"onFail", "onError", "onFailMessage", "onErrorMessage", "onSqlOutput", "onUpdateSQL"};
 	struct attribute at;
+	if (lb->preconditions || lb->cur.n_preconditions)
+		LB_PROBLEM(lb, "write one --preconditions line, above its --precondition- lines", "Liquibase forgets the preconditions above this line");
+	lb->preconditions = true;
 	while (lb_trim(rest).n && lb_attribute(lb, &rest, &at)) {
 		if (str_ieq(at.key, "onFail"))
 			read_on(lb, &at, &lb->cur.on_fail);

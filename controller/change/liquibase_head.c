@@ -12,7 +12,7 @@
 struct head_attribute {
 	const char *name;
 	/* Sets what the attribute says; `target` is a bool, const char * or uint32_t inside struct lb. NULL: read, without effect here (the sentence says why). */
-	enum { HEAD_BOOL, HEAD_TEXT, HEAD_DELIMITER, HEAD_ROWS, HEAD_TIME, HEAD_ALGORITHM, HEAD_LOCK, HEAD_PASS, HEAD_PAID } kind;
+	enum { HEAD_BOOL, HEAD_TEXT, HEAD_WORD, HEAD_DELIMITER, HEAD_ROWS, HEAD_TIME, HEAD_ALGORITHM, HEAD_LOCK, HEAD_PASS, HEAD_PAID } kind;
 	size_t offset;
 };
 
@@ -33,7 +33,7 @@ static const struct head_attribute head_attributes[] = {
     {"context", HEAD_TEXT, LB_AT(cur.context)},
     {"contextFilter", HEAD_TEXT, LB_AT(cur.context)},
     {"labels", HEAD_TEXT, LB_AT(cur.labels)},
-    {"dbms", HEAD_TEXT, LB_AT(cur.dbms)},
+    {"dbms", HEAD_WORD, LB_AT(cur.dbms)},
     {"batch", HEAD_ROWS, LB_AT(cur.batching.size)}, /* ours, and so are the next five: Liquibase looks for its own and passes over others */
     {"rollbackBatch", HEAD_ROWS, LB_AT(cur.batching.rollback_size)},
     {"pause", HEAD_TIME, LB_AT(cur.batching.pause_ms)},
@@ -118,9 +118,31 @@ static bool online_word(struct lb *lb, const struct attribute *at, const char *c
 	return false;
 }
 
+/* Liquibase reads quotes round contexts and labels; round any other value of its own it takes them for a part of it, or passes over the attribute. */
+static bool quotes_fit(struct lb *lb, const struct head_attribute *h, const struct attribute *at)
+{
+	if (!at->quoted || (h->kind != HEAD_BOOL && h->kind != HEAD_WORD && h->kind != HEAD_DELIMITER))
+		return true;
+	LB_PROBLEM(lb, "write it without quotes and blanks", "Liquibase does not read a quoted value of %s", h->name);
+	return false;
+}
+
+static bool text_attribute(struct lb *lb, const struct attribute *at, const char **ret)
+{
+	if (*ret)
+		LB_PROBLEM(lb, "keep one", "context and contextFilter are the same thing, and both are given");
+	else if (*at->value)
+		return (*ret = lb_expand(lb, at->value)) != NULL;
+	else
+		LB_PROBLEM(lb, "give it one, or remove the attribute", "%s has no value", at->key);
+	return false;
+}
+
 static bool apply_attribute(struct lb *lb, const struct head_attribute *h, const struct attribute *at)
 {
 	char *field = (char *)lb + h->offset;
+	if (!quotes_fit(lb, h, at))
+		return false;
 	switch (h->kind) {
 	case HEAD_BOOL:
 		if (!lb_bool(lb, at, (bool *)field))
@@ -129,11 +151,8 @@ static bool apply_attribute(struct lb *lb, const struct head_attribute *h, const
 			lb->cur.ignore_failure = !lb->cur.ignore_failure;
 		return true;
 	case HEAD_TEXT:
-		if (!*at->value) {
-			LB_PROBLEM(lb, "give it one, or remove the attribute", "%s has no value", at->key);
-			return false;
-		}
-		return (*(const char **)field = lb_expand(lb, at->value)) != NULL;
+	case HEAD_WORD:
+		return text_attribute(lb, at, (const char **)field);
 	case HEAD_DELIMITER:
 		return (*(const char **)field = delimiter_text(lb, at)) != NULL;
 	case HEAD_ROWS:
@@ -172,6 +191,7 @@ static bool read_attributes(struct lb *lb, struct bytes rest)
 		if (seen & bit) {
 			LB_PROBLEM(lb, "write it once", "%s is given twice", h->name);
 			ok = false;
+			continue;
 		}
 		seen |= bit;
 		ok &= apply_attribute(lb, h, &at);
@@ -280,12 +300,27 @@ struct property_line {
 	bool global;
 };
 
+/* Liquibase reads neither part of a property in quotes: they stay in it, and its value ends at the first blank. */
+static bool property_quotes_fit(struct lb *lb, const struct attribute *at, const char *name)
+{
+	if (!at->quoted)
+		return true;
+	if (str_ieq(at->key, "name")) {
+		LB_PROBLEM(lb, "write it without quotes", "Liquibase keeps the quotes in the name of a property");
+		return false;
+	}
+	if (!str_ieq(at->key, "value") || !at->value[strcspn(at->value, " \t")])
+		return true;
+	LB_PROBLEM(lb, "write a value without blanks", "Liquibase ends the value of property %.60s at its first blank", name ? name : "");
+	return false;
+}
+
 static bool read_property_line(struct lb *lb, struct bytes rest, struct property_line *l)
 {
 	static const char *const known[] = {"name", "value", "context", "contextFilter", "dbms", "global", "labels"};
 	struct attribute at;
 	while (lb_trim(rest).n) {
-		if (!lb_attribute(lb, &rest, &at))
+		if (!lb_attribute(lb, &rest, &at) || !property_quotes_fit(lb, &at, l->name))
 			return false;
 		if (str_ieq(at.key, "name"))
 			l->name = lb_expand(lb, at.value);

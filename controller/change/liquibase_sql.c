@@ -382,7 +382,7 @@ static void run_outside_text(struct lb *lb)
 
 static bool read_header(struct lb *lb)
 {
-	static const char *const known[] = {"logicalFilePath"};
+	static const char *const known[] = {"logicalFilePath", "changeLogId"}; /* names of the file in Liquibase's own books, without effect here */
 	while (source_line(&lb->lines, &lb->line) && lb_is_blank(lb->line))
 		;
 	struct comment_line c = take_apart(lb->line);
@@ -397,14 +397,27 @@ static bool read_header(struct lb *lb)
 	if (!lb_word_is(lb_next_word(&rest), "sql"))
 		LB_PROBLEM(lb, "begin the file with --liquibase formatted sql", "the header does not say sql");
 	while (lb_trim(rest).n && lb_attribute(lb, &rest, &at))
-		if (!str_ieq(at.key, known[0]))
+		if (!str_ieq(at.key, known[0]) && !str_ieq(at.key, known[1]))
 			lb_unknown_attribute(lb, &at, "the header", known, ARRAY_LEN(known));
 	return true;
 }
 
+/* Where Liquibase reads two lines and we one, a line behind a rollback would be run by one of us only. */
+static bool has_lone_cr(struct lb *lb, struct bytes text)
+{
+	struct source_lines lines = {.rest = text};
+	for (struct bytes line; source_line(&lines, &line);)
+		if (memchr(line.p, '\r', line.n)) {
+			problem_add(lb->problems, lb->file->path, lines.line, "end lines with LF or CR LF, and write a carriage return in a string as an escape",
+			            "a carriage return alone ends a line for Liquibase");
+			return true;
+		}
+	return false;
+}
+
 static void read_file(struct lb *lb)
 {
-	if (!source_text(lb->file, lb->a, lb->problems, &lb->lines.rest))
+	if (!source_text(lb->file, lb->a, lb->problems, &lb->lines.rest) || has_lone_cr(lb, lb->lines.rest))
 		return;
 	lb->lines.line = 0;
 	lb->line = bytes_of("", 0);

@@ -121,6 +121,7 @@ void lb_begin_changeset(struct lb *lb)
 	    .file = lb->file->path, .line = lb->lines.line, .run_in_transaction = true, .on_fail = ON_FAIL_HALT, .on_error = ON_FAIL_HALT};
 	lb->split = lb->rollback_split = lb->strip_comments = true;
 	lb->delimiter = lb->rollback_delimiter = lb->preconditions_output = NULL;
+	lb->preconditions = false;
 	lb->open = lb->broken = true;
 }
 

@@ -72,7 +72,16 @@ static void test_plain(void **state)
 	    {.d = PG, .script = "-- lead\nSELECT 1 /* in */ + 1 -- tail\n;-- end", .want = "2:SELECT 1 /* in */ + 1"},
 	    {.d = PG, .script = "\xEF\xBB\xBFSELECT 1;", .want = "1:SELECT 1"},
 	    {.d = PG, .script = "SELECT 1;\r\nSELECT 2;\r\n", .want = "1:SELECT 1¦2:SELECT 2"},
-	    {.d = MA, .script = "SELECT 1\nGO\n", .want = "1:SELECT 1\nGO"},
+	    {.d = MA,
+	     .script = "SELECT 1\ngo \nSELECT 2",
+	     .want = "!line 2: GO alone on its line, where other tools end a statement: end it with ';' and take the line out, or write endDelimiter:GO"},
+	    {.d = LI,
+	     .script = "SELECT 4\n/\n2;",
+	     .want = "!line 2: '/' alone on its line, where other tools end a statement: end it with ';' and take the line out, or write endDelimiter:/"},
+	    {.d = PG, .script = "SELECT a\n GO\n, 4\n / 2, go\nFROM t", .want = "1:SELECT a\n GO\n, 4\n / 2, go\nFROM t"},
+	    {.d = PG, .script = "SELECT 'a\nGO\n', $$\nGO\n$$ /*\n/\n*/", .want = "1:SELECT 'a\nGO\n', $$\nGO\n$$"},
+	    {.d = PG, .script = "SELECT 1\nGO\n", .want = "1:SELECT 1\nGO", .delimiter = ";"},
+	    {.d = PG, .script = "SELECT 1\nGO\n", .want = "1:SELECT 1\nGO", .whole = true},
 	};
 	RUN(rows);
 }

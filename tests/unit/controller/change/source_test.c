@@ -27,10 +27,10 @@ static const char *problems_of(const void *p, size_t n, struct change_set **ret)
 static void test_bom_and_crlf_are_accepted(void **state)
 {
 	(void)state;
-	static const char text[] = "\xef\xbb\xbf--liquibase formatted sql\r\n--changeset a:1\r\nSELECT 1,\r\n\r2;\r\n--rollback empty\r\n";
+	static const char text[] = "\xef\xbb\xbf--liquibase formatted sql\r\n--changeset a:1\r\nSELECT 1,\r\n2;\r\n--rollback empty\r\n";
 	AUTO(change_set_destroy) struct change_set *s = NULL;
 	assert_string_equal(problems_of(text, sizeof text - 1, &s), "");
-	assert_string_equal((const char *)s->changes[0].forward[0].sql.p, "SELECT 1,\n\r2;\n\n");
+	assert_string_equal((const char *)s->changes[0].forward[0].sql.p, "SELECT 1,\n2;\n\n");
 	assert_int_equal(s->changes[0].no_rollback_needed, ENGINES_ALL);
 }
 
