@@ -7,7 +7,6 @@
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
-#include "common/crypto/sign.h"
 #include "common/crypto/trust.h"
 
 #define CLOCK_SKEW_US ((int64_t)10 * 60 * 1000000)
@@ -17,6 +16,7 @@ static int compare_text(const void *key, const void *entry)
 	return strcmp(key, *(const char *const *)entry);
 }
 
+/* By bisection, as the lists ascend: each may hold LIMIT_REVOCATIONS, and taken_back asks for each of another. */
 static bool has_text(const char *const *list, size_t n, const char *s)
 {
 	return n && s && bsearch(s, list, n, sizeof *list, compare_text);
@@ -30,15 +30,6 @@ static int compare_digest(const void *key, const void *entry)
 static bool has_digest(const struct freshness *f, const uint8_t digest[DIGEST_SIZE])
 {
 	return f->n_withdrawn && bsearch(digest, f->withdrawn, f->n_withdrawn, DIGEST_SIZE, compare_digest);
-}
-
-bool freshness_revokes_key(const struct freshness *f, const uint8_t public_key[SIGN_PUBLIC_SIZE])
-{
-	char id[KEY_ID_SIZE];
-	if (!f)
-		return false;
-	sign_key_id(public_key, id);
-	return has_text(f->revoked_keys, f->n_revoked_keys, id);
 }
 
 bool freshness_revokes_agent(const struct freshness *f, const char *serial)

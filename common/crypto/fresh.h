@@ -10,7 +10,6 @@
 #include "common/model/release.h"
 #include "common/model/trust.h"
 
-bool freshness_revokes_key(const struct freshness *f, const uint8_t public_key[SIGN_PUBLIC_SIZE]);
 bool freshness_revokes_agent(const struct freshness *f, const char *serial);
 /* Withdrawn by its digest, or below the floor of its project. Only new work: what it has done may still be rolled back. */
 bool freshness_revokes_release(const struct freshness *f, const struct release *r);

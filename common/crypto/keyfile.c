@@ -1,7 +1,10 @@
-/* Key files. Private: PKCS#8 PEM, encrypted with AES-256-CBC under a scrypt key (N 16384, r 8, p 1: 16 MB and some 50 ms a guess), mode 0600.
+/* Key files. Private: PKCS#8 PEM, encrypted with AES-256-CBC under a scrypt key (N 16384, r 8, p 1: 16 MB and some 50 ms a guess), mode 0600. libcrypto encrypts, and reads what is
+ * encrypted or public; what is plain is put together and taken apart here, since its encoders and decoders leave private keys behind in memory that nobody wipes.
  * Public: SubjectPublicKeyInfo PEM, with a line "owner: NAME" before it that PEM readers pass over. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium/utils.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,11 +12,21 @@
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/crypto/openssl.h"
 #include "common/crypto/sign_key.h"
 
 #define PUBLIC_MAX    ((size_t)16 * 1024)
 #define PRIVATE_BEGIN "-----BEGIN PRIVATE KEY-----"
+#define PRIVATE_END   "-----END PRIVATE KEY-----"
 #define CRYPTED_BEGIN "-----BEGIN ENCRYPTED PRIVATE KEY-----"
+
+/* The seed's OCTET STRING in the OCTET STRING of PrivateKeyInfo (RFC 8410 section 7): 04 20, then the 32 octets. */
+#define INNER_SIZE (2 + SIGN_SEED_SIZE)
+/* SEQUENCE of 46: version 0, the algorithm 1.3.101.112, OCTET STRING of 34. */
+static const uint8_t der_head[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, INNER_SIZE};
+static const uint8_t inner_head[] = {0x04, SIGN_SEED_SIZE};
+#define DER_SIZE    (sizeof der_head + INNER_SIZE)
+#define BASE64_SIZE sodium_base64_ENCODED_LEN(DER_SIZE, sodium_base64_VARIANT_ORIGINAL)
 
 static void free_bio(BIO **b)
 {
@@ -63,9 +76,18 @@ static int write_new(const char *path, BIO *bio, mode_t mode, struct err *e)
 	return ok ? 0 : -1;
 }
 
-static int write_encrypted(BIO *out, PKCS8_PRIV_KEY_INFO *p8, const struct secret *passphrase, const char *path, struct err *e)
+static void private_der(const struct sign_key *k, uint8_t out[DER_SIZE])
 {
-	X509_ALGOR *pbe = PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, 0, NULL, 16384, 8, 1);
+	memcpy(out, der_head, sizeof der_head);
+	memcpy(out + sizeof der_head, inner_head, sizeof inner_head);
+	memcpy(out + sizeof der_head + sizeof inner_head, k->expanded, SIGN_SEED_SIZE);
+}
+
+static int write_encrypted(const uint8_t der[DER_SIZE], const struct secret *passphrase, const char *path, BIO *out, struct err *e)
+{
+	const unsigned char *p = der;
+	AUTO(free_p8) PKCS8_PRIV_KEY_INFO *p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)DER_SIZE);
+	X509_ALGOR *pbe = p8 ? PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), NULL, 0, NULL, 16384, 8, 1) : NULL;
 	if (!pbe)
 		return libcrypto_failed(e, path, "cannot encrypt");
 	AUTO(free_sig) X509_SIG *sig = PKCS8_set0_pbe(secret_reveal(passphrase), (int)secret_size(passphrase), p8, pbe);
@@ -76,20 +98,31 @@ static int write_encrypted(BIO *out, PKCS8_PRIV_KEY_INFO *p8, const struct secre
 	return PEM_write_bio_PKCS8(out, sig) == 1 ? 0 : libcrypto_failed(e, path, "cannot write");
 }
 
+static int write_plain(const uint8_t der[DER_SIZE], const char *path, BIO *out, struct err *e)
+{
+	char base64[BASE64_SIZE], text[BASE64_SIZE + sizeof PRIVATE_BEGIN + sizeof PRIVATE_END + 2];
+	sodium_bin2base64(base64, sizeof base64, der, DER_SIZE, sodium_base64_VARIANT_ORIGINAL);
+	int n = snprintf(text, sizeof text, PRIVATE_BEGIN "\n%s\n" PRIVATE_END "\n", base64);
+	bool ok = BIO_write(out, text, n) == n;
+	explicit_bzero(base64, sizeof base64);
+	explicit_bzero(text, sizeof text);
+	return ok ? 0 : libcrypto_failed(e, path, "cannot write");
+}
+
 static int private_pem(const struct sign_key *k, const struct secret *passphrase, const char *path, BIO *out, struct err *e)
 {
-	AUTO(free_p8) PKCS8_PRIV_KEY_INFO *p8 = EVP_PKEY2PKCS8(k->pkey);
-	if (!p8)
-		return libcrypto_failed(e, path, "cannot encode");
-	if (passphrase)
-		return write_encrypted(out, p8, passphrase, path, e);
-	return PEM_write_bio_PKCS8_PRIV_KEY_INFO(out, p8) == 1 ? 0 : libcrypto_failed(e, path, "cannot write");
+	uint8_t der[DER_SIZE];
+	private_der(k, der);
+	int rc = passphrase ? write_encrypted(der, passphrase, path, out, e) : write_plain(der, path, out, e);
+	explicit_bzero(der, sizeof der);
+	return rc;
 }
 
 static int save_public(const struct sign_key *k, const char *path, const char *owner, struct err *e)
 {
 	AUTO(free_bio) BIO *out = BIO_new(BIO_s_mem());
-	if (!out || (owner && BIO_printf(out, "owner: %s\n", owner) < 0) || PEM_write_bio_PUBKEY(out, k->pkey) != 1)
+	AUTO(free_pkey) EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, k->expanded + SIGN_SEED_SIZE, SIGN_PUBLIC_SIZE);
+	if (!out || !pkey || (owner && BIO_printf(out, "owner: %s\n", owner) < 0) || PEM_write_bio_PUBKEY(out, pkey) != 1)
 		return libcrypto_failed(e, path, "cannot write");
 	return write_new(path, out, 0644, e);
 }
@@ -130,9 +163,27 @@ bool sign_key_is_encrypted(const char *path)
 	return found;
 }
 
-static int decrypt(BIO *in, const char *path, const struct secret *passphrase, PKCS8_PRIV_KEY_INFO **ret, struct err *e)
+/* The 32 octets inside, taken out by hand: EVP_PKCS82PKEY leaves copies of them. */
+static int unwrap(const PKCS8_PRIV_KEY_INFO *p8, const char *path, struct sign_key **ret, struct err *e)
 {
-	AUTO(free_sig) X509_SIG *sig = PEM_read_bio_PKCS8(in, NULL, NULL, NULL);
+	const ASN1_OBJECT *type = NULL;
+	const unsigned char *p = NULL;
+	int n = 0;
+	if (PKCS8_pkey_get0(&type, &p, &n, NULL, p8) != 1)
+		return libcrypto_failed(e, path, "damaged key file");
+	if (OBJ_obj2nid(type) != NID_ED25519)
+		return err_set(e, ERR_KEY, "%s: a key of type %s, and only Ed25519 is used: make one with 'rollcall keys new'", path,
+		               OBJ_nid2sn(OBJ_obj2nid(type)));
+	if (n != INNER_SIZE || memcmp(p, inner_head, sizeof inner_head) != 0)
+		return err_set(e, ERR_KEY, "%s: damaged key file: it holds no %d octets of private key", path, SIGN_SEED_SIZE);
+	*ret = sign_key_of_seed(p + sizeof inner_head);
+	return 0;
+}
+
+static int read_encrypted(const struct secret *text, const char *path, const struct secret *passphrase, PKCS8_PRIV_KEY_INFO **ret, struct err *e)
+{
+	AUTO(free_bio) BIO *in = BIO_new_mem_buf(secret_reveal(text), (int)secret_size(text));
+	AUTO(free_sig) X509_SIG *sig = in ? PEM_read_bio_PKCS8(in, NULL, NULL, NULL) : NULL;
 	if (!sig)
 		return libcrypto_failed(e, path, "damaged key file");
 	if (!passphrase)
@@ -142,27 +193,32 @@ static int decrypt(BIO *in, const char *path, const struct secret *passphrase, P
 	return *ret ? 0 : err_set(e, ERR_KEY, "%s: wrong passphrase: try again", path);
 }
 
+static int read_plain(const char *begin, const char *path, PKCS8_PRIV_KEY_INFO **ret, struct err *e)
+{
+	uint8_t der[1024]; /* keys of other types are longer, and are named */
+	size_t n = 0;
+	const char *base64 = begin + strlen(PRIVATE_BEGIN), *end = strstr(base64, PRIVATE_END);
+	const unsigned char *p = der;
+	if (!end || sodium_base642bin(der, sizeof der, base64, (size_t)(end - base64), " \t\r\n", &n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+		return err_set(e, ERR_KEY, "%s: damaged key file: what stands between its first line and its last is no base64", path);
+	*ret = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)n);
+	explicit_bzero(der, sizeof der);
+	return *ret ? 0 : libcrypto_failed(e, path, "damaged key file");
+}
+
 static int parse_private(const struct secret *text, const char *path, const struct secret *passphrase, struct sign_key **ret, struct err *e)
 {
-	bool crypted = strstr(secret_reveal(text), CRYPTED_BEGIN) != NULL;
-	if (!crypted && !strstr(secret_reveal(text), PRIVATE_BEGIN))
-		return err_set(e, ERR_KEY, "%s: not a private key in PEM (PKCS#8): make one with 'rollcall keys new'", path);
-	AUTO(free_bio) BIO *in = BIO_new_mem_buf(secret_reveal(text), (int)secret_size(text));
 	AUTO(free_p8) PKCS8_PRIV_KEY_INFO *p8 = NULL;
-	if (!in)
-		return libcrypto_failed(e, path, "no memory");
-	if (crypted && decrypt(in, path, passphrase, &p8, e) != 0)
+	const char *begin = strstr(secret_reveal(text), PRIVATE_BEGIN);
+	if (strstr(secret_reveal(text), CRYPTED_BEGIN)) {
+		if (read_encrypted(text, path, passphrase, &p8, e) != 0)
+			return -1;
+	} else if (!begin) {
+		return err_set(e, ERR_KEY, "%s: not a private key in PEM (PKCS#8): make one with 'rollcall keys new'", path);
+	} else if (read_plain(begin, path, &p8, e) != 0) {
 		return -1;
-	if (!crypted && !(p8 = PEM_read_bio_PKCS8_PRIV_KEY_INFO(in, NULL, NULL, NULL)))
-		return libcrypto_failed(e, path, "damaged key file");
-	AUTO(free_pkey) EVP_PKEY *pkey = EVP_PKCS82PKEY(p8);
-	if (!pkey)
-		return libcrypto_failed(e, path, "damaged key file");
-	if (EVP_PKEY_get_id(pkey) != EVP_PKEY_ED25519)
-		return err_set(e, ERR_KEY, "%s: a key of type %s, and only Ed25519 is used: make one with 'rollcall keys new'", path,
-		               EVP_PKEY_get0_type_name(pkey));
-	*ret = sign_key_wrap(take_ptr(&pkey));
-	return 0;
+	}
+	return unwrap(p8, path, ret, e);
 }
 
 int sign_key_load(const char *path, const struct secret *passphrase, struct sign_key **ret, struct err *e)

@@ -10,6 +10,7 @@
 
 #include "common/base/mem.h"
 #include "common/crypto/digest.h"
+#include "common/crypto/openssl.h"
 #include "common/crypto/sign_key.h"
 
 _Static_assert(SIGN_SEED_SIZE == crypto_sign_ed25519_SEEDBYTES && SIGN_EXPANDED_SIZE == crypto_sign_ed25519_SECRETKEYBYTES &&
@@ -34,27 +35,22 @@ static void need_sodium(void)
 	pthread_once(&once, begin_sodium);
 }
 
-struct sign_key *sign_key_wrap(EVP_PKEY *pkey)
+struct sign_key *sign_key_of_seed(const uint8_t seed[SIGN_SEED_SIZE])
 {
-	uint8_t seed[SIGN_SEED_SIZE], public_key[SIGN_PUBLIC_SIZE];
-	size_t n = sizeof seed;
+	uint8_t public_key[SIGN_PUBLIC_SIZE];
 	struct sign_key *k = mem_alloc(sizeof *k);
 	need_sodium();
-	k->pkey = pkey;
-	must(EVP_PKEY_get_raw_private_key(pkey, seed, &n) == 1 && n == sizeof seed);
 	must(crypto_sign_ed25519_seed_keypair(public_key, k->expanded, seed) == 0);
-	explicit_bzero(seed, sizeof seed);
 	return k;
 }
 
 int sign_key_generate(struct sign_key **ret, struct err *e)
 {
-	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
-	if (!pkey) {
-		ERR_clear_error();
-		return err_set(e, ERR_KEY, "cannot make an Ed25519 key: libcrypto refused (no randomness, or the algorithm is switched off in openssl.cnf)");
-	}
-	*ret = sign_key_wrap(pkey);
+	uint8_t seed[SIGN_SEED_SIZE];
+	if (crypto_random(seed, sizeof seed, e) != 0)
+		return err_wrap(e, "cannot make an Ed25519 key");
+	*ret = sign_key_of_seed(seed);
+	explicit_bzero(seed, sizeof seed);
 	return 0;
 }
 
@@ -62,7 +58,6 @@ void sign_key_destroy(struct sign_key **k)
 {
 	if (!*k)
 		return;
-	EVP_PKEY_free((*k)->pkey); /* wipes the private half */
 	explicit_bzero((*k)->expanded, sizeof(*k)->expanded);
 	free(*k);
 	*k = NULL;
