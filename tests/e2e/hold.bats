@@ -102,7 +102,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	await eu/lite/two applied
 }
 
-@test "a hold ends a running delivery between two steps, and it goes on from there" {
+slow_changes() { # three, each of a second or so
 	cat >shop/changes/1-slow.sql <<-'EOF2'
 		--liquibase formatted sql
 		--changeset test:slow-1
@@ -115,18 +115,38 @@ policy() { # text on standard input: signed by the site's key, and put where the
 		CREATE TABLE slow_3 AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 6000000) SELECT count(*) AS n FROM c;
 		--rollback DROP TABLE slow_3;
 	EOF2
+}
+
+slow_tables() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'slow%'"; } # DATABASE
+
+@test "a hold ends a running delivery between two steps, and it goes on from there" {
+	slow_changes
 	fleet_up
 	begin 1.0.0
 	await eu/lite/one applying
 	site hold eu/lite/one >/dev/null
 	await eu/lite/one held
 	[[ "$(detail_of eu/lite/one)" == *"stopped before"* ]]
-	run sqlite3 one.db "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'slow%'"
-	[ "$output" -lt 3 ]
+	[ "$(slow_tables one)" -lt 3 ]
 	site unhold eu/lite/one
 	for _ in $(seq 900); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
 	await eu/lite/one applied
-	[ "$(sqlite3 one.db "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'slow%'")" -eq 3 ]
+	[ "$(slow_tables one)" -eq 3 ]
+}
+
+@test "what a hold ended between two steps is rolled back with the rest" {
+	slow_changes
+	fleet_up
+	begin 1.0.0
+	await eu/lite/one applying
+	site hold eu/lite/one >/dev/null
+	await eu/lite/one held
+	await eu/lite/two applied
+	[ "$(slow_tables one)" -gt 0 ] && [ "$(slow_tables one)" -lt 3 ] && [ "$(slow_tables two)" -eq 3 ]
+	quietly rc rollout pause "$id"
+	site unhold eu/lite/one
+	quietly rc rollout rollback "$id" --wait --timeout 60s
+	[ "$(slow_tables one)" -eq 0 ] && [ "$(slow_tables two)" -eq 0 ]
 }
 
 @test "outside its window nothing begins; the delivery goes on by itself when it opens" {
