@@ -369,6 +369,7 @@ struct survey_request { /* copied */
 	size_t n_contexts, n_except;
 	const char *const *targets, *const *waves; /* the names of their waves */
 	size_t n_targets;
+	const char *note; /* to be said in the end; begins with "; ", NULL or empty: nothing */
 };
 /* Asks each target's agent; the request is answered once they have, or are late. Takes `owned`. */
 void survey_start(struct brain *b, struct request *q, struct arena *owned, const struct survey_request *what);

@@ -30,6 +30,7 @@ struct survey { /* one preview, or one target that is shown; everything in `aren
 	size_t n_contexts, n_except;
 	struct item *items;
 	size_t n_items, n_waiting;
+	const char *note;
 	int64_t deadline_us;
 };
 
@@ -72,6 +73,7 @@ void survey_start(struct brain *b, struct request *q, struct arena *owned, const
 	                     .n_except = what->n_except,
 	                     .items = arena_alloc(owned, what->n_targets * sizeof *s->items),
 	                     .n_items = what->n_targets,
+	                     .note = arena_strdup(owned, str_or_empty(what->note)),
 	                     .deadline_us = b->now_us + SURVEY_TIMEOUT_US};
 	for (size_t i = 0; i < s->n_items; i++) {
 		s->items[i].target = arena_strdup(owned, what->targets[i]);
@@ -336,9 +338,9 @@ static int answer(struct brain *b, struct survey *s, struct err *e)
 	}
 	const char *plural = s->n_items == 1 ? "" : "s";
 	if (unknown)
-		reply_end(&q, EXIT_DONE, "%zu target%s, %zu of them could not be asked; nothing was changed", s->n_items, plural, unknown);
+		reply_end(&q, EXIT_DONE, "%zu target%s, %zu of them could not be asked; nothing was changed%s", s->n_items, plural, unknown, s->note);
 	else
-		reply_end(&q, EXIT_DONE, "%zu target%s; nothing was changed", s->n_items, plural);
+		reply_end(&q, EXIT_DONE, "%zu target%s; nothing was changed%s", s->n_items, plural, s->note);
 	return 0;
 }
 

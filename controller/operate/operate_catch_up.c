@@ -66,7 +66,8 @@ int operate_catch_up(struct request *q, struct err *e)
 		reply_end(q, EXIT_DONE, "every free target of %s has release %s: there is nothing to catch up", w.env->name, w.rec.version);
 		return 0;
 	}
-	return wish_start(q, &w, &u, e) < 0 ? -1 : reply_started(q, u, "", e);
+	const char *conflicts = NULL;
+	return wish_conflicts(q, &w, &conflicts, e) < 0 || wish_start(q, &w, &u, e) < 0 ? -1 : reply_started(q, u, conflicts, e);
 }
 
 /* ---- by itself --------------------------------------------------------------------------------------------------------------------------------------- */

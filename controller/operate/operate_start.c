@@ -9,7 +9,8 @@
 int operate_preview(struct request *q, struct err *e)
 {
 	AUTO(wish_done) struct wish w = {0};
-	if (wish_read(q, &w, e) < 0)
+	const char *note = NULL;
+	if (wish_read(q, &w, e) < 0 || wish_conflicts(q, &w, &note, e) < 0)
 		return -1;
 	size_t n = w.frozen.n_placed;
 	const char **targets = arena_alloc(q->a, n * sizeof *targets), **waves = arena_alloc(q->a, n * sizeof *waves);
@@ -25,7 +26,8 @@ int operate_preview(struct request *q, struct err *e)
 	                                    .n_except = w.n_except,
 	                                    .targets = targets,
 	                                    .waves = waves,
-	                                    .n_targets = n};
+	                                    .n_targets = n,
+	                                    .note = note};
 	survey_start(q->b, q, take_ptr(&w.arena), &what);
 	return 0;
 }
@@ -79,7 +81,8 @@ int operate_start(struct request *q, struct err *e)
 {
 	AUTO(wish_done) struct wish w = {0};
 	struct run *u = NULL;
-	if (wish_read(q, &w, e) < 0 || wish_start(q, &w, &u, e) < 0)
+	const char *conflicts = NULL;
+	if (wish_read(q, &w, e) < 0 || wish_conflicts(q, &w, &conflicts, e) < 0 || wish_start(q, &w, &u, e) < 0)
 		return -1;
-	return reply_started(q, u, start_notes(q, &w), e);
+	return reply_started(q, u, arena_printf(q->a, "%s%s", start_notes(q, &w), conflicts), e);
 }

@@ -29,5 +29,8 @@ void wish_done(struct wish *w);
 int wish_read(struct request *q, struct wish *w, struct err *e) MUST_CHECK;
 /* Checks that it may start (pipeline, expiry, no other rollout at its targets), and freezes it as an order. */
 int wish_start(struct request *q, const struct wish *w, struct run **ret, struct err *e) MUST_CHECK;
+/* conflict.c: rollouts of other projects that are not over, have targets of this one, and whose release works on objects that this one's works on: one warning for each, each
+ * beginning with "; ". "" when there is none. */
+int wish_conflicts(struct request *q, const struct wish *w, const char **ret, struct err *e) MUST_CHECK;
 
 #endif
