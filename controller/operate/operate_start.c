@@ -6,11 +6,36 @@
 #include "common/base/str.h"
 #include "controller/operate/wish.h"
 
+/* What whoever looks at it, or starts it, may not expect. */
+static int start_notes(struct request *q, const struct wish *w, const char **ret, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT;
+	const char *conflicts = NULL;
+	size_t frozen = 0;
+	if (wish_conflicts(q, w, &conflicts, e) < 0)
+		return -1;
+	for (size_t i = 0; i < w->frozen.n_placed; i++)
+		frozen += freeze_of(q->b, w->frozen.placed[i].target->id) != NULL;
+	if (w->frozen.n_left_out)
+		buf_addf(&b, "; %zu targets of the environment are in no wave", w->frozen.n_left_out);
+	if (w->n_quarantined)
+		buf_addf(&b, "; %zu %s left out: in quarantine", w->n_quarantined, w->n_quarantined == 1 ? "is" : "are");
+	if (frozen)
+		buf_addf(&b, "; %zu are under a freeze now (rollcall freeze list)", frozen);
+	if (w->frozen.unproved)
+		buf_addf(&b,
+		         "; WARNING: no %s is in the first wave (%s), so nothing proves the release there first: add one to its selector, or raise its count",
+		         w->frozen.unproved, w->frozen.waves[0].name);
+	buf_adds(&b, conflicts);
+	*ret = arena_strdup(q->a, buf_str(&b));
+	return 0;
+}
+
 int operate_preview(struct request *q, struct err *e)
 {
 	AUTO(wish_done) struct wish w = {0};
 	const char *note = NULL;
-	if (wish_read(q, &w, e) < 0 || wish_conflicts(q, &w, &note, e) < 0)
+	if (wish_read(q, &w, e) < 0 || start_notes(q, &w, &note, e) < 0)
 		return -1;
 	size_t n = w.frozen.n_placed;
 	const char **targets = arena_alloc(q->a, n * sizeof *targets), **waves = arena_alloc(q->a, n * sizeof *waves);
@@ -33,28 +58,6 @@ int operate_preview(struct request *q, struct err *e)
 }
 
 /* ---- start --------------------------------------------------------------------------------------------------------------------------------------------- */
-
-/* What whoever starts it may not expect. */
-static const char *start_notes(struct request *q, const struct wish *w)
-{
-	struct buf b = BUF_INIT;
-	size_t frozen = 0;
-	for (size_t i = 0; i < w->frozen.n_placed; i++)
-		frozen += freeze_of(q->b, w->frozen.placed[i].target->id) != NULL;
-	if (w->frozen.n_left_out)
-		buf_addf(&b, "; %zu targets of the environment are in no wave", w->frozen.n_left_out);
-	if (w->n_quarantined)
-		buf_addf(&b, "; %zu %s left out: in quarantine", w->n_quarantined, w->n_quarantined == 1 ? "is" : "are");
-	if (frozen)
-		buf_addf(&b, "; %zu are under a freeze now (rollcall freeze list)", frozen);
-	if (w->frozen.unproved)
-		buf_addf(&b,
-		         "; WARNING: no %s is in the first wave (%s), so nothing proves the release there first: add one to its selector, or raise its count",
-		         w->frozen.unproved, w->frozen.waves[0].name);
-	const char *text = arena_strdup(q->a, buf_str(&b));
-	buf_done(&b);
-	return text;
-}
 
 int reply_started(struct request *q, struct run *u, const char *note, struct err *e)
 {
@@ -81,8 +84,8 @@ int operate_start(struct request *q, struct err *e)
 {
 	AUTO(wish_done) struct wish w = {0};
 	struct run *u = NULL;
-	const char *conflicts = NULL;
-	if (wish_read(q, &w, e) < 0 || wish_conflicts(q, &w, &conflicts, e) < 0 || wish_start(q, &w, &u, e) < 0)
+	const char *notes = NULL;
+	if (wish_read(q, &w, e) < 0 || start_notes(q, &w, &notes, e) < 0 || wish_start(q, &w, &u, e) < 0)
 		return -1;
-	return reply_started(q, u, arena_printf(q->a, "%s%s", start_notes(q, &w), conflicts), e);
+	return reply_started(q, u, notes, e);
 }

@@ -71,11 +71,26 @@ static void test_preview_of_what_is_half_done(void **state)
 	}
 }
 
+/* Before anybody has started anything: what a start would say. */
+static void test_preview_says_what_a_start_would(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
+	(void)brain_fixture_command(&f, NULL, VERB_TARGET_QUARANTINE, NONE, "target", "eu/pg1/b", "reason", "restore", NULL);
+	brain_fixture_preview(&f, brain_fixture_plan);
+	brain_fixture_idle(&f, 21 * INT64_C(1000000));
+	assert_string_equal(f.sent[f.n_sent - 1].msg.reply.message,
+	                    "2 targets, 2 of them could not be asked; nothing was changed; 1 is left out: in quarantine");
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_preview_asks_the_sites),
 	    cmocka_unit_test(test_preview_of_what_is_half_done),
+	    cmocka_unit_test(test_preview_says_what_a_start_would),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,6 +166,36 @@ static void test_what_was_begun_and_held_is_rolled_back_too(void **state)
 	brain_fixture_done(&f);
 }
 
+/* The last wave goes back first, the next one when it has, and not when one of it failed. */
+static void test_a_rollback_goes_against_the_waves_and_stops_at_a_failure(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer o[4];
+	const char *id = brain_fixture_canary(&f, digest);
+	o[0] = brain_fixture_offer(&f, "eu/pg1/a");
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_APPLIED);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 2);
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_APPLIED);
+	brain_fixture_outcome(&f, &o[1], digest, OUTCOME_APPLIED);
+	(void)brain_fixture_command(&f, "operator", VERB_ROLLOUT_ROLLBACK, NONE, "rollout", id, NULL);
+	id = brain_fixture_approve_last(&f, digest);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 2);
+	assert_string_equal(o[0].target, "eu/pg1/b");
+	assert_string_equal(o[1].target, "eu/pg1/c");
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_ROLLED_BACK);
+	brain_fixture_outcome(&f, &o[1], digest, OUTCOME_FAILED);
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "halted");
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/a", "state"), "pending");
+	(void)brain_fixture_command(&f, "operator", VERB_ROLLOUT_RETRY, NONE, "rollout", id, NULL);
+	o[0] = brain_fixture_offer(&f, "eu/pg1/c");
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_ROLLED_BACK);
+	o[0] = brain_fixture_offer(&f, "eu/pg1/a");
+	assert_int_equal(o[0].direction, DIRECTION_ROLLBACK);
+	brain_fixture_done(&f);
+}
+
 /* Whose agent died at work may never say how that ended: an abort waits for it, the rollout's other targets do not. */
 static void test_an_abort_that_waits_for_one_agent_frees_the_others(void **state)
 {
@@ -279,6 +309,7 @@ int main(void)
 	    cmocka_unit_test(test_the_store_has_one_controller),
 	    cmocka_unit_test(test_rollback_is_a_rollout_of_its_own),
 	    cmocka_unit_test(test_what_was_begun_and_held_is_rolled_back_too),
+	    cmocka_unit_test(test_a_rollback_goes_against_the_waves_and_stops_at_a_failure),
 	    cmocka_unit_test(test_an_abort_that_waits_for_one_agent_frees_the_others),
 	    cmocka_unit_test(test_a_rollback_keeps_the_caps_of_site_and_server),
 	    cmocka_unit_test(test_refusals),
