@@ -52,8 +52,8 @@ static int read_pin(struct loading *l, struct err *e)
 	if (file_read(l->c->trust_file, LIMIT_DOCUMENT, &bytes, e) != 0)
 		return -1;
 	l->c->trust_pin = arena_bytes(l->c->arena, buf_bytes(&bytes));
-	if (envelope_decode(l->c->trust_pin, l->c->arena, &env, e) != 0)
-		return err_wrap(e, "%s: not a signed document of Rollcall", l->c->trust_file);
+	if (envelope_decode_file(l->c->trust_file, l->c->trust_pin, l->c->arena, &env, e) != 0)
+		return -1;
 	if (trust_decode(env.payload, l->c->arena, &l->c->trust, e) != 0)
 		return -1;
 	/* One that has expired is taken: it still leads to its successors. Nothing runs under it: C3. */

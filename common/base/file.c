@@ -18,12 +18,34 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static int explain_open(const char *path, struct err *e)
+int file_explain_open(const char *path, struct err *e)
 {
 	if (errno == ENOENT)
 		return err_set(e, ERR_NOT_FOUND, "%s: there is no such file: correct the path, or make it first", path);
 	if (errno == EACCES)
 		return err_set(e, ERR_IO, "%s: this user may not read it: type this as its owner, or with sudo", path);
+	if (errno == ENOTDIR)
+		return err_set(e, ERR_NOT_FOUND, "%s: what stands before its last slash is a file, not a folder: correct the path", path);
+	return err_set_errno(e, "%s", path);
+}
+
+int file_check_regular(const char *path, mode_t mode, struct err *e)
+{
+	if (S_ISREG(mode))
+		return 0;
+	return err_set(e, ERR_IO, S_ISDIR(mode) ? "%s: a folder: name a file" : "%s: not a regular file: name one", path);
+}
+
+/* The same for a file that was to be written. */
+static int explain_write(const char *path, struct err *e)
+{
+	if (errno == ENOENT)
+		return err_set(e, ERR_NOT_FOUND, "%s: there is no such folder: make it first, or correct the path", path);
+	if (errno == EACCES || errno == EROFS)
+		return err_set(e, ERR_IO, "%s: this user may not write there: choose another place, or type this as its owner or with sudo", path);
+	if (errno == ENOTDIR || errno == EISDIR)
+		return err_set(e, ERR_IO, "%s: %s: correct the path", path,
+		               errno == EISDIR ? "a folder of this name is there already" : "what stands before its last slash is a file, not a folder");
 	return err_set_errno(e, "%s", path);
 }
 
@@ -34,9 +56,9 @@ int file_read(const char *path, size_t max_bytes, struct buf *ret, struct err *e
 	AUTO(buf_done) struct buf b = BUF_INIT;
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) != 0)
-		return explain_open(path, e);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, ERR_IO, "%s: not a regular file", path);
+		return file_explain_open(path, e);
+	if (file_check_regular(path, st.st_mode, e) != 0)
+		return -1;
 	for (;;) {
 		buf_reserve(&b, 64 * 1024);
 		ssize_t n = read(fd, b.p + b.n, 64 * 1024);
@@ -84,9 +106,9 @@ int file_write_atomic(const char *path, struct bytes data, mode_t mode, struct e
 	buf_addf(&tmp, "%s.XXXXXX", path);
 	AUTO(close_fd) int fd = mkostemp(tmp.p, O_CLOEXEC);
 	if (fd < 0)
-		return err_set_errno(e, "%s", path);
+		return explain_write(path, e);
 	if (fchmod(fd, mode) != 0 || write_all(fd, data) != 0 || fsync(fd) != 0 || rename(tmp.p, path) != 0) {
-		err_set_errno(e, "%s", path);
+		explain_write(path, e);
 		unlink(tmp.p);
 		return -1;
 	}
@@ -127,12 +149,12 @@ int file_make_dirs(const char *path, mode_t mode, struct err *e)
 			continue;
 		*s = '\0';
 		if (mkdir(p, mode) != 0 && errno != EEXIST)
-			return err_set_errno(e, "%s", p);
+			return explain_write(p, e);
 		*s = '/';
 	}
 	if (mkdir(p, mode) != 0 && errno != EEXIST)
-		return err_set_errno(e, "%s", p);
-	return file_is_dir(path) ? 0 : err_set(e, ERR_IO, "%s: exists and is not a folder", path);
+		return explain_write(p, e);
+	return file_is_dir(path) ? 0 : err_set(e, ERR_IO, "%s: exists and is not a folder: choose another name", path);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -15,10 +15,14 @@ int file_read(const char *path, size_t max_bytes, struct buf *ret, struct err *e
 int file_write_atomic(const char *path, struct bytes data, mode_t mode, struct err *e) MUST_CHECK;
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
-/* Like `mkdir -p`; folders that it makes get `mode`. */
+/* What errno says after a failed open for reading, and what to do: ERR_NOT_FOUND or ERR_IO. Always -1. */
+int file_explain_open(const char *path, struct err *e);
+/* ERR_IO unless `mode`, as stat has it, is a regular file's. */
+int file_check_regular(const char *path, mode_t mode, struct err *e) MUST_CHECK;
 /* ERR_KEY unless nobody but us and root can put files into a folder, or take them out: owned by us or root, not writable for a group or others. A sticky folder such as /tmp
  * passes: what is ours stays ours there. */
 int file_check_folder(const char *dir, struct err *e) MUST_CHECK;
+/* Like `mkdir -p`; folders that it makes get `mode`. */
 int file_make_dirs(const char *path, mode_t mode, struct err *e) MUST_CHECK;
 /* Removes a tree, links not followed; missing is fine. */
 int file_remove_tree(const char *path, struct err *e) MUST_CHECK;

@@ -69,21 +69,24 @@ static int check_folder_of(const char *path, struct err *e)
 	return file_check_folder(slash ? dir : ".", e);
 }
 
+static int no_key(struct err *e)
+{
+	if (e)
+		e->code = ERR_KEY;
+	return -1;
+}
+
 int secret_read_file(const char *path, struct secret **ret, struct err *e)
 {
 	/* O_NONBLOCK: a FIFO put in a file's place must not hang us before fstat sees it. */
 	AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		if (errno == ENOENT)
-			return err_set(e, ERR_KEY, "%s: there is no such file: correct the path, or make it first", path);
-		err_set_errno(e, "%s", path);
-		if (e)
-			e->code = ERR_KEY;
-		return -1;
+		file_explain_open(path, e);
+		return no_key(e);
 	}
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, ERR_KEY, "%s: not a regular file", path);
+	if (file_check_regular(path, st.st_mode, e) != 0)
+		return no_key(e);
 	if (st.st_uid != geteuid() && st.st_uid != 0)
 		return err_set(e, ERR_KEY, "%s: belongs to user %u, who can read and change it: run 'chown %u %s'", path, (unsigned)st.st_uid,
 		               (unsigned)geteuid(), path);

@@ -46,6 +46,8 @@ int dossier_decode(struct bytes data, struct arena *a, struct dossier *ret, stru
 void merkle_proof_encode(const struct merkle_proof *p, struct buf *ret);
 int merkle_proof_decode(struct bytes data, struct merkle_proof *ret, struct err *e) MUST_CHECK;
 
+/* What a file held: ERR_PARSE names the file and says what to do. */
+int envelope_decode_file(const char *path, struct bytes data, struct arena *a, struct envelope *ret, struct err *e) MUST_CHECK;
 /* An envelope in a file: reads (capped), decodes; ERR_PARSE names the file. */
 int envelope_load(const char *path, struct arena *a, struct envelope *ret, struct err *e) MUST_CHECK;
 int envelope_save(const char *path, const struct envelope *env, struct err *e) MUST_CHECK;

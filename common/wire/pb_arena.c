@@ -71,7 +71,7 @@ int pb_unpack(const ProtobufCMessageDescriptor *d, const char *what, struct byte
 	ProtobufCAllocator allocator = pb_allocator(a);
 	ProtobufCMessage *m = protobuf_c_message_unpack(d, &allocator, data.n, data.p);
 	if (!m)
-		return err_set(e, ERR_PARSE, "%s: not a %s message", what, d->short_name);
+		return err_set(e, ERR_PARSE, "%s: its bytes are no %s", what, d->short_name);
 	if (check_message(m, what, unknown, e) != 0)
 		return -1;
 	/* protobuf-c keeps the last of a doubled field and cuts a text at its first NUL; either makes the message shorter when packed again. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/file.h"
 #include "common/base/mem.h"
@@ -248,8 +249,12 @@ static int read_lines(FILE *f, struct in *in)
 int bundle_load(const char *path, struct bundle *ret, struct err *e)
 {
 	AUTO(close_file) FILE *f = fopen(path, "re");
-	if (!f)
-		return err_set_errno(e, "%s", path);
+	struct stat st;
+	if (!f || fstat(fileno(f), &st) != 0)
+		return file_explain_open(path, e);
+	/* A pipe is read like a file. */
+	if (S_ISDIR(st.st_mode) && file_check_regular(path, st.st_mode, e) != 0)
+		return -1;
 	bundle_init(ret);
 	struct in in = {.path = path, .b = ret, .e = e};
 	return read_lines(f, &in);

@@ -34,8 +34,8 @@ static int read_certificate(const char *path, struct buf *ret, struct err *e)
 	struct envelope env = {0};
 	if (file_read(path, LIMIT_DOCUMENT, ret, e) != 0)
 		return -1;
-	if (envelope_decode(buf_bytes(ret), arena, &env, e) != 0)
-		return err_wrap(e, "%s", path);
+	if (envelope_decode_file(path, buf_bytes(ret), arena, &env, e) != 0)
+		return -1;
 	if (!str_eq(env.type, TYPE_CERTIFICATE))
 		return err_set(e, ERR_PARSE, "%s: not an agent's certificate but %s: give the file that 'rollcall trust certify' wrote", path, env.type);
 	return 0;

@@ -24,7 +24,7 @@ static int load_order(const char *path, struct arena *a, struct order *ret, stru
 	AUTO(buf_done) struct buf b = BUF_INIT;
 	if (file_read(path, LIMIT_DOCUMENT, &b, e) != 0)
 		return -1;
-	return order_decode(buf_bytes(&b), a, ret, e) == 0 ? 0 : err_wrap(e, "%s: not an order", path);
+	return order_decode(buf_bytes(&b), a, ret, e) == 0 ? 0 : err_wrap(e, "%s: not an order: give the file that 'rollcall rollout order' wrote", path);
 }
 
 static int load_targets(const struct cmd_args *args, uint64_t *ret, struct err *e)

@@ -12,8 +12,8 @@ static int read_release(const char *path, struct buf *ret, struct err *e)
 	struct envelope env = {0};
 	if (file_read(path, LIMIT_ENVELOPE, ret, e) != 0)
 		return -1;
-	if (envelope_decode(buf_bytes(ret), arena, &env, e) != 0)
-		return err_wrap(e, "%s: not a signed document of Rollcall", path);
+	if (envelope_decode_file(path, buf_bytes(ret), arena, &env, e) != 0)
+		return -1;
 	if (!str_eq(env.type, TYPE_RELEASE))
 		return err_set(e, ERR_PARSE, "%s: not a release but %s: give the file that 'rollcall release build' wrote", path, env.type);
 	return env.n_signatures ? 0 : err_set(e, ERR_SIGNATURE, "%s: nobody has signed it: run 'rollcall release sign %s --key FILE'", path, path);

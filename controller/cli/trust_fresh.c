@@ -106,8 +106,8 @@ int run_trust_push(const struct cmd_args *args, struct err *e)
 	/* Looked into here, so that a wrong file is named before the controller is asked. */
 	if (file_read(path, LIMIT_DOCUMENT, &data, e) != 0)
 		return -1;
-	if (envelope_decode(buf_bytes(&data), a, &env, e) != 0)
-		return err_wrap(e, "%s: not a signed document of Rollcall", path);
+	if (envelope_decode_file(path, buf_bytes(&data), a, &env, e) != 0)
+		return -1;
 	q.document = buf_bytes(&data);
 	return live_run(args, &q, e);
 }

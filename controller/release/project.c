@@ -266,6 +266,8 @@ int project_load(const char *folder, struct arena *a, struct project *ret, struc
 	AUTO(buf_done) struct buf text = BUF_INIT;
 	struct project p = {.root = arena_strdup(a, folder)};
 	void *loaded = NULL;
+	if (file_exists(folder) && !file_is_dir(folder))
+		return err_set(e, ERR_USAGE, "%s: a file, not a folder: name the folder of a project", folder);
 	if (!file_exists(path))
 		return err_set(e, ERR_NOT_FOUND, "%s: no such file: run `rollcall init %s`, or name the folder of a project", path, folder);
 	if (file_read(path, LIMIT_YAML, &text, e) != 0 || conf_parse(path, buf_bytes(&text), &file_value, &loaded, e) != 0)

@@ -242,7 +242,7 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 	run rc release push altered.release
 	[ "$status" -eq 6 ]
 	[[ $output == *"0 of 2 signatures (release)"* ]]
-	says 1 "rollcall: plan.yaml: not a signed document of Rollcall: envelope: not a Envelope message" rc release push plan.yaml
+	says 1 "rollcall: plan.yaml: not a signed document of Rollcall: correct the path, or fetch the document again (envelope: its bytes are no Envelope)" rc release push plan.yaml
 	[ "$(rc release list -o name 2>/dev/null)" = 1.0.0 ]
 }
 

@@ -100,3 +100,38 @@ says() {
 	rollcall release build p --version 1.0.0 --author a >/dev/null
 	says 6 "rollcall: p/releases/p-1.0.0.release: nobody has signed it: run 'rollcall release sign p/releases/p-1.0.0.release --key FILE'" release push p/releases/p-1.0.0.release
 }
+
+@test "a folder, an empty file or a file of another kind in a document's place: what it is, and what to do" {
+	mkdir folder && : >empty && echo text >other
+	rollcall keys new ./ann --no-passphrase >/dev/null
+	rollcall keys curve ./olga >/dev/null
+	connection=(--endpoint tcp://h:1 --blobs tcp://h:2 --offline)
+	for command in "trust show" "trust push" "release show" "release push" "agents admit" "trust sign --key ./ann" "gate check 3f2a91bc --trust" \
+		"gate pass 3f2a91bc --key ./ann --trust"; do
+		# shellcheck disable=SC2086 # words of a command
+		{
+			says 1 "rollcall: folder: a folder: name a file" $command folder
+			says 1 "rollcall: empty: the file is empty: correct the path, or fetch the document again" $command empty
+			says 1 "rollcall: other: not a signed document of Rollcall: correct the path, or fetch the document again (envelope: its bytes are no Envelope)" $command other
+		}
+	done
+	says 1 "rollcall: other: not an order: give the file that 'rollcall rollout order' wrote: order: its bytes are no Order" \
+		approve other --key ./ann --release other --targets 1 --reason r
+	says 1 "rollcall: folder: a folder: name a file" audit verify folder
+	says 1 "rollcall: empty:1: the file is empty: export the bundle again" audit verify empty
+	says 1 "rollcall: --operator-key: CURVE key: folder: a folder: name a file" connect "${connection[@]}" --key olga.pub --operator-key folder
+	says 2 "rollcall: other: a file, not a folder: name the folder of a project" lint other
+	says 1 "rollcall: other: exists and is not a folder: choose another name" init other
+}
+
+@test "a file that this user may not read, or may not write" {
+	[ "$(id -u)" -eq 0 ] || skip "only root can become another user here"
+	: >closed && chmod 600 closed && mkdir shut && chmod 755 . shut
+	nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=/ "$bin/rollcall" "$@"; }
+	run nobody trust sign closed --key closed
+	[ "$output" = "rollcall: closed: this user may not read it: type this as its owner, or with sudo" ]
+	run nobody audit verify closed
+	[ "$output" = "rollcall: closed: this user may not read it: type this as its owner, or with sudo" ]
+	run nobody init shut
+	[ "$output" = "rollcall: shut/README.md: this user may not write there: choose another place, or type this as its owner or with sudo" ]
+}

@@ -94,7 +94,7 @@ static void test_fifo(void **state)
 	alarm(5);
 	assert_int_equal(secret_read_line("fifo", &s, &e), -1);
 	alarm(0);
-	assert_string_equal(e.msg, "fifo: not a regular file");
+	assert_string_equal(e.msg, "fifo: not a regular file: name one");
 }
 
 int main(void)

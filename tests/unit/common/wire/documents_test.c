@@ -406,7 +406,7 @@ static void test_envelope_refusals(void **state)
 	buf_clear(&b);
 	envelope_encode(&(struct envelope){.type = "t"}, &b);
 	assert_message(&e, envelope_decode(buf_bytes(&b), f->arena, &env, &e), "envelope: the payload is missing");
-	assert_message(&e, envelope_decode(bytes_of_str("\x0f"), f->arena, &env, &e), "envelope: not a Envelope message");
+	assert_message(&e, envelope_decode(bytes_of_str("\x0f"), f->arena, &env, &e), "envelope: its bytes are no Envelope");
 	buf_done(&b);
 }
 

@@ -287,7 +287,7 @@ static const struct {
 	"0123456789abcdef0123456789abcdef" \
 	"\x18\x01"
     {MSG_BYE, BODY("x"), "BYE: 1 bytes, must be 0"},
-    {MSG_REPORT_ACK, BODY("\xff\xff\xff"), "REPORT_ACK: not a ReportAck message"},
+    {MSG_REPORT_ACK, BODY("\xff\xff\xff"), "REPORT_ACK: its bytes are no ReportAck"},
     {MSG_REPORT_ACK, BODY("\x08\x01\x08\x02"),
      "REPORT_ACK: not in the form that an encoder writes (a field twice, a NUL in a text, or a padded number)"},
     {MSG_REPORT_ACK, BODY("\x08\x81\x00"), "REPORT_ACK: not in the form that an encoder writes (a field twice, a NUL in a text, or a padded number)"},
