@@ -1,5 +1,6 @@
 /* See the header. */
 #include "controller/audit/story.h"
+#include "controller/audit/verify.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ struct known_order {
 
 struct teller {
 	const struct bundle *b;
-	const struct trust *t; /* NULL: owners of keys are not known */
+	const struct trust **trusts; /* newest first; none: owners of keys are not known */
+	size_t n_trusts;
 	struct arena *a;
 	struct known_release *releases;
 	size_t n_releases;
@@ -57,7 +59,9 @@ static const char *owners(const struct teller *w, const char *role, const struct
 {
 	const struct trust_key *keys[ENVELOPE_SIGNATURES_MAX];
 	const char *all = "";
-	size_t n = w->t ? trust_count_signers(w->t, role, env, type, keys, ENVELOPE_SIGNATURES_MAX) : 0;
+	size_t n = 0;
+	for (size_t i = 0; i < w->n_trusts && n == 0; i++)
+		n = trust_count_signers(w->trusts[i], role, env, type, keys, ENVELOPE_SIGNATURES_MAX);
 	for (size_t i = 0; i < n && i < ENVELOPE_SIGNATURES_MAX; i++)
 		all = joined(w, all, keys[i]->owner ? keys[i]->owner : keys[i]->id);
 	return all;
@@ -94,10 +98,12 @@ static const char *one_line(const struct teller *w, const char *s)
 static const char *approvers(const struct teller *w, const struct order *o, const struct envelope *env, const struct approval *p)
 {
 	const struct trust_role *roles[APPROVER_ROLES_MAX];
-	size_t n = w->t ? trust_approver_roles(w->t, o->environment, NULL, w->a, roles) : 0;
 	const char *all = "";
-	for (size_t i = 0; i < n && !*all; i++)
-		all = owners(w, roles[i]->name, env, TYPE_APPROVAL);
+	for (size_t t = 0; t < w->n_trusts && !*all; t++) {
+		size_t n = trust_approver_roles(w->trusts[t], o->environment, NULL, w->a, roles);
+		for (size_t i = 0; i < n && !*all; i++)
+			all = owners(w, roles[i]->name, env, TYPE_APPROVAL);
+	}
 	if (!*all && p->n_break_glass)
 		all = owners(w, ROLE_BREAK_GLASS, env, TYPE_APPROVAL);
 	if (!*all && p->n_break_glass)
@@ -298,9 +304,10 @@ static int by_time(const void *a, const void *b)
 	return strcmp(x->target, y->target);
 }
 
-size_t audit_story(const struct bundle *b, const struct trust *t, const char *changeset, struct arena *a, struct story_row **ret)
+size_t audit_story(const struct bundle *b, const struct trust *own, const char *changeset, struct arena *a, struct story_row **ret)
 {
-	struct teller w = {.b = b, .t = t, .a = a};
+	struct teller w = {.b = b, .a = a};
+	w.n_trusts = audit_trusts(b, own, a, &w.trusts);
 	learn(&w);
 	for (size_t i = 0; i < b->n_documents; i++) {
 		const struct bundle_document *d = &b->documents[i];

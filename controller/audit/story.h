@@ -26,8 +26,8 @@ struct story_row { /* texts are "" when they are not known */
 	const char *sql;
 };
 
-/* By time. `changeset` not NULL: only that one, and no delivery without steps. Memory in `a`. */
-size_t audit_story(const struct bundle *b, const struct trust *t, const char *changeset, struct arena *a, struct story_row **ret);
+/* By time. The names beside the keys are those of the trust documents that follow from `own`, NULL: from the bundle's first. `changeset` not NULL: only that one, and no delivery without steps. Memory in `a`. */
+size_t audit_story(const struct bundle *b, const struct trust *own, const char *changeset, struct arena *a, struct story_row **ret);
 
 struct table *story_table(const struct story_row *rows, size_t n);
 /* One page without scripts or links to elsewhere: summary, findings of the check, what operators did, and each row with its text. */

@@ -15,7 +15,7 @@ static const struct {
 	verify_fn *run;
 } checks[AUDIT_CHECKS] = {
     {"chain", "every row's hash is that of its content and the row before", verify_chain},
-    {"trust", "the trust document is signed by its root keys", verify_trust},
+    {"trust", "each trust document is signed by its root keys, and by those of the one before", verify_trust},
     {"certificates", "every agent's certificate is signed by the enrol role", verify_certificates},
     {"releases", "every release is signed by its threshold", verify_releases},
     {"orders", "every order is the one that was logged, over the target list that it froze", verify_orders},
@@ -60,7 +60,7 @@ const struct audit_row *verify_row_of(const struct verify *v, const char *event,
 			high = middle;
 	}
 	for (; low < v->n_by_evidence && memcmp(v->by_evidence[low]->ev.evidence, hash, DIGEST_SIZE) == 0; low++)
-		if (str_eq(v->by_evidence[low]->ev.event, event))
+		if (!event || str_eq(v->by_evidence[low]->ev.event, event))
 			return v->by_evidence[low];
 	return NULL;
 }
@@ -167,7 +167,7 @@ void verify_countersigned(struct verify *v)
 
 void audit_verify(const struct bundle *b, const struct trust *pinned, struct arena *a, struct audit_result *ret)
 {
-	struct verify v = {.b = b, .trust = pinned, .pinned = pinned != NULL, .a = a, .result = ret};
+	struct verify v = {.b = b, .pinned = pinned, .a = a, .result = ret};
 	*ret = (struct audit_result){0};
 	index_rows(&v);
 	for (size_t i = 0; i < AUDIT_CHECKS; i++) {

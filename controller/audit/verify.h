@@ -22,8 +22,11 @@ struct audit_result {
 	size_t n_findings, cap_findings;
 };
 
-/* `pinned` NULL: the newest trust document of the bundle. Findings in `a`; at most AUDIT_FINDINGS_MAX are kept for each check, all are counted. */
+/* Each document is held against the trust document that was in force at its row of the log. Those are the bundle's, as far as each follows the one before from `pinned` on; `pinned`
+ * NULL: from the bundle's first on. Findings in `a`; at most AUDIT_FINDINGS_MAX are kept for each check, all are counted. */
 #define AUDIT_FINDINGS_MAX 20
+/* That chain of trust documents, newest first. Returns how many; 0: nothing is to be believed. */
+size_t audit_trusts(const struct bundle *b, const struct trust *pinned, struct arena *a, const struct trust ***ret);
 void audit_verify(const struct bundle *b, const struct trust *pinned, struct arena *a, struct audit_result *ret);
 
 #endif

@@ -1,4 +1,4 @@
-/* What people signed: trust, certificates, releases, orders, approvals. */
+/* What people signed: certificates, releases, orders, approvals. */
 #include <inttypes.h>
 
 #include "common/base/str.h"
@@ -7,46 +7,16 @@
 #include "controller/audit/verify_impl.h"
 #include "controller/release/target_list.h"
 
-/* ---- trust ---- */
-
-static bool newer_trust(const struct bundle_document *d, struct verify *v)
-{
-	struct envelope env;
-	struct trust *t = arena_alloc(v->a, sizeof *t);
-	struct err e = ERR_INIT;
-	const char *place = arena_printf(v->a, "trust %s", d->name);
-	v->check->looked_at++;
-	if (envelope_decode(d->data, v->a, &env, &e) != 0 || trust_decode(env.payload, v->a, t, &e) != 0 ||
-	    trust_check_role(t, ROLE_ROOT, &env, TYPE_TRUST, &e) != 0) {
-		verify_wrong(v, place, "%s", e.msg);
-		return false;
-	}
-	if (!v->trust || t->version > v->trust->version)
-		v->trust = t;
-	return true;
-}
-
-void verify_trust(struct verify *v)
-{
-	if (v->pinned) {
-		v->check->looked_at = 1; /* the auditor's own */
-		return;
-	}
-	for (size_t i = 0; i < v->b->n_documents; i++)
-		if (str_eq(v->b->documents[i].kind, "trust"))
-			(void)newer_trust(&v->b->documents[i], v);
-	if (!v->trust)
-		verify_wrong(v, "bundle", "it holds no trust document: give one with --trust");
-}
-
-/* Decodes an envelope that a role of the trust document must have signed; false after telling what is wrong. */
+/* Decodes an envelope that a role must have signed, by the trust document in force when the log first tells of it; false after telling what is wrong. */
 static bool open_signed(struct verify *v, const struct bundle_document *d, const char *role, const char *type, struct envelope *ret)
 {
 	struct err e = ERR_INIT;
+	uint8_t hash[DIGEST_SIZE];
 	v->check->looked_at++;
-	if (v->trust && envelope_decode(d->data, v->a, ret, &e) == 0 && trust_check_role(v->trust, role, ret, type, &e) == 0)
+	digest_sha256(d->data, hash);
+	if (envelope_decode(d->data, v->a, ret, &e) == 0 && verify_signed(v, verify_row_of(v, NULL, hash), role, ret, type, &e) == 0)
 		return true;
-	verify_wrong(v, arena_printf(v->a, "%s %s", d->kind, d->name), "%s", v->trust ? e.msg : "there is no trust document to check it against");
+	verify_wrong(v, arena_printf(v->a, "%s %s", d->kind, d->name), "%s", e.msg);
 	return false;
 }
 
@@ -126,16 +96,24 @@ static bool is_approval_of(const struct bundle_document *d, const char *rollout)
 	return str_eq(d->kind, "approval") && strncmp(d->name, rollout, n) == 0 && d->name[n] == '/';
 }
 
-/* The approver roles of the order's environment. */
+/* The approver roles of the order's environment, by one version of the trust document. */
 struct deciders {
+	const struct trust *trust;
 	const struct trust_role *roles[APPROVER_ROLES_MAX];
 	size_t n;
 };
 
-static bool signed_by_one(const struct verify *v, const struct deciders *who, const struct envelope *env, const struct trust_key **ret_key)
+static struct deciders deciders_of(const struct verify *v, size_t step, const struct order *o)
+{
+	struct deciders who = {.trust = v->steps[step].trust};
+	who.n = trust_approver_roles(who.trust, o->environment, NULL, v->a, who.roles);
+	return who;
+}
+
+static bool signed_by_one(const struct deciders *who, const struct envelope *env, const struct trust_key **ret_key)
 {
 	for (size_t i = 0; i < who->n; i++)
-		if (trust_count_signers(v->trust, who->roles[i]->name, env, TYPE_APPROVAL, ret_key, 1))
+		if (trust_count_signers(who->trust, who->roles[i]->name, env, TYPE_APPROVAL, ret_key, 1))
 			return true;
 	return false;
 }
@@ -146,39 +124,60 @@ static bool is_site_role(const char *name)
 }
 
 /* An emergency's approval: role break-glass or a site signs it. */
-static bool signed_by_safe_or_site(const struct verify *v, const struct envelope *env, const struct trust_key **ret_key)
+static bool signed_by_safe_or_site(const struct deciders *who, const struct envelope *env, const struct trust_key **ret_key)
 {
-	for (size_t i = 0; i < v->trust->n_roles; i++) {
-		const char *role = v->trust->roles[i].name;
-		if ((str_eq(role, ROLE_BREAK_GLASS) || is_site_role(role)) && trust_count_signers(v->trust, role, env, TYPE_APPROVAL, ret_key, 1))
+	for (size_t i = 0; i < who->trust->n_roles; i++) {
+		const char *role = who->trust->roles[i].name;
+		if ((str_eq(role, ROLE_BREAK_GLASS) || is_site_role(role)) && trust_count_signers(who->trust, role, env, TYPE_APPROVAL, ret_key, 1))
 			return true;
 	}
 	return false;
 }
 
-/* Good, over this order, and logged before row `before`. */
-static bool counts(struct verify *v, const struct bundle_document *d, const struct order *o, const struct deciders *who, uint64_t before,
-                   const struct trust_key **ret_key)
+static bool is_signed(const struct deciders *who, const struct envelope *env, const struct approval *p, const struct trust_key **ret_key)
 {
+	return p->n_break_glass ? signed_by_safe_or_site(who, env, ret_key) : signed_by_one(who, env, ret_key);
+}
+
+/* By an approver of then. */
+static bool was_signed(const struct verify *v, uint64_t seq, const struct order *o, const struct envelope *env, const struct approval *p)
+{
+	const struct trust_key *key = NULL;
+	struct trust_span s = verify_trust_at(v, seq);
+	for (size_t i = s.from; i < s.to; i++) {
+		struct deciders who = deciders_of(v, i, o);
+		if (is_signed(&who, env, p, &key))
+			return true;
+	}
+	return false;
+}
+
+/* One that is good in itself: over this order, by an approver of when it was logged. */
+struct good_approval {
 	struct envelope env;
-	struct approval p;
+	struct approval approval;
+	uint64_t seq;
+};
+
+static bool read_approval(struct verify *v, const struct bundle_document *d, const struct order *o, struct good_approval *ret)
+{
 	uint8_t hash[DIGEST_SIZE];
 	struct err e = ERR_INIT;
 	const char *place = arena_printf(v->a, "approval %s", d->name);
 	digest_sha256(d->data, hash);
 	const struct audit_row *row = verify_row_of(v, "approve", hash);
-	if (envelope_decode(d->data, v->a, &env, &e) != 0 || approval_decode(env.payload, v->a, &p, &e) != 0) {
+	if (envelope_decode(d->data, v->a, &ret->env, &e) != 0 || approval_decode(ret->env.payload, v->a, &ret->approval, &e) != 0) {
 		verify_wrong(v, place, "%s", e.msg);
 		return false;
 	}
-	bool is_signed = p.n_break_glass ? signed_by_safe_or_site(v, &env, ret_key) : signed_by_one(v, who, &env, ret_key);
-	if (!is_signed || memcmp(p.order_digest, o->digest, DIGEST_SIZE) != 0) {
+	if (!was_signed(v, row ? row->seq : 0, o, &ret->env, &ret->approval) || memcmp(ret->approval.order_digest, o->digest, DIGEST_SIZE) != 0) {
 		verify_wrong(v, place, "it is not signed by an approver of %s, or it is of another order", o->environment);
 		return false;
 	}
 	if (!row)
 		verify_wrong(v, place, "no row of the log tells of it");
-	return row && row->seq < before;
+	ret->seq = row ? row->seq : 0;
+	return row != NULL;
 }
 
 static uint64_t first_offer(const struct verify *v, const char *rollout)
@@ -213,41 +212,58 @@ static bool enough(const struct deciders *who, const struct trust_key *const *ke
 	return any;
 }
 
-static bool is_emergency(const struct verify *v, const struct trust_key *const *keys, size_t n)
+static bool is_emergency(const struct trust *t, const struct trust_key *const *keys, size_t n)
 {
-	const struct trust_role *glass = trust_role(v->trust, ROLE_BREAK_GLASS);
+	const struct trust_role *glass = trust_role(t, ROLE_BREAK_GLASS);
 	size_t n_glass = 0, n_site = 0;
 	for (size_t i = 0; glass && i < n; i++) {
 		n_glass += trust_role_has(glass, keys[i]->id);
-		for (size_t r = 0; r < v->trust->n_roles; r++)
-			n_site += is_site_role(v->trust->roles[r].name) && trust_role_has(&v->trust->roles[r], keys[i]->id);
+		for (size_t r = 0; r < t->n_roles; r++)
+			n_site += is_site_role(t->roles[r].name) && trust_role_has(&t->roles[r], keys[i]->id);
 	}
 	return glass && n_glass >= glass->threshold && n_site && n > glass->threshold;
 }
 
-static void check_approvals_of(struct verify *v, const struct bundle_document *d)
+/* Those logged before row `sent`, by the keys that count under this version of the trust document: how many are they, and do they suffice? */
+static bool suffice(const struct deciders *who, const struct good_approval *list, size_t n_list, uint64_t sent, size_t *ret_n)
 {
 	const struct trust_key *keys[ENVELOPE_SIGNATURES_MAX], *key = NULL;
-	struct deciders who;
-	struct order o;
 	size_t n = 0;
+	for (size_t i = 0; i < n_list; i++)
+		if (list[i].seq < sent && is_signed(who, &list[i].env, &list[i].approval, &key) && is_new(key, keys, n))
+			keys[n++] = key;
+	*ret_n = n;
+	return enough(who, keys, n) || is_emergency(who->trust, keys, n);
+}
+
+static void check_approvals_of(struct verify *v, const struct bundle_document *d)
+{
+	struct good_approval list[ENVELOPE_SIGNATURES_MAX];
+	struct order o;
+	size_t n = 0, counted = 0;
 	uint64_t sent = first_offer(v, d->name);
 	if (order_decode(d->data, v->a, &o, NULL) != 0)
 		return; /* told already */
-	who.n = trust_approver_roles(v->trust, o.environment, NULL, v->a, who.roles);
 	for (size_t i = 0; i < v->b->n_documents && n < ENVELOPE_SIGNATURES_MAX; i++)
-		if (is_approval_of(&v->b->documents[i], d->name) && counts(v, &v->b->documents[i], &o, &who, sent ? sent : UINT64_MAX, &key) &&
-		    is_new(key, keys, n))
-			keys[n++] = key;
+		if (is_approval_of(&v->b->documents[i], d->name) && read_approval(v, &v->b->documents[i], &o, &list[n]))
+			n++;
 	v->check->looked_at++;
-	if (sent && !enough(&who, keys, n) && !is_emergency(v, keys, n))
-		verify_wrong(v, arena_printf(v->a, "order %s", d->name), "row %" PRIu64 " sent it out with %zu of %" PRIu32 " approvals", sent, n,
-		             who.n ? who.roles[0]->threshold : 0);
+	if (!sent)
+		return;
+	struct deciders who = {.n = 0};
+	struct trust_span s = verify_trust_at(v, sent);
+	for (size_t i = s.from; i < s.to; i++) {
+		who = deciders_of(v, i, &o);
+		if (suffice(&who, list, n, sent, &counted))
+			return;
+	}
+	verify_wrong(v, arena_printf(v->a, "order %s", d->name), "row %" PRIu64 " sent it out with %zu of %" PRIu32 " approvals", sent, counted,
+	             who.n ? who.roles[0]->threshold : 0);
 }
 
 void verify_approvals(struct verify *v)
 {
-	for (size_t i = 0; v->trust && i < v->b->n_documents; i++)
+	for (size_t i = 0; v->n_steps && i < v->b->n_documents; i++)
 		if (str_eq(v->b->documents[i].kind, "order"))
 			check_approvals_of(v, &v->b->documents[i]);
 }

@@ -23,6 +23,20 @@ static const char *misfit(const struct order *o, const struct gate_pass *p)
 	return NULL;
 }
 
+/* By one of the gate's keys of then. */
+static bool was_signed(const struct verify *v, const struct audit_row *row, const char *environment, const struct envelope *env,
+                       const char **ret_role)
+{
+	struct trust_span s = verify_trust_at(v, row ? row->seq : 0);
+	for (size_t i = s.from; i < s.to; i++) {
+		const struct trust_role *r = trust_gate_role(v->steps[i].trust, environment);
+		if (r && trust_count_signers(v->steps[i].trust, r->name, env, TYPE_GATE_PASS, NULL, 0))
+			return true;
+		*ret_role = r ? r->name : *ret_role;
+	}
+	return false;
+}
+
 static void check_pass(struct verify *v, const struct bundle_document *d)
 {
 	const char *place = arena_printf(v->a, "gate-pass %s", d->name);
@@ -37,20 +51,21 @@ static void check_pass(struct verify *v, const struct bundle_document *d)
 		verify_wrong(v, place, "its order is not here");
 		return;
 	}
-	const struct trust_role *r = trust_gate_role(v->trust, o.environment);
+	const struct audit_row *row = verify_row_of(v, "gate-pass", hash);
+	const char *role = ROLE_GATE;
 	if (envelope_decode(d->data, v->a, &env, &e) != 0 || gate_pass_decode(env.payload, v->a, &p, &e) != 0)
 		verify_wrong(v, place, "%s", e.msg);
-	else if (!r || trust_count_signers(v->trust, r->name, &env, TYPE_GATE_PASS, NULL, 0) == 0)
-		verify_wrong(v, place, "no key of role %s signed it", r ? r->name : ROLE_GATE);
+	else if (!was_signed(v, row, o.environment, &env, &role))
+		verify_wrong(v, place, "no key of role %s signed it", role);
 	else if (misfit(&o, &p))
 		verify_wrong(v, place, "%s", misfit(&o, &p));
-	else if (!verify_row_of(v, "gate-pass", hash))
+	else if (!row)
 		verify_wrong(v, place, "no row of the log tells of it");
 }
 
 void verify_gates(struct verify *v)
 {
-	for (size_t i = 0; v->trust && i < v->b->n_documents; i++)
+	for (size_t i = 0; v->n_steps && i < v->b->n_documents; i++)
 		if (str_eq(v->b->documents[i].kind, "gate-pass"))
 			check_pass(v, &v->b->documents[i]);
 }

@@ -14,10 +14,18 @@ struct signed_report {
 	bool ok;
 };
 
+/* A version of the trust document, and the row of the log from which on it was in force. */
+struct trust_step {
+	const struct trust *trust;
+	uint64_t since;
+	bool logged; /* false: the first, or put in the controller's folder by hand; since then is that of the one before */
+};
+
 struct verify {
 	const struct bundle *b;
-	const struct trust *trust; /* NULL: there is none to believe */
-	bool pinned;
+	const struct trust *pinned; /* the auditor's own, or NULL */
+	struct trust_step *steps; /* by version; none: there is nothing to believe */
+	size_t n_steps;
 	struct arena *a;
 	struct audit_result *result;
 	struct audit_check *check; /* the one that runs */
@@ -31,7 +39,8 @@ struct verify {
 
 typedef void verify_fn(struct verify *v);
 verify_fn verify_chain, verify_outcomes, verify_countersigned; /* verify.c */
-verify_fn verify_trust, verify_certificates, verify_releases, verify_orders, verify_approvals; /* verify_documents.c */
+verify_fn verify_trust; /* verify_trust.c */
+verify_fn verify_certificates, verify_releases, verify_orders, verify_approvals; /* verify_documents.c */
 verify_fn verify_gates; /* verify_gates.c */
 verify_fn verify_reports, verify_report_chain; /* verify_reports.c */
 verify_fn verify_shown; /* verify_shown.c */
@@ -39,7 +48,15 @@ verify_fn verify_shown; /* verify_shown.c */
 void verify_wrong(struct verify *v, const char *place, const char *fmt, ...) PRINTF_LIKE(3, 4);
 const char *verify_row_place(const struct verify *v, const struct audit_row *r);
 bool verify_is_outcome(const char *state); /* of a delivery */
-/* The row of this event whose evidence is this hash; NULL if there is none. */
+/* The versions that may have been in force at this row (0: whenever), as steps[from] to steps[to - 1]: one, or several when some were not logged. */
+struct trust_span {
+	size_t from, to;
+};
+struct trust_span verify_trust_at(const struct verify *v, uint64_t seq);
+/* Is it signed by as many of the role as one of them wants? `row` NULL: whenever. The refusal is the newest one's. */
+int verify_signed(const struct verify *v, const struct audit_row *row, const char *role, const struct envelope *env, const char *type,
+                  struct err *e) MUST_CHECK;
+/* The row of this event (NULL: any) whose evidence is this hash; NULL if there is none. */
 const struct audit_row *verify_row_of(const struct verify *v, const char *event, const uint8_t hash[DIGEST_SIZE]);
 /* Does the bundle hold every document of every target, so that one that is missing is wrong? */
 bool verify_is_whole(const struct verify *v, const struct audit_row *r);

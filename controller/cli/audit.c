@@ -53,17 +53,6 @@ static int own_trust(const struct cmd_args *args, struct arena *a, const struct 
 	return 0;
 }
 
-/* Whose names stand beside the keys: the auditor's trust document, or the bundle's. */
-static const struct trust *names(const struct bundle *b, const struct trust *own, struct arena *a)
-{
-	const struct bundle_document *d = own ? NULL : bundle_find(b, "trust", "now");
-	struct envelope env;
-	struct trust *t = arena_alloc(a, sizeof *t);
-	if (own)
-		return own;
-	return d && envelope_decode(d->data, a, &env, NULL) == 0 && trust_decode(env.payload, a, t, NULL) == 0 ? t : NULL;
-}
-
 /* ---- export ---- */
 
 static int write_out(const struct cmd_args *args, struct bytes text, struct err *e)
@@ -80,7 +69,7 @@ static int export_html(const struct cmd_args *args, const struct bundle *b, cons
 	AUTO(buf_done) struct buf page = BUF_INIT;
 	struct audit_result checked;
 	struct story_row *rows = NULL;
-	size_t n = audit_story(b, names(b, own, a), NULL, a, &rows);
+	size_t n = audit_story(b, own, NULL, a, &rows);
 	audit_verify(b, own, a, &checked);
 	story_html(b, rows, n, &checked, &page);
 	return write_out(args, buf_bytes(&page), e);
@@ -104,7 +93,7 @@ static int export_table(const struct cmd_args *args, const struct bundle *b, con
 	struct story_row *rows = NULL;
 	struct action *actions = NULL;
 	char *text = NULL;
-	size_t size = 0, n = audit_story(b, names(b, own, a), NULL, a, &rows), n_actions = audit_actions(b, a, &actions);
+	size_t size = 0, n = audit_story(b, own, NULL, a, &rows), n_actions = audit_actions(b, a, &actions);
 	FILE *out = open_memstream(&text, &size);
 	if (!out)
 		return err_set_errno(e, "memory");
@@ -302,7 +291,7 @@ static int run_prove(const struct cmd_args *args, struct err *e)
 	const char *target = cmd_argument(args, 0), *changeset = cmd_argument(args, 1), *path = cmd_option_value(args, "bundle");
 	if (own_trust(args, a, &own, e) != 0 || (path ? bundle_load(path, &b, e) : fetch(args, target, &b, e)) != 0)
 		return -1;
-	size_t n = audit_story(&b, names(&b, own, a), changeset, a, &rows);
+	size_t n = audit_story(&b, own, changeset, a, &rows);
 	for (size_t i = 0; i < n; i++)
 		if (str_eq(rows[i].target, target)) {
 			last = i;
@@ -324,9 +313,11 @@ static int run_prove(const struct cmd_args *args, struct err *e)
 
 /* ---- the table ---- */
 
-#define TRUST_OPTION                                                                                                                          \
-	{                                                                                                                                         \
-		"trust", 0, "FILE", "your own trust document, to check signatures against (default: the one that the controller gives)", false, false \
+#define TRUST_OPTION                                                                                                                                \
+	{                                                                                                                                               \
+		"trust", 0, "FILE",                                                                                                                         \
+		    "your own trust document, the oldest that you keep: its successors are followed from it (default: the ones that the controller gives)", \
+		    false, false                                                                                                                            \
 	}
 
 static const struct cmd_option export_options[] = {

@@ -61,8 +61,8 @@ static int document_bytes(struct request *q, const char *kind, const char *name,
 	struct bytes found = {0};
 	if (str_eq(kind, "release"))
 		return release_bytes(q, name, ret, e);
-	if (str_eq(kind, "trust"))
-		found = q->b->config->trust_envelope;
+	if (str_eq(kind, "trust") && str_eq(name, "now"))
+		found = q->b->trusted.envelope;
 	else if (store_audit_document(q->b->store, kind, name, q->a, &found, e) < 0)
 		return -1;
 	buf_add(ret, found.p, found.n);

@@ -231,6 +231,8 @@ static int find_report(struct store *s, const char *name, struct arena *a, struc
 
 int store_audit_document(struct store *s, const char *kind, const char *name, struct arena *a, struct bytes *ret, struct err *e)
 {
+	if (str_eq(kind, "trust"))
+		return by_text(s, sql_audit_trust, kind, name, a, ret, e);
 	if (str_eq(kind, "certificate"))
 		return by_text(s, sql_audit_certificate, kind, name, a, ret, e);
 	if (str_eq(kind, "order"))

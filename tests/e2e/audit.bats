@@ -60,6 +60,13 @@ tampered() { # CHECK SED-SCRIPT
 	[[ $(jq -r '.changes[] | select(.target == "us/lite/shop") | .sql' all.json) == *"CREATE TABLE"* ]]
 	[ "$(rc audit export --target us/lite/shop --format json | jq -r '[.changes[].target] | unique | join(" ")')" = us/lite/shop ]
 	[[ $(rc audit export --target us/lite/shop | head -n 1) == at,target,changeset,direction,state,* ]]
+	window() { rc audit export --format json "$@" | jq -r '[(.changes | length), (.actions | length)] | join(" ")'; }
+	[ "$(window --from 2100-01-01T00:00:00Z)" = "0 0" ]
+	[ "$(window --to 2000-01-01T00:00:00Z)" = "0 0" ]
+	[ "$(window --from 2000-01-01T00:00:00Z --to 2100-01-01T00:00:00Z)" = "$(window)" ]
+	rc audit export --from 2100-01-01T00:00:00Z --format bundle --out none.audit 2>/dev/null
+	run rc audit verify none.audit --trust trust.env # the log is whole in it
+	[ "$status" -eq 0 ]
 	rc audit export --format html --out all.html
 	grep -q '<h1>Audit of test</h1>' all.html
 	run ! grep -qE '<script|src=|href=|wrong' all.html

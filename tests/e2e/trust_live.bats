@@ -104,6 +104,13 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	has "no key of role approver/production signed this approval"
 	quietly rc rollout approve "$id" --key keys/approver-b --targets 1 --reason test --wait
 	[ "$(lite two "select count(*) from sqlite_master where name = 'customers'")" = 1 ]
+	# The auditor's document of the beginning leads on to the ones that followed it: what each generation signed counts in its time.
+	[ "$(rc audit export --format json 2>/dev/null | jq -r '[.changes[].approved] | unique | join(" ")')" = " approver-b" ] # dev needs nobody
+	quietly rc audit export --format bundle --out rotated.audit
+	run rc audit verify rotated.audit --trust trust.env
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	run rc audit verify rotated.audit
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
 	# An older file put in place of what the agent has brings nothing back, and the controller's own old file neither.
 	fleet_kill controller && fleet_kill eu-1 && fleet_start_controller && fleet_start_agent eu-1
 	fleet_wait_connected 1

@@ -340,7 +340,8 @@ SELECT seq, at_us, actor, rollout, object, event, from_state, to_state, detail, 
 
 --: sql_audit_documents
 -- kind, name, the rest of the name as octets, size, blob
-SELECT 'certificate', agent || '/' || serial, NULL, length(envelope), NULL FROM certificate WHERE ?3 IS NULL OR agent IN (SELECT agent FROM report WHERE target = ?3)
+SELECT 'trust', CAST(version AS TEXT), NULL, length(envelope), NULL FROM document WHERE kind = 'trust'
+UNION ALL SELECT 'certificate', agent || '/' || serial, NULL, length(envelope), NULL FROM certificate WHERE ?3 IS NULL OR agent IN (SELECT agent FROM report WHERE target = ?3)
 UNION ALL SELECT 'release', version, NULL, envelope_size, envelope_hash FROM release WHERE ?3 IS NULL
 	OR digest IN (SELECT r.release_digest FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE d.target = ?3)
 UNION ALL SELECT 'order', id, NULL, length(order_bytes), NULL FROM rollout
@@ -351,6 +352,9 @@ UNION ALL SELECT 'gate-pass', p.rollout || '/' || p.wave, p.public_key, length(p
 	WHERE r.changed_at_us >= ?1 AND r.created_at_us <= ?2 AND (?3 IS NULL OR r.id IN (SELECT rollout FROM delivery WHERE target = ?3))
 UNION ALL SELECT 'report', agent || '/' || journal || '/' || seq, NULL, length(envelope), NULL FROM report
 	WHERE received_at_us >= ?1 AND received_at_us <= ?2 AND (?3 IS NULL OR target = ?3);
+
+--: sql_audit_trust
+SELECT envelope FROM document WHERE kind = 'trust' AND CAST(version AS TEXT) = ?1;
 
 --: sql_audit_certificate
 SELECT envelope FROM certificate WHERE agent || '/' || serial = ?1;
