@@ -84,12 +84,12 @@ char *clock_duration_text(int64_t us, char *out)
 	else if (us < 10 * 1000000LL)
 		snprintf(out, CLOCK_TEXT_SIZE, "%.1f s", (double)us / 1e6);
 	else if (us < 120 * 1000000LL)
-		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " s", us / 1000000);
+		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " s", (us + 500000) / 1000000);
 	else if (us < 2 * 3600 * 1000000LL)
-		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " min", us / 60000000);
+		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " min", (us + 30000000) / 60000000);
 	else if (us < 48 * 3600 * 1000000LL)
-		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " h", us / (int64_t)3600000000);
+		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " h", (us + 1800000000) / (int64_t)3600000000);
 	else
-		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " d", us / (int64_t)86400000000);
+		snprintf(out, CLOCK_TEXT_SIZE, "%" PRId64 " d", (us + 43200000000) / (int64_t)86400000000);
 	return out;
 }

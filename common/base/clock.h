@@ -18,7 +18,7 @@ void clock_sleep_ms(uint32_t ms);
 char *clock_text(int64_t at_us, char *out);
 /* RFC 3339 in UTC ("2026-11-22T21:52:07Z", or a date alone); ERR_PARSE otherwise. */
 int clock_parse(const char *s, int64_t *ret_us, struct err *e) MUST_CHECK;
-/* "12 ms", "3.4 s", "17 s", "5 min", "2 h", "3 d": for people. `out` holds CLOCK_TEXT_SIZE. Returns out. */
+/* "12 ms", "3.4 s", "17 s", "5 min", "2 h", "3 d", rounded: for people. `out` holds CLOCK_TEXT_SIZE. Returns out. */
 char *clock_duration_text(int64_t us, char *out);
 
 #endif

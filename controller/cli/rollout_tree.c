@@ -51,6 +51,7 @@ bool rollout_goes_back(const struct answer *status)
 
 /* What is drawn of the targets. */
 struct view {
+	const char *rollout;
 	const struct answer_table *waves, *targets; /* targets NULL: none came */
 	bool back;
 	size_t room; /* lines that are left for more than those that need eyes */
@@ -99,6 +100,23 @@ static void target_rest(const struct answer_table *t, size_t i, int interest, bo
 		buf_addf(ret, "%s%s", ret->n ? "  " : "", detail);
 }
 
+/* The first target of the same wave that needs eyes for the same reason, when it is another one: what it says need not be said again. SIZE_MAX: none. */
+static size_t said_at(const struct view *v, size_t row)
+{
+	static const char *const same[] = {"detail", "state", "wave"};
+	const char *state = answer_cell(v->targets, row, "state");
+	if (!*answer_cell(v->targets, row, "detail") || rollout_interest(state, v->back) != 0)
+		return SIZE_MAX;
+	for (size_t i = 0; i < row; i++) {
+		size_t k = 0;
+		while (k < ARRAY_LEN(same) && str_eq(answer_cell(v->targets, i, same[k]), answer_cell(v->targets, row, same[k])))
+			k++;
+		if (k == ARRAY_LEN(same))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
 static size_t rest_columns(const struct tree *t, const struct view *v)
 {
 	size_t used = STEM_COLUMNS + v->name_columns + 2 + v->state_columns + 2;
@@ -113,7 +131,7 @@ static size_t note_lines(const struct tree *t, const struct view *v, size_t row,
 	int interest = rollout_interest(answer_cell(v->targets, row, "state"), v->back);
 	size_t columns = t->columns > 3 * NOTE_STEM_COLUMNS ? t->columns - NOTE_STEM_COLUMNS : 2 * NOTE_STEM_COLUMNS, lines = 0;
 	buf_clear(ret);
-	if (interest == 2)
+	if (interest == 2 || said_at(v, row) != SIZE_MAX)
 		return 0;
 	target_rest(v->targets, row, interest, true, &rest);
 	if (interest == 0 || output_width(buf_str(&rest)) > rest_columns(t, v))
@@ -126,12 +144,17 @@ static size_t note_lines(const struct tree *t, const struct view *v, size_t row,
 	return lines;
 }
 
-static size_t all_note_lines(const struct tree *t, const struct view *v)
+/* Of all targets; *ret_first: of the first that has any. */
+static size_t all_note_lines(const struct tree *t, const struct view *v, size_t *ret_first)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
 	size_t n = 0;
-	for (size_t i = 0; v->targets && i < v->targets->n_rows; i++)
+	*ret_first = 0;
+	for (size_t i = 0; v->targets && i < v->targets->n_rows; i++) {
 		n += note_lines(t, v, i, &text);
+		if (*ret_first == 0)
+			*ret_first = n;
+	}
 	return n;
 }
 
@@ -141,10 +164,12 @@ static void add_target(struct tree *t, struct view *v, size_t i, const char *bar
 	AUTO(buf_done) struct buf notes = BUF_INIT;
 	char stem[64];
 	const char *state = answer_cell(v->targets, i, "state");
-	size_t lines = note_lines(t, v, i, &notes);
+	size_t lines = note_lines(t, v, i, &notes), like = said_at(v, i);
 	bool noted = lines > 0 && lines <= v->notes; /* all of it or nothing: half a reason misleads */
 	snprintf(stem, sizeof stem, "%s%s ", bar, last ? LAST : BRANCH);
-	target_rest(v->targets, i, rollout_interest(state, v->back), !noted, &rest);
+	target_rest(v->targets, i, rollout_interest(state, v->back), !noted && like == SIZE_MAX, &rest);
+	if (like != SIZE_MAX)
+		buf_addf(&rest, "%sas %s", rest.n ? "  " : "", answer_cell(v->targets, like, "target"));
 	tree_line(t, &(struct line){.stem = stem,
 	                            .name = answer_cell(v->targets, i, "target"),
 	                            .state = state,
@@ -198,18 +223,42 @@ static bool count_hidden(const struct view *v, const char *wave, int level, size
 	return seen == total;
 }
 
-static void add_hidden(struct tree *t, const struct view *v, const char *wave, const char *bar, int level, size_t shown, size_t wanted, size_t total)
+/* The same by what the wave's own row counts, when not all of its targets came: ": 65 applied, 60 under way, 174 not begun". */
+static void hidden_by_wave(const struct view *v, size_t wave_row, int level, uint64_t hidden, struct buf *ret)
 {
+	struct bar b = progress_bar(v->waves, wave_row);
+	const char *wave = answer_cell(v->waves, wave_row, "wave"), *between = ": ";
+	uint64_t moving_shown = level < 1 ? 0 : count_up_to(v, wave, 1) - count_up_to(v, wave, 0);
+	const struct {
+		uint64_t n;
+		const char *what;
+	} kinds[] = {
+	    {b.done, v->back ? "taken back" : "applied"}, {b.moving > moving_shown ? b.moving - moving_shown : 0, "under way"}, {hidden, "not begun"}};
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		char text[COUNT_TEXT_SIZE];
+		uint64_t n = kinds[i].n < hidden ? kinds[i].n : hidden;
+		hidden -= n;
+		if (n)
+			buf_addf(ret, "%s%s %s", between, count_text(n, text), kinds[i].what);
+		between = n ? ", " : between;
+	}
+}
+
+static void add_hidden(struct tree *t, const struct view *v, size_t wave_row, const char *bar, int level, size_t shown, size_t wanted, size_t total)
+{
+	const char *wave = answer_cell(v->waves, wave_row, "wave");
 	AUTO(buf_done) struct buf more = BUF_INIT;
 	AUTO(buf_done) struct buf kinds = BUF_INIT;
 	char stem[64], count[COUNT_TEXT_SIZE], look[COUNT_TEXT_SIZE];
 	buf_addf(&more, "%s more", count_text(total - shown, count));
+	if (shown < wanted && wanted < total)
+		buf_addf(&more, ", of which %s", count_text(wanted - shown, look));
 	if (shown < wanted)
-		buf_addf(&more, ", of which %s to look at: rollcall rollout status", count_text(wanted - shown, look));
+		buf_addf(&more, " to look at: rollcall rollout status %.8s", v->rollout);
 	else if (count_hidden(v, wave, level, shown, total, &kinds))
 		buf_adds(&more, buf_str(&kinds));
 	else
-		buf_addf(&more, ", %s or waiting for their turn", v->back ? "taken back" : "applied");
+		hidden_by_wave(v, wave_row, level, total - shown, &more);
 	snprintf(stem, sizeof stem, "%s%s ", bar, LAST);
 	tree_line(t, &(struct line){.stem = stem, .name = more.p, .state = "", .rest = ""});
 }
@@ -223,7 +272,7 @@ static void add_targets(struct tree *t, struct view *v, size_t wave_row, int lev
 		if (is_of(v, i, wave, level))
 			add_target(t, v, i, bar, ++n == total);
 	if (shown > 0 && shown < total) /* else the wave's own line says it all */
-		add_hidden(t, v, wave, bar, level, shown, wanted, total);
+		add_hidden(t, v, wave_row, bar, level, shown, wanted, total);
 }
 
 /* How much of each wave fits into the lines that are left, in turns: what moves anywhere; what waits in the waves that are open or to come; what is done. Those that need eyes have
@@ -297,16 +346,25 @@ static size_t bar_columns(const struct tree *t, const struct view *v, size_t nam
 	return n < BAR_COLUMNS_MIN ? 0 : n;
 }
 
+/* Why something failed is worth more than a list of what did not, and one whole reason more than a line for each that has it. */
+static void share_lines(const struct tree *t, struct view *v)
+{
+	size_t n = v->waves->n_rows, frame = n * 2 + t->used + t->bottom, lines = t->rows > frame ? t->rows - frame : 0, eyes = count_up_to(v, NULL, 0);
+	size_t first = 0, wanted = all_note_lines(t, v, &first), room = lines > eyes ? lines - eyes : 0;
+	if (first > lines / 2)
+		first = 0;
+	v->notes = wanted < room ? wanted : room < first ? first : room;
+	v->room = room > v->notes ? room - v->notes : 0;
+	lines -= v->notes;
+	v->cap = eyes <= lines ? lines : lines / n;
+}
+
 static void add_waves(struct tree *t, struct view *v)
 {
 	AUTO(buf_done) struct buf rest = BUF_INIT;
-	size_t n = v->waves->n_rows, frame = n * 2 + t->used + t->bottom, lines = t->rows > frame ? t->rows - frame : 0, eyes = count_up_to(v, NULL, 0);
-	size_t name_columns = widest(v->waves, "wave", 30), wanted = all_note_lines(t, v), bars = bar_columns(t, v, name_columns);
+	size_t n = v->waves->n_rows, name_columns = widest(v->waves, "wave", 30), bars = bar_columns(t, v, name_columns);
 	int *level = mem_alloc((n + 1) * sizeof *level);
-	v->room = lines > eyes ? lines - eyes : 0;
-	v->cap = eyes <= lines ? lines : lines / n;
-	v->notes = wanted < v->room ? wanted : v->room; /* why something failed is worth more than a list of what did not */
-	v->room -= v->notes;
+	share_lines(t, v);
 	set_levels(v, level, n);
 	for (size_t i = 0; i < n; i++) {
 		wave_rest(v, i, &rest);
@@ -353,7 +411,10 @@ static void set_bottom(struct tree *t, const struct answer *status, const char *
 void tree_frame(struct tree *t, const struct answer *status, const char *notice, unsigned rows, unsigned columns)
 {
 	AUTO(buf_done) struct buf bottom = BUF_INIT;
-	struct view v = {.waves = answer_find(status, "max-failures"), .targets = answer_find(status, "target"), .back = rollout_goes_back(status)};
+	struct view v = {.rollout = answer_cell(answer_find(status, "rollout"), 0, "rollout"),
+	                 .waves = answer_find(status, "max-failures"),
+	                 .targets = answer_find(status, "target"),
+	                 .back = rollout_goes_back(status)};
 	tree_begin(t, rows, columns);
 	set_bottom(t, status, notice, &bottom);
 	v.name_columns = widest(v.targets, "target", t->columns / 3);

@@ -92,6 +92,22 @@ static void add_cut(struct buf *b, const char *text, unsigned *left)
 	}
 }
 
+/* A name that is wider than its room keeps both of its ends: what tells it from others stands in either. */
+static void add_name(struct buf *b, const char *text, size_t room, unsigned *left)
+{
+	AUTO(buf_done) struct buf clean = BUF_INIT;
+	output_add_visible(&clean, text);
+	size_t width = output_width(buf_str(&clean)), tail = room / 2;
+	if (width <= room || room < 3) {
+		add_cut(b, text, left);
+		return;
+	}
+	buf_add(b, clean.p, bytes_of_columns(clean.p, room - tail - 1));
+	buf_adds(b, ELLIPSIS);
+	buf_adds(b, clean.p + bytes_of_columns(clean.p, width - tail));
+	*left -= (unsigned)room;
+}
+
 static void add_blanks(struct tree *t, size_t n, unsigned *left)
 {
 	for (; n > 0 && *left > 0; n--, --*left)
@@ -123,12 +139,12 @@ size_t tree_line_begin(const struct line *l)
 void tree_line(struct tree *t, const struct line *l)
 {
 	unsigned left = t->columns;
-	size_t width = output_width(l->name);
+	size_t width = output_width(l->name), state = *l->state ? output_width(l->state) + 2 : 0;
 	if (t->used + t->bottom >= t->rows)
 		return;
 	t->used++;
 	add_cut(&t->frame, l->stem, &left);
-	add_cut(&t->frame, l->name, &left);
+	add_name(&t->frame, l->name, left > state ? left - state : left, &left);
 	if (*l->state || *l->rest)
 		add_blanks(t, l->name_columns > width ? l->name_columns - width : 0, &left);
 	if (*l->state)

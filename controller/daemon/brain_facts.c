@@ -28,9 +28,10 @@ static bool matters(const struct brain_facts *f, const struct target_facts *now,
 }
 
 /* A look that failed says nothing about the server: what was known of it stays. */
-static struct target_facts merged(const struct brain_facts *known, const struct target_facts *now, struct arena *a)
+static struct target_facts merged(const struct brain_facts *known, const struct target_facts *now, int64_t at_us, struct arena *a)
 {
 	struct target_facts f = *now;
+	f.at_us = at_us;
 	if (str_empty(f.version)) {
 		f.version = arena_strdup(a, known->version); /* not the place that it is copied to */
 		f.size_bytes = known->size_bytes;
@@ -45,7 +46,7 @@ int facts_event(struct brain *b, struct brain_agent *g, const struct msg_facts *
 		struct brain_target *t = map_get(b->target_by_id, map_text(m->facts[i].target));
 		if (!t || t->owner != g)
 			continue;
-		const struct target_facts now = merged(&t->facts, &m->facts[i], b->turn);
+		const struct target_facts now = merged(&t->facts, &m->facts[i], load_time(b, g, m->facts[i].at_us), b->turn);
 		bool store = matters(&t->facts, &now, b->now_us);
 		if (store && store_target_facts(b->store, &now, e) < 0)
 			return -1;

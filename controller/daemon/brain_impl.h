@@ -208,6 +208,8 @@ uint64_t load_unsent(const struct brain_agent *g); /* reports that it has made a
 const char *load_odd(const struct brain_agent *g, struct arena *a); /* what a person should look at, and where; "" when nothing */
 /* Of its clock from ours, positive when it is ahead; false when it is away or has not said. Good to what a message takes on its way. */
 bool load_offset(const struct brain_agent *g, int64_t *ret_us);
+/* When something was that it says has been: by our clock where its own is known to be wrong, and never to come. */
+int64_t load_time(const struct brain *b, const struct brain_agent *g, int64_t said_us);
 const char *load_clock(const struct brain_agent *g, int64_t from_us,
                        struct arena *a); /* "its clock is 3 min ahead of the controller's"; "" below from_us */
 

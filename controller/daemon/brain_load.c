@@ -40,6 +40,14 @@ bool load_offset(const struct brain_agent *g, int64_t *ret_us)
 	return true;
 }
 
+int64_t load_time(const struct brain *b, const struct brain_agent *g, int64_t said_us)
+{
+	int64_t ahead_us = 0;
+	if (load_offset(g, &ahead_us) && llabs(ahead_us) >= LINK_CLOCK_BAD_US)
+		said_us -= ahead_us;
+	return said_us < b->now_us ? said_us : b->now_us;
+}
+
 const char *load_clock(const struct brain_agent *g, int64_t from_us, struct arena *a)
 {
 	char by[CLOCK_TEXT_SIZE];

@@ -337,14 +337,15 @@ static void add_marks(struct list *l, const struct view_target *t)
 		add_target(l, &eye, "rollcall targets --drifted");
 	}
 	if ((t->marks & VIEW_BEHIND) && !is_said(l, id)) {
+		const char *environment = target_label(t->target, "environment");
 		const struct view_eye eye = {.rank = RANK_BEHIND,
 		                             .name = id,
 		                             .kind = "target",
 		                             .state = "behind",
 		                             .rollout = "",
-		                             .detail = arena_printf(l->a, "lacks %s, which %s has", t->lacks, target_label(t->target, "environment")),
-		                             .next = "rollcall rollout catch-up PLAN -e ENVIRONMENT"};
-		add_target(l, &eye, "rollcall targets --behind; rollcall rollout catch-up PLAN -e ENVIRONMENT");
+		                             .detail = arena_printf(l->a, "lacks %s, which %s has", t->lacks, environment),
+		                             .next = arena_printf(l->a, "rollcall rollout catch-up PLAN -e %s", environment)};
+		add_target(l, &eye, arena_printf(l->a, "rollcall targets --behind; rollcall rollout catch-up PLAN -e %s", environment));
 	}
 	if (t->marks & VIEW_QUARANTINED) {
 		const struct view_eye eye = {.rank = RANK_QUARANTINED,

@@ -119,12 +119,23 @@ static const char *start_anew(struct arena *a, const struct store_rollout *r)
 	return arena_printf(a, "rollcall rollout rollback %.8s", str_or_empty(r->undoes));
 }
 
+/* Where a site's people have to judge something first, a retry alone changes nothing. */
+static const char *then_retry(struct arena *a, const struct view_rollout *v)
+{
+	return arena_printf(a, "%s, then: rollcall rollout retry %.8s",
+	                    v->counts.attention == 0 ? "repair the cause"
+	                    : v->counts.attention < v->counts.failed
+	                        ? "repair the cause, and at the site of each that needs attention: rollcall-agent resolve TARGET"
+	                        : "at the site of each that needs attention: rollcall-agent resolve TARGET",
+	                    v->rec->id);
+}
+
 /* After a failure that stands in a rollout that has ended. */
 static const char *retry_next(const struct brain *b, struct arena *a, const struct view_rollout *v)
 {
 	if (is_over(b, v))
 		return arena_printf(a, "its order has expired, so no retry: %s", start_anew(a, v->rec));
-	return arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s", v->rec->id);
+	return then_retry(a, v);
 }
 
 /* A rollback that fails because it was published wrong cannot be repaired in the database: its changeset is left applied and the rest goes back. */
@@ -134,7 +145,7 @@ static const char *halted_next(const struct brain *b, struct arena *a, const str
 	if (is_over(b, v))
 		return arena_printf(a, "its order has expired, so no retry: rollcall rollout abort %.8s, then %s", r->id, start_anew(a, r));
 	if (r->direction == DIRECTION_APPLY)
-		return arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s (or abort, or rollback)", r->id);
+		return arena_printf(a, "%s (or abort, or rollback)", then_retry(a, v));
 	return arena_printf(a,
 	                    "repair the cause, then: rollcall rollout retry %.8s; or, where a changeset's rollback is wrong itself, leave that changeset "
 	                    "applied: rollcall rollout abort %.8s, then rollcall rollout rollback %.8s --except CHANGESET",
@@ -198,13 +209,14 @@ static bool say_awaits_pass(struct brain *b, struct arena *a, struct view_rollou
 
 static void say_running(struct brain *b, struct arena *a, struct view_rollout *v)
 {
-	char at[CLOCK_TEXT_SIZE];
+	char at[CLOCK_TEXT_SIZE], left[CLOCK_TEXT_SIZE];
 	if (v->rec->state == ROLLOUT_RUNNING && say_awaits_pass(b, a, v))
 		return;
 	if (v->run && v->run->r.not_before_us > b->now_us) {
 		v->state = "scheduled";
 		v->starts_at_us = v->run->r.not_before_us;
-		v->detail = arena_printf(a, "nothing starts before %s", clock_text(v->starts_at_us, at));
+		v->detail = arena_printf(a, "nothing starts before %s, in %s", clock_text(v->starts_at_us, at),
+		                         clock_duration_text(v->starts_at_us - b->now_us, left));
 		return;
 	}
 	v->detail = *v->wave ? arena_printf(a, "wave %s%s", v->wave, v->eyes ? arena_printf(a, ", %" PRIu32 " to look at", v->eyes) : "")
@@ -224,11 +236,7 @@ static void say_succeeded(const struct brain *b, struct arena *a, struct view_ro
 	v->detail = str_or_empty(v->rec->detail);
 	if (v->counts.failed == 0)
 		return;
-	if (v->counts.attention && !is_over(b, v))
-		v->next =
-		    arena_printf(a, "at the site of each that needs attention: rollcall-agent resolve TARGET, then: rollcall rollout retry %.8s", v->rec->id);
-	else
-		v->next = retry_next(b, a, v);
+	v->next = retry_next(b, a, v);
 	v->detail = arena_printf(a, "every wave passed, with %" PRIu32 " failure%s that the plan allows", v->counts.failed, plural(v->counts.failed));
 }
 

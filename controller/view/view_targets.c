@@ -99,7 +99,7 @@ static const char *having(struct arena *a, const struct store_current *mine, siz
 	return text;
 }
 
-static void set_current(struct arena *a, struct facts *f, struct view_target *v)
+static void set_current(const struct brain *b, struct arena *a, struct facts *f, struct view_target *v)
 {
 	size_t first;
 	while (f->at_current < f->n_current && strcmp(f->current[f->at_current].target, v->target->id) < 0)
@@ -111,6 +111,7 @@ static void set_current(struct arena *a, struct facts *f, struct view_target *v)
 	v->release = having(a, mine, n);
 	for (size_t i = 0; i < n; i++)
 		v->applied_at_us = mine[i].at_us > v->applied_at_us ? mine[i].at_us : v->applied_at_us;
+	v->applied_at_us = v->applied_at_us ? load_time(b, v->owner, v->applied_at_us) : 0;
 	v->lacks = lacking(a, f, v->target, mine, n);
 	v->marks |= *v->lacks ? VIEW_BEHIND : 0U;
 }
@@ -161,7 +162,7 @@ int view_targets(struct brain *b, struct arena *a, const struct selector *s, str
 		struct view_target *v = &list[n++];
 		*v = (struct view_target){.target = &all[i]->target, .owner = all[i]->owner, .facts = &all[i]->facts};
 		v->marks = !v->owner->ready ? VIEW_OFFLINE : *v->facts->trouble ? VIEW_TROUBLE : 0;
-		set_current(a, &f, v);
+		set_current(b, a, &f, v);
 		set_schema(&f, v);
 		set_quarantine(b, &f, v);
 		set_hold(&f, v);

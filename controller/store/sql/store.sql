@@ -372,7 +372,7 @@ SELECT envelope FROM gate_pass WHERE rollout || '/' || wave = ?1 AND public_key 
 SELECT envelope FROM report WHERE agent = ?1 AND journal = ?2 AND seq = ?3;
 
 --: sql_history
-SELECT p.ended_at_us, p.target, p.rollout, l.version, p.direction, p.outcome, p.attempt, p.detail, p.agent, p.journal, p.seq, l.project
+SELECT min(p.ended_at_us, p.received_at_us), p.target, p.rollout, l.version, p.direction, p.outcome, p.attempt, p.detail, p.agent, p.journal, p.seq, l.project
 FROM report p LEFT JOIN release l ON l.digest = p.release_digest
 WHERE (?1 IS NULL OR p.target = ?1) AND (?2 IS NULL OR p.rollout = ?2) ORDER BY p.received_at_us DESC, p.seq DESC LIMIT ?3;
 

@@ -70,6 +70,28 @@ static void test_times_that_are_none_are_a_dash(void **state)
 	assert_string_equal(clock_text((int64_t)253402300800 * 1000000, text), "-");
 }
 
+/* Rounded, not cut: what is a second short of six hours is not five. */
+static void test_durations_are_rounded(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} cases[] = {{12, "12 ms"},
+	             {3400, "3.4 s"},
+	             {16600, "17 s"},
+	             {119 * 1000, "119 s"},
+	             {7199999, "120 min"},
+	             {7200000, "2 h"},
+	             {6 * 3600000 - 1000, "6 h"},
+	             {100 * 60000, "100 min"},
+	             {60 * 3600000, "3 d"}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[CLOCK_TEXT_SIZE];
+		assert_string_equal(clock_duration_text(cases[i].ms * 1000, text), cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -77,6 +99,7 @@ int main(void)
 	    cmocka_unit_test(test_no_times),
 	    cmocka_unit_test(test_times_are_written_as_the_c_library_has_them),
 	    cmocka_unit_test(test_times_that_are_none_are_a_dash),
+	    cmocka_unit_test(test_durations_are_rounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,12 +170,66 @@ static void test_what_has_no_line_is_counted_by_its_state(void **state)
 	has(alike, "3 more applied\n");
 }
 
+/* Not all of its targets came: what the wave's own row counts is told. */
+static void test_what_did_not_come_is_counted_by_its_wave(void **state)
+{
+	(void)state;
+	struct screen s = {.rollout = {ROLLOUT, "running", "1.3.0", "dev", "apply", "300", "65", "1", "wave all, 1 to look at", "60"},
+	                   .waves = {{"all", "open", "300", "65", "1", "10%", NULL, "60"}},
+	                   .targets = {{"eu/a/b", "all", "failed", NULL, "duplicate key", "repair the cause"}}};
+	AUTO(mem_free_ptr) char *screen = draw(&s, "", 24, 80);
+	has(screen, "299 more: 65 applied, 60 under way, 174 not begun\n");
+}
+
+static void test_a_name_that_is_too_long_does_not_push_its_state_off(void **state)
+{
+	(void)state;
+	struct screen s = {.rollout = {ROLLOUT, "running", "1.3.0", "dev", "apply", "1", "0", "0", "wave all, 1 to look at", "0"},
+	                   .waves = {{"all", "open", "1", "0", "0", "0"}},
+	                   .targets = {{"eu/pg1/a-name-that-somebody-generated-from-a-customer-and-a-number/schema-4711", "all", "held"}}};
+	AUTO(mem_free_ptr) char *narrow = draw(&s, "", 24, 60);
+	fits(narrow, 24, 60);
+	has(narrow, "eu/pg1/a-name-that-some\xe2\x80\xa6"
+	            "and-a-number/schema-4711  held");
+	AUTO(mem_free_ptr) char *wide = draw(&s, "", 24, 120);
+	has(wide, "a-name-that-somebody-generated-from-a-customer-and-a-number/schema-4711  held");
+}
+
+/* One reason for all is told once, whole, however many have it and however few lines there are. */
+static void test_the_same_reason_is_told_once(void **state)
+{
+	(void)state;
+	struct screen s = {.rollout = {ROLLOUT, "halted", "1.3.0", "dev", "apply", "5", "0", "5", "wave all: 5 of 5 failed, 0 allowed", "0"},
+	                   .waves = {{"all", "failed", "5", "0", "5", "0"}},
+	                   .targets = {{"eu/a/a", "all", "failed", NULL, BLOCKER, "repair a"},
+	                               {"eu/a/b", "all", "failed", NULL, "something else", "repair b"},
+	                               {"eu/a/c", "all", "failed", NULL, BLOCKER, "repair c"},
+	                               {"eu/a/d", "all", "failed", NULL, BLOCKER, "repair d"},
+	                               {"eu/a/e", "all", "failed", NULL, BLOCKER, "repair e"}}};
+	AUTO(mem_free_ptr) char *screen = draw(&s, "", 24, 80);
+	has(screen, "something else\n");
+	has(screen, "eu/a/c  failed  as eu/a/a\n");
+	has(screen, "eu/a/e  failed  as eu/a/a\n");
+	assert_null(strstr(strstr(screen, "pid 4711") + 1, "pid 4711"));
+	AUTO(mem_free_ptr) char *small = draw(&s, "", 14, 80);
+	fits(small, 14, 80);
+	has(small, "its transaction open for 35 s");
+	has(small, "-> repair a\n");
+	AUTO(mem_free_ptr) char *tiny = draw(&s, "", 10, 80);
+	has(tiny, " more to look at: rollcall rollout status 3f2a91bc\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_who_blocks_stands_whole_under_its_target), cmocka_unit_test(test_what_does_not_fit_behind_a_target_stands_under_it),
-	    cmocka_unit_test(test_bars_are_as_short_as_the_words_need),      cmocka_unit_test(test_a_scheduled_rollout_does_not_seem_to_run),
+	    cmocka_unit_test(test_who_blocks_stands_whole_under_its_target),
+	    cmocka_unit_test(test_what_does_not_fit_behind_a_target_stands_under_it),
+	    cmocka_unit_test(test_bars_are_as_short_as_the_words_need),
+	    cmocka_unit_test(test_a_scheduled_rollout_does_not_seem_to_run),
 	    cmocka_unit_test(test_what_has_no_line_is_counted_by_its_state),
+	    cmocka_unit_test(test_what_did_not_come_is_counted_by_its_wave),
+	    cmocka_unit_test(test_a_name_that_is_too_long_does_not_push_its_state_off),
+	    cmocka_unit_test(test_the_same_reason_is_told_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

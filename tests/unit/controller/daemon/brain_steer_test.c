@@ -131,7 +131,7 @@ static void test_start_at_a_set_time(void **state)
 	const char *id = brain_fixture_approve_last(&f, digest);
 	assert_int_equal(brain_fixture_offers(&f, o, 4), 0);
 	const struct msg_reply *r = brain_fixture_command(&f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL);
-	assert_string_equal(r->message, arena_printf(f.arena, "scheduled: nothing starts before %s", at));
+	assert_string_equal(r->message, arena_printf(f.arena, "scheduled: nothing starts before %s, in 10 min", at));
 	brain_fixture_idle(&f, 9 * MINUTE);
 	assert_int_equal(brain_fixture_offers(&f, o, 4), 0);
 	brain_fixture_idle(&f, 1 * MINUTE);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/base/arena.h"
+#include "common/base/clock.h"
 #include "common/base/str.h"
 #include "controller/daemon/brain_impl.h"
 #include "tests/support/brain_fixture.h"
@@ -135,6 +136,33 @@ static void test_a_clock_that_is_wrong(void **state)
 	brain_fixture_done(&f);
 }
 
+static const char *looked(struct brain_fixture *f, int64_t said_us)
+{
+	struct target_facts facts = {.target = targets[0], .version = "15.4", .at_us = said_us};
+	struct hub_event ev = brain_fixture_message(f, MSG_FACTS);
+	ev.msg.facts = (struct msg_facts){&facts, 1};
+	brain_fixture_event(f, &ev);
+	(void)brain_fixture_command(f, "viewer", VERB_TARGET_LIST, NONE, NULL);
+	return brain_fixture_cell(f, "looked");
+}
+
+/* Who reads when an agent looked reads it by one clock. */
+static void test_a_look_is_never_to_come(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	char now[CLOCK_TEXT_SIZE], before[CLOCK_TEXT_SIZE];
+	brain_fixture_begin(&f, targets, 1);
+	assert_string_equal(looked(&f, f.now_us - 5 * SECOND), clock_text(f.now_us - 5 * SECOND, before));
+	assert_string_equal(looked(&f, f.now_us + 3600 * SECOND), clock_text(f.now_us, now)); /* nothing is known of its clock yet */
+	beat_clock(&f, 3600 * SECOND);
+	assert_string_equal(looked(&f, f.now_us + 3590 * SECOND), clock_text(f.now_us - 10 * SECOND, before));
+	brain_fixture_connect(&f, targets, 1);
+	beat_clock(&f, -3600 * SECOND);
+	assert_string_equal(looked(&f, f.now_us - 3600 * SECOND), clock_text(f.now_us, now));
+	brain_fixture_done(&f);
+}
+
 /* An agent of protocol 1 is welcomed in it, one of a later one in the highest that both speak. */
 static void test_the_protocol_is_agreed_on(void **state)
 {
@@ -155,7 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_as_its_last_heartbeat_said),         cmocka_unit_test(test_reports_that_do_not_come),
 	    cmocka_unit_test(test_tasks_that_wait_while_nothing_runs), cmocka_unit_test(test_a_clock_that_is_wrong),
-	    cmocka_unit_test(test_the_protocol_is_agreed_on),
+	    cmocka_unit_test(test_the_protocol_is_agreed_on),          cmocka_unit_test(test_a_look_is_never_to_come),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -297,6 +297,11 @@ static void test_reports_and_history(void **state)
 	assert_string_equal(rows[1].release, "1.0");
 	assert_string_equal(rows[1].project, "shop");
 	assert_int_equal(rows[1].seq, 4);
+	assert_int_equal(rows[1].at_us, 50);
+	r.ended_at_us = 7000; /* by a clock that is ahead */
+	OK(store_report_put(f.s, &r, 3, "r1", NULL, bytes_of_str("envelope"), 62, &f.e));
+	OK(store_history(f.s, "eu/pg/a", NULL, 10, f.a, &rows, &n, &f.e));
+	assert_int_equal(rows[0].at_us, 62);
 	OK(store_history(f.s, "eu/pg/z", NULL, 10, f.a, &rows, &n, &f.e));
 	assert_int_equal(n, 0);
 	fixture_done(&f);

@@ -129,12 +129,12 @@ static void test_a_scheduled_rollout_says_when(void **state)
 	brain_fixture_begin(&f, targets, 1);
 	clock_text(f.now_us + 3600 * SECOND, at);
 	const char *id = start(&f, "      - {name: all, max_failures: 0}\n", at);
-	assert_string_equal(message(&f, id), arena_printf(f.arena, "scheduled: nothing starts before %s", at));
+	assert_string_equal(message(&f, id), arena_printf(f.arena, "scheduled: nothing starts before %s, in 60 min", at));
 	assert_string_equal(brain_fixture_cell(&f, "starts-at"), at);
 	assert_string_equal(brain_fixture_cell(&f, "state"), "running"); /* for programs */
 	assert_string_equal(brain_fixture_cell(&f, "stands"), "scheduled"); /* for people */
 	(void)brain_fixture_command(&f, "viewer", VERB_ROLLOUT_LIST, NONE, NULL);
-	assert_string_equal(brain_fixture_cell(&f, "detail"), arena_printf(f.arena, "scheduled: nothing starts before %s", at));
+	assert_string_equal(brain_fixture_cell(&f, "detail"), arena_printf(f.arena, "scheduled: nothing starts before %s, in 60 min", at));
 	brain_fixture_done(&f);
 }
 
@@ -149,6 +149,31 @@ static void test_an_aborted_rollout_says_what_stays(void **state)
 	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_ABORT, NONE, "rollout", id, "reason", "wrong release", NULL);
 	brain_fixture_idle(&f, 60 * SECOND);
 	assert_string_equal(message(&f, id), "aborted: wrong release; 2 of 2 targets stay as before");
+	brain_fixture_done(&f);
+}
+
+/* A retry alone does not settle what a site's people have to judge. */
+static void test_a_halted_rollout_names_who_has_to_act(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_begin(&f, targets, 2);
+	const char *id = start(&f, "      - {name: all, max_failures: 0}\n", NULL);
+	struct msg_offer first = offer_of(&f, A), second = offer_of(&f, B);
+	struct msg_report report = brain_fixture_report(&f, &first, digest, OUTCOME_NEEDS_ATTENTION);
+	brain_fixture_send_report(&f, &report);
+	assert_string_equal(message(&f, id),
+	                    arena_printf(f.arena,
+	                                 "halted: wave all: 1 of 2 failed, 0 allowed; nothing new starts; at the site of each that needs "
+	                                 "attention: rollcall-agent resolve TARGET, then: rollcall rollout retry %.8s (or abort, or rollback)",
+	                                 id));
+	report = brain_fixture_report(&f, &second, digest, OUTCOME_FAILED);
+	brain_fixture_send_report(&f, &report);
+	assert_string_equal(brain_fixture_command(&f, "viewer", VERB_ROLLOUT_STATUS, NONE, "rollout", id, NULL)->message,
+	                    arena_printf(f.arena,
+	                                 "halted: wave all: 2 of 2 failed, 0 allowed; nothing new starts; repair the cause, and at the site of each that "
+	                                 "needs attention: rollcall-agent resolve TARGET, then: rollcall rollout retry %.8s (or abort, or rollback)",
+	                                 id));
 	brain_fixture_done(&f);
 }
 
@@ -239,7 +264,7 @@ int main(void)
 	    cmocka_unit_test(test_an_agent_that_is_away_is_named),        cmocka_unit_test(test_a_scheduled_rollout_says_when),
 	    cmocka_unit_test(test_an_aborted_rollout_says_what_stays),    cmocka_unit_test(test_an_expired_rollout_is_not_retried),
 	    cmocka_unit_test(test_an_order_that_nobody_approved_in_time), cmocka_unit_test(test_a_failure_whose_order_has_expired),
-	    cmocka_unit_test(test_a_pause_that_outlasted_its_order),
+	    cmocka_unit_test(test_a_pause_that_outlasted_its_order),      cmocka_unit_test(test_a_halted_rollout_names_who_has_to_act),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
