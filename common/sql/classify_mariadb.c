@@ -228,8 +228,10 @@ static const struct mark *find_outside(const struct window *w, struct bytes stat
 static void refine(const struct window *w, struct bytes statement, struct sql_class *c)
 {
 	const struct mark *m = find_outside(w, statement, c);
-	if (m == autocommit)
+	if (m == autocommit) {
 		c->kind = SQL_TRANSACTION;
+		str_copy(c->verb, sizeof c->verb, "SET autocommit");
+	}
 	if (m)
 		class_set(c, STEP_X, m->why);
 	else if (str_eq(c->verb, "SET") && marks_find(globals, ARRAY_LEN(globals), w->dialect, statement)) {

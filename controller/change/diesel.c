@@ -85,7 +85,7 @@ static bool in_transaction(const struct source_list *l, const char *dir, struct 
 
 static void diesel_read(const struct read_options *o, const struct source_list *l, struct change_set *set)
 {
-	struct pairs pairs = {.set = set, .engines = o->engines, .author = "diesel"};
+	struct pairs pairs = {.set = set, .engines = o->engines, .author = "diesel", .refuses_empty = true};
 	for (size_t i = 0; i < l->n; i++) {
 		const struct source_file *file = &l->files[i];
 		struct folder f;

@@ -73,6 +73,14 @@ static unsigned taken_engines(const struct script *list, size_t n)
 	return taken;
 }
 
+static bool is_blank(struct bytes text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (!isspace(text.p[i]))
+			return false;
+	return true;
+}
+
 static void take_file(struct pairs *p, struct change *c, const struct pair_file *f)
 {
 	unsigned taken = f->up ? taken_engines(c->forward, c->n_forward) : taken_engines(c->rollback, c->n_rollback);
@@ -85,8 +93,12 @@ static void take_file(struct pairs *p, struct change *c, const struct pair_file 
 	}
 	if (!f->up)
 		engines &= c->engines;
-	if (engines && source_text(f->file, p->set->arena, &p->set->problems, &text))
-		add_script(p, c, f, text, engines);
+	if (!engines || !source_text(f->file, p->set->arena, &p->set->problems, &text))
+		return;
+	if (f->up && p->refuses_empty && is_blank(text))
+		problem_add(&p->set->problems, f->file->path, 0, "write its statements, or a comment that says why there are none",
+		            "an empty file, at which %s stops", p->author);
+	add_script(p, c, f, text, engines);
 }
 
 /* Of files for every engine that has none of its own there can be one; they stand beside each other. */

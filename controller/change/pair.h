@@ -19,6 +19,7 @@ struct pairs {
 	struct change_set *set;
 	unsigned engines; /* of the project */
 	const char *author; /* of every change: the reader's word */
+	bool refuses_empty; /* an up file without a byte of text is a mistake there */
 	struct pair_file *files;
 	size_t n, cap;
 };

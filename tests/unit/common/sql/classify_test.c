@@ -235,7 +235,7 @@ static void test_mariadb_rest(void **state)
 	    {"SET NAMES utf8mb4", "T session SET"},
 	    {"SET GLOBAL x = 1", "N utility SET GLOBAL"},
 	    {"SET @@global.x = 1", "N utility SET"},
-	    {"SET autocommit = 0", "X transaction SET"},
+	    {"SET autocommit = 0", "X transaction SET autocommit"},
 	    {"SET sql_mode = 'ANSI,No_Backslash_Escapes'", "X session SET"},
 	    {"SET STATEMENT sql_mode = 'NO_BACKSLASH_ESCAPES' FOR SELECT 'a\\'", "X query SELECT"},
 	    {"SET a = 1, CHARACTER SET gbk", "X session SET"},

@@ -165,6 +165,27 @@ static void test_diesel(void **state)
 	project_folder_done(&f);
 }
 
+/* diesel itself stops there; a pair's reader takes it for a change without statements. */
+static void test_an_empty_up_file(void **state)
+{
+	(void)state;
+	struct project_folder f;
+	project_folder_init(&f);
+	project_folder_write(&f, "changes/1_a/up.sql", " \n\n");
+	project_folder_write(&f, "changes/2_b/up.sql", "-- nothing to do here\n");
+	AUTO(change_set_destroy) struct change_set *s = project_folder_read(&f, "diesel", ENGINES_ALL);
+	assert_string_equal(
+	    project_folder_problems(s),
+	    "changes/1_a/up.sql: an empty file, at which diesel stops: write its statements, or a comment that says why there are none\n");
+	project_folder_done(&f);
+	project_folder_init(&f);
+	project_folder_write(&f, "changes/1_a.up.sql", "");
+	AUTO(change_set_destroy) struct change_set *t = project_folder_read(&f, "updown", ENGINES_ALL);
+	assert_string_equal(project_folder_problems(t), "");
+	assert_int_equal(t->n, 1);
+	project_folder_done(&f);
+}
+
 static void test_diesel_metadata_is_strict(void **state)
 {
 	(void)state;
@@ -187,6 +208,7 @@ int main(void)
 	    cmocka_unit_test(test_pair_mistakes),
 	    cmocka_unit_test(test_suppression_in_a_pair),
 	    cmocka_unit_test(test_diesel),
+	    cmocka_unit_test(test_an_empty_up_file),
 	    cmocka_unit_test(test_diesel_metadata_is_strict),
 	    cmocka_unit_test(test_two_files_for_every_engine),
 	    cmocka_unit_test(test_two_folders_of_one_version),
