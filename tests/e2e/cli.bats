@@ -37,6 +37,18 @@ says() {
 	[[ $output =~ ^rollcall\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
 }
 
+@test "fsm draws every row of every state table, and each row says why" {
+	rollcall fsm -o json >rows.json
+	[ "$(jq '[.rows[].machine] | unique | join(" ")' -r rows.json)" = "delivery rollout wave" ]
+	[ "$(jq '[.rows[] | select((.why // "") == "")] | length' rows.json)" = 0 ]
+	rollcall fsm --dot >all.dot
+	[ "$(grep -c '^digraph ' all.dot)" = 3 ]
+	[ "$(grep -c -- ' -> ' all.dot)" = "$(jq '.rows | length' rows.json)" ]
+	rollcall fsm --dot wave >wave.dot
+	[ "$(grep -c '^digraph ' wave.dot)" = 1 ]
+	says 2 "rollcall: there is no machine moon: give rollout, wave or delivery" fsm moon
+}
+
 @test "usage errors are exit 2 and say what was meant" {
 	says 2 "rollcall: unknown command 'rolout': did you mean 'rollout'? See 'rollcall --help'" rolout list
 	says 2 "rollcall: rollout: unknown command 'lst': did you mean 'rollout list'? See 'rollcall rollout --help'" rollout lst

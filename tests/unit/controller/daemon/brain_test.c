@@ -166,6 +166,31 @@ static void test_what_was_begun_and_held_is_rolled_back_too(void **state)
 	brain_fixture_done(&f);
 }
 
+/* What people approve is the list as it was: labels that change, and targets that come, change nothing of it. */
+static void test_the_list_is_frozen_when_it_is_made(void **state)
+{
+	(void)state;
+	static const char *const later[] = {"eu/pg1/c", "eu/pg1/b", "eu/pg1/a", "eu/pg1/d"}; /* the first one has the canary's label now */
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
+	(void)brain_fixture_start(&f, brain_fixture_plan);
+	const char *id = arena_strdup(f.arena, brain_fixture_cell(&f, "rollout"));
+	brain_fixture_connect(&f, later, ARRAY_LEN(later));
+	(void)brain_fixture_command(&f, "viewer", VERB_TARGET_LIST, NONE, NULL);
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/c", "labels"), "environment=production,ring=canary");
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "awaiting-approval");
+	(void)brain_fixture_approve_last(&f, digest);
+	struct msg_offer o[4];
+	o[0] = brain_fixture_offer(&f, "eu/pg1/a");
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_APPLIED);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 2); /* b and c, not d */
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_APPLIED);
+	brain_fixture_outcome(&f, &o[1], digest, OUTCOME_APPLIED);
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
+	brain_fixture_done(&f);
+}
+
 /* The last wave goes back first, the next one when it has, and not when one of it failed. */
 static void test_a_rollback_goes_against_the_waves_and_stops_at_a_failure(void **state)
 {
@@ -309,6 +334,7 @@ int main(void)
 	    cmocka_unit_test(test_the_store_has_one_controller),
 	    cmocka_unit_test(test_rollback_is_a_rollout_of_its_own),
 	    cmocka_unit_test(test_what_was_begun_and_held_is_rolled_back_too),
+	    cmocka_unit_test(test_the_list_is_frozen_when_it_is_made),
 	    cmocka_unit_test(test_a_rollback_goes_against_the_waves_and_stops_at_a_failure),
 	    cmocka_unit_test(test_an_abort_that_waits_for_one_agent_frees_the_others),
 	    cmocka_unit_test(test_a_rollback_keeps_the_caps_of_site_and_server),
