@@ -23,6 +23,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/mount.h"
+#include "common/crypto/trust.h"
 #include "common/link/curve.h"
 
 #define RETRY_MIN_MS      1000
@@ -202,7 +203,7 @@ static int keep_pin(struct agent *g, struct err *e)
 	struct journal_belief b = {.trust = g->config->trust_pin,
 	                           .drops_fresh = kept.n > 0, /* pinned anew, perhaps with other fresh keys */
 	                           .trust_version = g->config->trust.version,
-	                           .attested_us = g->config->trust.created_at_us};
+	                           .attested_us = trust_attests_us(&g->config->trust, clock_wall_us())};
 	return journal_believe(g->journal, &b, e);
 }
 

@@ -3,6 +3,7 @@
 #define AGENT_VERIFY_DELIVERY_H
 
 #include "agent/verify/verify.h"
+#include "common/crypto/trust.h"
 #include "common/wire/limits.h"
 
 /* An approver's key with the approval that it signed, both checked against the order's bytes. */
@@ -10,8 +11,6 @@ struct vote {
 	const struct trust_key *key;
 	struct approval approval;
 };
-
-#define CLOCK_SKEW_US ((int64_t)10 * 60 * 1000000) /* between the people who sign and this machine */
 
 #define VOTES_MAX (LIMIT_APPROVALS * ENVELOPE_SIGNATURES_MAX)
 

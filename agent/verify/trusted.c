@@ -83,7 +83,7 @@ static int take_trust(struct journal *j, const struct trusted *t, const struct e
 		return 0;
 	if (trust_check_next(&t->doc, &next, env, false, now_us, e) != 0)
 		return -1;
-	struct journal_belief b = {.trust = bytes, .trust_version = next.version, .attested_us = next.created_at_us};
+	struct journal_belief b = {.trust = bytes, .trust_version = next.version, .attested_us = trust_attests_us(&next, now_us)};
 	/* When the fresh keys change, whatever the old ones signed is over: so a fleet gets out after one of them signed a version that none can follow. */
 	b.drops_fresh = !trust_same_fresh_keys(&t->doc, &next);
 	*ret_new = true;

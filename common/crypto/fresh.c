@@ -9,8 +9,6 @@
 #include "common/base/str.h"
 #include "common/crypto/trust.h"
 
-#define CLOCK_SKEW_US ((int64_t)10 * 60 * 1000000)
-
 static int compare_text(const void *key, const void *entry)
 {
 	return strcmp(key, *(const char *const *)entry);

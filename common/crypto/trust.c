@@ -165,9 +165,25 @@ int trust_check_role(const struct trust *t, const char *role, const struct envel
 
 /* ---- the chain ----------------------------------------------------------------------------------------------------------------------------------- */
 
-static int check_not_expired(const struct trust *t, int64_t now_us, struct err *e)
+static bool is_ahead(const struct trust *t, int64_t now_us)
+{
+	return t->created_at_us - CLOCK_SKEW_US > now_us;
+}
+
+int64_t trust_attests_us(const struct trust *t, int64_t now_us)
+{
+	return is_ahead(t, now_us) ? 0 : t->created_at_us;
+}
+
+static int check_time(const struct trust *t, int64_t now_us, struct err *e)
 {
 	char at[CLOCK_TEXT_SIZE];
+	if (is_ahead(t, now_us))
+		return err_set(e, ERR_SIGNATURE,
+		               "trust document of fleet %s, version %" PRIu64
+		               ", was made at %s, which is in the future: set the clocks right, here and where it "
+		               "was made, and make it again if it was that one",
+		               t->fleet, t->version, clock_text(t->created_at_us, at));
 	if (now_us < t->expires_at_us)
 		return 0;
 	return err_set(e, ERR_SIGNATURE, "trust document of fleet %s, version %" PRIu64 ", expired at %s: have the next version signed by its root keys",
@@ -178,7 +194,7 @@ int trust_check_self(const struct trust *t, const struct envelope *env, int64_t 
 {
 	if (trust_check_shape(t, e) != 0 || trust_check_role(t, ROLE_ROOT, env, TYPE_TRUST, e) != 0)
 		return -1;
-	return check_not_expired(t, now_us, e);
+	return check_time(t, now_us, e);
 }
 
 int trust_check_next(const struct trust *old, const struct trust *next, const struct envelope *env, bool final, int64_t now_us, struct err *e)
@@ -196,5 +212,5 @@ int trust_check_next(const struct trust *old, const struct trust *next, const st
 		return err_wrap(e, "by the root keys of version %" PRIu64, old->version);
 	if (trust_check_role(next, ROLE_ROOT, env, TYPE_TRUST, e) != 0)
 		return err_wrap(e, "by the root keys of version %" PRIu64, next->version);
-	return final ? check_not_expired(next, now_us, e) : 0;
+	return final ? check_time(next, now_us, e) : 0;
 }

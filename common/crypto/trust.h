@@ -15,11 +15,17 @@ const struct trust_key *trust_key(const struct trust *t, const char *id);
 /* Well-formed in itself: names, no duplicate keys or public keys, each threshold reachable, root and release present, no unknown `critical`. ERR_PARSE with what to do. */
 int trust_check_shape(const struct trust *t, struct err *e) MUST_CHECK;
 
-/* A first (pinned) document: signed by its own root threshold, not expired at now_us. */
+#define CLOCK_SKEW_US ((int64_t)10 * 60 * 1000000) /* between the people who sign and this machine */
+
+/* A first (pinned) document: signed by its own root threshold, neither expired at now_us nor made later. */
 int trust_check_self(const struct trust *t, const struct envelope *env, int64_t now_us, struct err *e) MUST_CHECK;
-/* A successor: version exactly one more, signed by the root threshold of `old` and of `next`; expiry of `next` enforced only when `final`. */
+/* A successor: version exactly one more, signed by the root threshold of `old` and of `next`; that `next` has neither expired nor was made later is asked only when `final`. */
 int trust_check_next(const struct trust *old, const struct trust *next, const struct envelope *env, bool final, int64_t now_us,
                      struct err *e) MUST_CHECK;
+
+/* The time that a document proves to be over: that of its making; 0 when that is ahead of this clock, as it is of one that was made on a machine with a wrong clock. While such a one
+ * is in use C5 refuses by it; were it kept as seen, no successor could end that. */
+int64_t trust_attests_us(const struct trust *t, int64_t now_us);
 
 /* Counts the role's distinct public keys that signed the envelope under `expected_type`. ret_signers (may be NULL) gets up to `max` pointers to their keys. */
 size_t trust_count_signers(const struct trust *t, const char *role, const struct envelope *env, const char *expected_type,

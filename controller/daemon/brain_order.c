@@ -12,7 +12,7 @@
 #include "common/wire/limits.h"
 #include "controller/daemon/brain_impl.h"
 
-#define CLOCK_SKEW_US (5 * 60 * INT64_C(1000000)) /* a site whose clock is a little behind may start at once */
+#define SITE_CLOCK_LAG_US (5 * 60 * INT64_C(1000000)) /* a site whose clock is a little behind may start at once */
 
 int order_release(struct brain *b, const uint8_t envelope_hash[DIGEST_SIZE], struct arena *a, struct release *ret, struct envelope *ret_env,
                   struct err *e)
@@ -92,7 +92,7 @@ static void draft_order(struct brain *b, const struct order_request *q, struct d
 	o->direction = q->direction;
 	o->target_count = (uint32_t)q->n_targets;
 	o->created_at_us = b->now_us;
-	o->not_before_us = q->not_before_us ? q->not_before_us : b->now_us - CLOCK_SKEW_US;
+	o->not_before_us = q->not_before_us ? q->not_before_us : b->now_us - SITE_CLOCK_LAG_US;
 	o->not_after_us = q->not_after_us;
 	o->contexts = (const char **)q->contexts;
 	o->n_contexts = q->n_contexts;

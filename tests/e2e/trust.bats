@@ -27,6 +27,24 @@ make_trust() {
 	[[ "$output" == *"fleet shops, version 1: the root signatures are enough"* ]]
 }
 
+@test "what a document holds is shown, and edited without a network, each edit a new version" {
+	make_trust
+	run "$rollcall" trust show trust.env
+	[ "$status" -eq 0 ]
+	[[ "$output" == *root*ann*bob* && "$output" == *approver/production*bob* ]]
+	for k in ann bob; do "$rollcall" trust sign trust.env --key "./$k" 2>/dev/null; done
+	"$rollcall" trust add-key trust.env eve.pub --role release --out trust-2.env 2>/dev/null
+	holders() { "$rollcall" trust show "$1" -o json 2>/dev/null | jq -r --arg r "$2" '[.roles[] | select(.role == $r) | .owner] | sort | join(" ")'; }
+	[ "$(holders trust.env release)" = ann ] && [ "$(holders trust-2.env release)" = "ann eve" ]
+	run "$rollcall" trust remove-key trust-2.env eve --out trust-3.env
+	[ "$status" -eq 0 ] && [ "$(holders trust-3.env release)" = ann ]
+	run "$rollcall" trust rotate trust.env bob eve.pub --out trust-b.env
+	[ "$status" -eq 0 ]
+	[ "$(holders trust-b.env root)" = "ann eve" ] && [ "$(holders trust-b.env approver/production)" = eve ] && [ "$(holders trust-b.env enrol)" = eve ]
+	[[ "$output" == *"by its own root keys: 0 of 2 signatures (root)"*"have 2 of ann, eve"* ]]
+	[[ "$output" == *"by the root keys of the version before: 0 of 2 signatures (root)"*"have 2 of ann, bob"* ]]
+}
+
 @test "a signature that would not count is not made" {
 	make_trust
 	"$rollcall" trust sign trust.env --key ./ann 2>/dev/null

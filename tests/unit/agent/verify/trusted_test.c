@@ -293,6 +293,21 @@ static void test_attested_time_only_grows(void **state)
 	assert_int_equal(believed(s).attested_us, s->f.now_us);
 }
 
+/* Made on a laptop whose clock was ten years ahead: as long as it is in use its time counts (C5), and its successor ends that. */
+static void test_a_trust_document_dated_ahead(void **state)
+{
+	struct scene *s = *state;
+	int64_t made_us = s->f.trust.created_at_us, expires_us = s->f.trust.expires_at_us;
+	s->f.trust.created_at_us = s->f.now_us + (int64_t)10 * 365 * 24 * FIXTURE_HOUR;
+	s->f.trust.expires_at_us = s->f.trust.created_at_us + FIXTURE_HOUR;
+	assert_true(take(s, next_trust(s)));
+	assert_true(believed(s).attested_us <= s->f.now_us);
+	s->f.trust.created_at_us = made_us, s->f.trust.expires_at_us = expires_us;
+	assert_true(take(s, next_trust(s)));
+	assert_int_equal(believed(s).doc.version, 3);
+	assert_int_equal(believed(s).attested_us, s->f.trust.created_at_us);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -309,6 +324,7 @@ int main(void)
 	    TEST(test_revocations_stay),
 	    TEST(test_out_of_a_fast_forward_by_rotation),
 	    TEST(test_attested_time_only_grows),
+	    TEST(test_a_trust_document_dated_ahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -302,6 +302,23 @@ static void test_expiry_of_the_last_only(void **state)
 	assert_non_null(strstr(e.msg, "expired at"));
 }
 
+static void test_made_in_the_future(void **state)
+{
+	struct trust_fixture *f = *state;
+	struct trust old = f->trust;
+	struct err e = ERR_INIT;
+	f->trust.version = 2;
+	f->trust.created_at_us = f->now_us + CLOCK_SKEW_US;
+	assert_int_equal(check_successor(f, &old, true, &e), 0);
+	f->trust.created_at_us++;
+	assert_int_equal(trust_attests_us(&f->trust, f->now_us), 0);
+	assert_int_equal(check_successor(f, &old, false, &e), 0);
+	assert_int_equal(check_successor(f, &old, true, &e), -1);
+	assert_non_null(strstr(e.msg, "version 2, was made at 20"));
+	assert_non_null(strstr(e.msg, "which is in the future: set the clocks right"));
+	assert_int_equal(trust_check_self(&f->trust, &f->trust_envelope, f->now_us, &e), -1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -329,6 +346,7 @@ int main(void)
 	    T(test_rotation_needs_both_thresholds),
 	    T(test_versions_one_by_one),
 	    T(test_expiry_of_the_last_only),
+	    T(test_made_in_the_future),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
