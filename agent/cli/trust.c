@@ -18,20 +18,34 @@ static int open_journal(const struct agent_config *c, struct journal **ret, stru
 	return file_make_dirs(c->data_dir, 0700, e) < 0 ? -1 : journal_open(path, ret, e);
 }
 
+#define FLOORS_SHOWN 8
+
+/* ", shop below sequence 7", one for each project, as far as they fit. */
+static void add_floors(const struct freshness *f, struct buf *ret)
+{
+	for (size_t i = 0; i < f->n_floors && i < FLOORS_SHOWN; i++)
+		buf_addf(ret, ", %s below sequence %llu", f->floors[i].project, (unsigned long long)f->floors[i].sequence);
+	if (f->n_floors > FLOORS_SHOWN)
+		buf_addf(ret, ", and so of %zu projects more", f->n_floors - FLOORS_SHOWN);
+}
+
 static int print_believed(const struct cmd_args *a, const struct agent_config *c, struct journal *j, struct err *e)
 {
 	AUTO(arena_destroy) struct arena *arena = arena_new(TRUSTED_ARENA);
 	AUTO(table_destroy) struct table *t = table_new("document,#version,made,expires,detail");
+	AUTO(buf_done) struct buf floors = BUF_INIT;
 	char made[CLOCK_TEXT_SIZE], ends[CLOCK_TEXT_SIZE];
 	struct trusted b;
 	if (trusted_load(j, c->trust_pin, arena, &b, e) != 0)
 		return -1;
 	table_rowf(t, "trust\t%llu\t%s\t%s\tfleet %s", (unsigned long long)b.doc.version, clock_text(b.doc.created_at_us, made),
 	           clock_text(b.doc.expires_at_us, ends), b.doc.fleet);
-	if (b.fresh)
-		table_rowf(t, "fresh\t%llu\t%s\t%s\trevoked: %zu keys, %zu agents, %zu releases", (unsigned long long)b.fresh->version,
+	if (b.fresh) {
+		add_floors(b.fresh, &floors);
+		table_rowf(t, "fresh\t%llu\t%s\t%s\trevoked: %zu keys, %zu agents, %zu releases%s", (unsigned long long)b.fresh->version,
 		           clock_text(b.fresh->issued_at_us, made), clock_text(b.fresh->expires_at_us, ends), b.fresh->n_revoked_keys,
-		           b.fresh->n_revoked_agents, b.fresh->n_withdrawn);
+		           b.fresh->n_revoked_agents, b.fresh->n_withdrawn, buf_str(&floors));
+	}
 	table_print(t, cmd_output(a), "documents", stdout);
 	return EXIT_DONE;
 }

@@ -67,6 +67,14 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	run rc rollout rollback "$dev" --reason withdrawn --wait --timeout 120s
 	[ "$status" -eq 0 ]
 	[ "$(lite one "select count(*) from sqlite_master where name like 'customers'")" = 0 ]
+	# Away from any network: the key is on a stick, and so is what it signs.
+	run env ROLLCALL_CONFIG=/nowhere "$ROLLCALL_BIN/rollcall" release withdraw 1.0.0.release --and-older --key keys/release --trust trust.env --out older.env
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	has "rollcall trust push older.env"
+	run rc trust push older.env
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+	wait_believed fresh "$(fresh_version)"
+	[[ "$(agent trust show 2>/dev/null)" == *"1 releases, shop below sequence 2"* ]]
 }
 
 @test "root and approver keys are rotated live: both generations sign, the agent follows step by step, the old keys are out" {

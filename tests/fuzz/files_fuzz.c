@@ -1,4 +1,5 @@
-/* Fuzz target for the files that people write or carry: site policy, request for a certificate, agent.yaml, controller.yaml, the tool's configuration, rollcall.yaml. First byte: which;
+/* Fuzz target for the files that people write or carry: site policy, request for a certificate, agent.yaml, controller.yaml, the tool's configuration, rollcall.yaml, private and public
+ * keys of both kinds. First byte: which;
  * the rest: the file as it stands. A refusal says why, and where its form has a line, it is one of the file. */
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/crypto/sign.h"
+#include "common/link/curve.h"
 #include "common/wire/request.h"
 #include "controller/cli/context.h"
 #include "controller/daemon/config.h"
@@ -95,7 +98,51 @@ static int read_project(const char *path, struct bytes text, struct arena *a, st
 	return rc;
 }
 
-static reader *const readers[] = {read_policy, read_request, read_agent, read_controller, read_context, read_project};
+static int read_private_key(const char *path, struct bytes text, struct arena *a, struct err *e)
+{
+	AUTO(sign_key_destroy) struct sign_key *k = NULL;
+	uint8_t public_key[SIGN_PUBLIC_SIZE], sig[SIGNATURE_SIZE];
+	(void)text;
+	(void)a;
+	if (sign_key_load(path, NULL, &k, e) != 0)
+		return -1;
+	sign_key_public(k, public_key);
+	sign_make(k, bytes_of_str("x"), sig);
+	fuzz_require(sign_check(public_key, bytes_of_str("x"), sig), "a key that is read can sign");
+	return 0;
+}
+
+static int read_public_key(const char *path, struct bytes text, struct arena *a, struct err *e)
+{
+	uint8_t public_key[SIGN_PUBLIC_SIZE];
+	char owner[SIGN_OWNER_SIZE];
+	(void)text;
+	(void)a;
+	sign_public_owner(path, owner);
+	fuzz_require(sign_owner_is_sound(owner), "an owner that can be read");
+	if (sign_public_load(path, public_key, e) != 0)
+		return -1;
+	fuzz_require(sign_public_is_sound(public_key), "no weak key");
+	return 0;
+}
+
+static int read_curve_key(const char *path, struct bytes text, struct arena *a, struct err *e)
+{
+	struct curve_key k = {0};
+	char public_text[CURVE_KEY_TEXT_SIZE];
+	struct err ignored = ERR_INIT;
+	(void)text;
+	(void)a;
+	if (curve_public_read(path, public_text, &ignored) == 0)
+		fuzz_require(strlen(public_text) == CURVE_KEY_TEXT_SIZE - 1, "a public key is 40 characters");
+	if (curve_key_load(path, &k, e) != 0)
+		return -1;
+	curve_key_done(&k);
+	return 0;
+}
+
+static reader *const readers[] = {read_policy,  read_request,     read_agent,      read_controller, read_context,
+                                  read_project, read_private_key, read_public_key, read_curve_key};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool fuzz_accepted;
@@ -35,6 +36,7 @@ const char *fuzz_memory_file_of(size_t slot, const uint8_t *data, size_t size)
 	if (!files[slot].open) {
 		files[slot].fd = memfd_create("input", MFD_CLOEXEC);
 		files[slot].open = true;
+		fuzz_require(fchmod(files[slot].fd, 0600) == 0, "a file of ours"); /* or no key is read from it */
 		snprintf(files[slot].path, sizeof files[slot].path, "/proc/self/fd/%d", files[slot].fd);
 	}
 	int fd = files[slot].fd;
