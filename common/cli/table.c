@@ -171,6 +171,20 @@ static size_t total_width(const struct table *t, const struct layout *l)
 	return n;
 }
 
+/* One name that is wider than half of the window shall not push every other column out of it: it gets a line of its own. */
+static void narrow_first(const struct table *t, struct layout *l)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	size_t most = l->columns / 2, width = 0;
+	if (l->columns == SIZE_MAX || l->widths[0] <= most || total_width(t, l) <= l->columns || t->n_columns < 2)
+		return;
+	for (size_t row = 0; row <= t->n_rows; row++) {
+		size_t w = text_at(t, l, row == t->n_rows ? SIZE_MAX : row, 0, &text).width;
+		width = w > width && w <= most ? w : width;
+	}
+	l->widths[0] = width;
+}
+
 /* What does not fit into the window goes under the rows, the last columns first; the first two stay. */
 static void lay_out(const struct table *t, struct layout *l)
 {
@@ -184,6 +198,7 @@ static void lay_out(const struct table *t, struct layout *l)
 			l->widths[i] = width > l->widths[i] ? width : l->widths[i];
 		}
 	}
+	narrow_first(t, l);
 	for (size_t i = t->n_columns; i-- > 2 && total_width(t, l) > l->columns;) {
 		l->under[i] = l->under[i] || l->shown[i];
 		l->shown[i] = false;
@@ -199,7 +214,13 @@ static void add_line(const struct table *t, const struct layout *l, size_t row, 
 	for (size_t i = 0; i < last; i++) {
 		if (!l->shown[i])
 			continue;
-		add_padded(ret, text_at(t, l, row, i, &scratch), l->widths[i], t->columns[i].number, i + 1 == last, colour && row != SIZE_MAX);
+		struct shown text = text_at(t, l, row, i, &scratch);
+		add_padded(ret, text, l->widths[i], t->columns[i].number, i + 1 == last, colour && row != SIZE_MAX);
+		if (i == 0 && last > 1 && text.width > l->widths[0]) {
+			ret->p[ret->n -= 2] = '\0'; /* the blanks before the next column */
+			buf_addc(ret, '\n');
+			add_blanks(ret, l->widths[0] + 2);
+		}
 	}
 	while (ret->n > begin && ret->p[ret->n - 1] == ' ')
 		ret->p[--ret->n] = '\0';

@@ -159,5 +159,7 @@ int run_fleet_status(const struct cmd_args *a, struct err *e)
 	question_add(&q, "limit", drawn && !cmd_option_given(a, "all") ? EYES_SHOWN : EYES_ALL);
 	if (live_open(a, &l, e) != 0 || live_ask(&l, &q, &r, e) != 0)
 		return -1;
+	if (drawn)
+		rollout_call_releases(&r);
 	return drawn ? draw(&r) : answer_print(&r, cmd_output(a));
 }

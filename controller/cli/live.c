@@ -163,6 +163,13 @@ const char *answer_cell(const struct answer_table *t, size_t row, const char *co
 	return "";
 }
 
+void answer_set(const struct answer_table *t, size_t row, const char *column, const char *text)
+{
+	for (size_t i = 0; i < t->n_columns; i++)
+		if (is_column(t->columns[i], column))
+			t->rows[row].cells[i] = text;
+}
+
 /* "rollouts", "waves", "targets": what a table lists is what its first column names; one that begins with a time is a history. */
 static void kind_of(const struct answer_table *t, struct buf *ret)
 {

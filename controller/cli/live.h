@@ -55,6 +55,8 @@ int live_ask(struct live *l, const struct question *q, struct answer *ret, struc
 const struct answer_table *answer_find(const struct answer *r, const char *column);
 /* A cell by column name, marks apart; "" when the column or the cell is not there. */
 const char *answer_cell(const struct answer_table *t, size_t row, const char *column);
+/* Puts another text in a cell that is there; NULL: none. The text is borrowed. */
+void answer_set(const struct answer_table *t, size_t row, const char *column, const char *text);
 
 /* Tables to stdout, the message to stderr, and the exit code for run(). */
 int answer_print(const struct answer *r, enum output_format f);

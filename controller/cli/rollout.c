@@ -78,8 +78,14 @@ static int run_catch_up(const struct cmd_args *a, struct err *e)
 
 static int run_list(const struct cmd_args *a, struct err *e)
 {
+	AUTO(live_close) struct live l = {0};
+	AUTO(answer_done) struct answer r = {0};
 	const struct question q = {.verb = VERB_ROLLOUT_LIST};
-	return live_run(a, &q, e);
+	if (live_open(a, &l, e) != 0 || live_ask(&l, &q, &r, e) != 0)
+		return -1;
+	if (cmd_output(a) == OUTPUT_TABLE)
+		rollout_call_releases(&r);
+	return answer_print(&r, cmd_output(a));
 }
 
 static int run_pause(const struct cmd_args *a, struct err *e)

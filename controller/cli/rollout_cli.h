@@ -60,6 +60,10 @@ int rollout_answer_and_wait(const struct cmd_args *a, struct live *l, const stru
 int rollout_status_print(struct answer *r, const char *rollout, bool folded);
 /* Its state in a word for people: "scheduled" while it waits for its time, "awaiting-pass" for a gate's signatures. */
 const char *rollout_state_word(const struct answer_table *t, size_t row);
+/* Puts what people call a release in its place, for a screen: with its project, where there are several. */
+void rollout_call_releases(struct answer *r);
+/* Of the targets' rows, the first of the same wave that needs eyes and says the same, when it is another one: a screen says it once. SIZE_MAX: none. */
+size_t rollout_said_at(const struct answer_table *targets, size_t row, bool back);
 /* By a delivery's state. 0: needs eyes, 1: moves, 2: done or not begun. What went back is done where that was the order. */
 int rollout_interest(const char *state, bool back);
 bool rollout_goes_back(const struct answer *status);

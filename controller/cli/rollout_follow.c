@@ -98,7 +98,11 @@ static int ask_again(struct following *f, struct answer *ret, struct err *e)
 	question_add(&q, "fold", f->how->tree && tree_can_open() ? TREE_TARGETS : NULL);
 	if (!f->live->link && live_open_context(&f->live->context, f->live, e) != 0)
 		return -1;
-	return live_ask(f->live, &q, ret, e);
+	if (live_ask(f->live, &q, ret, e) != 0)
+		return -1;
+	if (f->how->tree && tree_can_open())
+		rollout_call_releases(ret);
+	return 0;
 }
 
 /* 0 with *ret_fresh false: no answer for now, try again. */

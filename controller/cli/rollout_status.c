@@ -73,6 +73,46 @@ static void fold(struct answer *r, struct others *o)
 	t->n_rows = kept;
 }
 
+size_t rollout_said_at(const struct answer_table *targets, size_t row, bool back)
+{
+	static const char *const same[] = {"detail", "state", "wave"};
+	if (!*answer_cell(targets, row, "detail") || rollout_interest(answer_cell(targets, row, "state"), back) != 0)
+		return SIZE_MAX;
+	for (size_t i = 0; i < row; i++) {
+		size_t k = 0;
+		while (k < ARRAY_LEN(same) && str_eq(answer_cell(targets, i, same[k]), answer_cell(targets, row, same[k])))
+			k++;
+		if (k == ARRAY_LEN(same))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+void rollout_call_releases(struct answer *r)
+{
+	for (size_t i = 0; i < r->n_tables; i++)
+		for (size_t row = 0; row < r->tables[i].n_rows; row++) {
+			const char *called = answer_cell(&r->tables[i], row, "called");
+			if (*called) /* a controller that does not say it gives the version */
+				answer_set(&r->tables[i], row, "release", called);
+		}
+}
+
+/* Of those that need eyes for the same reason the first one says it, and what to type; from the last on, so that each still finds it. */
+static void say_once(struct answer *r)
+{
+	size_t at;
+	bool back = rollout_goes_back(r);
+	struct answer_table *t = find(r, "target", &at);
+	for (size_t i = t ? t->n_rows : 0; i-- > 0;) {
+		size_t like = rollout_said_at(t, i, back);
+		if (like == SIZE_MAX)
+			continue;
+		answer_set(t, i, "detail", arena_printf(r->arena, "as %s", answer_cell(t, like, "target")));
+		answer_set(t, i, "next", NULL);
+	}
+}
+
 /* Above the tables: which one, how it stands, how far it is. */
 static void print_head(struct answer *r)
 {
@@ -105,8 +145,11 @@ int rollout_status_print(struct answer *r, const char *rollout, bool folded)
 	char n[COUNT_TEXT_SIZE];
 	size_t at;
 	take_counted(r, &o);
-	if (folded)
+	if (folded) {
 		fold(r, &o);
+		say_once(r);
+	}
+	rollout_call_releases(r);
 	print_head(r);
 	const struct answer_table *t = find(r, "target", &at);
 	if (t && t->n_rows == 0)

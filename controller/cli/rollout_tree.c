@@ -100,23 +100,6 @@ static void target_rest(const struct answer_table *t, size_t i, int interest, bo
 		buf_addf(ret, "%s%s", ret->n ? "  " : "", detail);
 }
 
-/* The first target of the same wave that needs eyes for the same reason, when it is another one: what it says need not be said again. SIZE_MAX: none. */
-static size_t said_at(const struct view *v, size_t row)
-{
-	static const char *const same[] = {"detail", "state", "wave"};
-	const char *state = answer_cell(v->targets, row, "state");
-	if (!*answer_cell(v->targets, row, "detail") || rollout_interest(state, v->back) != 0)
-		return SIZE_MAX;
-	for (size_t i = 0; i < row; i++) {
-		size_t k = 0;
-		while (k < ARRAY_LEN(same) && str_eq(answer_cell(v->targets, i, same[k]), answer_cell(v->targets, row, same[k])))
-			k++;
-		if (k == ARRAY_LEN(same))
-			return i;
-	}
-	return SIZE_MAX;
-}
-
 static size_t rest_columns(const struct tree *t, const struct view *v)
 {
 	size_t used = STEM_COLUMNS + v->name_columns + 2 + v->state_columns + 2;
@@ -131,7 +114,7 @@ static size_t note_lines(const struct tree *t, const struct view *v, size_t row,
 	int interest = rollout_interest(answer_cell(v->targets, row, "state"), v->back);
 	size_t columns = t->columns > 3 * NOTE_STEM_COLUMNS ? t->columns - NOTE_STEM_COLUMNS : 2 * NOTE_STEM_COLUMNS, lines = 0;
 	buf_clear(ret);
-	if (interest == 2 || said_at(v, row) != SIZE_MAX)
+	if (interest == 2 || rollout_said_at(v->targets, row, v->back) != SIZE_MAX)
 		return 0;
 	target_rest(v->targets, row, interest, true, &rest);
 	if (interest == 0 || output_width(buf_str(&rest)) > rest_columns(t, v))
@@ -164,7 +147,7 @@ static void add_target(struct tree *t, struct view *v, size_t i, const char *bar
 	AUTO(buf_done) struct buf notes = BUF_INIT;
 	char stem[64];
 	const char *state = answer_cell(v->targets, i, "state");
-	size_t lines = note_lines(t, v, i, &notes), like = said_at(v, i);
+	size_t lines = note_lines(t, v, i, &notes), like = rollout_said_at(v->targets, i, v->back);
 	bool noted = lines > 0 && lines <= v->notes; /* all of it or nothing: half a reason misleads */
 	snprintf(stem, sizeof stem, "%s%s ", bar, last ? LAST : BRANCH);
 	target_rest(v->targets, i, rollout_interest(state, v->back), !noted && like == SIZE_MAX, &rest);

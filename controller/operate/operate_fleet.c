@@ -74,14 +74,15 @@ static void fleet_row(struct request *q, const struct view_fleet *v)
 static void rollout_rows(struct request *q, const struct view_fleet *v)
 {
 	reply_columns(q, "%rollout,state,release,environment,direction,present-wave,#targets,#applied,#failed,#open,#moving,#per-minute,#seconds-left,"
-	                 "starts-at,#taken-back,stands,~detail,~next");
+	                 "starts-at,#taken-back,stands,~detail,~next,+project,+called");
 	for (size_t i = 0; i < v->n_rollouts; i++) {
 		const struct view_rollout *r = &v->rollouts[i];
-		reply_row(q, "%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s",
-		          r->rec->id, rollout_state_name(r->rec->state), r->rec->release_version, r->rec->environment, direction_name(r->rec->direction),
-		          r->wave, r->counts.total, r->done, r->counts.failed, r->counts.open, r->moving, view_per_minute(q->a, r),
-		          view_seconds_left(q->a, r), reply_time(q, r->starts_at_us), r->rec->direction == DIRECTION_APPLY ? r->counts.rolled_back : 0,
-		          r->state, r->detail, r->next);
+		reply_row(
+		    q, "%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%s",
+		    r->rec->id, rollout_state_name(r->rec->state), r->rec->release_version, r->rec->environment, direction_name(r->rec->direction), r->wave,
+		    r->counts.total, r->done, r->counts.failed, r->counts.open, r->moving, view_per_minute(q->a, r), view_seconds_left(q->a, r),
+		    reply_time(q, r->starts_at_us), r->rec->direction == DIRECTION_APPLY ? r->counts.rolled_back : 0, r->state, r->detail, r->next,
+		    r->rec->project, r->called);
 	}
 }
 

@@ -8,7 +8,7 @@
 #include "controller/view/view.h"
 
 #define FOLD_MAX         10000
-#define ROLLOUT_COLUMNS  "%rollout,state,release,environment,direction,#targets,#applied,#failed,+#open,created,detail,+project"
+#define ROLLOUT_COLUMNS  "%rollout,state,release,environment,direction,#targets,#applied,#failed,+#open,created,detail,+project,+called"
 #define STATUS_COLUMNS   ROLLOUT_COLUMNS ",+present-wave,+#moving,+#eyes,+#per-minute,+#seconds-left,+next,+starts-at,+#taken-back,+stands"
 #define WAVE_COLUMNS     "wave,state,#targets,#applied,#failed,#open,max-failures,detail,+#moving,+#eyes,+#soak-seconds"
 #define DELIVERY_COLUMNS "target,wave,state,step,#attempt,~detail,~next,+changeset,+since,+until,+#state-seconds"
@@ -27,23 +27,25 @@ static int detail_now(struct request *q, const struct store_rollout *r, const ch
 	return 0;
 }
 
-static void rollout_row(struct request *q, const struct store_rollout *r, struct delivery_counts c, const char *now, const char *undone_by)
+static void rollout_row(struct request *q, const struct store_rollout *r, struct delivery_counts c, const char *called, const char *now,
+                        const char *undone_by)
 {
 	char at[CLOCK_TEXT_SIZE];
 	uint32_t done = r->direction == DIRECTION_APPLY ? c.applied : c.rolled_back;
 	const char *detail = undone_by ? arena_printf(q->a, "%s; taken back since by rollout %.8s", now, undone_by) : now;
-	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s", r->id, rollout_state_name(r->state),
+	reply_row(q, "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%s", r->id, rollout_state_name(r->state),
 	          r->release_version, r->environment, direction_name(r->direction), c.total, done, c.failed, c.open, clock_text(r->created_at_us, at),
-	          detail, r->project);
+	          detail, r->project, called);
 }
 
 int reply_rollout(struct request *q, const struct store_rollout *r, struct err *e)
 {
 	struct delivery_counts c = {0};
-	if (runs_save(q->b, e) < 0 || store_delivery_counts(q->b->store, r->id, &c, e) < 0)
+	bool several = false;
+	if (runs_save(q->b, e) < 0 || store_delivery_counts(q->b->store, r->id, &c, e) < 0 || store_several_projects(q->b->store, &several, e) < 0)
 		return -1;
 	reply_columns(q, ROLLOUT_COLUMNS);
-	rollout_row(q, r, c, str_or_empty(r->detail), NULL);
+	rollout_row(q, r, c, view_called(q->a, r, several), str_or_empty(r->detail), NULL);
 	return 0;
 }
 
@@ -51,7 +53,8 @@ int operate_rollout_list(struct request *q, struct err *e)
 {
 	struct store_rollout *list = NULL;
 	size_t n = 0;
-	if (store_rollouts(q->b->store, NULL, false, q->a, &list, &n, e) < 0)
+	bool several = false;
+	if (store_rollouts(q->b->store, NULL, false, q->a, &list, &n, e) < 0 || store_several_projects(q->b->store, &several, e) < 0)
 		return -1;
 	AUTO(map_destroy) struct map *undone = map_new(); /* what was taken back, even in part -> the newest rollback of it */
 	reply_columns(q, ROLLOUT_COLUMNS);
@@ -62,7 +65,7 @@ int operate_rollout_list(struct request *q, struct err *e)
 		if (store_delivery_counts(q->b->store, r->id, &c, e) < 0 || detail_now(q, r, &now, e) < 0)
 			return -1;
 		const struct store_rollout *by = map_get(undone, map_text(r->id));
-		rollout_row(q, r, c, now, by ? by->id : NULL);
+		rollout_row(q, r, c, view_called(q->a, r, several), now, by ? by->id : NULL);
 		if (r->undoes && c.rolled_back && !map_get(undone, map_text(r->undoes)))
 			map_put(undone, map_text(r->undoes), (void *)r);
 	}
@@ -84,7 +87,8 @@ static const char *wave_detail(struct request *q, const struct run *u, uint32_t 
 		return view_wave_failed(q->a, &u->r, (uint32_t)(w - u->r.waves));
 	if (w->state == WAVE_PROBING)
 		return "its probes are being asked";
-	return t->deferred ? arena_printf(q->a, "%" PRIu32 " deferred", t->deferred) : "";
+	const char *skipped = t->skipped ? arena_printf(q->a, "%" PRIu32 " skipped", t->skipped) : "";
+	return t->deferred ? arena_printf(q->a, "%" PRIu32 " deferred%s%s", t->deferred, *skipped ? ", " : "", skipped) : skipped;
 }
 
 static void wave_row(struct request *q, const struct run *u, uint32_t i)
@@ -193,10 +197,10 @@ static void status_row(struct request *q, const struct view_rollout *v)
 	const struct store_rollout *r = v->rec;
 	char at[CLOCK_TEXT_SIZE];
 	reply_row(q,
-	          "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32
+	          "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32
 	          "\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s",
 	          r->id, rollout_state_name(r->state), r->release_version, r->environment, direction_name(r->direction), v->counts.total, v->done,
-	          v->counts.failed, v->counts.open, clock_text(r->created_at_us, at), v->detail, r->project, v->wave, v->moving, v->eyes,
+	          v->counts.failed, v->counts.open, clock_text(r->created_at_us, at), v->detail, r->project, v->called, v->wave, v->moving, v->eyes,
 	          view_per_minute(q->a, v), view_seconds_left(q->a, v), v->next, reply_time(q, v->starts_at_us),
 	          r->direction == DIRECTION_APPLY ? v->counts.rolled_back : 0, v->state);
 }

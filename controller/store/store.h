@@ -128,6 +128,8 @@ struct store_release {
 	int64_t added_at_us;
 };
 int store_release_put(struct store *s, const struct store_release *r, struct err *e) MUST_CHECK;
+/* Are they of more than one project? */
+int store_several_projects(struct store *s, bool *ret, struct err *e) MUST_CHECK;
 int store_releases(struct store *s, struct arena *a, struct store_release **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 
 /* ---- rollouts ---- */

@@ -341,6 +341,17 @@ static int read_release(struct lite_stmt *q, struct arena *a, void *ret, struct 
 	return column_exact(q, 1, r->envelope_hash, DIGEST_SIZE, "release.envelope_hash", e);
 }
 
+int store_several_projects(struct store *s, bool *ret, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	bool row = false;
+	if (lite_prepare(s->db, sql_several_projects, &q, e) < 0 || lite_step(q, &row, e) < 0)
+		return -1;
+	*ret = lite_int(q, 0) != 0;
+	lite_reset(q);
+	return 0;
+}
+
 int store_releases(struct store *s, struct arena *a, struct store_release **ret, size_t *ret_n, struct err *e)
 {
 	struct lite_stmt *q = NULL;

@@ -28,6 +28,7 @@ struct view_rollout {
 	uint32_t moving, eyes; /* by view_interest; 0 without run */
 	struct view_speed speed;
 	const char *wave; /* that is under way; "" when none is */
+	const char *called; /* its release as people call it: "1.4.0"; where there are several projects "shop 1.4.0" */
 	const char *state; /* in a word for people: its state's, or "scheduled" */
 	int64_t starts_at_us; /* of a scheduled one; 0 otherwise */
 	const char *undone_by; /* the newest rollback that has taken some of it back; NULL: none */
@@ -45,6 +46,8 @@ enum exit_code view_worse(enum exit_code x, enum exit_code y);
 /* As cells of a table: whole targets a minute, whole seconds; "" when not known. */
 const char *view_per_minute(struct arena *a, const struct view_rollout *v);
 const char *view_seconds_left(struct arena *a, const struct view_rollout *v);
+/* A rollout's release as people call it; several: there are several projects. */
+const char *view_called(struct arena *a, const struct store_rollout *rec, bool several);
 /* view_say.c, for view_rollout: state, detail and next, when the rest of *v stands. */
 int view_say(struct brain *b, struct arena *a, struct view_rollout *v, struct err *e) MUST_CHECK;
 /* Why a wave fails its gate, "3 of 8 failed, 2 allowed"; "" when it does not. */

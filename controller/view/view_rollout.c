@@ -76,6 +76,11 @@ static struct delivery_counts counts_of(const struct rollout *r)
 	return c;
 }
 
+const char *view_called(struct arena *a, const struct store_rollout *rec, bool several)
+{
+	return several ? arena_printf(a, "%s %s", rec->project, rec->release_version) : rec->release_version;
+}
+
 int view_rollout(struct brain *b, struct arena *a, const struct store_rollout *rec, const struct run *u, struct view_rollout *ret, struct err *e)
 {
 	struct view_rollout v = {.rec = rec, .run = u, .speed = {.left_us = -1}, .wave = ""};
@@ -95,6 +100,10 @@ int view_rollout(struct brain *b, struct arena *a, const struct store_rollout *r
 		v.moving += view_interest(&u->r.deliveries[i]) == INTEREST_MOVING;
 		v.eyes += view_interest(&u->r.deliveries[i]) == INTEREST_EYES;
 	}
+	bool several = false;
+	if (store_several_projects(b->store, &several, e) < 0)
+		return -1;
+	v.called = view_called(a, rec, several);
 	if (view_say(b, a, &v, e) < 0)
 		return -1;
 	*ret = v;

@@ -190,3 +190,32 @@ watch_on_terminal() {
 	has "us/lite/u2 quarantine restore under way (operator olga)"
 	fleet_start_agent us-1 && fleet_wait_connected 2
 }
+
+@test "of two projects each rollout says whose release it brings; programs have both apart" {
+	mkdir -p billing/changes
+	sed 's/shop/billing/' shop/rollcall.yaml >billing/rollcall.yaml
+	sed 's/notes/bills/g' shop/changes/01-notes.sql >billing/changes/01-bills.sql
+	fleet_release billing 0.1.0
+	id=$(fleet_start plan.yaml dev 0.1.0)
+	quietly rc rollout watch "$id" --timeout 60s
+	run rc rollout list
+	has "${id:0:8} succeeded billing 0.1.0 dev apply"
+	has "succeeded shop 1.0.0 dev apply"
+	run rc rollout status "$id"
+	has "rollout $id billing 0.1.0 to dev succeeded"
+	[ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0] | [.release, .project, .called] | join(",")')" = "0.1.0,billing,billing 0.1.0" ]
+}
+
+@test "a status on a terminal tells a reason that many have once" {
+	sqlite3 db/t33 'CREATE TABLE more (n INTEGER)' && sqlite3 db/t34 'CREATE TABLE more (n INTEGER)'
+	sed -i 's/max_parallel: 60/max_parallel: 60, max_failures: 2/' plan.yaml
+	printf -- '\n--changeset t:more\nCREATE TABLE more (n INTEGER);\n--rollback DROP TABLE more;\n' >>shop/changes/01-notes.sql
+	fleet_release shop 1.1.0
+	id=$(fleet_start plan.yaml dev 1.1.0)
+	rc rollout watch "$id" --timeout 60s >/dev/null 2>&1 || [ $? -eq 4 ]
+	on_terminal 24 80 rollout status "$id"
+	has "eu/lite/t34 rest failed - 1 as eu/lite/t33"
+	[ "$(grep -c 'table more already' <<<"$output")" -eq 1 ]
+	run rc rollout status "$id" # a pipe gets all of it
+	[ "$(grep -c 'table more already' <<<"$output")" -eq 2 ]
+}

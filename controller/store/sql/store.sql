@@ -219,6 +219,9 @@ INSERT INTO release (digest, envelope_hash, envelope_size, project, version, seq
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT (digest) DO UPDATE SET envelope_hash = excluded.envelope_hash, envelope_size = excluded.envelope_size, signed_by = excluded.signed_by;
 
+--: sql_several_projects
+SELECT count(*) > 1 FROM (SELECT DISTINCT project FROM release LIMIT 2);
+
 --: sql_releases
 SELECT digest, envelope_hash, envelope_size, project, version, sequence, changesets, signed_by, added_by, added_at_us FROM release ORDER BY project, sequence;
 

@@ -112,6 +112,22 @@ static void test_what_does_not_fit_stands_under_its_row(void **state)
 	table_destroy(&t);
 }
 
+static void test_a_name_that_is_too_wide_has_its_own_line(void **state)
+{
+	(void)state;
+	setenv("NO_COLOR", "1", 1);
+	struct table *t = table_new("target,state,#attempt,~next");
+	table_row(t, (const char *const[]){"eu/pg1/acme", "applied", "1", NULL});
+	table_row(t, (const char *const[]){"eu/pg1/a-name-that-somebody-generated", "held", "12", "nothing"});
+	AUTO(mem_free_ptr) char *narrow = on_terminal(t, 40);
+	assert_string_equal(narrow, "TARGET       STATE    ATTEMPT\r\n"
+	                            "eu/pg1/acme  applied        1\r\n"
+	                            "eu/pg1/a-name-that-somebody-generated\r\n"
+	                            "             held          12\r\n"
+	                            "    next: nothing\r\n");
+	table_destroy(&t);
+}
+
 static void check_lines(const char *text, size_t columns, const char *expected)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT;
@@ -241,6 +257,7 @@ int main(void)
 	    cmocka_unit_test(test_long_tables_line_by_line),
 	    cmocka_unit_test(test_ids_are_short_for_people_only),
 	    cmocka_unit_test(test_what_does_not_fit_stands_under_its_row),
+	    cmocka_unit_test(test_a_name_that_is_too_wide_has_its_own_line),
 	    cmocka_unit_test(test_messages_fold_and_commands_stay_whole),
 	    cmocka_unit_test(test_machine_formats),
 	    cmocka_unit_test(test_rows_from_a_format),
