@@ -210,6 +210,21 @@ static int begin_edit(const struct cmd_args *args, struct arena *a, struct edit 
 	return time_option(args, "expires", d.now_us, &ret->t.expires_at_us, e);
 }
 
+/* Agents whose certificates only such a key signed do not start again, nor are they let in: found out too late by who did not know. */
+static void warn_of_certificates(const struct edit *d)
+{
+	const struct trust_role *was = trust_role(&d->before, ROLE_ENROL), *is = trust_role(&d->t, ROLE_ENROL);
+	for (size_t i = 0; was && i < was->n_key_ids; i++) {
+		if (is && trust_role_has(is, was->key_ids[i]))
+			continue;
+		output_say(
+		    "%s: key %s leaves role enrol: with this in force, agents whose certificates it signed are let in nowhere. To change the key of a fleet "
+		    "that runs: add the new one beside it ('rollcall trust add-key --role enrol'), push that, name the new one in enrol_key of "
+		    "controller.yaml, have each agent renew ('rollcall-agent renew'), and take the old one out then.",
+		    d->out, was->key_ids[i]);
+	}
+}
+
 static int finish_edit(struct edit *d, struct arena *a, struct err *e)
 {
 	struct envelope env;
@@ -219,6 +234,8 @@ static int finish_edit(struct edit *d, struct arena *a, struct err *e)
 	files_print(&d->out, 1, d->format, stdout);
 	if (next)
 		output_say("%s: version %" PRIu64 ", unsigned. The root keys of the version before must sign it, too.", d->out, d->t.version);
+	if (next)
+		warn_of_certificates(d);
 	trust_cli_next(d->out, &d->t, &env, next ? &d->before : NULL);
 	return EXIT_DONE;
 }

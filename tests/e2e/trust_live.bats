@@ -126,6 +126,38 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	[ "$(rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == "trust") | .value')" = 3 ]
 }
 
+@test "the enrol key is rotated: beside the old one until every agent has renewed" {
+	. "$BATS_TEST_DIRNAME/../support/enrol.bash"
+	quietly rc keys new keys/enrol-b --no-passphrase --owner enrol-b
+	run rc trust rotate trust.env enrol keys/enrol-b.pub --out at-once.env
+	has "leaves role enrol: with this in force, agents whose certificates it signed are let in nowhere"
+	run rc trust add-key trust.env keys/enrol-b.pub --role enrol --out trust-2.env
+	[[ "$output" != *"leaves role enrol"* ]]
+	quietly rc trust sign trust-2.env --key keys/root
+	quietly rc trust push trust-2.env
+	wait_believed trust 2
+	fleet_kill controller TERM
+	sed -i 's/^trust: .*/trust: trust-2.env/' controller.yaml
+	enrolment keys/enrol-b
+	fleet_start_controller
+	fleet_wait_connected 1
+	run agent renew --endpoint "$ENROL" --wait 20s
+	[ "$status" -eq 0 ] || { echo "$output"; tail -n 5 controller.log; false; }
+	run rc trust remove-key trust-2.env enrol --role enrol --out trust-3.env
+	has "leaves role enrol"
+	quietly rc trust sign trust-3.env --key keys/root
+	quietly rc trust push trust-3.env
+	wait_believed trust 3
+	fleet_kill eu-1 TERM
+	fleet_start_agent eu-1
+	fleet_wait_connected 1
+	run rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 120s
+	[ "$status" -eq 0 ] || { echo "$output"; tail -n 5 eu-1.log; false; }
+	quietly rc audit export --format bundle --out all.audit # the first certificate, too, was good in its time
+	run rc audit verify all.audit --trust trust.env
+	[ "$status" -eq 0 ] || { echo "$output"; false; }
+}
+
 @test "an approver's key is revoked by its own holder: approvals by it count nowhere, not even one that is given already" {
 	quietly rc rollout start plan.yaml -e dev -r 1.0.0 --wait --timeout 120s
 	fleet_kill eu-1
