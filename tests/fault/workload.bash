@@ -363,7 +363,10 @@ faults_restart() { # fast|kill
 	last=$(faults_ms)
 	if [ "$1" = kill ]; then server_kill "$S"; else server_halt "$S"; fi
 	faults_nap 200
-	(server_launch "$S") || return 1 # a child of nobody here, so that the shell does not tell of its death
+	if ! (server_launch "$S"); then # a child of nobody here, so that the shell does not tell of its death
+		tail -n 5 "$S/log" >&2
+		return 1
+	fi
 	RESTARTS=$((${RESTARTS:-0} + 1))
 	faults_settle "$last"
 }

@@ -189,8 +189,10 @@ server_gone() { # PID...: waits until none is left
 }
 
 server_kill() {
-	local pids
-	mapfile -t pids < <(server_children "$(server_get "$1" pid)")
+	local pid pids
+	pid=$(server_get "$1" pid)
+	kill -STOP "$pid" 2>/dev/null # what it forked after the count would live on, with its memory
+	mapfile -t pids < <(server_children "$pid")
 	kill -9 "${pids[@]}" 2>/dev/null
 	server_gone "${pids[@]}"
 	rm -f "$1/data/postmaster.pid" "$1"/run/.s.PGSQL.*.lock # init may reap late, and PostgreSQL takes a zombie for the living
