@@ -31,6 +31,13 @@ int key_path(const char *name_or_path, struct arena *a, const char **ret, struct
 	return 0;
 }
 
+const char *public_key_path(const char *path, struct arena *a)
+{
+	const char *dir = strchr(path, '/') || file_exists(path) ? NULL : config_dir(a);
+	const char *kept = dir ? arena_printf(a, "%s/keys/%s", dir, path) : NULL;
+	return kept && str_ends(path, ".pub") && file_exists(kept) ? kept : path;
+}
+
 int key_option_load(const struct cmd_args *args, struct arena *a, struct sign_key **ret, struct err *e)
 {
 	AUTO(secret_destroy) struct secret *passphrase = NULL;

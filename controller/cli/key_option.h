@@ -17,6 +17,8 @@
 
 /* A path (it has a '/' or a '.', or such a file is here) as it stands; a plain NAME is $XDG_CONFIG_HOME/rollcall/keys/NAME. */
 int key_path(const char *name_or_path, struct arena *a, const char **ret, struct err *e) MUST_CHECK;
+/* The public half of such a key: where no file NAME.pub is here, the one of $XDG_CONFIG_HOME/rollcall/keys, if there is one. */
+const char *public_key_path(const char *path, struct arena *a);
 /* Loads the key that --key names, asking for its passphrase if it has one. */
 int key_option_load(const struct cmd_args *args, struct arena *a, struct sign_key **ret, struct err *e) MUST_CHECK;
 /* An option that is a date or a time from now ("2027-11-30", "365d"); *ret_us stays as it is when it was not given. */

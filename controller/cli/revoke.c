@@ -114,7 +114,7 @@ static int run_keys_revoke(const struct cmd_args *args, struct err *e)
 		return -1;
 	r.word.subject = name;
 	if (!is_serial && !is_id) {
-		if (sign_public_load(name, public_key, e) != 0)
+		if (sign_public_load(public_key_path(name, r.arena), public_key, e) != 0)
 			return -1;
 		sign_key_id(public_key, id);
 		r.word.subject = arena_strdup(r.arena, id);

@@ -50,7 +50,7 @@ static int add_keys(const struct cmd_args *args, const char *option, const char 
 	const char *const *values;
 	size_t n = cmd_option_values(args, option, &values);
 	for (size_t i = 0; i < n; i++)
-		if (trust_draft_add(t, role, values[i], a, e) != 0)
+		if (trust_draft_add(t, role, public_key_path(values[i], a), a, e) != 0)
 			return err_wrap(e, "--%s", option);
 	return 0;
 }
@@ -92,7 +92,7 @@ static int add_approvers(const struct cmd_args *args, struct trust *t, struct ar
 	const char *const *values, *role = NULL, *value = NULL;
 	size_t n = cmd_option_values(args, "approver", &values);
 	for (size_t i = 0; i < n; i++)
-		if (split_environment("approver", values[i], a, &role, &value, e) != 0 || trust_draft_add(t, role, value, a, e) != 0)
+		if (split_environment("approver", values[i], a, &role, &value, e) != 0 || trust_draft_add(t, role, public_key_path(value, a), a, e) != 0)
 			return -1;
 	n = cmd_option_values(args, "approver-threshold", &values);
 	for (size_t i = 0; i < n; i++)
@@ -256,7 +256,7 @@ int run_trust_add(const struct cmd_args *args, struct err *e)
 	if (begin_edit(args, a, &d, e) != 0)
 		return -1;
 	for (size_t i = 1; i < cmd_argument_count(args); i++)
-		if (trust_draft_add(&d.t, role, cmd_argument(args, i), a, e) != 0)
+		if (trust_draft_add(&d.t, role, public_key_path(cmd_argument(args, i), a), a, e) != 0)
 			return -1;
 	if (set_threshold("threshold", cmd_option_value(args, "threshold"), role, &d.t, a, e) != 0)
 		return -1;
@@ -287,8 +287,8 @@ int run_trust_rotate(const struct cmd_args *args, struct err *e)
 		return err_set(e, ERR_USAGE, "%s: by which key? Give its .pub file, too", cmd_argument(args, 1));
 	if (begin_edit(args, a, &d, e) != 0)
 		return -1;
-	if (cmd_argument_count(args) == 3 &&
-	    (trust_draft_find(&d.t, cmd_argument(args, 1), id, e) != 0 || trust_draft_replace(&d.t, id, cmd_argument(args, 2), a, e) != 0))
+	if (cmd_argument_count(args) == 3 && (trust_draft_find(&d.t, cmd_argument(args, 1), id, e) != 0 ||
+	                                      trust_draft_replace(&d.t, id, public_key_path(cmd_argument(args, 2), a), a, e) != 0))
 		return -1;
 	return finish_edit(&d, a, e);
 }

@@ -147,3 +147,13 @@ says() {
 	run nobody init shut
 	[ "$output" = "rollcall: shut/README.md: this user may not write there: choose another place, or type this as its owner or with sudo" ]
 }
+
+@test "what 'keys new NAME' made is found by the commands that take its public half" {
+	for key in ann bob carol; do rollcall keys new $key --no-passphrase >/dev/null; done
+	rollcall trust init --fleet shops --root ann.pub --release ann.pub --approver production=bob.pub --enrol bob.pub --expires 365d
+	rollcall trust sign trust.env --key ann
+	rollcall trust add-key trust.env carol.pub --role approver/production --out trust-2.env
+	rollcall trust rotate trust.env bob carol.pub --out trust-3.env
+	says 1 "rollcall: --root: role root: ./ann.pub: there is no such file: correct the path, or make it first" \
+		trust init --fleet other --root ./ann.pub --release ann.pub --enrol bob.pub --out other.env
+}
