@@ -19,6 +19,7 @@
 
 #define GATES   "gates 9 ran over 2 changesets, 0 errors, 0 warnings, 0 ignored\ngate PF23: error: rollback missing\n"
 #define TARGET  "eu/pg-1/shop_1"
+#define COMMIT  "0123456789abcdef0123456789abcdef01234567"
 #define ROLLOUT s->f.order.id
 
 struct scene {
@@ -77,7 +78,14 @@ static int begin(void **state)
 {
 	struct scene *s = calloc(1, sizeof *s);
 	trust_fixture_init(&s->f);
+	static const char *reviewers[] = {"Rex <rex@example.org>", "Sue <sue@example.org>"};
 	s->f.release.gate_report = GATES;
+	s->f.release.provenance = (struct provenance){.commit = COMMIT,
+	                                              .tree = COMMIT,
+	                                              .author = "Ann <ann@example.org>",
+	                                              .committer = "Bob <bob@example.org>",
+	                                              .reviewers = reviewers,
+	                                              .n_reviewers = 2};
 	digest_sha256(bytes_of_str(GATES), s->f.release.gate_report_digest);
 	trust_fixture_build(&s->f);
 	bundle_init(&s->b);
@@ -127,6 +135,11 @@ static void test_what_was_applied(void **state)
 	add_applied(s);
 	tell(s, NULL);
 	assert_int_equal(s->n, 1);
+	assert_string_equal(s->rows[0].wrote, "alice, commit by Ann <ann@example.org>");
+	assert_string_equal(s->rows[0].commit, COMMIT);
+	assert_string_equal(s->rows[0].reviewed, "Rex <rex@example.org>, Sue <sue@example.org>");
+	assert_string_equal(s->rows[0].signed_by, "alice, bob");
+	assert_string_equal(s->rows[0].agent, "eu-1");
 	assert_string_equal(s->rows[0].gates, GATES);
 	assert_true(str_starts(s->rows[0].ledger_head, "aa00") && str_starts(s->rows[0].schema_before, "bb00") &&
 	            str_starts(s->rows[0].schema_after, "cc00"));
