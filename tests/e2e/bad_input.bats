@@ -181,7 +181,7 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 	[ "$status" -eq 4 ]
 	grep -q "blob from $FLEET_BLOBS refused: the bytes do not have the hash that was asked for" eu-1.log
 	run rc rollout status "$id" -o json
-	[ "$(jq -r '.targets[] | .state + ": " + .detail' <<<"${output%halted*}")" = "refused: the release could not be fetched from the controller, or what came was not what was asked for: this agent's log says why. In the database: nothing was changed: no statement was run." ]
+	[ "$(jq -r '.targets[] | .state + ": " + .detail' <<<"${output%halted*}")" = "refused: C18 content: the release could not be fetched from the controller, or what came was not what was asked for: this agent's log says why. In the database: nothing was changed: no statement was run." ]
 	[ "$(everything)" = "$before" ]
 	run rc rollout retry "$id" --wait --timeout 20s
 	[ "$status" -eq 0 ]
