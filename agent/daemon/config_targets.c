@@ -85,7 +85,11 @@ static int take_id(struct loading *l, unsigned i, const char *id, struct agent_t
 	unsigned line = raw_target_line(&l->raw, i, "id");
 	size_t site = strlen(l->c->site);
 	if (!l->raw.config->targets[i].discover && !str_is_target_id(id))
-		return config_wrong(l, line, e, "id '%.80s': not a target id: write SITE/INSTANCE/DATABASE, or one more part for a schema", id);
+		return config_wrong(
+		    l, line, e,
+		    "id '%.200s': not a target id: write SITE/INSTANCE/DATABASE, or one more part for a schema, each 1 to 63 of a-z 0-9 . _ - (from "
+		    "DATABASE on A-Z too)",
+		    id);
 	if (strncmp(id, l->c->site, site) != 0 || id[site] != '/')
 		return config_wrong(l, line, e, "id '%s': it is of another site than this agent (%s): write %s/...", id, l->c->site, l->c->site);
 	if (agent_config_target(l->c, id))

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/str.h"
@@ -123,9 +124,13 @@ static void print_head(struct answer *r)
 	const char *state = rollout_state_word(t, 0), *on = colour ? output_state_colour(state) : "";
 	if (!t)
 		return;
-	buf_addf(&b, "rollout %s  ", answer_cell(t, 0, "rollout"));
-	output_add_visible(&b, answer_cell(t, 0, "release"));
-	buf_addf(&b, " %s %s  %s%s%s\n", back ? "off" : "to", answer_cell(t, 0, "environment"), on, state, *on ? "\033[0m" : "");
+	AUTO(buf_done) struct buf what = BUF_INIT;
+	output_add_visible(&what, answer_cell(t, 0, "release"));
+	buf_addf(&what, " %s %s  ", back ? "off" : "to", answer_cell(t, 0, "environment"));
+	const char *id = answer_cell(t, 0, "rollout");
+	size_t width = strlen("rollout   ") + strlen(id) + output_width(what.p) + strlen(state);
+	bool fits = !isatty(STDOUT_FILENO) || width <= output_columns(stdout);
+	buf_addf(&b, "rollout %.*s  %s%s%s%s\n", fits ? (int)strlen(id) : ROLLOUT_SHOWN, id, what.p, on, state, *on ? "\033[0m" : "");
 	progress_add(&b, t, 0, back);
 	buf_addf(&b, "; created %s\n\n", answer_cell(t, 0, "created"));
 	fputs(b.p, stdout);

@@ -216,6 +216,8 @@ watch_on_terminal() {
 	on_terminal 24 80 rollout status "$id"
 	has "eu/lite/t34 rest failed - 1 as eu/lite/t33"
 	[ "$(grep -c 'table more already' <<<"$output")" -eq 1 ]
+	on_terminal 24 62 rollout status "$id" # its head stays on one line
+	has "rollout ${id:0:8} shop 1.1.0 to dev succeeded"
 	run rc rollout status "$id" # a pipe gets all of it
 	[ "$(grep -c 'table more already' <<<"$output")" -eq 2 ]
 }

@@ -219,7 +219,8 @@ static void test_each_mistake_has_its_line(void **state)
 	     "agent.yaml:9: orphan 'cancel-after 0s': write wait, or cancel-after and a time up to 24h, such as 'cancel-after 10m'"},
 	    {"max_parallel: 8", "max_parallel: 8000", "agent.yaml:12: max_parallel 8000: outside 1 to 1000"},
 	    {"id: eu/files/one", "id: eu/one",
-	     "agent.yaml:15: id 'eu/one': not a target id: write SITE/INSTANCE/DATABASE, or one more part for a schema"},
+	     "agent.yaml:15: id 'eu/one': not a target id: write SITE/INSTANCE/DATABASE, or one more part for a schema, each 1 to 63 of a-z 0-9 . _ - "
+	     "(from DATABASE on A-Z too)"},
 	    {"id: eu/files/one", "id: us/files/one", "agent.yaml:15: id 'us/files/one': it is of another site than this agent (eu): write eu/..."},
 	    {"id: eu/files/two", "id: eu/files/one", "agent.yaml:18: id 'eu/files/one' stands twice: keep one"},
 	    {"dsn: sqlite:one.db", "dsn: postgresql://bob:hunter2@db/one",
