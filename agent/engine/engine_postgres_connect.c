@@ -267,15 +267,16 @@ static int path_row(void *arg, size_t n, const char *const *v, struct err *e)
 static int take_user_out(struct conn *c, struct buf *reset, struct err *e)
 {
 	AUTO(buf_done) struct buf path = BUF_INIT;
-	if (pg_query_text(c, "SELECT pg_catalog.regexp_replace(pg_catalog.current_setting('search_path'), '\"\\$user\"\\s*,?\\s*', '')", NULL, 0,
-	                  path_row, &path, e) < 0)
+	if (pg_query_text(c,
+	                  "SELECT pg_catalog.set_config('search_path', pg_catalog.regexp_replace(pg_catalog.current_setting('search_path'), "
+	                  "'\"\\$user\"\\s*,?\\s*', ''), false)",
+	                  NULL, 0, path_row, &path, e) < 0)
 		return -1;
 	char *quoted = PQescapeLiteral(c->pg, buf_str(&path), path.n);
 	if (!quoted)
 		return err_set(e, ERR_DB, "search_path cannot be quoted: %s", PQerrorMessage(c->pg));
 	buf_addf(reset, ";SELECT 1 WHERE pg_catalog.set_config('search_path', %s, false) IS NULL", quoted);
 	PQfreemem(quoted);
-	c->dirty = true;
 	return 0;
 }
 

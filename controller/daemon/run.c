@@ -17,6 +17,7 @@
 
 #define BATCH_EVENTS 1024 /* so that a commit is shared, and a decision never waits long */
 #define BATCH_BYTES  ((size_t)8 * 1024 * 1024)
+#define PATIENT_MS   10 /* what nobody waits for shares a commit with what comes just behind it */
 #define WAIT_MAX_MS  60000
 #define MAX_PEERS    20000
 #define IO_THREADS   2 /* a handshake is most of a millisecond of one of them */
@@ -95,13 +96,37 @@ static void take_url_answer(struct brain *b, struct http_gets *urls)
 	brain_fetched(b, id, ok, text);
 }
 
-/* What has come, within the batch's bounds. */
+/* No answer is due to these, and nothing is decided by them. */
+static bool is_patient(const struct hub_event *ev)
+{
+	return ev->type == HUB_MESSAGE && (ev->msg.type == MSG_ACCEPT || ev->msg.type == MSG_PROGRESS);
+}
+
+static bool more_comes(const struct sources *s, int64_t end_us)
+{
+	zmq_pollitem_t item = {.socket = zsock_resolve(s->hub), .events = ZMQ_POLLIN};
+	long left_ms = (long)((end_us - clock_mono_us()) / 1000);
+	return left_ms > 0 && zmq_poll(&item, 1, left_ms) > 0;
+}
+
+static bool has_room(struct brain *b, size_t n)
+{
+	return n < BATCH_EVENTS && arena_used(brain_turn_arena(b)) < BATCH_BYTES;
+}
+
+/* What has come, within the batch's bounds; a little more when it is nothing but patient. */
 static int collect(struct brain *b, struct sources *s, size_t *ret_n, struct err *e)
 {
+	int64_t end_us = clock_mono_us() + PATIENT_MS * 1000;
+	bool patient = true;
 	size_t n = 0;
-	for (; n < BATCH_EVENTS && arena_used(brain_turn_arena(b)) < BATCH_BYTES && (zsock_events(s->hub) & ZMQ_POLLIN); n++)
-		if (hub_recv(s->hub, brain_turn_arena(b), &s->events[n], e) < 0)
-			return -1;
+	do {
+		for (; has_room(b, n) && (zsock_events(s->hub) & ZMQ_POLLIN); n++) {
+			if (hub_recv(s->hub, brain_turn_arena(b), &s->events[n], e) < 0)
+				return -1;
+			patient = patient && is_patient(&s->events[n]);
+		}
+	} while (patient && has_room(b, n) && more_comes(s, end_us));
 	*ret_n = n;
 	return 0;
 }
