@@ -90,6 +90,24 @@ nothing_found() {
 	[ "$status" -eq 0 ]
 }
 
+@test "the end of every test's fleet finds a private key, and a password of a server, in what was logged" {
+	fleet_keeps_secrets
+	sed -n 's/.*secret-key = "\(.*\)"/key: \1/p' keys/operator.curve >said.log
+	run fleet_keeps_secrets
+	[ "$status" -ne 0 ]
+	[[ $output == *"said.log: holds the secret '"*"keys.operator.curve' ("*raw* ]]
+	sed -n 2p keys/approver | base64 -d | tail -c 32 | od -An -tx1 | tr -d ' \n' >said.log
+	run fleet_keeps_secrets
+	[ "$status" -ne 0 ]
+	[[ $output == *"keys.approver' (hex)"* ]]
+	PG=$(server_start postgresql password)
+	server_get "$PG" password >said.log
+	run fleet_keeps_secrets
+	[ "$status" -ne 0 ]
+	[[ $output == *"said.log: holds the secret '${PG##*/}'"* ]]
+	rm said.log
+}
+
 @test "secrets: the search finds each of them, in each form, wherever it stands" {
 	plant text "L3ak p@ss/\"4471'x" && plant key "Zz8-canary-key-55"
 	head -c 64 /dev/urandom >"$CANARIES/signature"

@@ -8,6 +8,7 @@
 
 : "${ROLLCALL_BIN:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/release/bin}"
 : "${FLEET_SHIM:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/debug/tests/fault/shim}"
+FLEET_LEAKS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/leaks.pl
 
 rc() { "$ROLLCALL_BIN/rollcall" "$@"; }
 
@@ -218,12 +219,40 @@ fleet_wait_connected() { # N
 	return 1
 }
 
+# A file for each secret of the fleet in DIR, as leaks.pl takes them: private keys as they are in memory, and the passwords of the test's servers.
+fleet_canaries() { # DIR
+	local f name
+	while read -r f; do
+		name=${f#"$F/"}
+		case $(head -n 1 "$f") in
+		*'BEGIN PRIVATE KEY'*) sed -n 2p "$f" | base64 -d | tail -c 32 ;;
+		*Secret*) sed -n 's/.*secret-key = "\(.*\)"/\1/p' "$f" | tr -d '\n' ;;
+		esac >"$1/${name//\//.}"
+	done < <(find "$F" -maxdepth 2 -type f \( -path "$F/keys/*" -o -name '*.key' \) ! -name '*.pub')
+	for f in "${TMPDIR:-/tmp}"/rollcall-db-*; do
+		[ "$(cat "$f/owner" 2>/dev/null)" != "${SERVER_OWNER:-$$}" ] || tr -d '\n' <"$f/password" >"$1/${f##*/}"
+	done
+	find "$1" -type f -size -8c -delete # none, and an encrypted key
+}
+
+# Nothing that a fleet logged, stored, reported or told holds a secret of it: in every test's end. tests/e2e/secrets.bats plants more, and looks further.
+fleet_keeps_secrets() {
+	local canaries rc=0
+	canaries=$(mktemp -d "${TMPDIR:-/tmp}/rollcall-canaries-XXXXXX") && fleet_canaries "$canaries"
+	find "$F" -type f -size -4M ! -path '*/keys/*' ! -name '*.key' ! -name '*.token' \
+		\( -name '*.log' -o -name '*.out' -o -name '*.err' -o -name '*.json' -o -name '*.csv' -o -name '*.html' -o -name '*.audit' -o -path "$F/controller/*" -o -path "$F/*/data/*" \) -print0 |
+		xargs -0r "$FLEET_LEAKS" "$canaries" || rc=$?
+	rm -rf "$canaries"
+	return $rc
+}
+
 fleet_down() {
 	local p
 	for p in "$F"/*.pid; do
 		[ -e "$p" ] || continue
 		fleet_kill "$(basename "$p" .pid)" TERM
 	done
+	[ ! -d "$F/keys" ] || fleet_keeps_secrets
 }
 
 # fleet_project NAME: the project $F/NAME for every engine, with an empty change file changes/1.sql, and the plan $F/NAME.yaml, all of dev in one wave.
