@@ -109,13 +109,11 @@ await_detail() { # PATTERN
 }
 
 @test "C21: a changeset that lifts its session's own time-out is refused where nobody at the site has allowed as much, and runs where somebody has" {
-	mkdir -p caps/changes
-	sed 's/^project:.*/project: caps/' project/rollcall.yaml >caps/rollcall.yaml
+	fleet_project caps
 	{
-		echo '--liquibase formatted sql'
 		printf '\n--changeset t:patient-pg dbms:postgresql\nSET LOCAL lock_timeout = 60000;\nCREATE TABLE patient (id int);\n--rollback DROP TABLE patient;\n'
 		printf '\n--changeset t:patient-my dbms:mariadb\nSET SESSION lock_wait_timeout = 60;\n--rollback empty\n\n--changeset t:my dbms:mariadb\nCREATE TABLE patient (id int);\n--rollback DROP TABLE patient;\n'
-	} >caps/changes/1.sql
+	} >>caps/changes/1.sql
 	printf 'name: caps\nenvironments:\n  - name: dev\n    waves: [{name: all, selector: "on in (pg,my)", max_failures: 2}]\n' >caps.yaml
 	fleet_release caps 2.0.0
 	id=$(fleet_start caps.yaml dev 2.0.0)
