@@ -71,10 +71,10 @@ static void take_trait(struct reader *r, struct object *o)
 	              {"INVOKER", TRAIT_INVOKER},
 	              {"PRESERVE", TRAIT_PRESERVE},
 	              {"DISABLE", TRAIT_DISABLED}};
-	bool not = reader_take(r, "NOT");
+	bool negated = reader_take(r, "NOT");
 	for (size_t i = 0; i < ARRAY_LEN(traits); i++)
 		if (reader_take(r, traits[i].word)) {
-			o->traits |= not ? 0 : traits[i].trait;
+			o->traits |= negated ? 0 : traits[i].trait;
 			return;
 		}
 	if (reader_take(r, "COMMENT")) {

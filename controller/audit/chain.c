@@ -13,7 +13,7 @@
 /* In decimal; the text's beginning. By hand: a fan-out makes some dozens of them for each target. */
 static const char *decimal(uint64_t n, char out[NUMBER_SIZE])
 {
-	char *p = out + NUMBER_SIZE - 1;
+	char *p = &out[NUMBER_SIZE - 1];
 	*p = '\0';
 	do
 		*--p = (char)('0' + n % 10);

@@ -17,10 +17,11 @@ static int view_one(struct request *q, const char *target, struct view_target *r
 	size_t n = 0;
 	if (selector_parse(arena_printf(q->a, "id=%s", target), q->a, &s, e) < 0 || view_targets(q->b, q->a, s, &list, &n, e) < 0)
 		return -1;
-	if (n == 0)
-		return request_no_target(q, target, e);
-	*ret = list[0];
-	return 0;
+	if (n > 0)
+		*ret = list[0];
+	else
+		(void)request_no_target(q, target, e);
+	return n > 0 ? 0 : -1;
 }
 
 static const char *hex_cell(struct request *q, const uint8_t digest[DIGEST_SIZE])

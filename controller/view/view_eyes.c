@@ -55,13 +55,17 @@ static struct view_eye *add(struct list *l, const struct view_eye *eye)
 	return &l->eyes[l->n++];
 }
 
+static bool says_the_same(const struct view_eye *a, const struct view_eye *b)
+{
+	return a->rank == b->rank && a->until_us == b->until_us && str_eq(a->rollout, b->rollout) && str_eq(a->state, b->state) &&
+	       str_eq(a->detail, b->detail);
+}
+
 /* What many say came just before, nearly always: found without a key. */
 static struct view_eye *find_like(struct list *l, const struct view_eye *eye)
 {
-	struct view_eye *one = l->latest ? &l->eyes[l->latest - 1] : NULL;
-	if (one && one->rank == eye->rank && one->until_us == eye->until_us && str_eq(one->rollout, eye->rollout) && str_eq(one->state, eye->state) &&
-	    str_eq(one->detail, eye->detail))
-		return one;
+	if (l->latest && says_the_same(&l->eyes[l->latest - 1], eye))
+		return &l->eyes[l->latest - 1];
 	const char *key = arena_printf(l->a, "%d\n%s\n%s\n%" PRId64 "\n%s", eye->rank, eye->rollout, eye->state, eye->until_us, eye->detail);
 	uintptr_t at = (uintptr_t)map_get(l->by_key, map_text(key));
 	if (at == 0) {

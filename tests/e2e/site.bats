@@ -36,8 +36,8 @@ says() {
 }
 
 await_line() { # TEXT: status says it within 20 s
-	local i
-	for i in $(seq 200); do
+	local _
+	for _ in $(seq 200); do
 		site status 2>&1 | grep -qF "$1" && return 0
 		sleep 0.1
 	done
@@ -118,6 +118,7 @@ await_line() { # TEXT: status says it within 20 s
 
 @test "what programs read is JSON, also when there is nothing to show" {
 	for words in status check windows 'policy show' consent 'resolve eu/lite/one' 'history eu/lite/one' 'trust show' 'hold eu/lite/one' 'unhold eu/lite/one' 'unhold eu/lite/one'; do
+		# shellcheck disable=SC2086 # the words of a command
 		site $words -o json 2>err | jq -e type >/dev/null || { echo "$words: $(cat err)"; return 1; }
 	done
 	[ "$(site unhold eu/lite/two -o json 2>/dev/null | jq -c .holds)" = '[{"target":"eu/lite/two","lifted":0}]' ]
