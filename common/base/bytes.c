@@ -2,6 +2,7 @@
 #include "common/base/bytes.h"
 
 #include <string.h>
+#include <strings.h>
 
 struct bytes bytes_of(const void *p, size_t n)
 {
@@ -16,6 +17,15 @@ struct bytes bytes_of_str(const char *s)
 bool bytes_equal(struct bytes a, struct bytes b)
 {
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+size_t bytes_ifind(struct bytes b, size_t from, const char *word)
+{
+	size_t n = strlen(word);
+	for (size_t i = from; i + n <= b.n; i++)
+		if (strncasecmp((const char *)b.p + i, word, n) == 0)
+			return i;
+	return SIZE_MAX;
 }
 
 bool bytes_all_zero(struct bytes b)

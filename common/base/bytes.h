@@ -20,6 +20,8 @@ struct bytes bytes_of(const void *p, size_t n);
 struct bytes bytes_of_str(const char *s); /* without the NUL; empty for NULL */
 bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_has_nul(struct bytes b);
+/* Where `word` stands first at or behind `from`, in letters of either case (ASCII); SIZE_MAX: nowhere. */
+size_t bytes_ifind(struct bytes b, size_t from, const char *word);
 bool bytes_all_zero(struct bytes b); /* also when there is none */
 /* True when `b` is well-formed UTF-8 (no surrogates, no overlong forms, up to U+10FFFF). */
 bool bytes_is_utf8(struct bytes b);

@@ -47,15 +47,6 @@ static bool is_allowed(enum dialect d, const struct setting *s, const struct tok
 	return false;
 }
 
-static bool says(struct bytes text, const char *word)
-{
-	size_t n = strlen(word);
-	for (size_t i = 0; i + n <= text.n; i++)
-		if (strncasecmp((const char *)text.p + i, word, n) == 0)
-			return true;
-	return false;
-}
-
 static bool stands_between(const struct token *t)
 {
 	return token_is_symbol(t, '=') || token_is_symbol(t, ':') || token_is_word(t, "TO") || token_is_word(t, "SET");
@@ -67,7 +58,7 @@ const char *setting_refused(enum dialect d, struct bytes statement)
 	struct token t, before = {.kind = TOKEN_SPACE}, before_that = before;
 	lex_init(&l, d, statement, 1);
 	for (; lex_next_code(&l, &t); before_that = before, before = t) {
-		if (d == DIALECT_MARIADB && (t.kind == TOKEN_STRING || t.kind == TOKEN_WORD) && says(t.text, "NO_BACKSLASH_ESCAPES"))
+		if (d == DIALECT_MARIADB && (t.kind == TOKEN_STRING || t.kind == TOKEN_WORD) && bytes_ifind(t.text, 0, "NO_BACKSLASH_ESCAPES") != SIZE_MAX)
 			return backslashes;
 		bool of_user = token_is_symbol(&before, '@') && !token_is_symbol(&before_that, '@');
 		const struct setting *s = of_user ? NULL : find_setting(d, &t);

@@ -1,7 +1,6 @@
 /* Does SHOW CREATE TABLE show what a statement says? A definition is read line by line: two blanks and a quoted name are a column, "KEY `i`" a key, and so on. */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
@@ -256,8 +255,8 @@ static bool option_shows(const struct sql_effect *e, const char *before, const c
 	if (bytes_equal(was, is) || e->says.n > 200)
 		return false;
 	snprintf(wanted, sizeof wanted, "%.*s=%.*s", (int)e->name.text.n, (const char *)e->name.text.p, (int)e->says.n, (const char *)e->says.p);
-	for (size_t n = strlen(wanted), i = 0; i + n <= is.n; i++)
-		if (strncasecmp((const char *)is.p + i, wanted, n) == 0 && (i + n == is.n || is.p[i + n] == ' '))
+	for (size_t n = strlen(wanted), i = 0; (i = bytes_ifind(is, i, wanted)) != SIZE_MAX; i++)
+		if (i + n == is.n || is.p[i + n] == ' ')
 			return true;
 	return false;
 }

@@ -243,9 +243,8 @@ static bool word_fits(const char *said, const char *shown, const char *option, s
 	if (*shown)
 		return str_ieq(said, shown) || (str_ieq(said, "utf8") && str_ieq(shown, "utf8mb3"));
 	snprintf(wanted, sizeof wanted, "%s=%s", option, said);
-	for (size_t n = strlen(wanted), i = 0; i + n <= options.n; i++)
-		if (strncasecmp((const char *)options.p + i, wanted, n) == 0 &&
-		    (i + n == options.n || !strchr("_abcdefghijklmnopqrstuvwxyz0123456789", options.p[i + n])))
+	for (size_t n = strlen(wanted), i = 0; (i = bytes_ifind(options, i, wanted)) != SIZE_MAX; i++)
+		if (i + n == options.n || !strchr("_abcdefghijklmnopqrstuvwxyz0123456789", options.p[i + n]))
 			return true;
 	return false;
 }

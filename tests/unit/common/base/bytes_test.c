@@ -60,9 +60,23 @@ static void test_hex(void **state)
 	assert_string_equal(arena_hex(a, bytes_of(NULL, 0)), "");
 }
 
+static void test_found_in_either_case(void **state)
+{
+	(void)state;
+	const struct bytes b = bytes_of_str("ENGINE=InnoDB engine=Aria");
+	assert_int_equal(bytes_ifind(b, 0, "Engine="), 0);
+	assert_int_equal(bytes_ifind(b, 1, "Engine="), 14);
+	assert_int_equal(bytes_ifind(b, 15, "Engine="), SIZE_MAX);
+	assert_int_equal(bytes_ifind(b, 0, "ariA"), 21);
+	assert_int_equal(bytes_ifind(b, 0, "Aria "), SIZE_MAX);
+	assert_int_equal(bytes_ifind(b, b.n + 1, "a"), SIZE_MAX);
+	assert_int_equal(bytes_ifind(bytes_of(NULL, 0), 0, "a"), SIZE_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_found_in_either_case),
 	    cmocka_unit_test(test_utf8_is_found_wherever_it_stands),
 	    cmocka_unit_test(test_all_zero),
 	    cmocka_unit_test(test_hex),
