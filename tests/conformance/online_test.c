@@ -7,52 +7,13 @@
 
 #include <cmocka.h>
 
-#include "agent/engine/engine.h"
 #include "common/base/str.h"
 #include "common/sql/online.h"
-#include "tests/support/servers.h"
+#include "tests/support/prepare.h"
 
-#define NOT_SQL 1064
-
-static struct server *server;
-static struct conn *c;
-static const struct engine *en;
-static char *dsn;
-
-static int start(void **state)
+static int prepare_text(const char *sql)
 {
-	(void)state;
-	struct err e = ERR_INIT;
-	assert_int_equal(engines_init(&e), 0);
-	server = server_start(DIALECT_MARIADB, false);
-	server_create(server, "shop");
-	dsn = server_dsn(server, "shop");
-	const struct engine_target target = {
-	    .id = "eu/my/shop", .dsn = dsn, .connect_timeout_ms = 3000, .lock_timeout_ms = 1000, .statement_timeout_ms = 10000};
-	en = engine_by_name("mariadb");
-	if (en->open(&target, &c, &e) != 0)
-		fail_msg("%s", e.msg);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	en->close(&c);
-	free(dsn);
-	server_stop(&server);
-	engines_done();
-	return 0;
-}
-
-/* The server's error number for PREPARE of this text, which is not executed; 0 when it takes it. */
-static int prepare(const char *sql)
-{
-	struct err e = ERR_INIT;
-	struct engine_param text = {.value = bytes_of_str(sql)};
-	if (en->query(c, bytes_of_str("SET @q = ?"), &text, 1, NULL, NULL, &e) != 0)
-		fail_msg("%s", e.msg);
-	return en->query(c, bytes_of_str("PREPARE s FROM @q"), NULL, 0, NULL, NULL, &e) == 0 ? 0 : e.db_errno;
+	return prepare(bytes_of_str(sql));
 }
 
 static void test_what_is_written_is_sql(void **state)
@@ -80,15 +41,15 @@ static void test_what_is_written_is_sql(void **state)
 	    "CREATE FULLTEXT INDEX i ON t (a)",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(statements); i++) {
-		if (prepare(statements[i]) != 0)
-			fail_msg("%s: error %d", statements[i], prepare(statements[i]));
+		if (prepare_text(statements[i]) != 0)
+			fail_msg("%s: error %d", statements[i], prepare_text(statements[i]));
 		for (size_t a = 0; sql_algorithms[a]; a++)
 			for (size_t l = 0; sql_locks[l]; l++) {
 				AUTO(buf_done) struct buf text = BUF_INIT;
 				if (!sql_online_write(bytes_of_str(statements[i]), &(struct sql_online){sql_algorithms[a], sql_locks[l]}, &text))
 					fail_msg("%s: nothing was written", statements[i]);
-				if (prepare(buf_str(&text)) != 0)
-					fail_msg("%s: error %d", buf_str(&text), prepare(buf_str(&text)));
+				if (prepare_text(buf_str(&text)) != 0)
+					fail_msg("%s: error %d", buf_str(&text), prepare_text(buf_str(&text)));
 			}
 	}
 }
@@ -121,9 +82,9 @@ static void test_where_there_is_no_place(void **state)
 		assert_int_equal(sql_online_state(bytes_of_str(statements[i])), SQL_ONLINE_CANNOT);
 		buf_addf(&list, "%s, ALGORITHM=COPY, LOCK=SHARED", statements[i]);
 		buf_addf(&words, "%s ALGORITHM=COPY LOCK=SHARED", statements[i]);
-		if (prepare(statements[i]) != 0 || prepare(buf_str(&list)) != NOT_SQL || prepare(buf_str(&words)) != NOT_SQL)
-			fail_msg("%s: error %d; in a list %d, without a comma %d", statements[i], prepare(statements[i]), prepare(buf_str(&list)),
-			         prepare(buf_str(&words)));
+		if (prepare_text(statements[i]) != 0 || prepare_text(buf_str(&list)) != PREPARE_NOT_SQL || prepare_text(buf_str(&words)) != PREPARE_NOT_SQL)
+			fail_msg("%s: error %d; in a list %d, without a comma %d", statements[i], prepare_text(statements[i]), prepare_text(buf_str(&list)),
+			         prepare_text(buf_str(&words)));
 	}
 }
 
@@ -133,5 +94,5 @@ int main(void)
 	    cmocka_unit_test(test_what_is_written_is_sql),
 	    cmocka_unit_test(test_where_there_is_no_place),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, prepare_start, prepare_stop);
 }

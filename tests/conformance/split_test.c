@@ -10,54 +10,11 @@
 
 #include <cmocka.h>
 
-#include "agent/engine/engine.h"
 #include "common/base/file.h"
 #include "common/base/str.h"
 #include "common/sql/split.h"
-#include "tests/support/servers.h"
+#include "tests/support/prepare.h"
 #include "tests/support/split_marks.h"
-
-static struct server *server;
-static struct conn *c;
-static const struct engine *en;
-static struct engine_target target;
-static char *dsn;
-
-static int start(void **state)
-{
-	(void)state;
-	struct err e = ERR_INIT;
-	assert_int_equal(engines_init(&e), 0);
-	server = server_start(DIALECT_MARIADB, false);
-	server_create(server, "shop");
-	dsn = server_dsn(server, "shop");
-	target =
-	    (struct engine_target){.id = "eu/my/shop", .dsn = dsn, .connect_timeout_ms = 3000, .lock_timeout_ms = 1000, .statement_timeout_ms = 10000};
-	en = engine_by_name("mariadb");
-	if (en->open(&target, &c, &e) != 0)
-		fail_msg("%s", e.msg);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	en->close(&c);
-	free(dsn);
-	server_stop(&server);
-	engines_done();
-	return 0;
-}
-
-/* The server's error number for PREPARE of these bytes; 0 when it takes them. Nothing is executed. */
-static int prepare(struct bytes sql)
-{
-	struct err e = ERR_INIT;
-	struct engine_param text = {.value = sql};
-	if (en->query(c, bytes_of_str("SET @q = ?"), &text, 1, NULL, NULL, &e) != 0)
-		fail_msg("%s", e.msg);
-	return en->query(c, bytes_of_str("PREPARE s FROM @q"), NULL, 0, NULL, NULL, &e) == 0 ? 0 : e.db_errno;
-}
 
 static const struct {
 	const char *script;
@@ -89,12 +46,12 @@ static int piece(void *arg, const struct piece *p, struct err *e)
 	(void)e;
 	struct seen *s = arg;
 	int code = prepare(p->sql);
-	if (code == 1064)
+	if (code == PREPARE_NOT_SQL)
 		fail_msg("piece %zu of\n%s\nis no statement to the server: %.*s", s->n + 1, s->script, (int)p->sql.n, (const char *)p->sql.p);
 	if (s->previous.n) {
 		buf_adds(&s->previous, ";\n");
 		buf_add(&s->previous, p->sql.p, p->sql.n);
-		assert_int_equal(prepare(buf_bytes(&s->previous)), 1064);
+		assert_int_equal(prepare(buf_bytes(&s->previous)), PREPARE_NOT_SQL);
 	}
 	buf_clear(&s->previous);
 	buf_add(&s->previous, p->sql.p, p->sql.n);
@@ -149,11 +106,11 @@ static struct bytes delimiter_at(struct bytes script, size_t at)
 static bool ends_a_statement(struct bytes text)
 {
 	AUTO(buf_done) struct buf more = BUF_INIT;
-	if (prepare(text) == 1064)
+	if (prepare(text) == PREPARE_NOT_SQL)
 		return false;
 	buf_add(&more, text.p, text.n);
 	buf_adds(&more, " )(");
-	return prepare(buf_bytes(&more)) == 1064;
+	return prepare(buf_bytes(&more)) == PREPARE_NOT_SQL;
 }
 
 /* Does another delimiter than the piece's own end a statement that begins where it does? */
@@ -177,7 +134,7 @@ static int judge_piece(void *arg, const struct piece *p, struct err *e)
 	if (j->over)
 		return 0;
 	j->pieces++;
-	j->over = prepare(p->sql) == 1064;
+	j->over = prepare(p->sql) == PREPARE_NOT_SQL;
 	if (j->over)
 		judge_alternatives(j, p, "1064");
 	return 0;
@@ -240,5 +197,5 @@ static void test_mutants(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_piece_is_one_statement), cmocka_unit_test(test_mutants)};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, prepare_start, prepare_stop);
 }

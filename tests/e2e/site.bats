@@ -35,14 +35,10 @@ says() {
 	[ ! -s out ] || { cat out; return 1; }
 }
 
+says_line() { site status 2>&1 | grep -qF "$1"; }
+
 await_line() { # TEXT: status says it within 20 s
-	local _
-	for _ in $(seq 200); do
-		site status 2>&1 | grep -qF "$1" && return 0
-		sleep 0.1
-	done
-	site status
-	return 1
+	fleet_await 20 says_line "$1" || { site status; return 1; }
 }
 
 @test "every command has help with an example" {

@@ -82,6 +82,21 @@ void fixture_done(struct fixture *f)
 	assert_int_equal(file_remove_tree(f->dir, &e), 0);
 }
 
+int fixture_setup(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof *f);
+	fixture_init(f);
+	*state = f;
+	return 0;
+}
+
+int fixture_teardown(void **state)
+{
+	fixture_done(*state);
+	free(*state);
+	return 0;
+}
+
 struct changeset *fixture_changeset(struct fixture *f, const char *id)
 {
 	struct release *r = &f->verified.release;

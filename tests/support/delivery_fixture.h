@@ -32,6 +32,9 @@ void fixture_init(struct fixture *f); /* engine sqlite, a database file with tab
 /* Another engine's empty database; fixture_value and fixture_sql serve SQLite alone. dsn is borrowed. */
 void fixture_init_on(struct fixture *f, const char *engine, const char *dsn);
 void fixture_done(struct fixture *f);
+/* Of a test, whose *state is its fixture: fixture_init and fixture_done. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
 
 /* Adds a changeset with one body for the fixture's engine. */
 struct changeset *fixture_changeset(struct fixture *f, const char *id);

@@ -159,13 +159,36 @@ static void on_load(void *arg, struct msg_heartbeat *ret)
 	ret->running = 1;
 }
 
-void link_on_fetched(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, const char *why)
+static void on_fetched(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, const char *why)
 {
 	(void)hash;
 	struct link_world *w = arg;
 	w->fetched += ok;
 	w->fetch_failed += !ok;
 	str_copy(w->why, sizeof w->why, why);
+}
+
+void link_start_fetch(struct link_world *w, const char *first)
+{
+	static char dir[256], hub[256]; /* borrowed by the fetch */
+	static const char *also[] = {hub};
+	str_copy(dir, sizeof dir, link_file(w, "kept"));
+	str_copy(hub, sizeof hub, hub_blob_endpoint(w->hub));
+	const struct fetch_settings set = {.endpoint = first ? first : hub,
+	                                   .also = also,
+	                                   .n_also = first ? 1 : 0,
+	                                   .controller_keys = w->controller_keys,
+	                                   .n_controller_keys = 1,
+	                                   .key = &w->agent_key,
+	                                   .dir = dir,
+	                                   .retry_min_ms = 20,
+	                                   .retry_max_ms = 100};
+	w->fetch = fetch_new(w->loop, &set, on_fetched, w);
+}
+
+bool link_has_fetched(struct link_world *w)
+{
+	return w->fetched >= 1;
 }
 
 /* ---- set-up ---- */

@@ -57,8 +57,9 @@ const char *link_file(struct link_world *w, const char *name);
 void link_start_hub(struct link_world *w, const char *ctrl, const char *blob);
 void link_stop_hub(struct link_world *w);
 void link_start_agent(struct link_world *w, const struct curve_key *key);
-/* For link_world's fetch. */
-void link_on_fetched(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, const char *why);
+/* Starts w->fetch into the folder "kept"; `first` is an address to be tried before the hub's, NULL: none. */
+void link_start_fetch(struct link_world *w, const char *first);
+bool link_has_fetched(struct link_world *w);
 /* Turns the loop until the condition holds or the time is over; tells whether it holds. */
 bool link_run_for(struct link_world *w, bool (*until)(struct link_world *w), uint32_t ms);
 #define link_run(w, until) assert_true(link_run_for((w), (until), LINK_WAIT_MS))

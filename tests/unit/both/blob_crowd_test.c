@@ -143,25 +143,12 @@ static void test_a_crowd_pulls_one_release(void **state)
 	crowd_pulls(*state, 3 * AGENTS, 4 * MB);
 }
 
-static bool has_fetched(struct link_world *w)
-{
-	return w->fetched >= 1;
-}
-
 /* They are 200 MB of wishes in front of an agent that means it. */
 static void test_those_who_do_not_read_cost_no_more(void **state)
 {
 	struct link_world *w = *state;
-	static char dir[256], endpoint[256];
-	str_copy(dir, sizeof dir, link_file(w, "kept"));
+	char endpoint[256];
 	str_copy(endpoint, sizeof endpoint, hub_blob_endpoint(w->hub));
-	const struct fetch_settings set = {.endpoint = endpoint,
-	                                   .controller_keys = w->controller_keys,
-	                                   .n_controller_keys = 1,
-	                                   .key = &w->agent_key,
-	                                   .dir = dir,
-	                                   .retry_min_ms = 20,
-	                                   .retry_max_ms = 100};
 	uint64_t more = suffer(w, 4 * AGENTS, 4 * MB, false);
 	assert_true(!MEASURED || more < 4 * MB + 4 * AGENTS * A_CONNECTION + ROOM);
 	struct errand o = {.n = 4 * AGENTS, .chunks = 16};
@@ -169,9 +156,9 @@ static void test_those_who_do_not_read_cost_no_more(void **state)
 	hostile_init(&o.at, endpoint, hub_public_key(w->hub), &w->agent_key);
 	hostile_send(&o, sizeof o);
 	clock_sleep_ms(1000); /* they have asked */
-	w->fetch = fetch_new(w->loop, &set, link_on_fetched, w);
+	link_start_fetch(w, NULL);
 	fetch_want(w->fetch, o.hash, 4 * MB);
-	link_run(w, has_fetched);
+	link_run(w, link_has_fetched);
 	assert_int_equal(w->fetch_failed, 0);
 	assert_true(hostile_over(true, &pulled));
 }

@@ -19,31 +19,12 @@
 
 /* ---- blobs ---- */
 
-static void start_fetch(struct link_world *w)
-{
-	static char dir[256], endpoint[256];
-	str_copy(dir, sizeof dir, link_file(w, "kept"));
-	str_copy(endpoint, sizeof endpoint, hub_blob_endpoint(w->hub));
-	struct fetch_settings s = {.endpoint = endpoint,
-	                           .controller_keys = w->controller_keys,
-	                           .n_controller_keys = 1,
-	                           .key = &w->agent_key,
-	                           .dir = dir,
-	                           .retry_min_ms = 20,
-	                           .retry_max_ms = 100};
-	w->fetch = fetch_new(w->loop, &s, link_on_fetched, w);
-}
-
 static void make_blob(size_t n, struct buf *ret)
 {
 	for (size_t i = 0; i < n; i++)
 		buf_addc(ret, (char)(i * 7 + i / 251));
 }
 
-static bool has_fetched(struct link_world *w)
-{
-	return w->fetched >= 1;
-}
 static bool has_failed(struct link_world *w)
 {
 	return w->fetch_failed >= 1;
@@ -57,9 +38,9 @@ static void test_blob_is_pulled_in_chunks(void **state)
 	uint8_t hash[DIGEST_SIZE];
 	make_blob(7 * LIMIT_CHUNK + 12345, &data);
 	assert_int_equal(blobs_put(link_file(w, "served"), buf_bytes(&data), hash, &e), 0);
-	start_fetch(w);
+	link_start_fetch(w, NULL);
 	fetch_want(w->fetch, hash, data.n);
-	link_run(w, has_fetched);
+	link_run(w, link_has_fetched);
 	assert_true(blobs_has(link_file(w, "kept"), hash, NULL));
 }
 
@@ -69,24 +50,11 @@ static void test_blob_is_pulled_from_the_next_address(void **state)
 	struct err e = ERR_INIT;
 	AUTO(buf_done) struct buf data = BUF_INIT;
 	uint8_t hash[DIGEST_SIZE];
-	char dir[256], endpoint[256];
-	const char *also[] = {endpoint};
 	make_blob(1000, &data);
 	assert_int_equal(blobs_put(link_file(w, "served"), buf_bytes(&data), hash, &e), 0);
-	str_copy(dir, sizeof dir, link_file(w, "kept"));
-	str_copy(endpoint, sizeof endpoint, hub_blob_endpoint(w->hub));
-	struct fetch_settings s = {.endpoint = "tcp://127.0.0.1:1",
-	                           .also = also,
-	                           .n_also = 1,
-	                           .controller_keys = w->controller_keys,
-	                           .n_controller_keys = 1,
-	                           .key = &w->agent_key,
-	                           .dir = dir,
-	                           .retry_min_ms = 20,
-	                           .retry_max_ms = 100};
-	w->fetch = fetch_new(w->loop, &s, link_on_fetched, w);
+	link_start_fetch(w, "tcp://127.0.0.1:1");
 	fetch_want(w->fetch, hash, data.n);
-	link_run(w, has_fetched);
+	link_run(w, link_has_fetched);
 }
 
 static void test_altered_blob_is_refused(void **state)
@@ -104,7 +72,7 @@ static void test_altered_blob_is_refused(void **state)
 	snprintf(from, sizeof from, "%s/served/%s", w->dir, bytes_to_hex(bytes_of(wrong, DIGEST_SIZE), wrong_hex));
 	snprintf(name, sizeof name, "%s/served/%s", w->dir, bytes_to_hex(bytes_of(hash, DIGEST_SIZE), hex));
 	assert_int_equal(rename(from, name), 0);
-	start_fetch(w);
+	link_start_fetch(w, NULL);
 	fetch_want(w->fetch, hash, data.n);
 	link_run(w, has_failed);
 	assert_string_equal(w->why, "the bytes do not have the hash that was asked for");
@@ -119,7 +87,7 @@ static void test_blob_of_another_size_is_refused(void **state)
 	uint8_t hash[DIGEST_SIZE];
 	make_blob(3 * LIMIT_CHUNK, &data);
 	assert_int_equal(blobs_put(link_file(w, "served"), buf_bytes(&data), hash, &e), 0);
-	start_fetch(w);
+	link_start_fetch(w, NULL);
 	fetch_want(w->fetch, hash, 1000); /* the offer said less: nothing beyond is taken */
 	link_run(w, has_failed);
 	assert_string_equal(w->why, "the blob has another size than the offer said");
@@ -129,7 +97,7 @@ static void test_missing_blob_fails(void **state)
 {
 	struct link_world *w = *state;
 	static const uint8_t hash[DIGEST_SIZE] = {1};
-	start_fetch(w);
+	link_start_fetch(w, NULL);
 	fetch_want(w->fetch, hash, 1000);
 	link_run(w, has_failed);
 	assert_string_equal(w->why, "no such blob here");

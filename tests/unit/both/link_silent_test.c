@@ -45,10 +45,6 @@ static bool is_up(struct link_world *w)
 {
 	return w->ups >= 1;
 }
-static bool has_fetched(struct link_world *w)
-{
-	return w->fetched >= 1;
-}
 
 static void test_agent_goes_on_by_the_next_address(void **state)
 {
@@ -90,24 +86,11 @@ static void test_blobs_come_from_the_next_address(void **state)
 	struct silence s;
 	struct err e = ERR_INIT;
 	uint8_t hash[DIGEST_SIZE];
-	char dir[256], hub[256];
-	const char *also[] = {hub};
 	silence_begin(&s);
 	assert_int_equal(blobs_put(link_file(w, "served"), bytes_of_str("blob"), hash, &e), 0);
-	str_copy(dir, sizeof dir, link_file(w, "kept"));
-	str_copy(hub, sizeof hub, hub_blob_endpoint(w->hub));
-	const struct fetch_settings set = {.endpoint = s.endpoint,
-	                                   .also = also,
-	                                   .n_also = 1,
-	                                   .controller_keys = w->controller_keys,
-	                                   .n_controller_keys = 1,
-	                                   .key = &w->agent_key,
-	                                   .dir = dir,
-	                                   .retry_min_ms = 20,
-	                                   .retry_max_ms = 100};
-	w->fetch = fetch_new(w->loop, &set, link_on_fetched, w);
+	link_start_fetch(w, s.endpoint);
 	fetch_want(w->fetch, hash, 4);
-	assert_true(link_run_for(w, has_fetched, SOON_MS));
+	assert_true(link_run_for(w, link_has_fetched, SOON_MS));
 	close(s.fd);
 }
 

@@ -14,21 +14,6 @@
 #include "common/lite/lite.h"
 #include "tests/support/delivery_fixture.h"
 
-static int set_up(void **state)
-{
-	struct fixture *f = mem_alloc(sizeof *f);
-	fixture_init(f);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_done(*state);
-	free(*state);
-	return 0;
-}
-
 /* A table, a column with its rollback, rows. */
 static void three_changesets(struct fixture *f)
 {
@@ -446,26 +431,26 @@ static void test_older_epoch_is_fenced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_applies_once, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_failed_step_says_where, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_fail_on_error_false_goes_on, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_validations_hold, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_failed_validation_reverts_at_once, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_what_was_validated_stands_at_a_retry, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_failed_validation_without_rollback_stays, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_revert_that_fails_needs_a_person, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_applies_once, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_failed_step_says_where, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_fail_on_error_false_goes_on, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_validations_hold, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_failed_validation_reverts_at_once, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_what_was_validated_stands_at_a_retry, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_failed_validation_without_rollback_stays, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_revert_that_fails_needs_a_person, fixture_setup, fixture_teardown),
 	    cmocka_unit_test(test_preconditions),
-	    cmocka_unit_test_setup_teardown(test_precondition_error_follows_on_error, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_rollback_runs_backwards, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_failed_rollback_names_its_file, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_rollback_missing_touches_nothing, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_no_rollback_needed_is_recorded, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_locked_file_is_named_and_given_up, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_lock_at_the_ledgers_making_is_waited_for, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_unreachable_target, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_clone_is_refused, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_changed_content_is_refused, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_older_epoch_is_fenced, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_precondition_error_follows_on_error, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_rollback_runs_backwards, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_failed_rollback_names_its_file, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_rollback_missing_touches_nothing, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_no_rollback_needed_is_recorded, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_locked_file_is_named_and_given_up, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_lock_at_the_ledgers_making_is_waited_for, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_unreachable_target, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_clone_is_refused, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_changed_content_is_refused, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_older_epoch_is_fenced, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,13 +27,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	fixture_done(*state);
-	free(*state);
-	return 0;
-}
-
 static struct changeset *counting(struct fixture *f, uint32_t size, const char *sql)
 {
 	struct changeset *c = fixture_changeset(f, "a:count");
@@ -321,18 +314,18 @@ static void test_held_and_tightened_by_the_site(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_stop_and_go_on, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_pause_ends_batches_alone, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_revert_is_finished, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_failed_batch_keeps_the_others, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_failed_at_once_leaves_nothing_open, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_failed_resume_keeps_the_cursor, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_nothing_comes_between, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_an_empty_table, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_throttled_by_a_query, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_throttled_by_lag, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_held_and_tightened_by_the_site, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_stop_and_go_on, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_a_pause_ends_batches_alone, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_a_revert_is_finished, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_a_failed_batch_keeps_the_others, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_failed_at_once_leaves_nothing_open, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_a_failed_resume_keeps_the_cursor, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_nothing_comes_between, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_refused, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_an_empty_table, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_throttled_by_a_query, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_throttled_by_lag, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_held_and_tightened_by_the_site, set_up, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,23 +12,6 @@
 #include "common/base/str.h"
 #include "tests/support/delivery_fixture.h"
 
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-	if (!f)
-		return -1;
-	fixture_init(f);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_done(*state);
-	free(*state);
-	return 0;
-}
-
 static struct changeset *one_insert(struct fixture *f)
 {
 	struct changeset *c = fixture_changeset(f, "a:row");
@@ -120,7 +103,7 @@ static void test_a_ledger_that_is_cut_meanwhile(void **state)
 
 int main(void)
 {
-#define CASE(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
+#define CASE(t) cmocka_unit_test_setup_teardown(t, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_an_intent_that_cannot_be_written),
 	    CASE(test_a_validation_after),

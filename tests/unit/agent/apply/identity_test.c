@@ -23,13 +23,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	fixture_done(*state);
-	free(*state);
-	return 0;
-}
-
 static void read_db(struct fixture *f, struct buf *ret)
 {
 	struct err e;
@@ -231,14 +224,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_follows),
-	    cmocka_unit_test_setup_teardown(test_restored_backup_stops_until_it_is_accepted, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_another_history_is_told_from_a_shorter_one, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_database_made_anew_gets_no_ledger_by_itself, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_changed_row_stops_with_its_number, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_copied_file_is_refused, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_ledger_of_another_target_is_refused, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_replaced_ledger_is_refused, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_commit_lost_in_mid_delivery, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_restored_backup_stops_until_it_is_accepted, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_another_history_is_told_from_a_shorter_one, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_database_made_anew_gets_no_ledger_by_itself, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_changed_row_stops_with_its_number, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_copied_file_is_refused, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_ledger_of_another_target_is_refused, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_replaced_ledger_is_refused, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_commit_lost_in_mid_delivery, set_up, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

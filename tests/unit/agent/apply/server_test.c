@@ -10,23 +10,6 @@
 
 #include "tests/support/delivery_fixture.h"
 
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-	if (!f)
-		return -1;
-	fixture_init(f);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fixture_done(*state);
-	free(*state);
-	return 0;
-}
-
 static void one_insert(struct fixture *f)
 {
 	fixture_step(f, fixture_changeset(f, "a:row"), STEP_T, "INSERT INTO item VALUES (4, 'd')");
@@ -81,8 +64,8 @@ static void test_a_version_out_of_range_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_a_superuser_is_refused_where_the_site_says_so, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_version_out_of_range_is_refused, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_a_superuser_is_refused_where_the_site_says_so, fixture_setup, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_a_version_out_of_range_is_refused, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,13 +23,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	fixture_done(*state);
-	free(*state);
-	return 0;
-}
-
 static int begin_counted(struct conn *c, struct err *e)
 {
 	begins++;
@@ -187,12 +180,12 @@ static void test_nothing_runs_outside(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test_setup_teardown(test_one_transaction_each_way, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_failed_validation_takes_all_back, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_failed_statement_takes_all_back, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_try_begins_at_the_first_changeset, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_a_question_changes_nothing, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(test_nothing_runs_outside, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_one_transaction_each_way, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_a_failed_validation_takes_all_back, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_a_failed_statement_takes_all_back, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_a_try_begins_at_the_first_changeset, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_a_question_changes_nothing, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_nothing_runs_outside, set_up, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
