@@ -149,15 +149,20 @@ static enum ended validate_after(struct delivery *d, const struct plan_item *it)
 	FAILPOINT("before-validate");
 	delivery_say(d, "validating", it->changeset->id, NULL);
 	enum ended end = checks_after(d, it, &ok);
-	if (end == ENDED_OK && d->whole)
-		return ok ? ENDED_OK : ENDED_FAILED;
+	if (end == ENDED_OK && !ok)
+		return d->whole ? ENDED_FAILED : rollback_revert(d, it, 0);
+	if (end == ENDED_ATTENTION && !d->whole)
+		return rollback_not(d, it, end);
 	if (end != ENDED_OK)
 		return end;
-	if (!ok)
-		return rollback_revert(d, it, 0);
-	d->validated = it->changeset->id;
-	d->validated_run = it->run;
+	d->validated = (struct validated){.changeset = it->changeset->id, .run = it->run};
 	return ENDED_OK;
+}
+
+enum ended delivery_validate(struct delivery *d, const struct plan_item *it)
+{
+	enum ended end = checks_recall(d, it);
+	return end == ENDED_OK ? validate_after(d, it) : end;
 }
 
 static enum ended mark_ran(struct delivery *d, const struct plan_item *it)
@@ -201,8 +206,7 @@ static enum ended do_item(struct delivery *d, const struct plan_item *it)
 	case PLAN_RESUME:
 		return run_changeset(d, it);
 	case PLAN_VALIDATE:
-		end = checks_recall(d, it);
-		return end == ENDED_OK ? validate_after(d, it) : end;
+		return delivery_validate(d, it);
 	case PLAN_REVERT:
 		end = rollback_item(d, it, it->first_step);
 		if (end == ENDED_FAILED)
@@ -335,8 +339,8 @@ enum ended delivery_make_plan(struct delivery *d)
 	                        .engine = d->engine->name,
 	                        .task = d->task_hex,
 	                        .attempt = d->task->attempt,
-	                        .validated = d->validated,
-	                        .validated_run = d->validated_run,
+	                        .validated = d->validated.changeset,
+	                        .validated_run = d->validated.run,
 	                        .statement_max = d->engine->statement_max(d->conn)};
 	d->step_number = 0;
 	if (plan_make(&in, d->arena, &d->plan, &d->error) == 0)
@@ -387,8 +391,10 @@ static enum ended journal_intents(struct delivery *d)
 			                 it->action == PLAN_REVERT ? 0 : it->first_step, steps + n);
 	}
 	FAILPOINT("before-journal-intent");
-	int rc =
-	    n ? journal_steps(d->journal, steps, n, &d->error) : journal_task_state(d->journal, d->task->id, d->task->attempt, TASK_RUNNING, &d->error);
+	int rc = finish_keep_account(d, &d->error);
+	if (rc == 0)
+		rc = n ? journal_steps(d->journal, steps, n, &d->error)
+		       : journal_task_state(d->journal, d->task->id, d->task->attempt, TASK_RUNNING, &d->error);
 	if (rc != 0) {
 		delivery_check(d, C22_INTENT, check_what_to_do(C22_INTENT));
 		return ENDED_FAILED;

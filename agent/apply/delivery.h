@@ -9,6 +9,7 @@
 
 #include "agent/apply/plan.h"
 #include "agent/apply/preview.h"
+#include "agent/apply/validated.h"
 #include "agent/apply/watch.h"
 #include "agent/daemon/config.h"
 #include "agent/journal/journal.h"
@@ -88,8 +89,7 @@ struct delivery {
 	bool whole; /* inside the one transaction of a release that asks for it (whole.c): nothing begins, commits or is tried again for itself */
 	bool reverting; /* a revert, once begun, is finished: only the agent's own end ends it */
 	bool begun; /* the intents of this run are in the journal */
-	const char *validated; /* the newest changeset whose validations after it this agent has seen to hold; NULL: none */
-	uint32_t validated_run;
+	struct validated validated; /* whose validations after it this agent has seen to hold */
 	bool schema_taken; /* everything is done, and C24 has taken the schema that is left */
 	const char *in_doubt; /* what was in flight when a connection was lost, in words; NULL: nothing, or the ledger was read since */
 	struct failure_place doubt_place; /* of that */
@@ -130,6 +130,8 @@ void delivery_place(struct delivery *d, const struct plan_item *it, enum directi
 
 /* apply.c: what the plan says, one changeset after the other. */
 enum ended delivery_items(struct delivery *d);
+/* The validations after a changeset that an earlier attempt or delivery has applied. */
+enum ended delivery_validate(struct delivery *d, const struct plan_item *it);
 /* The ledger that was read is this target's (C13, C16) and lets the release come (C8); and what is left to be done. */
 enum ended delivery_verify(struct delivery *d);
 enum ended delivery_make_plan(struct delivery *d);
@@ -141,6 +143,8 @@ enum ended whole_run(struct delivery *d);
 
 /* finish.c: which changeset an earlier attempt, or this one, has seen to be valid. What was validated is not validated again: the application goes on working with it. */
 int finish_recall(struct delivery *d, struct err *e) MUST_CHECK;
+/* Before anything begins: from here on this journal knows whether what it finds applied was validated. */
+int finish_keep_account(struct delivery *d, struct err *e) MUST_CHECK;
 
 /* lock.c: the session lock, polled. */
 enum ended lock_take(struct delivery *d);
@@ -193,6 +197,10 @@ enum ended checks_restored(struct delivery *d, const struct plan_item *it, bool 
 enum ended rollback_item(struct delivery *d, const struct plan_item *it, uint32_t first_step);
 /* A validation after has failed (d->error): undoes the changeset at once. Never ENDED_OK. */
 enum ended rollback_revert(struct delivery *d, const struct plan_item *it, uint32_t first_step);
+
+/* The changeset stays although its validations after it do not hold, or cannot be judged (d->error): the ledger is told (ledger_unvalidated), so that no order goes on behind it. Returns `end`, or
+ * what kept the row from being written. */
+enum ended rollback_not(struct delivery *d, const struct plan_item *it, enum ended end);
 
 /* fingerprint.c: the schema's, into the report, as the site wants it, where what fails leaves it out; and compared, where somebody asks for that. */
 enum ended fingerprint_before(struct delivery *d); /* C17; just before the first intent */

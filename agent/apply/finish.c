@@ -1,6 +1,5 @@
 /* What the journal keeps of a delivery for the next one, and the report: one commit at its end. */
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "agent/apply/delivery.h"
 #include "common/base/clock.h"
@@ -9,28 +8,30 @@
 
 /* ---- what was validated ---- */
 
-#define VALIDATED_NOTE "*validated" /* one for each project of a target: "RUN CHANGESET" */
-
-static struct journal_note validated_note(const struct delivery *d)
+static struct journal_note note_of(const struct delivery *d)
 {
-	struct journal_note note = {
-	    .target = d->task->target, .project = d->verified->release.project, .changeset = "", .name = VALIDATED_NOTE, .attempt = d->task->attempt};
+	struct journal_note note = validated_note(d->task->target, d->verified->release.project, &d->validated, d->arena);
+	note.attempt = d->task->attempt;
 	memcpy(note.task, d->task->id, TASK_SIZE);
 	return note;
 }
 
 int finish_recall(struct delivery *d, struct err *e)
 {
-	struct journal_note note = validated_note(d);
-	bool found = false;
-	int at = 0;
-	if (d->validated)
+	return d->validated.changeset ? 0 : validated_read(d->journal, d->task->target, d->verified->release.project, d->arena, &d->validated, e);
+}
+
+int finish_keep_account(struct delivery *d, struct err *e)
+{
+	const struct release *r = &d->verified->release;
+	bool validates = false;
+	for (size_t i = 0; i < r->n_changesets; i++)
+		validates |= plan_validates_after(&r->changesets[i]);
+	if (!validates || d->validated.changeset)
 		return 0;
-	if (journal_note_get(d->journal, &note, d->arena, &found, e) != 0)
-		return -1;
-	if (found && note.value && sscanf(note.value, "%" SCNu32 " %n", &d->validated_run, &at) == 1 && at > 0)
-		d->validated = note.value + at;
-	return 0;
+	d->validated = (struct validated){.changeset = ""};
+	struct journal_note note = note_of(d);
+	return journal_notes_put(d->journal, &note, 1, e);
 }
 
 /* ---- the end ---- */
@@ -64,10 +65,11 @@ int delivery_finish(struct delivery *d, journal_seal_fn *seal, void *arg, struct
 	bool ended_well = d->ledger_read && (all->outcome == OUTCOME_APPLIED || all->outcome == OUTCOME_ROLLED_BACK);
 	d->report->report.ended_at_us = clock_wall_us();
 	struct report trimmed = collect_trimmed(d->report);
-	struct journal_note note = validated_note(d);
-	note.value = arena_printf(d->arena, "%" PRIu32 " %s", d->validated_run, d->validated ? d->validated : "");
-	struct journal_ending end = {
-	    .steps = steps, .n_steps = all->n_steps, .sequence = ended_well ? &sequence : NULL, .note = d->validated ? &note : NULL};
+	bool noted = d->validated.changeset;
+	struct journal_note note = {0};
+	if (noted)
+		note = note_of(d);
+	struct journal_ending end = {.steps = steps, .n_steps = all->n_steps, .sequence = ended_well ? &sequence : NULL, .note = noted ? &note : NULL};
 	if (journal_finish(d->journal, &end, &trimmed, seal, arg, e) != 0)
 		return -1;
 	d->report->report.report_seq = trimmed.report_seq;

@@ -45,21 +45,40 @@ static bool by_this_attempt(const struct plan_input *in, const struct ledger_row
 	return r && r->attempt == in->attempt && str_eq(r->task, in->task);
 }
 
-/* Only the newest changeset of this delivery can have died before its validations: each is validated before the next one starts. */
-static bool is_newest_of_task(const struct plan_input *in, const char *changeset)
-{
-	for (const struct ledger_row *r = NULL; (r = project_previous(in->ledger, r));)
-		if (str_eq(r->task, in->task))
-			return str_eq(r->changeset, changeset);
-	return false;
-}
-
-static bool has_validations_after(const struct changeset *c)
+bool plan_validates_after(const struct changeset *c)
 {
 	for (size_t i = 0; i < c->n_validations; i++)
 		if (c->validations[i].when == VALIDATE_AFTER)
 			return true;
 	return false;
+}
+
+static bool is_seen_valid(const struct plan_input *in, const char *changeset, uint32_t run)
+{
+	return str_eq(in->validated, changeset) && in->validated_run == run;
+}
+
+/* Only the newest changeset can be applied without its validations: each is validated before the next one starts, whichever order that is of. Later data is no judge of one that was validated. */
+static bool is_unvalidated(const struct plan_input *in, const struct changeset *c, const struct changeset_status *st)
+{
+	const struct ledger_row *newest = ledger_newest_forward(in->ledger);
+	if (st->state != CHANGESET_APPLIED || !str_eq(newest->changeset, c->id) || !plan_validates_after(c) || is_seen_valid(in, c->id, st->run))
+		return false;
+	bool ours = str_eq(newest->task, in->task);
+	return ours || (!c->run_always && (in->validated || ledger_unvalidated(in->ledger)));
+}
+
+/* What does not hold is nowhere left behind, not by a release that no longer has it either. */
+static int check_left_behind(const struct plan_input *in, struct err *e)
+{
+	const struct ledger_row *r = ledger_unvalidated(in->ledger);
+	if (!r || is_seen_valid(in, r->changeset, r->run) || release_changeset(in->release, r->changeset))
+		return 0;
+	return err_set(
+	    e, ERR_STATE,
+	    "the validations after changeset %s, of release %s, do not hold, and this release does not hold the changeset: deliver one that does, "
+	    "or have the site's people settle it with 'rollcall-agent resolve TARGET --validated'",
+	    r->changeset, r->release_version);
 }
 
 static bool content_is(const struct changeset *c, const uint8_t applied[DIGEST_SIZE], bool *ret_accepted)
@@ -114,13 +133,17 @@ static void item_set(struct plan_item *it, enum plan_action action, uint32_t run
 	it->why = why;
 }
 
+static void set_validate(struct plan_item *it, const struct changeset_status *st)
+{
+	item_set(it, PLAN_VALIDATE, st->run, (uint32_t)plan_steps(it->body, DIRECTION_APPLY), "applied earlier, not yet validated");
+}
+
 static int plan_applied(const struct plan_input *in, const struct changeset_status *st, struct plan_item *it, struct err *e)
 {
 	const struct changeset *c = it->changeset;
 	bool accepted = false, same = content_is(c, st->changeset_digest, &accepted);
-	bool validated = str_eq(in->validated, c->id) && in->validated_run == st->run; /* later data is no judge of it */
-	if (st->state == CHANGESET_APPLIED && is_newest_of_task(in, c->id) && has_validations_after(c) && !validated)
-		item_set(it, PLAN_VALIDATE, st->run, (uint32_t)plan_steps(it->body, DIRECTION_APPLY), "applied by an earlier attempt, not yet validated");
+	if (is_unvalidated(in, c, st) && (same || accepted))
+		set_validate(it, st);
 	else if (by_this_attempt(in, last_row(in->ledger, c->id, DIRECTION_APPLY)))
 		item_set(it, PLAN_SKIP, st->run, 0, "applied by this delivery before it was interrupted");
 	else if (c->run_always)
@@ -183,8 +206,21 @@ static int check_classes(const struct changeset *c, const struct body *b, enum d
 	return 0;
 }
 
+/* Contexts and labels choose what is run; what stands here is validated in any case. */
+static bool is_left_unvalidated(const struct plan_input *in, struct plan_item *it)
+{
+	struct changeset_status st;
+	ledger_status(in->ledger, it->changeset->id, it->body->n_steps, it->body->n_rollback, &st);
+	if (!is_unvalidated(in, it->changeset, &st))
+		return false;
+	set_validate(it, &st);
+	return true;
+}
+
 static int plan_apply(const struct plan_input *in, struct arena *a, struct plan *p, struct err *e)
 {
+	if (check_left_behind(in, e) != 0)
+		return -1;
 	for (size_t i = 0; i < in->release->n_changesets; i++) {
 		const struct changeset *c = &in->release->changesets[i];
 		struct plan_item *it = &p->items[p->n_items++];
@@ -194,6 +230,8 @@ static int plan_apply(const struct plan_input *in, struct arena *a, struct plan 
 			return -1;
 		if (!it->body)
 			item_set(it, PLAN_SKIP, 0, 0, "not for this engine");
+		else if (!selected && is_left_unvalidated(in, it))
+			continue;
 		else if (!selected)
 			item_set(it, PLAN_SKIP, 0, 0, "left out by contexts or labels");
 		else if (check_classes(c, it->body, DIRECTION_APPLY, e) != 0 || plan_one(in, it, e) != 0)

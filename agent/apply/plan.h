@@ -10,7 +10,7 @@ enum plan_action {
 	PLAN_SKIP, /* nothing to do; `why` says it */
 	PLAN_RUN, /* from its first step; preconditions first */
 	PLAN_RESUME, /* an earlier attempt did `first_step` steps: go on there */
-	PLAN_VALIDATE, /* an earlier attempt of this delivery did all steps, perhaps not the validations after them: only those */
+	PLAN_VALIDATE, /* an earlier attempt or another delivery did all steps, and the validations after them were not seen to hold: only those */
 	PLAN_REVERT, /* an earlier attempt died while it reverted the changeset: finish that from `first_step`, then run it anew */
 	PLAN_REVERTED, /* this very attempt reverts or reverted it: finish that and end, the delivery has failed */
 	PLAN_ROLLBACK, /* direction rollback, from `first_step` */
@@ -40,7 +40,7 @@ struct plan_input {
 	const char *engine;
 	const char *task; /* hex, as in the ledger */
 	uint32_t attempt;
-	const char *validated; /* the newest changeset whose validations after it were seen to hold, and its run; NULL: none */
+	const char *validated; /* the newest changeset whose validations after it were seen to hold, and its run; "": none; NULL: not known */
 	uint32_t validated_run;
 	uint64_t statement_max; /* bytes that the server takes in one statement; 0: any number */
 };
@@ -52,5 +52,6 @@ int plan_make(const struct plan_input *in, struct arena *a, struct plan *ret, st
 size_t plan_steps(const struct body *b, enum direction d);
 const struct step *plan_step(const struct body *b, enum direction d, size_t i);
 const char *plan_action_name(enum plan_action a);
+bool plan_validates_after(const struct changeset *c);
 
 #endif

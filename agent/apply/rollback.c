@@ -1,6 +1,7 @@
 /* Going back: a whole changeset under a rollback, or at once when its validations after fail. A revert, once begun, is finished: a STOP does not end it. */
 #include "agent/apply/delivery.h"
 #include "common/base/failpoint.h"
+#include "common/base/str.h"
 
 #define REVERT_NOTE "*revert" /* no validation can have this name */
 
@@ -64,6 +65,29 @@ static void recall_reason(struct delivery *d, const struct plan_item *it)
 	delivery_check(d, C23_VALIDATIONS, check_what_to_do(C23_VALIDATIONS));
 }
 
+static bool is_applied(const struct delivery *d, const struct plan_item *it)
+{
+	const struct project_ledger ours = delivery_ledger(d);
+	struct changeset_status st;
+	ledger_status(&ours, it->changeset->id, it->body->n_steps, it->body->n_rollback, &st);
+	return st.state == CHANGESET_APPLIED;
+}
+
+enum ended rollback_not(struct delivery *d, const struct plan_item *it, enum ended end)
+{
+	const struct project_ledger ours = delivery_ledger(d);
+	struct ledger_row row = step_row(d, it, DIRECTION_APPLY, (uint32_t)plan_steps(it->body, DIRECTION_APPLY) - 1, STEP_FAILED, VIA_RUN);
+	struct err e = ERR_INIT;
+	d->advice = arena_printf(d->arena,
+	                         "look at the values in the report, and correct the data: the next order validates again before it goes on. Or, if it is "
+	                         "right as it is, the site's people type: rollcall-agent resolve %s --validated --reason '...'",
+	                         d->task->target);
+	if (ledger_unvalidated(&ours) || step_write_row(d, &row, &e) == 0)
+		return end;
+	d->error = e;
+	return delivery_judge(d, &e) == ENDED_STOPPED ? ENDED_STOPPED : ENDED_LOST; /* the next connection validates again */
+}
+
 static enum ended reverted(struct delivery *d, const struct plan_item *it)
 {
 	struct err why = d->error;
@@ -86,12 +110,22 @@ static enum ended reverted(struct delivery *d, const struct plan_item *it)
 	return ENDED_FAILED;
 }
 
+/* What another order has applied may have been worked with for long. NULL: it goes. */
+static const char *why_it_stays(const struct delivery *d, const struct plan_item *it)
+{
+	const struct project_ledger ours = delivery_ledger(d);
+	if (!it->body->has_rollback)
+		return "the changeset has no rollback";
+	return it->action == PLAN_VALIDATE && !str_eq(ledger_newest_forward(&ours)->task, d->task_hex) ? "another order has applied the changeset" : NULL;
+}
+
 enum ended rollback_revert(struct delivery *d, const struct plan_item *it, uint32_t first_step)
 {
-	if (!it->body->has_rollback) {
+	const char *stays = why_it_stays(d, it);
+	if (stays) {
 		struct err why = d->error;
-		err_set(&d->error, why.code, "%s; the changeset has no rollback, so what it did stays", why.msg);
-		return ENDED_FAILED;
+		err_set(&d->error, why.code, "%s; %s, so what it did stays", why.msg, stays);
+		return rollback_not(d, it, ENDED_FAILED);
 	}
 	bool again = it->action == PLAN_REVERTED;
 	if (again)
@@ -108,7 +142,7 @@ enum ended rollback_revert(struct delivery *d, const struct plan_item *it, uint3
 	if (end == ENDED_FAILED) {
 		err_wrap(&d->error, "%s; its rollback fails", why.msg);
 		d->advice = NULL;
-		return ENDED_ATTENTION;
+		return is_applied(d, it) ? rollback_not(d, it, ENDED_ATTENTION) : ENDED_ATTENTION;
 	}
 	if (end != ENDED_OK)
 		return end;

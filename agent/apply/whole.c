@@ -1,17 +1,21 @@
 /* A release with `transaction: release`: preconditions, steps, validations and ledger rows of all its pending changesets are one transaction. What fails, a validation too,
  * takes all of it back; a try after a lock time-out or a deadlock begins at the first changeset. A lost reply to COMMIT is settled from the ledger, as for one step. */
+#include <string.h>
+
 #include "agent/apply/delivery.h"
-#include "common/base/failpoint.h"
 #include "agent/apply/retry.h"
+#include "common/base/failpoint.h"
+#include "common/base/str.h"
 
 struct before { /* what a try that comes to nothing goes back to */
 	size_t n_rows, n_validations;
+	struct validated validated;
 };
 
 static bool has_work(const struct delivery *d)
 {
 	for (size_t i = 0; i < d->plan.n_items; i++)
-		if (d->plan.items[i].action != PLAN_SKIP && d->plan.items[i].action != PLAN_VALIDATE)
+		if (d->plan.items[i].action != PLAN_SKIP)
 			return true;
 	return false;
 }
@@ -25,15 +29,32 @@ static bool is_foreign(const struct plan_item *it)
 static enum ended check_plan(struct delivery *d)
 {
 	for (size_t i = 0; i < d->plan.n_items; i++) {
-		struct plan_item *it = &d->plan.items[i];
-		if (it->action == PLAN_VALIDATE)
-			it->action = PLAN_SKIP; /* it could not have been committed without its validations */
+		const struct plan_item *it = &d->plan.items[i];
 		if (!is_foreign(it))
 			continue;
 		err_set(&d->error, ERR_STATE,
 		        "changeset %s is half-rolled back by an earlier release, which was not one transaction: deliver that release again first",
 		        it->changeset->id);
 		return ENDED_FAILED;
+	}
+	return ENDED_OK;
+}
+
+/* What this release has committed it could not commit without its validations. What another one left without them is validated first, by itself. */
+static enum ended validate_earlier(struct delivery *d)
+{
+	const struct project_ledger ours = delivery_ledger(d);
+	const struct ledger_row *newest = ledger_newest_forward(&ours);
+	for (size_t i = 0; i < d->plan.n_items; i++) {
+		struct plan_item *it = &d->plan.items[i];
+		if (it->action != PLAN_VALIDATE)
+			continue;
+		if (memcmp(newest->release_digest, d->verified->release.digest, DIGEST_SIZE) == 0)
+			d->validated = (struct validated){.changeset = it->changeset->id, .run = it->run};
+		enum ended end = str_eq(d->validated.changeset, it->changeset->id) ? ENDED_OK : delivery_validate(d, it);
+		if (end != ENDED_OK)
+			return end;
+		it->action = PLAN_SKIP;
 	}
 	return ENDED_OK;
 }
@@ -63,6 +84,7 @@ static enum ended commit(struct delivery *d)
 static void forget(struct delivery *d, const struct before *b)
 {
 	step_undo(d);
+	d->validated = b->validated;
 	while (d->ledger.n_rows > b->n_rows)
 		ledger_forget_last(&d->ledger);
 }
@@ -92,8 +114,10 @@ static enum ended one_try(struct delivery *d, const struct before *b)
 
 enum ended whole_run(struct delivery *d)
 {
-	struct before b = {.n_rows = d->ledger.n_rows, .n_validations = d->report->report.n_validations};
 	enum ended end = check_plan(d);
+	if (end == ENDED_OK)
+		end = validate_earlier(d);
+	struct before b = {.n_rows = d->ledger.n_rows, .n_validations = d->report->report.n_validations, .validated = d->validated};
 	if (end != ENDED_OK || !has_work(d))
 		return end;
 	for (uint32_t n = 0;; n++) {

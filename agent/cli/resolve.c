@@ -2,6 +2,7 @@
  * the controller: the site's own people decide about their database. */
 #include <stdio.h>
 
+#include "agent/apply/validated.h"
 #include "agent/cli/commands.h"
 #include "agent/cli/visit.h"
 #include "agent/ledger/ledger_settle.h"
@@ -102,14 +103,58 @@ static int show_open(const struct cmd_args *a, const struct visit *v, const stru
 	return EXIT_ATTENTION;
 }
 
+/* ---- a changeset that stays although its validations do not hold ---- */
+
+/* NULL: none. Two projects may have one each: one after the other. */
+static int find_unvalidated(struct visit *v, const struct ledger *l, const struct ledger_row **ret, struct err *e)
+{
+	*ret = NULL;
+	for (size_t i = 0; i < l->n_rows && !*ret; i++) {
+		const struct project_ledger part = {.all = l, .project = l->rows[i].project};
+		const struct ledger_row *row = ledger_unvalidated(&part);
+		struct validated seen = {0};
+		if (row != &l->rows[i])
+			continue;
+		if (validated_read(v->desk.journal, v->target->target.id, row->project, v->desk.arena, &seen, e) != 0)
+			return -1;
+		*ret = str_eq(seen.changeset, row->changeset) && seen.run == row->run ? NULL : row;
+	}
+	return 0;
+}
+
+static int settle_unvalidated(const struct cmd_args *a, struct visit *v, const struct ledger_row *row, struct err *e)
+{
+	const char *target = v->target->target.id, *why = NULL;
+	const struct validated now = {.changeset = row->changeset, .run = row->run};
+	const struct journal_note note = validated_note(target, row->project, &now, v->desk.arena);
+	const char *name = arena_printf(v->desk.arena, "row %llu", (unsigned long long)row->seq);
+	if (visit_reason(a, v, &why, e) != 0 || ledger_note(v->en, v->conn, name, why, e) != 0 || journal_notes_put(v->desk.journal, &note, 1, e) != 0)
+		return -1;
+	print_row(a, row);
+	output_say("%s: %s counts as valid as it stands. Next: 'rollcall rollout retry ROLLOUT %s' goes on from here", target, row->changeset, target);
+	return EXIT_DONE;
+}
+
+static int show_unvalidated(const struct cmd_args *a, const struct visit *v, const struct ledger_row *row)
+{
+	const char *target = v->target->target.id;
+	print_row(a, row);
+	output_say(
+	    "%s: %s is applied and stays, but its validations after it did not hold, or could not be judged; the failed row is theirs. The next order "
+	    "validates again before it goes on. If it is right as it is, type\n"
+	    "  rollcall-agent resolve %s%s --validated --reason '...'",
+	    target, row->changeset, target, desk_config_words(a, v->desk.arena));
+	return EXIT_ATTENTION;
+}
+
 static int check_choice(const struct cmd_args *a, bool *ret_given, struct err *e)
 {
-	static const char *const choices[] = {"applied", "not-applied", "retry", "accept-ledger"};
+	static const char *const choices[] = {"applied", "not-applied", "retry", "validated", "accept-ledger"};
 	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(choices); i++)
 		n += cmd_option_given(a, choices[i]);
 	if (n > 1)
-		return err_set(e, ERR_USAGE, "--applied, --not-applied, --retry and --accept-ledger exclude each other");
+		return err_set(e, ERR_USAGE, "--applied, --not-applied, --retry, --validated and --accept-ledger exclude each other");
 	*ret_given = n;
 	if (n && str_empty(cmd_option_value(a, "reason")))
 		return err_set(e, ERR_USAGE, "--reason is missing: say what you saw in the database");
@@ -124,16 +169,23 @@ static int run_resolve(const struct cmd_args *a, struct err *e)
 	size_t n_known = 0;
 	uint64_t common = 0;
 	bool chosen = false, follows = true;
+	const struct ledger_row *unvalidated = NULL;
 	if (check_choice(a, &chosen, e) != 0 || visit_begin(a, true, &v, e) != 0 || ledger_peek(v.en, v.conn, v.desk.arena, &l, e) != 0 ||
 	    visit_heads(&v, &l, &known, &n_known, &follows, &common, e) != 0)
 		return -1;
 	const struct ledger_row *intent = ledger_open_intent(&l);
 	if (!follows)
 		return cmd_option_given(a, "accept-ledger") ? accept_ledger(a, &v, &l, e) : show_diverged(a, &v, &l, known, common);
-	if (!intent || cmd_option_given(a, "accept-ledger")) {
+	if (!intent && !cmd_option_given(a, "accept-ledger") && find_unvalidated(&v, &l, &unvalidated, e) != 0)
+		return -1;
+	if (unvalidated)
+		return cmd_option_given(a, "validated") ? settle_unvalidated(a, &v, unvalidated, e) : show_unvalidated(a, &v, unvalidated);
+	if (!intent || cmd_option_given(a, "accept-ledger") || cmd_option_given(a, "validated")) {
 		print_row(a, NULL);
 		output_say("%s: %s", v.target->target.id,
-		           intent ? "the ledger was not set back; a step is open in it" : "no step is open; there is nothing to settle");
+		           !intent                            ? "no step is open; there is nothing to settle"
+		           : cmd_option_given(a, "validated") ? "a step is open in its ledger: settle that one first"
+		                                              : "the ledger was not set back; a step is open in it");
 		return intent ? EXIT_FAILED : EXIT_DONE;
 	}
 	return chosen ? decide(a, &v, &l, e) : show_open(a, &v, intent);
@@ -144,6 +196,7 @@ static const struct cmd_option resolve_options[] = {
     {.name = "applied", .help = "the step's effect is in the database, whole: it will not run again"},
     {.name = "not-applied", .help = "nothing of it is there, or you have undone it: it runs again with the next try"},
     {.name = "retry", .help = "it can be repeated without harm, whatever of it is there: it runs again with the next try"},
+    {.name = "validated", .help = "a changeset whose validations did not hold is right as it is: the next try goes on behind it"},
     {.name = "accept-ledger", .help = "the ledger was set back (a restored backup, a fail-over): go on from it as it is"},
     {.name = "reason", .value = "TEXT", .help = "what you saw; kept in the ledger's meta table and the agent's journal"},
     {0},
@@ -153,7 +206,8 @@ const struct cmd resolve_commands[] = {
     {
         .path = "resolve",
         .arguments = "TARGET",
-        .summary = "Show what only a person can judge, an interrupted step or a ledger that was set back, and settle it",
+        .summary =
+            "Show what only a person can judge, an interrupted step, a validation that does not hold or a ledger that was set back, and settle it",
         .details = "Without a decision it shows what is open and changes nothing (exit 5 when there is something). A decision on a step becomes a "
                    "ledger row, via operator, and goes out with the next report.",
         .example = "rollcall-agent resolve eu/pg1/shop1 --config /etc/rollcall/agent.yaml --applied --reason 'the index is there and valid'",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/apply/identity.h"
+#include "agent/apply/validated.h"
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
@@ -56,7 +57,9 @@ int visit_accept(struct visit *v, const struct ledger *l, struct err *e)
 {
 	struct journal_head head = {.rows = l->n_rows, .uuid = l->uuid};
 	memcpy(head.head, l->head, DIGEST_SIZE);
-	return journal_head_reset(v->desk.journal, v->target->target.id, &head, e);
+	return journal_head_reset(v->desk.journal, v->target->target.id, &head, e) == 0
+	           ? validated_accept(v->desk.journal, v->target->target.id, l, v->desk.arena, e)
+	           : -1;
 }
 
 int visit_reason(const struct cmd_args *a, struct visit *v, const char **ret, struct err *e)

@@ -112,6 +112,11 @@ struct changeset_status {
 };
 /* n_steps / n_rollback: of the body at hand; they tell PARTIAL from APPLIED and ROLLING_BACK from ROLLED_BACK. 0: unknown, any done row with no later rollback row counts as applied. */
 void ledger_status(const struct project_ledger *l, const char *changeset, size_t n_steps, size_t n_rollback, struct changeset_status *ret);
+/* The last row of the way forward: of the changeset that was begun last. NULL when there is none. */
+const struct ledger_row *ledger_newest_forward(const struct project_ledger *l);
+/* The changeset that was begun last is applied, and stays although its validations after it did not hold or could not be judged: its `failed` row, which stands behind the `done` row of the same step.
+ * NULL when it is not so. That it was seen to be valid later is written elsewhere. */
+const struct ledger_row *ledger_unvalidated(const struct project_ledger *l);
 /* A row of the newest release of which anything is in effect; NULL when nothing is. */
 const struct ledger_row *ledger_newest(const struct project_ledger *l);
 const char *changeset_state_name(enum changeset_state s); /* "pending", "partial", "applied", "skipped", "rolling-back", "rolled-back" */

@@ -130,6 +130,36 @@ void ledger_status(const struct project_ledger *l, const char *changeset, size_t
 	ret->release_sequence = from->release_sequence;
 }
 
+/* ---- which one is the newest ---- */
+
+const struct ledger_row *ledger_newest_forward(const struct project_ledger *l)
+{
+	const struct ledger_row *r = project_previous(l, NULL);
+	while (r && r->direction != DIRECTION_APPLY)
+		r = project_previous(l, r);
+	return r;
+}
+
+static bool is_same_step(const struct ledger_row *a, const struct ledger_row *b)
+{
+	return a->direction == b->direction && a->run == b->run && a->step == b->step && str_eq(a->changeset, b->changeset);
+}
+
+const struct ledger_row *ledger_unvalidated(const struct project_ledger *l)
+{
+	const struct ledger_row *newest = ledger_newest_forward(l);
+	struct changeset_status st;
+	if (!newest || newest->state != STEP_FAILED)
+		return NULL;
+	ledger_status(l, newest->changeset, 0, 0, &st);
+	if (st.state != CHANGESET_APPLIED)
+		return NULL;
+	for (const struct ledger_row *r = newest; (r = project_previous(l, r));)
+		if (r->state == STEP_DONE && is_same_step(r, newest))
+			return newest;
+	return NULL;
+}
+
 static bool is_in_effect(const struct changeset_status *s)
 {
 	return s->state == CHANGESET_APPLIED || s->state == CHANGESET_PARTIAL || s->state == CHANGESET_ROLLING_BACK;

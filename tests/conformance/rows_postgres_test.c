@@ -571,6 +571,7 @@ int main(int argc, char **argv)
 	    ROW_AGENTS,
 	    {"PG-30 the agent dies after VACUUM and after CREATE DATABASE", alone_by_nature},
 	    ROW_BATCHES,
+	    ROW_VALIDATIONS,
 	};
 	return rows_run(DIALECT_POSTGRESQL, PREPARE, rows, ARRAY_LEN(rows), argc, argv);
 }

@@ -264,6 +264,7 @@ int main(int argc, char **argv)
 	    {"SL-09 the file is replaced while the agent opens it", file_replaced_while_opened},
 	    {"BF-02 the agent dies after a batch's COMMIT, and its keys hold NULs", keys_with_nul},
 	    ROW_BATCHES,
+	    ROW_VALIDATIONS,
 	};
 	return rows_run(DIALECT_SQLITE, PREPARE, rows, ARRAY_LEN(rows), argc, argv);
 }

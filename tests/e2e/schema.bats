@@ -146,6 +146,36 @@ schema_cells() { rc targets list -o json 2>/dev/null | jq -r '.targets[0] | [.sc
 
 settle() { quietly rc rollout watch "$1" --timeout 30s || true; rc rollout status "$1" -o json 2>/dev/null | jq -r '[.. | objects | select(has("target")) | .state][0]'; }
 
+@test "a changeset that stays although its validation failed stops the next order, and goes on when a person has said that it is right" {
+	shop_project
+	fleet_up
+	delivered 1
+	sed -i 's/^reader: .*/gates: [{rule: PF23, level: warn}]/' shop/rollcall.yaml
+	rm shop/changes/*
+	printf '%s\n' '-- liquibase formatted sql' '--changeset a:marked' '--validate-after name:two expectedResult:2 SELECT count(*) FROM first' 'INSERT INTO first VALUES (1);' \
+		'--changeset a:next' 'CREATE TABLE next (id int);' '--rollback DROP TABLE next;' >shop/changes/2_rows.sql
+	fleet_release shop 2
+	id=$(fleet_start shop/plans/all.yaml dev 2)
+	[ "$(settle "$id")" = failed ]
+	quietly rc rollout abort "$id" --reason 'anew'
+	id=$(fleet_start shop/plans/all.yaml dev 2)
+	[ "$(settle "$id")" = failed ]
+	[[ "$(rc rollout status "$id" -o json 2>/dev/null | tr -s ' ')" == *"C23 validations: validation two after a:marked failed: found '1', expected '2'; the changeset has no rollback, so what it did stays"* ]]
+	[ "$(sqlite3 db/shop '.tables next')" = "" ]
+	run --separate-stderr "$agent" resolve eu/lite/shop --config "$config"
+	[ "$status" -eq 5 ]
+	[[ "$stderr" == "eu/lite/shop: a:marked is applied and stays, but its validations after it did not hold"*"--validated --reason"* ]]
+	run --separate-stderr "$agent" resolve eu/lite/shop --config "$config" --applied --reason 'no'
+	[ "$status" -eq 5 ]
+	"$agent" resolve eu/lite/shop --config "$config" --validated --reason 'one row is right'
+	run --separate-stderr "$agent" resolve eu/lite/shop --config "$config"
+	[ "$status" -eq 0 ]
+	rc rollout retry "$id" eu/lite/shop >/dev/null 2>&1
+	[ "$(settle "$id")" = applied ]
+	[ "$(sqlite3 db/shop 'SELECT count(*) FROM first')" = 1 ]
+	[ "$(sqlite3 db/shop '.tables next')" = next ]
+}
+
 @test "a restored backup stops as diverged, and goes on when a person has said that it is meant" {
 	shop_project
 	fleet_up
@@ -219,7 +249,7 @@ settle() { quietly rc rollout watch "$1" --timeout 30s || true; rc rollout statu
 	[ "$status" -eq 5 ]
 	server_sql "$my" shop 'CREATE TABLE first (id int)'
 	run --separate-stderr "$agent" resolve eu/my/shop --config "$config" --not-applied --retry --reason 'both'
-	[ "$status" -eq 2 ] && [[ $stderr == *"--applied, --not-applied, --retry and --accept-ledger exclude each other"* ]]
+	[ "$status" -eq 2 ] && [[ $stderr == *"--applied, --not-applied, --retry, --validated and --accept-ledger exclude each other"* ]]
 	run --separate-stderr "$agent" resolve eu/my/shop --config "$config" --retry --reason 'somebody dropped the table; made again'
 	[ "$status" -eq 0 ] && [[ $stderr == *"it may run again, whatever of it is there"* ]]
 	rc rollout retry "$id" eu/my/shop >/dev/null 2>&1

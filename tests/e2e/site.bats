@@ -100,7 +100,7 @@ await_line() { # TEXT: status says it within 20 s
 }
 
 @test "options that exclude each other, or make no sense here" {
-	says 2 "--applied, --not-applied, --retry and --accept-ledger exclude each other" resolve eu/lite/one --applied --retry --reason r
+	says 2 "--applied, --not-applied, --retry, --validated and --accept-ledger exclude each other" resolve eu/lite/one --applied --retry --reason r
 	says 2 "--reason is missing: say what you saw in the database" resolve eu/lite/one --applied
 	says 2 "--yes to what? Name the TARGET or ROLLOUT: a yes is given to what was looked at" consent --yes 5f3a9c01
 	says 2 "--diff shows, --accept decides: look first, then type --accept alone" snapshot eu/lite/one --accept --diff x

@@ -40,6 +40,18 @@ void row_batch_rows_behind(struct row_bench *b);
 	{                                                                                   \
 		"BF-03 rows are inserted behind the cursor", row_batch_rows_behind              \
 	}
+/* VA-..: the same on every engine, with a table tick (what). */
+void row_validation_failed(struct row_bench *b);
+void row_validation_not_reached(struct row_bench *b);
+void row_validation_failed_journal_lost(struct row_bench *b);
+void row_validation_failed_revert_fails(struct row_bench *b);
+#define ROW_VALIDATIONS                                                                                                        \
+	{"VA-01 a validation after fails without a rollback, and another order comes", row_validation_failed},                     \
+	    {"VA-02 the agent dies before the validation after, and another order comes", row_validation_not_reached},             \
+	    {"VA-03 a validation after has failed, and the journal is lost", row_validation_failed_journal_lost},                  \
+	{                                                                                                                          \
+		"VA-04 a validation after fails and so does the rollback, and another order comes", row_validation_failed_revert_fails \
+	}
 void row_server_dies(struct row_bench *b); /* PG-04 and MA-24 */
 /* AG-09 and AG-07, for a table of a server's rows: the same on each. */
 void row_agent_suspended(struct row_bench *b);

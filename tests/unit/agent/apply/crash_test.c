@@ -69,6 +69,22 @@ static void check_bad(struct fixture *f, const struct report *r, const char *whe
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM rollcall_ledger"), "5");
 }
 
+/* A changeset whose validation fails stays. */
+static void kept_release(struct fixture *f)
+{
+	bad_release(f);
+	f->changesets[1].bodies[0].has_rollback = false;
+}
+
+static void check_kept(struct fixture *f, const struct report *r, const char *where)
+{
+	if (r->outcome != OUTCOME_FAILED || r->reverted)
+		fail_msg("%s: %s, reverted %d: %s", where, outcome_name(r->outcome), r->reverted, r->failure.message ? r->failure.message : "");
+	assert_non_null(strstr(r->failure.message, "; the changeset has no rollback, so what it did stays"));
+	assert_string_equal(fixture_value(f, "SELECT group_concat(what) FROM tick"), "first,bad");
+	assert_string_equal(fixture_value(f, "SELECT group_concat(state, ' ') FROM rollcall_ledger"), "done done done failed");
+}
+
 /* Five batches, of which each row must be in one: `n` counts. The second changeset shows that a revert may be batched too. */
 static void batched_release(struct fixture *f)
 {
@@ -179,6 +195,12 @@ static void test_revert(void **state)
 	crash_everywhere(&(struct scenario){bad_release, check_bad});
 }
 
+static void test_validation_without_rollback(void **state)
+{
+	(void)state;
+	crash_everywhere(&(struct scenario){kept_release, check_kept});
+}
+
 static void test_batches(void **state)
 {
 	(void)state;
@@ -227,6 +249,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_apply),
 	    cmocka_unit_test(test_revert),
+	    cmocka_unit_test(test_validation_without_rollback),
 	    cmocka_unit_test(test_batches),
 	    cmocka_unit_test(test_release_in_one_transaction),
 	    cmocka_unit_test(test_every_point_was_reached),

@@ -194,6 +194,52 @@ static void test_validations_of_a_killed_run(void **state)
 	assert_string_equal(plan_text(w), "a:one skip 1/0, a:two skip 1/0, a:three resume 1/1: 2");
 }
 
+/* Of another order: not counted as applied before its validations are seen to hold. */
+static void test_validations_that_another_order_left(void **state)
+{
+	struct world *w = *state;
+	struct validation v = {.name = "x", .when = VALIDATE_AFTER};
+	w->c[1].validations = &v;
+	w->c[1].n_validations = 1;
+	done(w, 0, DIRECTION_APPLY, 1, 3, OTHER);
+	done(w, 1, DIRECTION_APPLY, 1, 3, OTHER);
+	assert_string_equal(plan_text(w), "a:one skip 1/0, a:two skip 1/0, a:three run 1/0: 3"); /* a lost journal: nobody says that it failed */
+	w->in.validated = ""; /* this journal has seen it all, and not that */
+	assert_string_equal(plan_text(w), "a:one skip 1/0, a:two validate 1/3, a:three run 1/0: 3");
+	w->in.validated = NULL;
+	row(w, 1, DIRECTION_APPLY, 1, 2, STEP_FAILED, OTHER); /* the ledger says that it failed */
+	assert_string_equal(plan_text(w), "a:one skip 1/0, a:two validate 1/3, a:three run 1/0: 3");
+	w->in.validated = "a:two";
+	w->in.validated_run = 1;
+	assert_string_equal(plan_text(w), "a:one skip 1/0, a:two skip 1/0, a:three run 1/0: 3");
+	w->in.validated_run = 2; /* of another run */
+	assert_string_equal(plan_text(w), "a:one skip 1/0, a:two validate 1/3, a:three run 1/0: 3");
+	w->c[1].run_always = true; /* it runs, and is validated, in any case */
+	assert_string_equal(plan_text(w), "a:one skip 1/0, a:two run 2/0, a:three run 1/0: 6");
+}
+
+/* Neither labels nor a release that no longer has it lead past it. */
+static void test_what_does_not_hold_is_not_left_behind(void **state)
+{
+	struct world *w = *state;
+	struct validation v = {.name = "x", .when = VALIDATE_AFTER};
+	w->c[0].validations = &v;
+	w->c[0].n_validations = 1;
+	done(w, 0, DIRECTION_APPLY, 1, 3, OTHER);
+	row(w, 0, DIRECTION_APPLY, 1, 2, STEP_FAILED, OTHER);
+	w->c[1].labels = w->c[2].labels = "stock";
+	w->c[0].labels = "orders";
+	w->order.label_filter = "stock";
+	assert_string_equal(plan_text(w), "a:one validate 1/3, a:two run 1/0, a:three run 1/0: 6");
+	w->release.changesets++;
+	w->release.n_changesets--;
+	assert_non_null(
+	    strstr(plan_text(w), "the validations after changeset a:one, of release 2, do not hold, and this release does not hold the changeset"));
+	w->in.validated = "a:one";
+	w->in.validated_run = 1;
+	assert_string_equal(plan_text(w), "a:two run 1/0, a:three run 1/0: 6");
+}
+
 static void test_interrupted_revert(void **state)
 {
 	struct world *w = *state;
@@ -311,6 +357,8 @@ int main(void)
 	    TEST(test_mark_ran_and_not_for_this_engine),
 	    TEST(test_contexts_and_labels),
 	    TEST(test_validations_of_a_killed_run),
+	    TEST(test_validations_that_another_order_left),
+	    TEST(test_what_does_not_hold_is_not_left_behind),
 	    TEST(test_interrupted_revert),
 	    TEST(test_classes),
 	    TEST(test_rollback_is_backwards),

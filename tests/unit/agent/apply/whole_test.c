@@ -103,6 +103,33 @@ static void test_a_failed_validation_takes_all_back(void **state)
 	assert_string_equal(fixture_value(f, "SELECT count(*) FROM item"), "3");
 }
 
+/* A release that was not one transaction left it; and what this one committed is not asked again, by no release. */
+static void test_what_an_earlier_release_left_is_validated_first(void **state)
+{
+	struct fixture *f = *state;
+	struct changeset *c = fixture_changeset(f, "a:left");
+	fixture_validation(f, c, VALIDATE_AFTER, "four", "4", "SELECT count(*) FROM item");
+	fixture_step(f, c, STEP_T, "UPDATE item SET name = 'x'");
+	f->verified.release.n_critical = 0;
+	assert_ended(f, OUTCOME_FAILED, "found '3', expected '4'; the changeset has no rollback");
+	f->verified.release.n_critical = 1;
+	f->verified.release.digest[0]++;
+	f->task.id[0]++;
+	c = fixture_changeset(f, "a:checked");
+	fixture_validation(f, c, VALIDATE_AFTER, "four", "4", "SELECT count(*) FROM item");
+	fixture_step(f, c, STEP_T, "UPDATE item SET name = 'y'");
+	assert_ended(f, OUTCOME_FAILED, "validation four after a:left failed");
+	fixture_sql(f, "INSERT INTO item (name) VALUES ('d')");
+	f->task.id[0]++;
+	assert_ended(f, OUTCOME_APPLIED, NULL);
+	fixture_sql(f, "DELETE FROM item WHERE name = 'd'");
+	f->verified.release.n_critical = 0;
+	f->verified.release.digest[0]++;
+	f->task.id[0]++;
+	assert_ended(f, OUTCOME_APPLIED, NULL);
+	assert_int_equal(f->report.report.n_validations, 0);
+}
+
 static void test_a_failed_statement_takes_all_back(void **state)
 {
 	struct fixture *f = *state;
@@ -182,6 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_one_transaction_each_way, set_up, fixture_teardown),
 	    cmocka_unit_test_setup_teardown(test_a_failed_validation_takes_all_back, set_up, fixture_teardown),
+	    cmocka_unit_test_setup_teardown(test_what_an_earlier_release_left_is_validated_first, set_up, fixture_teardown),
 	    cmocka_unit_test_setup_teardown(test_a_failed_statement_takes_all_back, set_up, fixture_teardown),
 	    cmocka_unit_test_setup_teardown(test_a_try_begins_at_the_first_changeset, set_up, fixture_teardown),
 	    cmocka_unit_test_setup_teardown(test_a_question_changes_nothing, set_up, fixture_teardown),
