@@ -187,26 +187,6 @@ static int lock_data_dir(struct agent *g, struct err *e)
 	return dirlock_take(g->config->data_dir, "agent", &g->lock_fd, e);
 }
 
-/* The document that is begun with is remembered like those that follow it: an older file put in its place, from a backup perhaps, brings no old keys back. */
-static int keep_pin(struct agent *g, struct err *e)
-{
-	AUTO(arena_destroy) struct arena *a = arena_new(TRUSTED_ARENA);
-	struct bytes kept = {0};
-	uint64_t seen = 0;
-	if (journal_document(g->journal, JOURNAL_TRUST, a, &kept, e) != 0 || journal_number(g->journal, "trust_version", &seen, e) != 0)
-		return -1;
-	if (g->config->trust.version < seen)
-		return err_set(e, ERR_POLICY, "%s: trust document version %llu, but this agent has used version %llu: put the newer one in place",
-		               g->config->trust_file, (unsigned long long)g->config->trust.version, (unsigned long long)seen);
-	if (kept.n && g->config->trust.version == seen)
-		return 0;
-	struct journal_belief b = {.trust = g->config->trust_pin,
-	                           .drops_fresh = kept.n > 0, /* pinned anew, perhaps with other fresh keys */
-	                           .trust_version = g->config->trust.version,
-	                           .attested_us = trust_attests_us(&g->config->trust, clock_wall_us())};
-	return journal_believe(g->journal, &b, e);
-}
-
 static int open_disk(struct agent *g, struct err *e)
 {
 	AUTO(mem_free_ptr) char *path = file_join(g->config->data_dir, AGENT_JOURNAL_FILE);
@@ -214,7 +194,7 @@ static int open_disk(struct agent *g, struct err *e)
 	if (lock_data_dir(g, e) != 0 || file_make_dirs(g->blob_dir, 0700, e) != 0 || journal_open(path, &g->journal, e) != 0 ||
 	    journal_prune(g->journal, e) != 0)
 		return -1;
-	return keep_pin(g, e);
+	return trusted_pin(g->journal, g->config->trust_pin, &g->config->trust, g->config->trust_file, clock_wall_us(), e);
 }
 
 /* Those of open tasks too, whether their databases can be seen just now or not: what has begun is finished. */

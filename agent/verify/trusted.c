@@ -1,6 +1,8 @@
 /* See the header. */
 #include "agent/verify/trusted.h"
 
+#include <inttypes.h>
+
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/fresh.h"
@@ -39,20 +41,18 @@ static int load_trust(struct journal *j, struct bytes pinned, struct arena *a, s
 	return 0;
 }
 
-static int load_fresh(struct journal *j, struct arena *a, struct digest *d, struct freshness **ret, struct err *e)
+static int load_fresh(struct journal *j, struct arena *a, struct digest *d, struct trusted *ret, struct err *e)
 {
 	struct bytes kept = {0};
-	struct envelope env;
 	if (journal_document(j, JOURNAL_FRESH, a, &kept, e) != 0)
 		return -1;
-	*ret = NULL;
 	digest_add_sized(d, kept);
 	if (kept.n == 0)
 		return 0;
 	struct freshness *f = arena_alloc(a, sizeof *f);
-	if (envelope_decode(kept, a, &env, e) != 0 || freshness_decode(env.payload, a, f, e) != 0)
+	if (envelope_decode(kept, a, &ret->fresh_envelope, e) != 0 || freshness_decode(ret->fresh_envelope.payload, a, f, e) != 0)
 		return err_wrap(e, "the journal's freshness document");
-	*ret = f;
+	ret->fresh = f;
 	return 0;
 }
 
@@ -61,7 +61,7 @@ int trusted_load(struct journal *j, struct bytes pinned, struct arena *a, struct
 	struct trusted t = {0};
 	uint64_t attested = 0;
 	struct digest *d = digest_new();
-	int rc = load_trust(j, pinned, a, d, &t.doc, e) != 0 || load_fresh(j, a, d, &t.fresh, e) != 0 ? -1 : journal_number(j, ATTESTED, &attested, e);
+	int rc = load_trust(j, pinned, a, d, &t.doc, e) != 0 || load_fresh(j, a, d, &t, e) != 0 ? -1 : journal_number(j, ATTESTED, &attested, e);
 	digest_final(&d, t.digest);
 	if (rc != 0)
 		return -1;
@@ -69,6 +69,28 @@ int trusted_load(struct journal *j, struct bytes pinned, struct arena *a, struct
 	t.valid = trust_without_revoked(&t.doc, t.fresh, a);
 	*ret = t;
 	return 0;
+}
+
+int trusted_pin(struct journal *j, struct bytes pinned, const struct trust *doc, const char *file, int64_t now_us, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(TRUSTED_ARENA);
+	struct trusted t;
+	struct bytes kept = {0};
+	uint64_t seen = 0;
+	if (journal_document(j, JOURNAL_TRUST, a, &kept, e) != 0 || journal_number(j, "trust_version", &seen, e) != 0 ||
+	    trusted_load(j, pinned, a, &t, e) != 0)
+		return -1;
+	if (doc->version < seen)
+		return err_set(e, ERR_POLICY,
+		               "%s: trust document version %" PRIu64 ", but this agent has used version %" PRIu64 ": put the newer one in place", file,
+		               doc->version, seen);
+	if (kept.n && doc->version == seen)
+		return 0;
+	struct journal_belief b = {.trust = pinned,
+	                           .drops_fresh = t.fresh && freshness_is_over(doc, &t.fresh_envelope),
+	                           .trust_version = doc->version,
+	                           .attested_us = trust_attests_us(doc, now_us)};
+	return journal_believe(j, &b, e);
 }
 
 /* ---- taking ------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -84,8 +106,7 @@ static int take_trust(struct journal *j, const struct trusted *t, const struct e
 	if (trust_check_next(&t->doc, &next, env, false, now_us, e) != 0)
 		return -1;
 	struct journal_belief b = {.trust = bytes, .trust_version = next.version, .attested_us = trust_attests_us(&next, now_us)};
-	/* When the fresh keys change, whatever the old ones signed is over: so a fleet gets out after one of them signed a version that none can follow. */
-	b.drops_fresh = !trust_same_fresh_keys(&t->doc, &next);
+	b.drops_fresh = t->fresh && freshness_is_over(&next, &t->fresh_envelope);
 	*ret_new = true;
 	return journal_believe(j, &b, e);
 }
@@ -99,7 +120,7 @@ static int take_fresh(struct journal *j, const struct trusted *t, const struct e
 		return -1;
 	if (t->fresh && next.version <= t->fresh->version)
 		return 0;
-	if (freshness_check_next(t->fresh, &next, e) != 0)
+	if (freshness_check_next(&t->doc, t->fresh, &next, e) != 0)
 		return -1;
 	struct journal_belief b = {.fresh = bytes, .attested_us = next.issued_at_us};
 	*ret_new = true;

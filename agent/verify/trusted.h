@@ -13,6 +13,7 @@
 struct trusted { /* in the arena it was loaded into */
 	struct trust doc; /* as signed */
 	struct freshness *fresh; /* NULL: none has come */
+	struct envelope fresh_envelope; /* as it was signed; of no meaning without `fresh` */
 	struct trust valid; /* `doc` without the keys that `fresh` revokes: whose signatures count */
 	uint8_t digest[DIGEST_SIZE]; /* of both documents: what was found under it holds as long as it is the same */
 	int64_t attested_us; /* the newest signed time seen: the clock cannot be behind it */
@@ -20,6 +21,10 @@ struct trusted { /* in the arena it was loaded into */
 
 /* The newer of the pinned document (the file that agent.yaml names, its envelope's bytes) and the journal's. ERR_POLICY when they are of two fleets. */
 int trusted_load(struct journal *j, struct bytes pinned, struct arena *a, struct trusted *ret, struct err *e) MUST_CHECK;
+
+/* The file that agent.yaml names is the document that is begun with: it is remembered like those that follow it, so that an older file put in its place, from a backup perhaps,
+ * brings no old keys back. ERR_POLICY when it is older than what was used; `file` is for the message. */
+int trusted_pin(struct journal *j, struct bytes pinned, const struct trust *doc, const char *file, int64_t now_us, struct err *e) MUST_CHECK;
 
 /* A signed document that came by the link or in a file: the next trust document, or a newer freshness document. Checks it against what is believed and keeps it, in one
  * commit. *ret_new false: it is known already, or older than what is. Expiry is asked when something is to run: a successor that has expired still names the

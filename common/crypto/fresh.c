@@ -74,6 +74,11 @@ int freshness_check(const struct trust *t, const struct freshness *f, int64_t no
 	char at[CLOCK_TEXT_SIZE];
 	if (!str_eq(t->fleet, f->fleet))
 		return err_set(e, ERR_SIGNATURE, "freshness document: of fleet %s, and this is fleet %s", f->fleet, t->fleet);
+	if (f->trust_version > t->version)
+		return err_set(e, ERR_POLICY,
+		               "freshness document: made for trust document version %" PRIu64 ", and version %" PRIu64
+		               " is in use: that trust document comes first",
+		               f->trust_version, t->version);
 	if (f->n_critical)
 		return err_set(e, ERR_POLICY, "freshness document: it needs '%s', which this version does not know: install a newer Rollcall",
 		               f->critical[0]);
@@ -83,11 +88,19 @@ int freshness_check(const struct trust *t, const struct freshness *f, int64_t no
 	return 0;
 }
 
+static bool has_a_role(const struct trust *t, const char *key_id)
+{
+	for (size_t i = 0; i < t->n_roles; i++)
+		if (trust_role_has(&t->roles[i], key_id))
+			return true;
+	return false;
+}
+
 /* What `next` takes back of `old`, NULL when nothing. */
-static const char *taken_back(const struct freshness *old, const struct freshness *next)
+static const char *taken_back(const struct trust *t, const struct freshness *old, const struct freshness *next)
 {
 	for (size_t i = 0; i < old->n_revoked_keys; i++)
-		if (!has_text(next->revoked_keys, next->n_revoked_keys, old->revoked_keys[i]))
+		if (!has_text(next->revoked_keys, next->n_revoked_keys, old->revoked_keys[i]) && has_a_role(t, old->revoked_keys[i]))
 			return old->revoked_keys[i];
 	for (size_t i = 0; i < old->n_revoked_agents; i++)
 		if (!has_text(next->revoked_agents, next->n_revoked_agents, old->revoked_agents[i]))
@@ -101,17 +114,19 @@ static const char *taken_back(const struct freshness *old, const struct freshnes
 	return NULL;
 }
 
-int freshness_check_next(const struct freshness *old, const struct freshness *next, struct err *e)
+int freshness_check_next(const struct trust *t, const struct freshness *old, const struct freshness *next, struct err *e)
 {
 	if (!old)
 		return 0;
 	if (next->version <= old->version || next->issued_at_us < old->issued_at_us || next->trust_version < old->trust_version)
 		return err_set(e, ERR_POLICY, "freshness document: version %" PRIu64 " is not newer than version %" PRIu64 ", which is known here",
 		               next->version, old->version);
-	const char *what = next->trust_version == old->trust_version ? taken_back(old, next) : NULL;
+	const char *what = taken_back(t, old, next);
 	if (what)
 		return err_set(e, ERR_POLICY,
-		               "freshness document: version %" PRIu64 " takes back a revocation (%s): only after a new trust document may that be",
+		               "freshness document: version %" PRIu64
+		               " takes back a revocation (%s), and it does not end so: make a new key, certificate or release in its place (or have the root "
+		               "keys sign a trust document with another fresh key, and revoke anew what is to stay revoked)",
 		               next->version, what);
 	return 0;
 }
@@ -138,19 +153,10 @@ int freshness_check_current(const struct trust *t, const struct freshness *f, in
 	return 0;
 }
 
-bool trust_same_fresh_keys(const struct trust *a, const struct trust *b)
+bool freshness_is_over(const struct trust *t, const struct envelope *kept)
 {
-	const struct trust_role *x = trust_role(a, ROLE_FRESH), *y = trust_role(b, ROLE_FRESH);
-	if (!x || !y || x->n_key_ids != y->n_key_ids)
-		return !x && !y;
-	for (size_t i = 0; i < x->n_key_ids; i++) {
-		bool found = false;
-		for (size_t k = 0; k < y->n_key_ids; k++)
-			found = found || str_eq(x->key_ids[i], y->key_ids[k]);
-		if (!found)
-			return false;
-	}
-	return true;
+	struct err e = ERR_INIT;
+	return trust_check_role(t, ROLE_FRESH, kept, TYPE_FRESHNESS, &e) != 0;
 }
 
 /* ---- revocations ---------------------------------------------------------------------------------------------------------------------------------- */

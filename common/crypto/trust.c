@@ -175,7 +175,7 @@ int64_t trust_attests_us(const struct trust *t, int64_t now_us)
 	return is_ahead(t, now_us) ? 0 : t->created_at_us;
 }
 
-static int check_time(const struct trust *t, int64_t now_us, struct err *e)
+int trust_check_time(const struct trust *t, int64_t now_us, struct err *e)
 {
 	char at[CLOCK_TEXT_SIZE];
 	if (is_ahead(t, now_us))
@@ -194,7 +194,7 @@ int trust_check_self(const struct trust *t, const struct envelope *env, int64_t 
 {
 	if (trust_check_shape(t, e) != 0 || trust_check_role(t, ROLE_ROOT, env, TYPE_TRUST, e) != 0)
 		return -1;
-	return check_time(t, now_us, e);
+	return trust_check_time(t, now_us, e);
 }
 
 int trust_check_next(const struct trust *old, const struct trust *next, const struct envelope *env, bool final, int64_t now_us, struct err *e)
@@ -212,5 +212,5 @@ int trust_check_next(const struct trust *old, const struct trust *next, const st
 		return err_wrap(e, "by the root keys of version %" PRIu64, old->version);
 	if (trust_check_role(next, ROLE_ROOT, env, TYPE_TRUST, e) != 0)
 		return err_wrap(e, "by the root keys of version %" PRIu64, next->version);
-	return final ? check_time(next, now_us, e) : 0;
+	return final ? trust_check_time(next, now_us, e) : 0;
 }

@@ -23,6 +23,9 @@ int trust_check_self(const struct trust *t, const struct envelope *env, int64_t 
 int trust_check_next(const struct trust *old, const struct trust *next, const struct envelope *env, bool final, int64_t now_us,
                      struct err *e) MUST_CHECK;
 
+/* Neither expired at now_us nor made later. */
+int trust_check_time(const struct trust *t, int64_t now_us, struct err *e) MUST_CHECK;
+
 /* The time that a document proves to be over: that of its making; 0 when that is ahead of this clock, as it is of one that was made on a machine with a wrong clock. While such a one
  * is in use C5 refuses by it; were it kept as seen, no successor could end that. */
 int64_t trust_attests_us(const struct trust *t, int64_t now_us);

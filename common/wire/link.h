@@ -115,7 +115,7 @@ enum verb {
 	VERB_ROLLOUT_CATCH_UP, /* document: plan text; environment, release?, reason? -> as ROLLOUT_START, over the targets that lack the release; by default the environment's present one */
 	VERB_AGENT_REVOKE, /* agent, reason -> as AGENT_LIST */
 	VERB_AGENT_APPROVE, /* agent; document: certificate envelope for one that waits to be enrolled, none for one that is held -> as AGENT_LIST */
-	VERB_TRUST_PUSH, /* document: the next trust document, a freshness document or a revocation, signed -> key,value: trust, fresh (versions) */
+	VERB_TRUST_PUSH, /* document: the next trust document, a freshness document or a revocation, signed; force (a trust document though it shuts somebody out) -> key,value: trust, fresh (versions) */
 	VERB_AUDIT_ROWS, /* after (seq)? -> #seq,#at-us,actor,rollout,object,event,from,to,detail,ref,evidence (hex),hash (hex): at most some thousands at a time, until none come */
 	VERB_AUDIT_LIST, /* from-us?, to-us?, target? -> kind,name,#size: the documents that the rows' evidence names */
 	VERB_AUDIT_DOCUMENT, /* kind, name, offset? -> document: its bytes from there on, as many as one reply holds; key,value: size */

@@ -59,7 +59,9 @@ static void add_checks(struct buf *b, const struct audit_result *r)
 			buf_adds(b, "holds");
 		buf_adds(b, "</td></tr>\n");
 	}
-	buf_adds(b, "</table>\n");
+	buf_adds(b, "</table>\n<p>It rests on ");
+	add_escaped(b, r->rests_on);
+	buf_adds(b, ".</p>\n");
 	for (size_t i = 0; i < r->n_findings; i++) {
 		buf_addf(b, "<p class=\"bad\">%s, ", r->findings[i].check);
 		add_escaped(b, r->findings[i].place);

@@ -72,7 +72,7 @@ static int compare_evidence(const void *a, const void *b)
 	return by_hash ? by_hash : (*x)->seq < (*y)->seq ? -1 : (*x)->seq > (*y)->seq;
 }
 
-static void index_rows(struct verify *v)
+void verify_index_rows(struct verify *v)
 {
 	v->by_evidence = arena_alloc(v->a, (v->b->n_rows + 1) * sizeof(struct audit_row *));
 	for (size_t i = 0; i < v->b->n_rows; i++)
@@ -169,7 +169,7 @@ void audit_verify(const struct bundle *b, const struct trust *pinned, struct are
 {
 	struct verify v = {.b = b, .pinned = pinned, .a = a, .result = ret};
 	*ret = (struct audit_result){0};
-	index_rows(&v);
+	verify_index_rows(&v);
 	for (size_t i = 0; i < AUDIT_CHECKS; i++) {
 		v.check = &ret->checks[i];
 		*v.check = (struct audit_check){.name = checks[i].name, .says = checks[i].says};

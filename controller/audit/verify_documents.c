@@ -7,14 +7,20 @@
 #include "controller/audit/verify_impl.h"
 #include "controller/release/target_list.h"
 
+/* The first that tells of it; NULL: none does. */
+static const struct audit_row *row_of_document(const struct verify *v, const struct bundle_document *d)
+{
+	uint8_t hash[DIGEST_SIZE];
+	digest_sha256(d->data, hash);
+	return verify_row_of(v, NULL, hash);
+}
+
 /* Decodes an envelope that a role must have signed, by the trust document in force when the log first tells of it; false after telling what is wrong. */
 static bool open_signed(struct verify *v, const struct bundle_document *d, const char *role, const char *type, struct envelope *ret)
 {
 	struct err e = ERR_INIT;
-	uint8_t hash[DIGEST_SIZE];
 	v->check->looked_at++;
-	digest_sha256(d->data, hash);
-	if (envelope_decode(d->data, v->a, ret, &e) == 0 && verify_signed(v, verify_row_of(v, NULL, hash), role, ret, type, &e) == 0)
+	if (envelope_decode(d->data, v->a, ret, &e) == 0 && verify_signed(v, row_of_document(v, d), role, ret, type, &e) == 0)
 		return true;
 	verify_wrong(v, arena_printf(v->a, "%s %s", d->kind, d->name), "%s", e.msg);
 	return false;
@@ -29,10 +35,12 @@ void verify_certificates(struct verify *v)
 		struct err e = ERR_INIT;
 		if (!str_eq(d->kind, "certificate") || !open_signed(v, d, ROLE_ENROL, TYPE_CERTIFICATE, &env))
 			continue;
-		if (certificate_decode(env.payload, v->a, &v->certificates[v->n_certificates], &e) == 0)
-			v->n_certificates++;
-		else
+		if (certificate_decode(env.payload, v->a, &v->certificates[v->n_certificates], &e) != 0)
 			verify_wrong(v, arena_printf(v->a, "certificate %s", d->name), "%s", e.msg);
+		else if (!row_of_document(v, d)) /* a stolen enrol key that is out by now could make it at any time */
+			verify_wrong(v, arena_printf(v->a, "certificate %s", d->name), "no row of the log tells of it");
+		else
+			v->n_certificates++;
 	}
 }
 

@@ -56,6 +56,7 @@ struct trust_span verify_trust_at(const struct verify *v, uint64_t seq);
 /* Is it signed by as many of the role as one of them wants? `row` NULL: whenever. The refusal is the newest one's. */
 int verify_signed(const struct verify *v, const struct audit_row *row, const char *role, const struct envelope *env, const char *type,
                   struct err *e) MUST_CHECK;
+void verify_index_rows(struct verify *v); /* before verify_row_of */
 /* The row of this event (NULL: any) whose evidence is this hash; NULL if there is none. */
 const struct audit_row *verify_row_of(const struct verify *v, const char *event, const uint8_t hash[DIGEST_SIZE]);
 /* Does the bundle hold every document of every target, so that one that is missing is wrong? */

@@ -73,21 +73,94 @@ static void follow(struct verify *v, const struct candidate *c)
 		step(v, &c->trust);
 }
 
+/* Two documents of one version: somebody was told something else than this auditor. */
+static bool is_same(const struct trust *a, const struct trust *b)
+{
+	AUTO(buf_done) struct buf x = BUF_INIT;
+	AUTO(buf_done) struct buf y = BUF_INIT;
+	trust_encode(a, &x);
+	trust_encode(b, &y);
+	return bytes_equal(buf_bytes(&x), buf_bytes(&y));
+}
+
+/* What a pinned document proves of one before it: that its own root keys have signed it too. Those of the one before have signed the pinned one, but whose they are is only said by
+ * itself. Takes what it proves into `ret`, newest first, and returns how many; *ret_why: why nothing before that counts, NULL when nothing is there. */
+static size_t precede(const struct verify *v, const struct candidate *all, size_t n, const struct trust **ret, const char **ret_why)
+{
+	const struct trust *next = v->pinned;
+	struct err e = ERR_INIT;
+	size_t found = 0;
+	for (size_t i = n; i-- > 0;) {
+		const struct candidate *c = &all[i];
+		if (c->trust.version >= next->version)
+			continue;
+		if (c->trust.version + 1 != next->version) {
+			*ret_why = *ret_why ? *ret_why : "the version between is not there";
+			break;
+		}
+		if (!str_eq(c->trust.fleet, next->fleet) || trust_check_role(next, ROLE_ROOT, &c->env, TYPE_TRUST, &e) != 0) {
+			*ret_why = "the root keys have changed since: give an older one of yours";
+			continue;
+		}
+		*ret_why = NULL;
+		next = ret[found++] = &c->trust;
+	}
+	if (found && !row_of_push(v, v->pinned->version)) {
+		*ret_why = "the log does not tell when yours came";
+		return 0;
+	}
+	return found;
+}
+
+static void begin_with_own(struct verify *v, const struct candidate *all, size_t n, struct buf *says)
+{
+	const char *why = NULL;
+	const struct trust **before = arena_alloc(v->a, (n + 1) * sizeof *before);
+	for (size_t k = precede(v, all, n, before, &why); k-- > 0;)
+		step(v, before[k]);
+	step(v, v->pinned);
+	for (size_t i = 0; i < n; i++)
+		if (all[i].trust.version == v->pinned->version && !is_same(&all[i].trust, v->pinned))
+			verify_wrong(v, all[i].place, "it is another document than yours of the same version");
+	buf_addf(says, "trust document version %" PRIu64 " of fleet %s, which is yours", v->pinned->version, v->pinned->fleet);
+	if (why)
+		buf_addf(says, "; what came before version %" PRIu64 " counts for nothing: %s", v->steps[0].trust->version, why);
+}
+
+static void say_rest(const struct verify *v, const struct candidate *all, size_t n, struct buf *says)
+{
+	const struct trust *last = v->steps[v->n_steps - 1].trust;
+	if (v->n_steps > 1)
+		buf_addf(says, "; versions %" PRIu64 " to %" PRIu64 " are joined to it, each by the root keys' signatures", v->steps[0].trust->version,
+		         last->version);
+	if (n && all[n - 1].trust.version > last->version)
+		buf_addf(says, "; version %" PRIu64 " counts for nothing: it does not follow from version %" PRIu64, all[n - 1].trust.version, last->version);
+}
+
 void verify_trust(struct verify *v)
 {
+	AUTO(buf_done) struct buf says = BUF_INIT;
 	struct candidate *all = NULL;
 	size_t n = read_all(v, &all);
 	v->steps = arena_alloc(v->a, (n + 1) * sizeof *v->steps);
 	if (v->pinned) {
 		v->check->looked_at++; /* signed by its root keys, as its reader has seen */
-		step(v, v->pinned);
+		begin_with_own(v, all, n, &says);
 	} else if (n) {
 		step(v, &all[0].trust);
+		buf_addf(&says,
+		         "trust document version %" PRIu64
+		         " of fleet %s, which came with it: only who gave you the rest vouches for it; give your own with --trust FILE",
+		         all[0].trust.version, all[0].trust.fleet);
 	} else {
 		verify_wrong(v, "bundle", "it holds no trust document: give one with --trust");
+		v->result->rests_on = "no trust document";
+		return;
 	}
 	for (size_t i = 0; i < n; i++)
 		follow(v, &all[i]);
+	say_rest(v, all, n, &says);
+	v->result->rests_on = arena_strdup(v->a, buf_str(&says));
 }
 
 struct trust_span verify_trust_at(const struct verify *v, uint64_t seq)

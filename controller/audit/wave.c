@@ -14,6 +14,7 @@
 #include "common/crypto/dsse.h"
 #include "common/crypto/trust.h"
 #include "common/wire/documents.h"
+#include "controller/audit/verify_impl.h"
 
 /* A report that its agent signed. */
 struct told {
@@ -25,8 +26,9 @@ struct told {
 
 struct look {
 	const struct bundle *b;
-	const struct trust *t;
 	struct arena *a;
+	struct verify v; /* what it believes, and the rows of the log */
+	struct audit_result checked;
 	struct certificate *certificates;
 	size_t n_certificates;
 	struct told *told;
@@ -60,7 +62,32 @@ static int find_order(struct look *l, const char *rollout, struct err *e)
 	return 0;
 }
 
+/* ---- what it believes ---- */
+
+static void believe(struct look *l, const struct trust *own)
+{
+	struct verify *v = &l->v;
+	*v = (struct verify){.b = l->b, .pinned = own, .a = l->a, .result = &l->checked, .check = &l->checked.checks[0]};
+	verify_index_rows(v);
+	verify_trust(v);
+	l->w->trust = v->steps[v->n_steps - 1].trust; /* there is one: the signer's own */
+	l->w->rests_on = l->checked.rests_on;
+}
+
 /* ---- reports ---- */
+
+/* By role enrol of when the log tells of it. Without a row only the newest document counts: an enrol key that was stolen and is out by now can sign at any time. */
+static bool is_certified(const struct look *l, const struct bundle_document *d, const struct envelope *env)
+{
+	uint8_t hash[DIGEST_SIZE];
+	digest_sha256(d->data, hash);
+	const struct audit_row *row = verify_row_of(&l->v, NULL, hash);
+	struct trust_span s = row ? verify_trust_at(&l->v, row->seq) : (struct trust_span){l->v.n_steps - 1, l->v.n_steps};
+	for (size_t i = s.from; i < s.to; i++)
+		if (trust_check_role(l->v.steps[i].trust, ROLE_ENROL, env, TYPE_CERTIFICATE, NULL) == 0)
+			return true;
+	return false;
+}
 
 static void find_certificates(struct look *l)
 {
@@ -68,8 +95,7 @@ static void find_certificates(struct look *l)
 	for (size_t i = 0; i < l->b->n_documents; i++) {
 		const struct bundle_document *d = &l->b->documents[i];
 		struct envelope env;
-		if (str_eq(d->kind, "certificate") && envelope_decode(d->data, l->a, &env, NULL) == 0 &&
-		    trust_check_role(l->t, ROLE_ENROL, &env, TYPE_CERTIFICATE, NULL) == 0 &&
+		if (str_eq(d->kind, "certificate") && envelope_decode(d->data, l->a, &env, NULL) == 0 && is_certified(l, d, &env) &&
 		    certificate_decode(env.payload, l->a, &l->certificates[l->n_certificates], NULL) == 0)
 			l->n_certificates++;
 	}
@@ -146,6 +172,24 @@ static int find_reports(struct look *l, struct err *e)
 			return -1;
 	qsort(l->told, l->n_told, sizeof *l->told, compare_told);
 	return l->b->target ? 0 : check_chains(l, e); /* of one target alone they have gaps, as they must */
+}
+
+/* Rows say when a certificate came, so they are believed only as far as agents countersigned them. */
+static int check_log(struct look *l, struct err *e)
+{
+	l->v.check = &l->checked.checks[0];
+	verify_chain(&l->v);
+	for (size_t i = 0; i < l->n_told && l->b->n_rows; i++) {
+		const struct audit_head *head = &l->told[i].report.audit;
+		bool fits = head->seq == 0 || (head->seq <= l->b->n_rows && memcmp(l->b->rows[head->seq - 1].hash, head->hash, DIGEST_SIZE) == 0);
+		if (!fits)
+			return err_set(e, ERR_SIGNATURE,
+			               "the log that came with it is not the one that agent %s countersigned at row %" PRIu64 ": nothing was signed",
+			               l->told[i].agent, head->seq);
+	}
+	if (l->checked.n_findings)
+		return err_set(e, ERR_SIGNATURE, "%s: %s: nothing was signed", l->checked.findings[0].place, l->checked.findings[0].text);
+	return 0;
 }
 
 static bool is_newer(const struct told *k, const struct told *than)
@@ -247,11 +291,12 @@ int wave_evidence(const struct bundle *b, const struct trust *t, const char *rol
                   struct err *e)
 {
 	struct wave_evidence w = {.wave = 0};
-	struct look l = {.b = b, .t = t, .a = a, .w = &w};
+	struct look l = {.b = b, .a = a, .w = &w};
 	if (find_order(&l, rollout, e) != 0)
 		return -1;
+	believe(&l, t);
 	find_certificates(&l);
-	if (find_reports(&l, e) != 0)
+	if (find_reports(&l, e) != 0 || check_log(&l, e) != 0)
 		return -1;
 	AUTO(map_destroy) struct map *newest = newest_reports(&l);
 	if (choose_wave(&l, newest, wave, e) != 0)

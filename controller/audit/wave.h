@@ -1,5 +1,5 @@
 /* What the agents' signed reports say of one wave of an order, worked out from a bundle's bytes alone: what a gate looks at before it signs. It believes the trust document that it is
- * given and no word of the controller; what the controller keeps back shows as a target without a report, or as a gap in an agent's chain of reports. Pure but for memory. */
+ * given, what follows from it in the bundle (audit_verify), and no word of the controller; what the controller keeps back shows as a target without a report, or as a gap in an agent's chain of reports. Pure but for memory. */
 #ifndef CONTROLLER_AUDIT_WAVE_H
 #define CONTROLLER_AUDIT_WAVE_H
 
@@ -25,10 +25,13 @@ struct wave_evidence {
 	struct wave_target *targets; /* in the order of its list */
 	uint32_t n_targets, done, failed, unreported;
 	int64_t soak_until_us; /* the end of the last delivery that is done, and the soak; 0: none is */
+	const struct trust *trust; /* the newest that follows from the signer's own: its role gate signs */
+	const char *rests_on; /* as in struct audit_result */
 	uint8_t reports_digest[DIGEST_SIZE]; /* SHA-256 over each target's name (length first) and hash, in the order of the list */
 };
 
-/* `rollout`: the order's id or how it begins. `wave`: its name; NULL: the last one that has a later one behind it and of which anything is reported. In the arena. ERR_SIGNATURE: what is there was signed
+/* `t`: the signer's own trust document. A certificate counts that role enrol of the newest trust document signed, or, where the bundle has the log's rows, that of the one in force at
+ * its row. `rollout`: the order's id or how it begins. `wave`: its name; NULL: the last one that has a later one behind it and of which anything is reported. In the arena. ERR_SIGNATURE: what is there was signed
  * wrongly, or reports are missing in an agent's chain; ERR_NOT_FOUND. */
 int wave_evidence(const struct bundle *b, const struct trust *t, const char *rollout, const char *wave, struct arena *a, struct wave_evidence *ret,
                   struct err *e) MUST_CHECK;

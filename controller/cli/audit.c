@@ -192,8 +192,7 @@ static int run_verify(const struct cmd_args *args, struct err *e)
 		return -1;
 	audit_verify(&b, own, a, &r);
 	size_t wrong = print_checks(&r, cmd_output(args));
-	if (!own)
-		output_say("the trust document is the one that came with it: give your own with --trust FILE");
+	output_say("it rests on %s", r.rests_on);
 	if (wrong)
 		return err_set(e, ERR_SIGNATURE, "%zu things are wrong: this log and these documents do not prove what they say", wrong);
 	output_say("%zu rows and %zu documents hold together", b.n_rows, b.n_documents);
@@ -304,6 +303,7 @@ static int run_prove(const struct cmd_args *args, struct err *e)
 	audit_verify(&b, own, a, &checked);
 	for (size_t i = 0; i < AUDIT_CHECKS; i++)
 		say(i ? "" : "checked", "%-14s %s: %s", checked.checks[i].name, checked.checks[i].wrong ? "WRONG" : "holds", checked.checks[i].says);
+	say("rests on", "%s", checked.rests_on);
 	for (size_t i = 0; i < checked.n_findings; i++)
 		output_say("%s: %s: %s", checked.findings[i].check, checked.findings[i].place, checked.findings[i].text);
 	if (found > 1)
@@ -313,11 +313,11 @@ static int run_prove(const struct cmd_args *args, struct err *e)
 
 /* ---- the table ---- */
 
-#define TRUST_OPTION                                                                                                                                \
-	{                                                                                                                                               \
-		"trust", 0, "FILE",                                                                                                                         \
-		    "your own trust document, the oldest that you keep: its successors are followed from it (default: the ones that the controller gives)", \
-		    false, false                                                                                                                            \
+#define TRUST_OPTION                                                                                                                                 \
+	{                                                                                                                                                \
+		"trust", 0, "FILE",                                                                                                                          \
+		    "your own trust document, any version: it says what was pinned, and which others follow from it (default: the first that came with it)", \
+		    false, false                                                                                                                             \
 	}
 
 static const struct cmd_option export_options[] = {

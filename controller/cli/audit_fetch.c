@@ -233,11 +233,14 @@ int audit_fetch_order(struct live *l, const char *rollout, struct bundle *ret, s
 	if (list_documents(l, ret, &r, e) != 0)
 		return -1;
 	const struct answer_table *t = answer_find(&r, "kind");
+	size_t n_trust = 0;
 	for (size_t i = 0; t && i < t->n_rows; i++) {
 		const char *kind = answer_cell(t, i, "kind");
-		bool wanted = str_eq(kind, "certificate") || str_eq(kind, "report");
-		if (wanted && fetch_document(l, ret, kind, answer_cell(t, i, "name"), e) != 0)
+		bool is_trust = str_eq(kind, "trust");
+		n_trust += is_trust;
+		if ((is_trust || str_eq(kind, "certificate") || str_eq(kind, "report")) && fetch_document(l, ret, kind, answer_cell(t, i, "name"), e) != 0)
 			return -1;
 	}
-	return 0;
+	/* When each certificate came matters only where the trust document has changed. Last, so that they hold what the reports countersign. */
+	return n_trust > 1 ? fetch_rows(l, ret, e) : 0;
 }

@@ -21,7 +21,7 @@ struct looking {
 	struct arena *arena;
 	struct bundle bundle;
 	struct live live; /* open unless it was a bundle's file */
-	struct trust trust;
+	struct trust trust; /* the signer's own */
 	struct wave_evidence found;
 };
 
@@ -38,7 +38,7 @@ static int own_trust(const struct cmd_args *args, struct looking *k, struct err 
 	struct envelope env;
 	if (trust_file_load(path, k->arena, &env, &k->trust, e) != 0)
 		return -1;
-	return trust_check_self(&k->trust, &env, clock_wall_us(), e) == 0 ? 0 : err_wrap(e, "%s", path);
+	return trust_check_role(&k->trust, ROLE_ROOT, &env, TYPE_TRUST, e) == 0 ? 0 : err_wrap(e, "%s", path);
 }
 
 static const char *only_order(const struct bundle *b)
@@ -91,6 +91,7 @@ static void show(const struct cmd_args *args, const struct looking *k)
 	const struct order *o = &w->order;
 	char hex[DIGEST_HEX_SIZE], at[CLOCK_TEXT_SIZE];
 	show_targets(args, k);
+	output_say("trust        %s", w->rests_on);
 	output_say("order        %s: %s %s %s in %s, sha256 %s", o->id, direction_name(o->direction), o->project, o->release_version, o->environment,
 	           bytes_to_hex(bytes_of(o->digest, DIGEST_SIZE), hex));
 	output_say("wave         %s: %" PRIu32 " of %" PRIu32 " %s, %" PRIu32 " failed, %" PRIu32 " without a signed report", o->waves[w->wave].name,
@@ -106,7 +107,8 @@ static int look(const struct cmd_args *args, struct looking *k, struct err *e)
 	const char *rollout = NULL;
 	k->arena = arena_new(BUNDLE_ARENA_BYTES);
 	if (own_trust(args, k, e) != 0 || (is_file(args) ? from_file(args, k, &rollout, e) : from_controller(args, k, &rollout, e)) != 0 ||
-	    wave_evidence(&k->bundle, &k->trust, rollout, cmd_option_value(args, "wave"), k->arena, &k->found, e) != 0)
+	    wave_evidence(&k->bundle, &k->trust, rollout, cmd_option_value(args, "wave"), k->arena, &k->found, e) != 0 ||
+	    trust_check_time(k->found.trust, clock_wall_us(), e) != 0)
 		return -1;
 	show(args, k);
 	return 0;
@@ -139,7 +141,7 @@ static int sign(const struct cmd_args *args, struct looking *k, const char *key_
 {
 	AUTO(sign_key_destroy) struct sign_key *key = NULL;
 	char owner[SIGN_OWNER_SIZE] = "";
-	struct gate_terms terms = {.evidence = &k->found, .trust = &k->trust, .reason = cmd_option_value(args, "reason"), .now_us = clock_wall_us()};
+	struct gate_terms terms = {.evidence = &k->found, .reason = cmd_option_value(args, "reason"), .now_us = clock_wall_us()};
 	if (time_option(args, "expires", terms.now_us, &terms.expires_at_us, e) != 0)
 		return -1;
 	sign_public_owner(arena_printf(k->arena, "%s.pub", key_file), owner);
@@ -184,7 +186,7 @@ static int run_pass(const struct cmd_args *args, struct err *e)
 }
 
 #define LOOK_OPTIONS                                                                                                                       \
-	{"trust", 0, "FILE", "your own trust document: it says whose reports and signatures count", false, true},                              \
+	{"trust", 0, "FILE", "your own trust document, any version: what follows from it says whose reports count", false, true},              \
 	    {"wave", 0, "NAME", "which wave (default: the last one that is reported on and that another one waits for)", false, false},        \
 	    {"rollout", 0, "ID", "which order, where a bundle holds several", false, false},                                                   \
 	{                                                                                                                                      \

@@ -225,7 +225,9 @@ const struct cmd trust_commands[] = {
      "rollcall trust fresh --trust trust.env --after fresh-1.env --revocation stolen.env --key fresh --out fresh-2.env", trust_fresh_options,
      run_trust_fresh, 0, 0},
     {"trust push", "FILE", "Give the controller the next trust document, a freshness document or a revocation",
-     "The controller checks the signatures, uses it at once and names it to every agent; each agent fetches it and checks it again.",
+     "The controller checks the signatures, uses it at once and names it to every agent; each agent fetches it and checks it again. Before it "
+     "stores a trust document it looks whom that would shut out (agents whose certificates' key leaves role enrol, or that cannot step to it; a role "
+     "whose threshold is out of reach, a key that is revoked), and refuses it then.",
      "rollcall trust push trust-2.env", trust_push_options, run_trust_push, 1, 1},
     {0},
 };

@@ -109,6 +109,7 @@ int run_trust_push(const struct cmd_args *args, struct err *e)
 	if (envelope_decode_file(path, buf_bytes(&data), a, &env, e) != 0)
 		return -1;
 	q.document = buf_bytes(&data);
+	question_add(&q, "force", cmd_option_given(args, "force") ? "yes" : NULL);
 	return live_run(args, &q, e);
 }
 
@@ -121,4 +122,9 @@ const struct cmd_option trust_fresh_options[] = {
     {"out", 0, "FILE", "where to write it", false, true},
     {0},
 };
-const struct cmd_option trust_push_options[] = {CONTEXT_OPTIONS, {0}};
+const struct cmd_option trust_push_options[] = {
+    {"force", 0, NULL, "take a trust document though it shuts out agents, or leaves a role without enough keys: where a stolen key must go at once",
+     false, false},
+    CONTEXT_OPTIONS,
+    {0},
+};

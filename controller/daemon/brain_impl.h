@@ -63,6 +63,7 @@ struct brain_trust {
 	struct bytes envelope;
 	struct arena *arena;
 	struct freshness *fresh; /* NULL: none; in `fresh_arena` */
+	struct envelope fresh_envelope; /* as it was signed */
 	struct arena *fresh_arena;
 	struct document_ref fresh_ref, fresh_before; /* their blobs */
 	struct trust valid; /* `doc` without the keys that `fresh` revokes: whose signatures count; in valid_arena */
@@ -165,7 +166,16 @@ int trusted_load(struct brain *b,
                  struct err *e) MUST_CHECK; /* the newer of the configuration's and the store's trust document, the freshness document */
 void trusted_free(struct brain *b);
 /* A trust document, freshness document or revocation, whole envelope: checks it, keeps it, tells the agents at the end of the turn. */
-int trusted_push(struct brain *b, struct bytes envelope, const char *actor, struct err *e) MUST_CHECK;
+struct pusher {
+	const char *actor;
+	bool forced; /* a trust document is taken though it shuts somebody out */
+};
+int trusted_push(struct brain *b, struct bytes envelope, const struct pusher *by, struct err *e) MUST_CHECK;
+bool trusted_may_make(const struct brain *b, const struct trust *t); /* freshness documents: is the controller's fresh key enough under `t`? */
+int trusted_add_revocations(struct brain *b, struct freshness *f, struct err *e) MUST_CHECK; /* what people have revoked here; in the turn's arena */
+int trusted_first_step(const struct brain *b, uint64_t *ret, struct err *e) MUST_CHECK; /* the version from which on all are kept without a gap */
+/* brain_lockout.c: adds whom this next trust document would shut out, and what to do; nothing when nobody. `over`: the freshness document ends with it. */
+int trusted_check_lockout(struct brain *b, const struct trust *next, bool over, struct buf *ret_says, struct err *e) MUST_CHECK;
 int trusted_tell(struct brain *b, struct brain_agent *g, struct err *e) MUST_CHECK; /* queues a TRUST_UPDATE when there is something to tell */
 int trusted_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* makes the next freshness document when it is due */
 int64_t trusted_wake_at(const struct brain *b);

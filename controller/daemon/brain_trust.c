@@ -80,6 +80,19 @@ static int load_trust(struct brain *b, struct arena *a, struct err *e)
 	return use_trust(b, c->trust_envelope, e);
 }
 
+int trusted_first_step(const struct brain *b, uint64_t *ret, struct err *e)
+{
+	struct store_document *list = NULL;
+	size_t n = 0;
+	uint64_t from = b->trusted.doc.version;
+	if (store_documents(b->store, KIND_TRUST, 0, b->turn, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = n; i-- > 0 && list[i].version + 1 >= from;)
+		from = list[i].version;
+	*ret = from;
+	return 0;
+}
+
 /* ---- the freshness document in use ------------------------------------------------------------------------------------------------------------------- */
 
 static int use_fresh(struct brain *b, struct bytes envelope, struct err *e)
@@ -101,6 +114,7 @@ static int use_fresh(struct brain *b, struct bytes envelope, struct err *e)
 	arena_destroy(&t->fresh_arena);
 	t->fresh_arena = a;
 	t->fresh = f;
+	t->fresh_envelope = env;
 	find_valid(b);
 	return 0;
 }
@@ -138,15 +152,15 @@ static int keep_fresh(struct brain *b, uint64_t version, struct bytes envelope, 
 
 /* ---- making freshness documents ---------------------------------------------------------------------------------------------------------------------- */
 
-static bool may_make(const struct brain *b)
+bool trusted_may_make(const struct brain *b, const struct trust *t)
 {
 	uint8_t public_key[SIGN_PUBLIC_SIZE];
-	const struct trust_role *r = trust_role(&b->trusted.doc, ROLE_FRESH);
+	const struct trust_role *r = trust_role(t, ROLE_FRESH);
 	if (!b->config->fresh_key || !r || r->threshold != 1)
 		return false;
 	sign_key_public(b->config->fresh_key, public_key);
 	for (size_t i = 0; i < r->n_key_ids; i++) {
-		const struct trust_key *k = trust_key(&b->trusted.doc, r->key_ids[i]);
+		const struct trust_key *k = trust_key(t, r->key_ids[i]);
 		if (k && memcmp(k->public_key, public_key, SIGN_PUBLIC_SIZE) == 0)
 			return true;
 	}
@@ -160,7 +174,7 @@ static uint64_t next_version(const struct brain *b)
 	return now_s > last ? now_s : last + 1;
 }
 
-static int add_revocations(struct brain *b, struct freshness *f, struct err *e)
+int trusted_add_revocations(struct brain *b, struct freshness *f, struct err *e)
 {
 	struct store_document *list = NULL;
 	size_t n = 0;
@@ -194,7 +208,7 @@ static int make_fresh(struct brain *b, struct err *e)
 	f.trust_version = t->doc.version;
 	f.issued_at_us = b->now_us;
 	f.expires_at_us = b->now_us + b->config->fresh_lifetime_us;
-	if (add_revocations(b, &f, e) < 0)
+	if (trusted_add_revocations(b, &f, e) < 0)
 		return -1;
 	freshness_encode(&f, &payload);
 	struct envelope env = {.type = TYPE_FRESHNESS, .payload = buf_bytes(&payload)};
@@ -207,7 +221,22 @@ static int make_fresh(struct brain *b, struct err *e)
 
 /* ---- what is pushed ---------------------------------------------------------------------------------------------------------------------------------- */
 
-static int push_trust(struct brain *b, const struct envelope *env, struct bytes envelope, const char *actor, struct err *e)
+/* Nobody is shut out unawares. */
+static int check_lockout(struct brain *b, const struct trust *next, bool over, const struct pusher *by, struct err *e)
+{
+	AUTO(buf_done) struct buf says = BUF_INIT;
+	if (trusted_check_lockout(b, next, over, &says, e) < 0)
+		return -1;
+	if (says.n == 0)
+		return 0;
+	if (!by->forced)
+		return err_set(e, ERR_POLICY, "trust document version %" PRIu64 " is not taken: %s. Nothing was stored; to take it all the same: --force",
+		               next->version, buf_str(&says));
+	log_warn("trust document version %" PRIu64 " is forced in: %s", next->version, buf_str(&says));
+	return brain_log(b, by->actor, NULL, "trust", "push-forced", arena_strdup(b->turn, buf_str(&says)), e);
+}
+
+static int push_trust(struct brain *b, const struct envelope *env, struct bytes envelope, const struct pusher *by, struct err *e)
 {
 	struct brain_trust *t = &b->trusted;
 	struct trust next;
@@ -219,11 +248,13 @@ static int push_trust(struct brain *b, const struct envelope *env, struct bytes 
 		               t->doc.version);
 	if (trust_check_next(&t->doc, &next, env, true, b->now_us, e) < 0)
 		return -1;
-	bool same_fresh = trust_same_fresh_keys(&t->doc, &next);
+	bool over = t->fresh && freshness_is_over(&next, &t->fresh_envelope);
+	if (check_lockout(b, &next, over, by, e) < 0)
+		return -1;
 	if (store_document_put(b->store, KIND_TRUST, next.version, envelope, b->now_us, e) < 0 || keep_blob(b, next.version, envelope, &ref, e) < 0 ||
 	    use_trust(b, envelope, e) < 0)
 		return -1;
-	if (!same_fresh) { /* as each agent does: what the old fresh keys signed, a version of 2^63 perhaps, is over */
+	if (over) { /* as each agent does: what the old fresh keys signed, a version of 2^63 perhaps, is over */
 		if (store_documents_drop(b->store, KIND_FRESH, INT64_MAX, e) < 0)
 			return -1;
 		drop_fresh(b);
@@ -232,35 +263,31 @@ static int push_trust(struct brain *b, const struct envelope *env, struct bytes 
 	t->changed = true;
 	t->fresh_due_us = 0;
 	log_info("trust document version %" PRIu64 " is in use", next.version);
-	return brain_log(b, actor, NULL, "trust", "push", arena_printf(b->turn, "version %" PRIu64, next.version), e);
+	return brain_log(b, by->actor, NULL, "trust", "push", arena_printf(b->turn, "version %" PRIu64, next.version), e);
 }
 
-static int push_fresh(struct brain *b, const struct envelope *env, struct bytes envelope, const char *actor, struct err *e)
+static int push_fresh(struct brain *b, const struct envelope *env, struct bytes envelope, const struct pusher *by, struct err *e)
 {
 	struct freshness f;
 	const struct trust *t = &b->trusted.doc;
 	if (trust_check_role(t, ROLE_FRESH, env, TYPE_FRESHNESS, e) < 0 || freshness_decode(env->payload, b->turn, &f, e) < 0 ||
-	    freshness_check(t, &f, b->now_us, e) < 0 || freshness_check_next(b->trusted.fresh, &f, e) < 0)
+	    freshness_check(t, &f, b->now_us, e) < 0 || freshness_check_next(t, b->trusted.fresh, &f, e) < 0)
 		return -1;
-	if (f.trust_version > t->version)
-		return err_set(e, ERR_POLICY,
-		               "freshness document: made for trust document version %" PRIu64 ", and version %" PRIu64 " is in use: push that first",
-		               f.trust_version, t->version);
 	if (b->now_us >= f.expires_at_us)
 		return err_set(e, ERR_POLICY, "freshness document: it has expired: make a new one");
 	if (keep_fresh(b, f.version, envelope, e) < 0)
 		return -1;
-	return brain_log(b, actor, NULL, "trust", "fresh", arena_printf(b->turn, "version %" PRIu64, f.version), e);
+	return brain_log(b, by->actor, NULL, "trust", "fresh", arena_printf(b->turn, "version %" PRIu64, f.version), e);
 }
 
-static int push_revocation(struct brain *b, const struct envelope *env, struct bytes envelope, const char *actor, struct err *e)
+static int push_revocation(struct brain *b, const struct envelope *env, struct bytes envelope, const struct pusher *by, struct err *e)
 {
 	struct store_document *list = NULL;
 	size_t n = 0;
 	struct revocation r;
 	if (revocation_decode(env->payload, b->turn, &r, e) < 0 || revocation_check(&b->trusted.doc, &b->trusted.valid, env, &r, e) < 0)
 		return -1;
-	if (!may_make(b))
+	if (!trusted_may_make(b, &b->trusted.doc))
 		return err_set(
 		    e, ERR_STATE,
 		    "this controller holds no key of role fresh (fresh_key in controller.yaml), so it cannot tell the sites: put the revocation into a "
@@ -272,14 +299,14 @@ static int push_revocation(struct brain *b, const struct envelope *env, struct b
 	if (store_document_put(b->store, KIND_REVOCATION, n ? list[n - 1].version + 1 : 1, envelope, b->now_us, e) < 0 || make_fresh(b, e) < 0)
 		return -1;
 	log_warn("revoked: %s %s%s%s", revocation_kind_name(r.kind), r.subject, r.reason ? ": " : "", r.reason ? r.reason : "");
-	return brain_log(b, actor, NULL, arena_printf(b->turn, "%s %s", revocation_kind_name(r.kind), r.subject), "revoke", r.reason, e);
+	return brain_log(b, by->actor, NULL, arena_printf(b->turn, "%s %s", revocation_kind_name(r.kind), r.subject), "revoke", r.reason, e);
 }
 
-int trusted_push(struct brain *b, struct bytes envelope, const char *actor, struct err *e)
+int trusted_push(struct brain *b, struct bytes envelope, const struct pusher *by, struct err *e)
 {
 	static const struct {
 		const char *type;
-		int (*push)(struct brain *b, const struct envelope *env, struct bytes envelope, const char *actor, struct err *e);
+		int (*push)(struct brain *b, const struct envelope *env, struct bytes envelope, const struct pusher *by, struct err *e);
 	} kinds[] = {{TYPE_TRUST, push_trust}, {TYPE_FRESHNESS, push_fresh}, {TYPE_REVOCATION, push_revocation}};
 	struct envelope env;
 	char word[TRUST_WORD_SIZE];
@@ -287,7 +314,7 @@ int trusted_push(struct brain *b, struct bytes envelope, const char *actor, stru
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (str_eq(env.type, kinds[i].type))
-			return kinds[i].push(b, &env, envelope, actor, e);
+			return kinds[i].push(b, &env, envelope, by, e);
 	return err_set(e, ERR_USAGE, "this is a %s: push a trust document, a freshness document or a revocation", trust_type_word(env.type, word));
 }
 
@@ -315,7 +342,7 @@ int trusted_end_turn(struct brain *b, struct err *e)
 	struct brain_trust *t = &b->trusted;
 	if (t->fresh_due_us <= b->now_us) {
 		t->fresh_due_us = b->config->fresh_key ? b->now_us + FRESH_RETRY_US : INT64_MAX;
-		if (may_make(b)) {
+		if (trusted_may_make(b, &b->trusted.doc)) {
 			if (make_fresh(b, e) < 0)
 				return -1;
 		} else if (b->config->fresh_key && trust_role(&t->doc, ROLE_FRESH)) {

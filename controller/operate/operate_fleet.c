@@ -43,7 +43,8 @@ int operate_trust_show(struct request *q, struct err *e)
 int operate_trust_push(struct request *q, struct err *e)
 {
 	const struct brain_trust *t = &q->b->trusted;
-	if (trusted_push(q->b, q->c->document, q->actor, e) < 0)
+	const struct pusher by = {.actor = q->actor, .forced = request_arg(q, "force")};
+	if (trusted_push(q->b, q->c->document, &by, e) < 0)
 		return -1;
 	reply_columns(q, "key,value");
 	reply_row(q, "trust\t%" PRIu64, t->doc.version);

@@ -1,6 +1,7 @@
 /* See the header. */
 #include "controller/release/gate_pass.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "common/base/buf.h"
@@ -12,7 +13,7 @@
 static int check_key(const struct gate_terms *t, const struct sign_key *k, struct err *e)
 {
 	const char *environment = t->evidence->order.environment;
-	const struct trust_role *r = trust_gate_role(t->trust, environment);
+	const struct trust_role *r = trust_gate_role(t->evidence->trust, environment);
 	uint8_t public_key[SIGN_PUBLIC_SIZE];
 	char id[KEY_ID_SIZE];
 	sign_key_public(k, public_key);
@@ -21,8 +22,9 @@ static int check_key(const struct gate_terms *t, const struct sign_key *k, struc
 		return err_set(e, ERR_POLICY, "the trust document has no role gate for %s, so no wave waits for a signature there: nothing was signed",
 		               environment);
 	if (!trust_role_has(r, id))
-		return err_set(e, ERR_POLICY, "this key is not in role %s of the trust document, so its signature would not count: nothing was signed",
-		               r->name);
+		return err_set(e, ERR_POLICY,
+		               "this key is not in role %s of the trust document (version %" PRIu64 "), so its signature would not count: nothing was signed",
+		               r->name, t->evidence->trust->version);
 	return 0;
 }
 

@@ -8,7 +8,6 @@
 
 struct gate_terms {
 	const struct wave_evidence *evidence; /* which wave_may_pass has let pass */
-	const struct trust *trust;
 	const char *signer, *reason; /* reason may be NULL */
 	int64_t now_us, expires_at_us; /* expires 0: when the order ends */
 };

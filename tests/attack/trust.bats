@@ -74,6 +74,9 @@ busy_until_believed() {
 	fresh_document forgiving fresh "version=$((v + 1)) issued=$((now + 1000000)) nothing-revoked"
 	taught ATK-10 "a revocation taken back" "C4 freshness: .*takes back a revocation" 1 $v fresh=$((v + 1)):forgiving.fresh
 	told ATK-10 "a revocation taken back" "refused (C4 freshness), stays as it was, 0 statements"
+	fresh_document ahead fresh "version=$((v + 1)) issued=$((now + 1000000)) trust-version=2 nothing-revoked"
+	taught ATK-10 "a revocation taken back, as if after a trust document" "C4 freshness: .*made for trust document version 2, and version 1 is in use" 1 $v fresh=$((v + 1)):ahead.fresh
+	told ATK-10 "a revocation taken back under a trust document that nobody signed" "refused (C4 freshness), stays as it was, 0 statements"
 	fresh_document strange stranger "version=$((v + 2))"
 	taught ATK-10 "freshness signed by a stranger" "C4 freshness: .*0 of 1 signatures \(fresh\)" 1 $v fresh=$((v + 2)):strange.fresh
 	told ATK-10 "freshness signed by a stranger" "refused (C4 freshness), stays as it was, 0 statements"
@@ -129,4 +132,12 @@ busy_until_believed() {
 	taught ATK-10 "older trust" "" 5 - 2:trust-2.env
 	taught ATK-10 "older trust under a newer number" "" 5 - 6:trust-2.env
 	told ATK-10 "an older trust document, also under a newer number" "refused (C3 trust), stays at version 5, 0 statements"
+}
+
+@test "ATK-18: the next fresh key is stolen too, and trust documents have come and gone that name the revoked approver still" {
+	local now
+	now=$(($(date +%s) * 1000000))
+	forge fresh genuine.fresh version=2 trust-version=5 "issued=$((now + 3500000))" nothing-revoked >pardon.payload && forge wrap freshness pardon.payload keys/fresh-b >pardon.fresh
+	taught ATK-18 "an approver's key, back by the fresh key" "C4 freshness: .*takes back a revocation" 5 1 fresh=2:pardon.fresh
+	told ATK-18 "a revoked approver's key, brought back by a stolen fresh key after new trust documents" "refused (C4 freshness), stays revoked, 0 statements"
 }

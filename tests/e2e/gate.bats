@@ -121,3 +121,27 @@ tables_of() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_master WHERE name NOT
 	run -3 rc gate pass "$id" --trust trust.env --key keys/gate
 	rc rollout abort "$id" --reason test
 }
+
+@test "after the trust document has changed a signer's older one still does: what follows from it counts" {
+	quietly rc keys new keys/gate3 --no-passphrase --owner gate3
+	quietly rc trust add-key trust.env keys/gate3.pub --role gate --out trust-2.env
+	quietly rc trust sign trust-2.env --key keys/root
+	printf -- '--liquibase formatted sql\n--changeset gina:late\nCREATE TABLE late (id integer);\n--rollback DROP TABLE late;\n' >shop/changes/950.sql
+	fleet_release shop 1.2.0
+	id=$(fleet_start plan.yaml production 1.2.0)
+	run -3 rc rollout approve "$id" --key keys/approver --targets 3 --reason test --wait --timeout 60s
+	quietly rc trust push trust-2.env
+	for own in trust.env trust-2.env; do
+		run -0 rc gate check "$id" --trust $own
+		has "which is yours; versions 1 to 2 are joined to it"
+	done
+	run -3 rc gate pass "$id" --trust trust-2.env --key keys/gate
+	run -0 rc gate pass "$id" --trust trust.env --key keys/gate3
+	wave_is canary passed
+	rc audit export --format bundle --out late.audit 2>/dev/null
+	for own in trust.env trust-2.env; do
+		run -0 rc audit verify late.audit --trust $own
+		has "which is yours; versions 1 to 2 are joined to it"
+	done
+	rc rollout abort "$id" --reason test
+}

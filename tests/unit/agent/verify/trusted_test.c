@@ -15,6 +15,7 @@
 #include "common/base/file.h"
 #include "common/base/str.h"
 #include "common/crypto/fresh.h"
+#include "common/crypto/trust.h"
 #include "common/wire/documents.h"
 #include "tests/support/trust_fixture.h"
 
@@ -263,6 +264,63 @@ static void test_revocations_stay(void **state)
 			assert_string_not_equal(t.valid.roles[i].key_ids[k], s->f.key_ids[CAROL]);
 }
 
+/* The fresh key was stolen: whatever trust document he says that it is made for, and after any that the root keys sign, what was revoked stays so while the document names the key. */
+static void test_a_stolen_fresh_key_takes_no_revocation_back(void **state)
+{
+	struct scene *s = *state;
+	const char *keys[] = {s->f.key_ids[CAROL]};
+	const struct freshness d = {.version = 3, .revoked_keys = keys, .n_revoked_keys = 1}, ahead = {.version = 4, .trust_version = 2};
+	assert_true(take(s, trust_fixture_fresh(&s->f, &d, CI)));
+	refuse(s, trust_fixture_fresh(&s->f, &ahead, CI), ERR_POLICY, "made for trust document version 2, and version 1 is in use");
+	assert_true(take(s, next_trust(s)));
+	refuse(s, fresh(s, 4), ERR_POLICY, "takes back a revocation");
+	struct trusted t = believed(s);
+	assert_false(trust_role_has(trust_role(&t.valid, "approver/production"), s->f.key_ids[CAROL]));
+	/* The root keys take it out, and name it anew: nobody else can. */
+	trust_fixture_set_role(&s->f, "approver/production", 2, (const enum fixture_person[]){DAVE, ALICE}, 2);
+	assert_true(take(s, next_trust(s)));
+	assert_true(take(s, fresh(s, 5)));
+	trust_fixture_set_role(&s->f, "approver/production", 2, (const enum fixture_person[]){CAROL, DAVE, ALICE}, 3);
+	assert_true(take(s, next_trust(s)));
+	t = believed(s);
+	assert_true(trust_role_has(trust_role(&t.valid, "approver/production"), s->f.key_ids[CAROL]));
+}
+
+/* A newer file that the site's operator puts in place by hand: as if the controller had brought it. */
+static void test_a_newer_pin_ends_no_revocation_either(void **state)
+{
+	struct scene *s = *state;
+	const char *keys[] = {s->f.key_ids[CAROL]};
+	const struct freshness d = {.version = 3, .revoked_keys = keys, .n_revoked_keys = 1};
+	struct err e = ERR_INIT;
+	struct bytes first = s->pin;
+	struct trust first_doc = s->f.trust;
+	assert_int_equal(trusted_pin(s->j, s->pin, &s->f.trust, "trust.env", s->f.now_us, &e), 0);
+	assert_true(take(s, trust_fixture_fresh(&s->f, &d, CI)));
+	s->pin = next_trust(s);
+	assert_int_equal(trusted_pin(s->j, s->pin, &s->f.trust, "trust.env", s->f.now_us, &e), 0);
+	assert_int_equal(believed(s).fresh->n_revoked_keys, 1);
+	assert_int_equal(trusted_pin(s->j, first, &first_doc, "trust.env", s->f.now_us, &e), -1);
+	assert_string_equal(e.msg, "trust.env: trust document version 1, but this agent has used version 2: put the newer one in place");
+	trust_fixture_set_role(&s->f, ROLE_FRESH, 1, (const enum fixture_person[]){ERIN}, 1);
+	s->pin = next_trust(s);
+	assert_int_equal(trusted_pin(s->j, s->pin, &s->f.trust, "trust.env", s->f.now_us, &e), 0);
+	assert_null(believed(s).fresh);
+}
+
+/* A second fresh key beside the one that was stolen: what it has signed is not over by that. */
+static void test_another_fresh_key_beside_it_ends_no_revocation(void **state)
+{
+	struct scene *s = *state;
+	const char *keys[] = {s->f.key_ids[CAROL]};
+	const struct freshness d = {.version = 3, .revoked_keys = keys, .n_revoked_keys = 1};
+	assert_true(take(s, trust_fixture_fresh(&s->f, &d, CI)));
+	trust_fixture_set_role(&s->f, ROLE_FRESH, 1, (const enum fixture_person[]){CI, ERIN}, 2);
+	assert_true(take(s, next_trust(s)));
+	refuse(s, fresh(s, 4), ERR_POLICY, "takes back a revocation");
+	assert_int_equal(believed(s).fresh->n_revoked_keys, 1);
+}
+
 /* ATK-11: the fresh key was stolen and signed the last version there is; a rotation lets everybody out. */
 static void test_out_of_a_fast_forward_by_rotation(void **state)
 {
@@ -322,6 +380,9 @@ int main(void)
 	    TEST(test_the_highest_is_kept),
 	    TEST(test_only_fresh_keys_sign_them),
 	    TEST(test_revocations_stay),
+	    TEST(test_a_stolen_fresh_key_takes_no_revocation_back),
+	    TEST(test_a_newer_pin_ends_no_revocation_either),
+	    TEST(test_another_fresh_key_beside_it_ends_no_revocation),
 	    TEST(test_out_of_a_fast_forward_by_rotation),
 	    TEST(test_attested_time_only_grows),
 	    TEST(test_a_trust_document_dated_ahead),

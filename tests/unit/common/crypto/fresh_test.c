@@ -145,37 +145,44 @@ static void test_only_newer_ones_follow(void **state)
 	struct scene *s = *state;
 	struct freshness next = s->d;
 	struct err e = ERR_INIT;
-	assert_int_equal(freshness_check_next(NULL, &next, &e), 0);
-	assert_refused(freshness_check_next(&s->d, &next, &e), &e, "version 5 is not newer than version 5");
+	assert_int_equal(freshness_check_next(&s->f.trust, NULL, &next, &e), 0);
+	assert_refused(freshness_check_next(&s->f.trust, &s->d, &next, &e), &e, "version 5 is not newer than version 5");
 	next.version = 6;
-	assert_int_equal(freshness_check_next(&s->d, &next, &e), 0);
+	assert_int_equal(freshness_check_next(&s->f.trust, &s->d, &next, &e), 0);
 	next.issued_at_us--;
-	assert_refused(freshness_check_next(&s->d, &next, &e), &e, "is not newer");
+	assert_refused(freshness_check_next(&s->f.trust, &s->d, &next, &e), &e, "is not newer");
 	next.issued_at_us++;
 	next.trust_version = 0;
-	assert_refused(freshness_check_next(&s->d, &next, &e), &e, "is not newer");
+	assert_refused(freshness_check_next(&s->f.trust, &s->d, &next, &e), &e, "is not newer");
 }
 
-/* A stolen fresh key, or a controller set back, cannot bring a revoked key back; the root keys can. */
+/* A stolen fresh key, or a controller set back, cannot bring a revoked key back, whatever trust document it says that it is made for; nor does it matter what becomes of a key
+ * that the root keys have taken out. */
 static void test_nothing_is_taken_back(void **state)
 {
 	struct scene *s = *state;
-	static const struct {
+	const struct {
 		enum revocation_kind kind;
 		const char *subject;
 		uint64_t sequence;
 	} rows[] = {
-	    {REVOKE_KEY, "0123456789abcdef", 0}, {REVOKE_AGENT, SERIAL, 0}, {REVOKE_RELEASE, SERIAL SERIAL, 0}, {REVOKE_OLDER_RELEASES, "shop", 9}};
+	    {REVOKE_KEY, s->f.key_ids[CAROL], 0}, {REVOKE_AGENT, SERIAL, 0}, {REVOKE_RELEASE, SERIAL SERIAL, 0}, {REVOKE_OLDER_RELEASES, "shop", 9}};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct freshness bare = s->d;
 		struct err e = ERR_INIT;
 		bare.version = 6;
 		struct scene with = *s;
 		revoke(&with, rows[i].kind, rows[i].subject, rows[i].sequence);
-		assert_refused(freshness_check_next(&with.d, &bare, &e), &e, "version 6 takes back a revocation");
+		assert_refused(freshness_check_next(&s->f.trust, &with.d, &bare, &e), &e, "version 6 takes back a revocation");
 		bare.trust_version = 2;
-		assert_int_equal(freshness_check_next(&with.d, &bare, &e), 0);
+		assert_refused(freshness_check_next(&s->f.trust, &with.d, &bare, &e), &e, "version 6 takes back a revocation");
 	}
+	struct scene with = *s;
+	struct freshness bare = s->d;
+	struct err e = ERR_INIT;
+	bare.version = 6;
+	revoke(&with, REVOKE_KEY, s->f.key_ids[MALLORY], 0); /* who has no role */
+	assert_int_equal(freshness_check_next(&s->f.trust, &with.d, &bare, &e), 0);
 }
 
 static void test_document_of_this_fleet_and_time(void **state)
@@ -188,6 +195,9 @@ static void test_document_of_this_fleet_and_time(void **state)
 	struct freshness d = s->d;
 	d.fleet = "other";
 	assert_refused(freshness_check(&s->f.trust, &d, now_us, &e), &e, "of fleet other, and this is fleet test");
+	d = s->d;
+	d.trust_version = 2;
+	assert_refused(freshness_check(&s->f.trust, &d, now_us, &e), &e, "made for trust document version 2, and version 1 is in use");
 	d = s->d;
 	d.critical = critical, d.n_critical = 1;
 	assert_refused(freshness_check(&s->f.trust, &d, now_us, &e), &e, "it needs 'moon-phase'");
@@ -225,21 +235,19 @@ static struct trust with_fresh(struct scene *s, const enum fixture_person *who, 
 	return t;
 }
 
-static void test_same_fresh_keys(void **state)
+static void test_what_the_next_trust_document_ends(void **state)
 {
 	struct scene *s = *state;
 	struct trust ci = with_fresh(s, (const enum fixture_person[]){CI}, 1), erin = with_fresh(s, (const enum fixture_person[]){ERIN}, 1);
-	struct trust both = with_fresh(s, (const enum fixture_person[]){CI, ERIN}, 2), turned = with_fresh(s, (const enum fixture_person[]){ERIN, CI}, 2);
-	struct trust none = ci;
+	struct trust both = with_fresh(s, (const enum fixture_person[]){ERIN, CI}, 2), none = ci;
+	struct envelope env;
+	struct err e = ERR_INIT;
 	none.n_roles--;
-	assert_true(trust_same_fresh_keys(&ci, &ci));
-	assert_true(trust_same_fresh_keys(&none, &none));
-	assert_true(trust_same_fresh_keys(&both, &turned)); /* their order says nothing */
-	assert_false(trust_same_fresh_keys(&ci, &erin));
-	assert_false(trust_same_fresh_keys(&ci, &both));
-	assert_false(trust_same_fresh_keys(&both, &ci));
-	assert_false(trust_same_fresh_keys(&ci, &none));
-	assert_false(trust_same_fresh_keys(&none, &ci));
+	assert_int_equal(envelope_decode(trust_fixture_fresh(&s->f, &s->d, CI), s->f.arena, &env, &e), 0);
+	assert_false(freshness_is_over(&ci, &env));
+	assert_false(freshness_is_over(&both, &env));
+	assert_true(freshness_is_over(&erin, &env));
+	assert_true(freshness_is_over(&none, &env));
 }
 
 /* ---- who may revoke ----------------------------------------------------------------------------------------------------------------------------------- */
@@ -305,7 +313,7 @@ int main(void)
 	    TEST(test_nothing_is_taken_back),
 	    TEST(test_document_of_this_fleet_and_time),
 	    TEST(test_current),
-	    TEST(test_same_fresh_keys),
+	    TEST(test_what_the_next_trust_document_ends),
 	    TEST(test_who_may_revoke_what),
 	    TEST(test_a_revoked_key_revokes_nothing),
 	};

@@ -106,7 +106,62 @@ static void test_each_by_the_version_of_its_time(void **state)
 	assert_string_equal(wrong(s, &s->first, "releases"), "release 2.1.0, ");
 	assert_string_equal(wrong(s, NULL, "trust"), "");
 	assert_string_equal(wrong(s, NULL, "releases"), "release 2.1.0, ");
-	assert_string_equal(wrong(s, &s->second, "releases"), "release 1.0.0, release 2.1.0, "); /* what came before it cannot be known */
+	assert_string_equal(wrong(s, &s->second, "trust"),
+	                    ""); /* whichever of them the auditor keeps: the root keys of the second have signed the first too */
+	assert_string_equal(wrong(s, &s->second, "releases"), "release 2.1.0, ");
+}
+
+static const char *rests_on(struct scene *s, const struct trust *pinned)
+{
+	struct audit_result r;
+	audit_verify(&s->b, pinned, s->f.arena, &r);
+	return r.rests_on;
+}
+
+static void test_it_says_what_it_rests_on(void **state)
+{
+	struct scene *s = *state;
+	add_story(s, true);
+	assert_string_equal(
+	    rests_on(s, &s->first),
+	    "trust document version 1 of fleet test, which is yours; versions 1 to 2 are joined to it, each by the root keys' signatures");
+	assert_string_equal(
+	    rests_on(s, &s->second),
+	    "trust document version 2 of fleet test, which is yours; versions 1 to 2 are joined to it, each by the root keys' signatures");
+	assert_non_null(
+	    strstr(rests_on(s, NULL), "trust document version 1 of fleet test, which came with it: only who gave you the rest vouches for it"));
+}
+
+/* The root keys of the second have not signed the first, and whose keys the first names only it says itself: somebody else's would name his. */
+static void test_before_a_change_of_the_root_keys_nothing_is_proved(void **state)
+{
+	struct scene *s = *state;
+	trust_fixture_set_role(&s->f, ROLE_ROOT, 2, (const enum fixture_person[]){ERIN, BOB}, 2);
+	s->f.trust_signers[0] = ROOT_1, s->f.trust_signers[1] = ROOT_2, s->f.trust_signers[2] = ERIN, s->f.trust_signers[3] = BOB;
+	s->f.n_trust_signers = 4;
+	add_story(s, true);
+	assert_string_equal(wrong(s, &s->first, "trust"), "");
+	assert_string_equal(wrong(s, &s->first, "releases"), "release 2.1.0, ");
+	assert_string_equal(wrong(s, &s->second, "releases"), "release 1.0.0, release 2.1.0, ");
+	assert_non_null(strstr(rests_on(s, &s->second), "what came before version 2 counts for nothing: the root keys have changed since"));
+}
+
+/* Without the row both would be in force all the time, and a key that is out could sign whatever it likes. */
+static void test_when_the_auditors_own_came_must_be_told(void **state)
+{
+	struct scene *s = *state;
+	add_story(s, false);
+	assert_string_equal(wrong(s, &s->second, "releases"), "release 1.0.0, release 2.1.0, ");
+	assert_non_null(strstr(rests_on(s, &s->second), "the log does not tell when yours came"));
+}
+
+static void test_another_document_of_the_same_version(void **state)
+{
+	struct scene *s = *state;
+	add_story(s, true);
+	struct trust other = s->second;
+	other.created_at_us++;
+	assert_string_equal(wrong(s, &other, "trust"), "trust 2, ");
 }
 
 /* Put in the controller's folder by hand, no row says when. */
@@ -152,6 +207,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_each_by_the_version_of_its_time),
+	    TEST(test_it_says_what_it_rests_on),
+	    TEST(test_before_a_change_of_the_root_keys_nothing_is_proved),
+	    TEST(test_when_the_auditors_own_came_must_be_told),
+	    TEST(test_another_document_of_the_same_version),
 	    TEST(test_a_version_that_was_not_logged),
 	    TEST(test_a_version_that_does_not_follow),
 	    TEST(test_a_version_that_is_missing),

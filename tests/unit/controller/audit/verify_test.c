@@ -21,6 +21,7 @@ static struct {
 	struct trust_fixture trust;
 	struct bundle b;
 	struct audit_row rows[ROWS], work[ROWS];
+	uint8_t certificate_hash[DIGEST_SIZE];
 } g;
 
 static void fill_rows(const uint8_t report_hash[DIGEST_SIZE])
@@ -34,7 +35,9 @@ static void fill_rows(const uint8_t report_hash[DIGEST_SIZE])
 		                                      .object = "eu/pg/shop",
 		                                      .event = report ? "report" : "note",
 		                                      .ref = report ? "eu-1/1/1" : NULL,
-		                                      .evidence = report ? report_hash : NULL,
+		                                      .evidence = report   ? report_hash
+		                                                  : i == 0 ? g.certificate_hash
+		                                                           : NULL,
 		                                      .detail = arena_printf(g.b.arena, "what happened, %zu", i)}};
 		audit_hash(g.rows[i].seq, &g.rows[i].ev, before, g.rows[i].hash);
 		memcpy(before, g.rows[i].hash, DIGEST_SIZE);
@@ -70,7 +73,9 @@ static void add_certificate(void)
 	                        .not_before_us = 1,
 	                        .not_after_us = INT64_MAX};
 	sign_key_public(g.trust.keys[MALLORY], c.report_key); /* the agent's own */
-	bundle_add_document(&g.b, "certificate", "eu-1/1", trust_fixture_sign(&g.trust, TYPE_CERTIFICATE, encoded(put_certificate, &c), CI));
+	struct bytes envelope = trust_fixture_sign(&g.trust, TYPE_CERTIFICATE, encoded(put_certificate, &c), CI);
+	bundle_add_document(&g.b, "certificate", "eu-1/1", envelope);
+	digest_sha256(envelope, g.certificate_hash); /* the first row tells of it */
 }
 
 /* Signed by the agent, over the head of the first ROWS - 1 rows. */

@@ -9,6 +9,7 @@
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
 #include "common/wire/documents.h"
+#include "controller/audit/chain.h"
 #include "controller/audit/wave.h"
 #include "tests/support/trust_fixture.h"
 
@@ -18,6 +19,8 @@ struct scene {
 	struct bundle b;
 	uint8_t last_hash[DIGEST_SIZE];
 	uint64_t seq;
+	struct audit_head head; /* what each report countersigns */
+	const struct trust *own; /* the signer's */
 };
 
 static void add_certificate(struct scene *s, const char *agent, const char *glob, enum fixture_person key, enum fixture_person by)
@@ -62,6 +65,7 @@ static int begin(void **state)
 	}
 	bundle_add_document(&s.b, "order", s.f.order.id, s.f.order_bytes);
 	bundle_add_document(&s.b, "leaves", s.f.order.id, buf_bytes(&leaves));
+	s.own = &s.f.trust;
 	*state = &s;
 	return 0;
 }
@@ -79,6 +83,7 @@ static struct report report_on(struct scene *s, size_t target, enum outcome outc
 {
 	struct report r = {.agent = "eu-1", .target = s->f.targets[target].target, .attempt = 1, .outcome = outcome, .report_seq = ++s->seq};
 	r.ended_at_us = s->f.now_us - FIXTURE_HOUR;
+	r.audit = s->head;
 	memcpy(r.order_digest, s->f.order.digest, DIGEST_SIZE);
 	memcpy(r.prev_report_hash, s->last_hash, DIGEST_SIZE);
 	return r;
@@ -102,7 +107,7 @@ static void told(struct scene *s, size_t target, enum outcome outcome)
 static void look(struct scene *s, const char *wave, struct wave_evidence *ret)
 {
 	struct err e = ERR_INIT;
-	int rc = wave_evidence(&s->b, &s->f.trust, "0011", wave, s->f.arena, ret, &e);
+	int rc = wave_evidence(&s->b, s->own, "0011", wave, s->f.arena, ret, &e);
 	assert_string_equal(e.msg, "");
 	assert_int_equal(rc, 0);
 }
@@ -111,7 +116,7 @@ static void fails(struct scene *s, const char *wave, const char *part)
 {
 	struct err e = ERR_INIT;
 	struct wave_evidence w = {.done = 77};
-	assert_int_equal(wave_evidence(&s->b, &s->f.trust, "0011", wave, s->f.arena, &w, &e), -1);
+	assert_int_equal(wave_evidence(&s->b, s->own, "0011", wave, s->f.arena, &w, &e), -1);
 	if (!strstr(e.msg, part))
 		fail_msg("'%s' is not in '%s'", part, e.msg);
 	assert_int_equal(w.done, 77);
@@ -255,6 +260,118 @@ static void test_the_list_is_the_orders(void **state)
 	fails(s, NULL, "nothing was signed: wave ");
 }
 
+/* ---- after a change of the trust document ---- */
+
+/* A row of the log, with its place in the chain. */
+static void add_row(struct scene *s, const char *object, const char *event, const char *detail, struct bytes evidence)
+{
+	static const uint8_t none[DIGEST_SIZE];
+	struct bundle *b = &s->b;
+	arena_vec_grow(b->arena, b->rows, b->n_rows, b->cap_rows);
+	struct audit_row *r = &b->rows[b->n_rows++];
+	*r = (struct audit_row){.seq = b->n_rows, .ev = {.at_us = 1, .actor = "operator olga", .object = object, .event = event, .detail = detail}};
+	if (evidence.n) {
+		uint8_t *hash = arena_alloc(b->arena, DIGEST_SIZE);
+		digest_sha256(evidence, hash);
+		r->ev.evidence = hash;
+	}
+	audit_hash(r->seq, &r->ev, b->n_rows > 1 ? b->rows[b->n_rows - 2].hash : none, r->hash);
+}
+
+static void certify(struct scene *s, const char *agent, enum fixture_person key, enum fixture_person by, bool logged)
+{
+	add_certificate(s, agent, "eu/*", key, by);
+	if (logged)
+		add_row(s, agent, "enrol", "1", s->b.documents[s->b.n_documents - 1].data);
+}
+
+/* eu-1's certificate is logged, then the enrol role goes from erin to dave. Returns the second document; *ret_first the first. */
+static struct trust rotate(struct scene *s, struct trust *ret_first)
+{
+	*ret_first = s->f.trust;
+	ret_first->roles = arena_alloc(s->f.arena, ret_first->n_roles * sizeof *ret_first->roles);
+	memcpy(ret_first->roles, s->f.trust.roles, ret_first->n_roles * sizeof *ret_first->roles);
+	bundle_add_document(&s->b, "trust", "1", s->f.trust_bytes);
+	for (size_t i = 0; i < s->b.n_documents; i++)
+		if (str_eq(s->b.documents[i].kind, "certificate"))
+			add_row(s, s->b.documents[i].name, "admit", "1", s->b.documents[i].data);
+	trust_fixture_set_role(&s->f, ROLE_ENROL, 1, (const enum fixture_person[]){DAVE}, 1);
+	s->f.trust.version = 2;
+	trust_fixture_build(&s->f);
+	bundle_add_document(&s->b, "trust", "2", s->f.trust_bytes);
+	add_row(s, "trust", "push", "version 2", bytes_of(NULL, 0));
+	return s->f.trust;
+}
+
+static void told_by(struct scene *s, size_t target, const char *agent, enum fixture_person key)
+{
+	struct report r = report_on(s, target, OUTCOME_APPLIED);
+	r.agent = agent;
+	r.report_seq = s->seq = 1;
+	memset(r.prev_report_hash, 0, DIGEST_SIZE);
+	add_report(s, &r, key);
+}
+
+/* Whichever version the signer keeps: what was certified before the change counts, and what the new enrol key certified after it. */
+static void test_each_certificate_by_the_trust_document_of_its_time(void **state)
+{
+	struct scene *s = *state;
+	struct trust first, second = rotate(s, &first);
+	struct wave_evidence w;
+	certify(s, "eu-2", BOB, DAVE, true);
+	told(s, 0, OUTCOME_APPLIED); /* eu-1, by erin's */
+	told_by(s, 1, "eu-2", BOB);
+	s->own = &first;
+	look(s, "canary", &w);
+	assert_int_equal(w.done, 1);
+	assert_int_equal(w.trust->version, 2); /* whose role gate signs */
+	look(s, "early", &w);
+	assert_int_equal(w.done, 1);
+	s->own = &second;
+	look(s, "canary", &w);
+	assert_int_equal(w.done, 1);
+	look(s, "early", &w);
+	assert_int_equal(w.done, 1);
+	assert_non_null(strstr(w.rests_on, "version 2 of fleet test, which is yours; versions 1 to 2 are joined to it"));
+}
+
+/* The old enrol key was stolen: what it signs now is no certificate, whether the log tells of it or not. */
+static void test_an_enrol_key_that_is_out(void **state)
+{
+	struct scene *s = *state;
+	struct trust first, second = rotate(s, &first);
+	certify(s, "late", BOB, ERIN, true);
+	certify(s, "never", CAROL, ERIN, false);
+	s->own = &first;
+	told_by(s, 0, "late", BOB);
+	fails(s, NULL, "report late/1/1 is not signed by a key that role enrol has certified");
+	s->b.n_documents--;
+	s->own = &second;
+	told_by(s, 0, "never", CAROL);
+	fails(s, NULL, "report never/1/1 is not signed by a key that role enrol has certified");
+}
+
+/* Without rows, as of one rollout alone, and of a log that was written anew. */
+static void test_what_says_when_a_certificate_came(void **state)
+{
+	struct scene *s = *state;
+	struct trust first, second = rotate(s, &first);
+	struct wave_evidence w;
+	s->own = &second;
+	s->head.seq = s->b.n_rows;
+	memcpy(s->head.hash, s->b.rows[s->b.n_rows - 1].hash, DIGEST_SIZE);
+	told(s, 0, OUTCOME_APPLIED);
+	look(s, NULL, &w);
+	assert_int_equal(w.done, 1);
+	s->b.n_rows--;
+	fails(s, NULL, "is not signed by a key that role enrol has certified"); /* the second document's row is gone: only it counts */
+	s->own = &first;
+	fails(s, NULL, "the log that came with it is not the one that agent eu-1 countersigned at row 3");
+	s->b.n_rows++;
+	s->b.rows[0].ev.at_us++;
+	fails(s, NULL, "row 1: its hash is not that of its content");
+}
+
 static void test_which_wave(void **state)
 {
 	struct scene *s = *state;
@@ -277,6 +394,9 @@ int main(void)
 	    T(test_a_certificate_that_the_controller_made),
 	    T(test_a_report_kept_back_shows_as_a_gap),
 	    T(test_the_list_is_the_orders),
+	    T(test_each_certificate_by_the_trust_document_of_its_time),
+	    T(test_an_enrol_key_that_is_out),
+	    T(test_what_says_when_a_certificate_came),
 	    T(test_which_wave),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,12 +100,12 @@ static void test_a_fresh_one_every_interval(void **state)
 	brain_fixture_idle(&f, MINUTE);
 	struct freshness second = named(&f);
 	struct err e = ERR_INIT;
-	assert_int_equal(freshness_check_next(&first, &second, &e), 0);
+	assert_int_equal(freshness_check_next(&f.trust.trust, &first, &second, &e), 0);
 	brain_fixture_restart(&f); /* what was made is known afterwards, so the next one is newer */
 	brain_fixture_connect(&f, targets, 1);
 	brain_fixture_idle(&f, 10 * MINUTE);
 	struct freshness third = named(&f);
-	assert_int_equal(freshness_check_next(&second, &third, &e), 0);
+	assert_int_equal(freshness_check_next(&f.trust.trust, &second, &third, &e), 0);
 	brain_fixture_done(&f);
 }
 
@@ -181,7 +181,8 @@ static void test_a_controller_without_a_fresh_key_cannot_tell(void **state)
 	assert_true(str_among(f.trust.key_ids[BOB], back.revoked_keys, back.n_revoked_keys));
 	push(&f, trust_fixture_fresh(&f.trust, &older, CI), "version 4 is not newer than version 5");
 	push(&f, trust_fixture_fresh(&f.trust, &bare, CI), "takes back a revocation");
-	push(&f, trust_fixture_fresh(&f.trust, &ahead, CI), "made for trust document version 9, and version 2 is in use: push that first");
+	push(&f, trust_fixture_fresh(&f.trust, &ahead, CI),
+	     "made for trust document version 9, and version 2 is in use: that trust document comes first");
 	brain_fixture_done(&f);
 }
 
@@ -213,6 +214,104 @@ static void test_the_next_trust_document(void **state)
 	assert_int_equal(told(&f)->n_trust, 3);
 	assert_int_equal(told(&f)->trust[0].version, 2);
 	assert_int_equal(told(&f)->trust[2].version, 4);
+	brain_fixture_done(&f);
+}
+
+/* ---- whom a trust document would shut out ---- */
+
+/* Refused with these words before anything is stored; taken when it is forced. */
+static void shuts_out(struct brain_fixture *f, struct bytes document, const char *part)
+{
+	push(f, document, part);
+	push(f, document, "Nothing was stored; to take it all the same: --force");
+	brain_fixture_restart(f);
+	(void)brain_fixture_command(f, NULL, VERB_PING, NONE, NULL);
+	assert_string_equal(brain_fixture_cell_of(f, "key", "trust", "value"), "2");
+	brain_fixture_connect(f, targets, 1);
+	const struct msg_reply *r = brain_fixture_command(f, NULL, VERB_TRUST_PUSH, document, "force", "yes", NULL);
+	assert_non_null(strstr(r->message, TAKEN));
+	assert_int_equal(told(f)->trust[0].version, 3);
+}
+
+static void test_agents_whose_certificates_would_count_no_more(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, CI);
+	trust_fixture_set_role(&f.trust, ROLE_ENROL, 1, (const enum fixture_person[]){DAVE}, 1);
+	shuts_out(&f, next_trust(&f), "the certificates of eu-agent are signed by no key that is left in its role enrol");
+	brain_fixture_done(&f);
+	begin(&f, CI);
+	trust_fixture_set_role(&f.trust, ROLE_ENROL, 1, (const enum fixture_person[]){DAVE, ERIN}, 2);
+	push(&f, next_trust(&f), TAKEN); /* beside the old one */
+	brain_fixture_done(&f);
+	begin(&f, CI);
+	push(&f, trust_fixture_revocation(&f.trust, REVOKE_AGENT, BRAIN_AGENT_SERIAL, ERIN), TAKEN);
+	trust_fixture_set_role(&f.trust, ROLE_ENROL, 1, (const enum fixture_person[]){DAVE}, 1);
+	push(&f, next_trust(&f), TAKEN); /* who is revoked is out already */
+	brain_fixture_done(&f);
+}
+
+static void test_an_agent_that_cannot_step_to_it(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, CI);
+	f.trust.trust.version = 4; /* put in the controller's folder by hand: version 3 never came here */
+	trust_fixture_build(&f.trust);
+	f.config.trust = f.trust.trust;
+	f.config.trust_envelope = f.trust.trust_bytes;
+	brain_fixture_restart(&f);
+	brain_fixture_connect(&f, targets, 1);
+	struct bytes fifth = next_trust(&f);
+	push(&f, fifth, "eu-agent (version 2) cannot step to it: the versions before 4 are not kept here");
+	f.agent.trust_version = 3; /* installed at the site */
+	brain_fixture_connect(&f, targets, 1);
+	push(&f, fifth, TAKEN);
+	brain_fixture_done(&f);
+}
+
+static void test_thresholds_out_of_reach(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, CI);
+	push(&f, trust_fixture_revocation(&f.trust, REVOKE_KEY, f.trust.key_ids[CAROL], ROOT_1), TAKEN);
+	trust_fixture_set_role(&f.trust, "approver/production", 2, (const enum fixture_person[]){CAROL, DAVE}, 2);
+	shuts_out(&f, next_trust(&f), "role approver/production asks for 2 keys, and has 1 that are not revoked");
+	brain_fixture_done(&f);
+}
+
+static void test_a_revoked_key_comes_into_no_role(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, CI);
+	push(&f, trust_fixture_revocation(&f.trust, REVOKE_KEY, f.trust.key_ids[CAROL], ROOT_1), TAKEN);
+	trust_fixture_set_role(&f.trust, "approver/production", 2, (const enum fixture_person[]){DAVE, ALICE}, 2);
+	push(&f, next_trust(&f), TAKEN);
+	trust_fixture_set_role(&f.trust, "approver/production", 2, (const enum fixture_person[]){CAROL, DAVE, ALICE}, 3);
+	push(&f, next_trust(&f), "of carol comes into role approver/production, and is revoked: no site would count it");
+	brain_fixture_done(&f);
+}
+
+static void test_an_environment_without_approvers(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, CI);
+	trust_fixture_role(&f.trust, "approver/production")->name = "approver/elsewhere";
+	shuts_out(&f, next_trust(&f), "it has no role approver/production any more");
+	brain_fixture_done(&f);
+}
+
+static void test_nobody_here_could_make_freshness_documents(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	begin(&f, CI);
+	trust_fixture_set_role(&f.trust, ROLE_FRESH, 1, (const enum fixture_person[]){ERIN}, 1);
+	shuts_out(&f, next_trust(&f), "no key of its role fresh is here, so that no site would begin anything");
 	brain_fixture_done(&f);
 }
 
@@ -288,6 +387,12 @@ int main(void)
 	    cmocka_unit_test(test_a_controller_without_a_fresh_key_cannot_tell),
 	    cmocka_unit_test(test_the_next_trust_document),
 	    cmocka_unit_test(test_out_of_a_fast_forward),
+	    cmocka_unit_test(test_agents_whose_certificates_would_count_no_more),
+	    cmocka_unit_test(test_an_agent_that_cannot_step_to_it),
+	    cmocka_unit_test(test_thresholds_out_of_reach),
+	    cmocka_unit_test(test_a_revoked_key_comes_into_no_role),
+	    cmocka_unit_test(test_an_environment_without_approvers),
+	    cmocka_unit_test(test_nobody_here_could_make_freshness_documents),
 	    cmocka_unit_test(test_roles_with_scopes),
 	    cmocka_unit_test(test_other_documents),
 	};

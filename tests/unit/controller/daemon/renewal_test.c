@@ -268,7 +268,7 @@ static void test_an_agent_that_a_lost_key_has_certified_is_for_a_person(void **s
 			x.f.trust.trust.roles[i].key_ids[0] = x.f.trust.key_ids[DAVE];
 	x.f.trust.trust.version++;
 	trust_fixture_build(&x.f.trust);
-	const struct msg_reply *r = brain_fixture_command(&x.f, NULL, VERB_TRUST_PUSH, x.f.trust.trust_bytes, NULL);
+	const struct msg_reply *r = brain_fixture_command(&x.f, NULL, VERB_TRUST_PUSH, x.f.trust.trust_bytes, "force", "yes", NULL);
 	assert_string_equal(r->error_code ? r->error_code : "", "");
 	assert_int_equal(ask_renewal(x.f.agent.report_key)->type, MSG_ENROL_PENDING); /* nor may the controller's key sign any more */
 	assert_non_null(strstr(pending_detail(), "not of role enrol any more"));
