@@ -31,7 +31,8 @@ enum {
 /* By a delivery's state: see rollout_cli.h. */
 int rollout_interest(const char *state, bool back)
 {
-	static const char *const eyes[] = {"failed", "refused", "unreachable", "needs-attention", "held", "deferred", "waiting-lock", "rolled-back"};
+	static const char *const eyes[] = {"failed",   "refused",      "unreachable", "needs-attention", "held",
+	                                   "deferred", "waiting-lock", "rolled-back", "unknown"};
 	static const char *const quiet[] = {"applied", "pending", "skipped"};
 	if (back && str_eq(state, "rolled-back"))
 		return 2;

@@ -84,6 +84,8 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	struct delivery *d = g ? run_by_task(b, g, task, &u) : NULL;
 	if (d && ev->msg.type == MSG_UNHELD)
 		return unheld(b, u, d);
+	if (d && rollout_is_final(u->r.state))
+		return 0; /* what it was doing when that ended is unknown until its report comes */
 	if (!d || d->attempt != (is_progress ? ev->msg.progress.attempt : ev->msg.task.attempt))
 		return 0;
 	const char *who = brain_agent_actor(b, g->rec.name);

@@ -161,14 +161,17 @@ static int drive_running(struct work *w, struct err *e)
 		wake(w, r->not_before_us);
 		return 0;
 	}
-	if (r->not_after_us <= w->now_us && work_is_left(r) && r->state == ROLLOUT_RUNNING)
+	bool over = r->not_after_us <= w->now_us;
+	if (over && lose(w, e) < 0)
+		return -1;
+	if (over && work_is_left(r) && r->state == ROLLOUT_RUNNING)
 		return move_rollout(w, ROLLOUT_EV_EXPIRED, e);
 	wake(w, r->not_after_us);
 	if (ask_passes(w, e) < 0)
 		return -1;
 	uint32_t i = first_open_wave(r);
 	bool stop = false;
-	if (r->not_after_us <= w->now_us && r->state == ROLLOUT_CATCHING_UP && expire_deferred(w, e) < 0)
+	if (over && r->state == ROLLOUT_CATCHING_UP && expire_deferred(w, e) < 0)
 		return -1;
 	if (i < r->n_waves && wave_fails(r, i)) /* no deferred target of an earlier wave is let go beside it */
 		return drive_wave(w, i, e);
@@ -220,7 +223,13 @@ static int drive_paused(struct work *w, struct err *e)
 	return 0;
 }
 
-/* Undoing goes against the order of the waves: a wave is taken back when every later one is done. Deliveries that never started stay as they are. */
+static bool is_being_undone(const struct delivery *d)
+{
+	return d->state == DELIVERY_ROLLING_BACK || (d->state == DELIVERY_HELD && d->direction != d->order_direction);
+}
+
+/* Undoing goes against the order of the waves: a wave is taken back when every later one is done, but for what waits for lost agents. Deliveries that never started stay as
+ * they are. */
 static int undo_wave(struct work *w, uint32_t wave, bool *ret_busy, struct err *e)
 {
 	for (size_t i = 0; i < w->r->n_deliveries; i++) {
@@ -230,15 +239,27 @@ static int undo_wave(struct work *w, uint32_t wave, bool *ret_busy, struct err *
 		bool due = d->direction == DIRECTION_APPLY && fsm_find(&delivery_fsm, (int)d->state, DELIVERY_EV_UNDO, d);
 		if (due && move_delivery(w, d, DELIVERY_EV_UNDO, e) < 0)
 			return -1;
-		bool undoing_held = d->state == DELIVERY_HELD && d->direction == DIRECTION_ROLLBACK;
-		*ret_busy |= delivery_in_flight(d) || d->state == DELIVERY_ROLLING_BACK || undoing_held;
+		*ret_busy |= delivery_in_flight(d) || (is_being_undone(d) && !is_lost(w, d));
 	}
 	return 0;
+}
+
+/* Waits for agents that are away; from wave `first` on. */
+static bool undos_are_left(const struct rollout *r, uint32_t first)
+{
+	for (size_t i = wave_first(r, first); i < r->n_deliveries; i++)
+		if (is_being_undone(&r->deliveries[i]) || (r->deliveries[i].state == DELIVERY_UNKNOWN && !delivery_settled(&r->deliveries[i])))
+			return true;
+	return false;
 }
 
 static int drive_undoing(struct work *w, struct err *e)
 {
 	uint32_t first = 0, last = (uint32_t)w->r->n_waves;
+	bool over = w->r->not_after_us <= w->now_us;
+	wake(w, w->r->not_after_us);
+	if (lose(w, e) < 0 || (over && expire_undos(w, e) < 0))
+		return -1;
 	while (first < w->r->n_waves && w->r->waves[first].state != WAVE_FAILED)
 		first++;
 	if (first < w->r->n_waves && w->r->waves[first].on_failure == ON_FAILURE_ROLLBACK_ALL)
@@ -253,7 +274,7 @@ static int drive_undoing(struct work *w, struct err *e)
 	for (size_t i = 0; i < w->r->n_deliveries; i++) /* a deferred target of an earlier wave may have followed just then: it comes to its end first */
 		if (delivery_in_flight(&w->r->deliveries[i]))
 			return 0;
-	return move_rollout(w, ROLLOUT_EV_UNDONE, e);
+	return undos_are_left(w->r, first) ? 0 : move_rollout(w, ROLLOUT_EV_UNDONE, e);
 }
 
 static void recall(struct work *w, struct delivery *d)
@@ -301,6 +322,8 @@ static int abort_delivery(struct work *w, struct delivery *d, struct err *e)
 static int drive_aborting(struct work *w, struct err *e)
 {
 	bool busy = false;
+	if (lose(w, e) < 0)
+		return -1;
 	for (size_t i = 0; i < w->r->n_deliveries; i++) {
 		if (abort_delivery(w, &w->r->deliveries[i], e) < 0)
 			return -1;
@@ -322,6 +345,8 @@ static int undo_failed_targets(struct work *w, struct err *e)
 
 static int drive(struct work *w, struct err *e)
 {
+	if (!rollout_is_final(w->r->state) && ask_what_became(w, e) < 0)
+		return -1;
 	switch (w->r->state) {
 	case ROLLOUT_AWAITING_APPROVAL:
 		return drive_waiting(w, e);
@@ -333,7 +358,7 @@ static int drive(struct work *w, struct err *e)
 	case ROLLOUT_PAUSED:
 		return take_back_silent(w, e) < 0 ? -1 : drive_paused(w, e);
 	case ROLLOUT_HALTED:
-		return take_back_silent(w, e) < 0 || end_holds(w, true, e) < 0 || undo_failed_targets(w, e) < 0 ? -1 : offer_undos(w, e);
+		return lose(w, e) < 0 || take_back_silent(w, e) < 0 || end_holds(w, true, e) < 0 || undo_failed_targets(w, e) < 0 ? -1 : offer_undos(w, e);
 	case ROLLOUT_ROLLING_BACK:
 		return take_back_silent(w, e) < 0 || end_holds(w, true, e) < 0 || drive_undoing(w, e) < 0 ? -1 : offer_undos(w, e);
 	case ROLLOUT_ABORTING:
@@ -384,6 +409,7 @@ int decide(struct rollout *r, int64_t now_us, struct decision *d, struct err *e)
 	for (size_t i = 0; i < r->n_deliveries; i++)
 		if (delivery_in_flight(&r->deliveries[i]))
 			count_flight(&w, &r->deliveries[i], 1);
+	note_away(&w);
 	do {
 		w.moved = false;
 		if (drive(&w, e) < 0)

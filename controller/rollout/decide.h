@@ -7,6 +7,7 @@
 #include "controller/rollout/rollout.h"
 
 #define OFFER_RESEND_US   (10 * INT64_C(1000000)) /* an offer without ACCEPT or PROGRESS is sent again */
+#define LOST_AFTER_US     (15 * INT64_C(1000000)) /* an agent that is away for so long is not waited for where something else can go on */
 #define RECALL_GIVE_UP_US (30 * INT64_C(1000000)) /* a connected agent that says nothing to a recall has not got the task */
 
 enum object { OBJECT_ROLLOUT, OBJECT_WAVE, OBJECT_DELIVERY };

@@ -57,11 +57,19 @@ int end_holds(struct work *w, bool only_undos, struct err *e)
 	return 0;
 }
 
+/* Offered, and as far as anybody knows its agent has not taken it. */
+static bool is_untaken(const struct delivery *d)
+{
+	return d->state == DELIVERY_OFFERED && !d->accepted && !d->session;
+}
+
 /* Since when the wave waits for it; 0: it does not. */
 static int64_t stalled_since(const struct delivery *d)
 {
-	if (d->state == DELIVERY_OFFERED && !d->accepted && !d->session)
+	if (is_untaken(d))
 		return d->offered_at_us;
+	if (delivery_in_flight(d))
+		return d->away_since_us;
 	bool forward = d->direction == d->order_direction;
 	return d->state == DELIVERY_UNREACHABLE || (d->state == DELIVERY_HELD && forward) ? d->stalled_since_us : 0;
 }
@@ -77,7 +85,8 @@ static int defer_if_late(struct work *w, struct delivery *d, bool *ret_deferred,
 	int64_t at_us = since_us + (int64_t)after_ms * 1000;
 	wake(w, at_us);
 	*ret_deferred = at_us <= w->now_us;
-	return *ret_deferred ? move_delivery(w, d, DELIVERY_EV_DEFER, e) : 0;
+	enum delivery_event ev = delivery_in_flight(d) && !is_untaken(d) ? DELIVERY_EV_LOSE : DELIVERY_EV_DEFER;
+	return *ret_deferred ? move_delivery(w, d, ev, e) : 0;
 }
 
 /* Freezes stop what is new, never what is being taken back. */

@@ -26,6 +26,13 @@ int end_holds(struct work *w, bool only_undos, struct err *e) MUST_CHECK;
 int drive_delivery(struct work *w, struct delivery *d, struct err *e) MUST_CHECK; /* one that waits for its turn in an open wave */
 int catch_up_delivery(struct work *w, struct delivery *d, struct err *e) MUST_CHECK; /* the same for one whose wave does not wait for it */
 
+/* decide_lost.c: agents that are away with what they took */
+void note_away(struct work *w); /* since when; at the beginning */
+bool is_lost(struct work *w, const struct delivery *d); /* its agent is away, and for longer than a connection that comes back at once */
+int lose(struct work *w, struct err *e) MUST_CHECK; /* what lost agents have is unknown from here on */
+int ask_what_became(struct work *w, struct err *e) MUST_CHECK; /* of what is unknown, where the agent is back */
+int expire_undos(struct work *w, struct err *e) MUST_CHECK; /* the order's time is over: what waits for lost agents is not taken back any more */
+
 /* decide_wave.c */
 int drive_wave(struct work *w, uint32_t i, struct err *e) MUST_CHECK; /* of a running rollout; every wave before it has passed */
 int ask_passes(struct work *w, struct err *e) MUST_CHECK; /* of waves that have passed, where it is needed since */

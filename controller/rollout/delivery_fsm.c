@@ -16,6 +16,8 @@
  *   leave out (an operator's skip): PENDING, UNREACHABLE, HELD, DEFERRED, FAILED, REFUSED, NEEDS-ATTENTION, ROLLED-BACK --> SKIPPED
  *   retry: FAILED, REFUSED, NEEDS-ATTENTION, ROLLED-BACK --> PENDING (or ROLLING-BACK, when it was the undoing that failed)
  *
+ *   lose (its agent went away with it, and nobody waits for it): OFFERED, WAITING-LOCK, APPLYING, VALIDATING, ROLLING-BACK --> UNKNOWN --agent back, progress, report--> as it is
+ *
  * A report is a fact: it is taken in every state in which the task may be known to the agent, also in PENDING (a restored store) and SKIPPED (a recall that came too late). */
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -23,17 +25,17 @@
 
 static const char *const states[DELIVERY_STATE_COUNT] = {"pending",      "unreachable", "offered",         "held",         "deferred",
                                                          "waiting-lock", "applying",    "validating",      "rolling-back", "applied",
-                                                         "failed",       "rolled-back", "needs-attention", "refused",      "skipped"};
+                                                         "failed",       "rolled-back", "needs-attention", "refused",      "skipped", "unknown"};
 static const char *const events[DELIVERY_EVENT_COUNT] = {"offer",           "accept",     "busy",        "hold",       "hold-over",   "refuse",
                                                          "recalled",        "agent-gone", "agent-back",  "is-waiting", "is-applying", "is-validating",
                                                          "is-rolling-back", "applied",    "rolled-back", "failed",     "refused",     "unclear",
                                                          "report-held",     "undo",       "retry",       "skip",       "freeze",      "defer",
-                                                         "catch-up",        "expire",     "leave-out"};
+                                                         "catch-up",        "expire",     "leave-out",   "lose"};
 
-enum { NOTHING, FROZEN, EXCUSE, SENT, ACCEPTED, AGAIN, AGAIN_ANEW, FAILURE, START_UNDO, NEXT_ATTEMPT, CLOSE };
+enum { NOTHING, FROZEN, EXCUSE, SENT, ACCEPTED, AGAIN, AGAIN_ANEW, FAILURE, COUNT, START_UNDO, NEXT_ATTEMPT, CLOSE };
 static const char *const actions[] = {
-    NULL,         "hold by freeze", "forget failure", "send offer", "note accept", "offer again later", "offer anew later", "count failure",
-    "start undo", "next attempt",   "close"};
+    NULL,           "hold by freeze", "forget failure", "send offer", "note accept", "offer again later", "offer anew later", "close as failure",
+    "count failure", "start undo",     "next attempt",   "close"};
 
 static bool is_undo(const void *facts)
 {
@@ -66,6 +68,22 @@ static bool is_untaken(const void *facts)
 	const struct delivery *d = facts;
 	return !d->accepted && !d->session && !is_undo(d);
 }
+static bool is_away(const void *facts)
+{
+	const struct delivery *d = facts;
+	return !d->session && d->offered_at_us;
+}
+static bool is_uncounted(const void *facts)
+{
+	return !((const struct delivery *)facts)->failed;
+}
+static const struct fsm_guard away_with_it = {"offered, its agent away", is_away};
+static bool is_away_forward(const void *facts)
+{
+	return is_away(facts) && is_forward(facts);
+}
+static const struct fsm_guard away_forward = {"offered, its agent away, not undoing", is_away_forward};
+static const struct fsm_guard uncounted = {"not counted as failed", is_uncounted};
 static const struct fsm_guard begun = {"begun, not undoing", is_begun};
 static const struct fsm_guard untaken = {"not accepted, its agent away", is_untaken};
 static const struct fsm_guard unoffered_undo = {"undoing, not offered", is_unoffered_undo};
@@ -119,8 +137,10 @@ static const struct fsm_guard apply_order = {"apply order", is_apply_order};
 	    {S(from), EV(ACCEPT), NULL, S(from), ACCEPTED, "it is in the agent's journal"},                                \
 	    {S(from), EV(HOLD), NULL, S(HELD), AGAIN, "the site holds it, or its window is closed: not a failure"},        \
 	    {S(from), EV(REFUSE), &undo, S(FAILED), FAILURE, "the undoing was refused: what was applied stays"},           \
+	    {S(from), EV(REFUSE), NULL, S(REFUSED), FAILURE, "the agent will not take it"},                                \
+	    {S(from), EV(LEAVE_OUT), &away_forward, S(SKIPPED), EXCUSE, "an operator does not wait for its agent"},        \
 	{                                                                                                                  \
-		S(from), EV(REFUSE), NULL, S(REFUSED), FAILURE, "the agent will not take it"                                   \
+		S(from), EV(LOSE), &away_with_it, S(UNKNOWN), NOTHING, "its agent went away with it and is not waited for"     \
 	}
 
 static const struct fsm_row rows[] = {
@@ -181,9 +201,17 @@ static const struct fsm_row rows[] = {
     {S(ROLLING_BACK), EV(RECALLED), NULL, S(ROLLING_BACK), AGAIN_ANEW, "taken back before it started: its agent has closed this attempt"},
     {S(ROLLING_BACK), EV(SKIP), &unoffered_undo, S(FAILED), FAILURE, "the rollout was aborted before it was taken back: what was applied stays"},
     {S(ROLLING_BACK), EV(SKIP), &unoffered, S(SKIPPED), CLOSE, "the rollout was aborted before it could be offered again"},
+    {S(ROLLING_BACK), EV(EXPIRE), &unoffered_undo, S(FAILED), FAILURE, "the order's time ran out before it was taken back: what was applied stays"},
     {S(ROLLING_BACK), EV(BUSY), NULL, S(ROLLING_BACK), AGAIN, "the agent has no room just now"},
     PROGRESS(ROLLING_BACK),
     REPORTS(ROLLING_BACK),
+
+    {S(UNKNOWN), EV(AGENT_BACK), &undo, S(ROLLING_BACK), NOTHING, "its agent is back: it is asked what became of it"},
+    {S(UNKNOWN), EV(AGENT_BACK), NULL, S(OFFERED), NOTHING, "its agent is back: it is asked what became of it"},
+    {S(UNKNOWN), EV(EXPIRE), &uncounted, S(UNKNOWN), COUNT, "the order's time ran out and its agent has not said: it counts as a failure until it does"},
+    LEFT_OUT(UNKNOWN, "an operator lets the rollout go on without knowing; its report is taken all the same"),
+    PROGRESS(UNKNOWN),
+    REPORTS(UNKNOWN),
 
     {S(APPLIED), EV(UNDO), NULL, S(ROLLING_BACK), START_UNDO, "on_failure takes the wave, or all waves, back"},
     {S(FAILED), EV(UNDO), NULL, S(ROLLING_BACK), START_UNDO, "on_failure takes the failed target back"},
@@ -273,6 +301,9 @@ static void act(struct delivery *d, int action, int64_t now_us)
 		d->failed = true;
 		forget_offer(d);
 		break;
+	case COUNT:
+		d->failed = true;
+		break;
 	case START_UNDO:
 		d->direction = DIRECTION_ROLLBACK;
 		d->retry_at_us = 0;
@@ -308,6 +339,7 @@ int delivery_step(struct delivery *d, enum delivery_event ev, int64_t now_us, co
 		return err_wrap(e, "%s", d->target);
 	d->state = (enum delivery_state)row->to;
 	d->frozen &= d->state == DELIVERY_HELD;
+	d->failed &= !delivery_done(d); /* one that was counted while nobody knew */
 	act(d, row->action, now_us);
 	note_stall(d, now_us);
 	note_touch(d, row->event);
@@ -358,6 +390,7 @@ bool delivery_in_flight(const struct delivery *d)
 	case DELIVERY_NEEDS_ATTENTION:
 	case DELIVERY_REFUSED:
 	case DELIVERY_SKIPPED:
+	case DELIVERY_UNKNOWN:
 	case DELIVERY_STATE_COUNT:
 		break;
 	}
@@ -371,7 +404,7 @@ bool delivery_done(const struct delivery *d)
 
 bool delivery_settled(const struct delivery *d)
 {
-	return delivery_fsm.final >> d->state & 1;
+	return delivery_fsm.final >> d->state & 1 || (d->state == DELIVERY_UNKNOWN && d->failed);
 }
 
 const char *delivery_state_name(enum delivery_state s)

@@ -36,6 +36,7 @@ size_t wave_first(const struct rollout *r, uint32_t wave)
 struct wave_tally wave_tally(const struct rollout *r, uint32_t wave)
 {
 	struct wave_tally t = {0};
+	bool may_go_on = r->waves[wave].defer_after_ms > 0; /* without what its agents went away with */
 	for (size_t i = wave_first(r, wave); i < r->n_deliveries && r->deliveries[i].wave == wave; i++) {
 		const struct delivery *d = &r->deliveries[i];
 		t.failures += d->failed;
@@ -43,9 +44,10 @@ struct wave_tally wave_tally(const struct rollout *r, uint32_t wave)
 		t.open += !delivery_settled(d);
 		t.hopeful += !delivery_settled(d) && d->direction == d->order_direction;
 		t.skipped += d->state == DELIVERY_SKIPPED;
-		t.deferred += d->state == DELIVERY_DEFERRED;
+		bool waits = (d->state == DELIVERY_DEFERRED || (d->state == DELIVERY_UNKNOWN && may_go_on)) && !delivery_settled(d);
+		t.deferred += waits;
 		t.waiting |= d->state == DELIVERY_PENDING || d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_HELD;
-		t.unsettled |= (!delivery_settled(d) && d->state != DELIVERY_DEFERRED) || delivery_undo_is_due(r, d);
+		t.unsettled |= (!delivery_settled(d) && !waits) || delivery_undo_is_due(r, d);
 	}
 	return t;
 }

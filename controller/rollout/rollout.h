@@ -29,6 +29,7 @@ enum delivery_state {
 	DELIVERY_NEEDS_ATTENTION,
 	DELIVERY_REFUSED,
 	DELIVERY_SKIPPED,
+	DELIVERY_UNKNOWN, /* its agent had it and is away: nobody here can say what became of it, and nobody waits for it; its report tells, whenever it comes */
 	DELIVERY_STATE_COUNT
 };
 
@@ -60,6 +61,7 @@ enum delivery_event {
 	DELIVERY_EV_CATCH_UP, /* deferred, and it can start now */
 	DELIVERY_EV_EXPIRE, /* deferred until the order's time was over */
 	DELIVERY_EV_LEAVE_OUT, /* an operator skips it, with a reason */
+	DELIVERY_EV_LOSE, /* its agent is away with it, and is not waited for any more */
 	DELIVERY_EVENT_COUNT
 };
 
@@ -149,6 +151,7 @@ struct delivery {
 	bool retry_guessed; /* retry_at_us is when it is asked again, not an end that its site gave; not persisted */
 	int64_t offered_at_us, retry_at_us, recalled_at_us; /* 0: not offered, at once, not recalled */
 	int64_t stalled_since_us; /* its turn has come and it cannot start; 0: not so */
+	int64_t away_since_us; /* its agent is not connected; 0: it is. Not persisted: counted anew after a restart */
 	int64_t frozen_until_us; /* a freeze covers it until then; not persisted: the brain says it anew before each decision */
 	uint64_t offered_session; /* the agent's session that the offer went to; not persisted: 0 after a restart */
 	uint64_t session; /* the agent's session now; 0: not connected */
@@ -190,7 +193,7 @@ struct wave_tally {
 	uint32_t done; /* reached what the order wants */
 	uint32_t open; /* not settled, the deferred ones too */
 	uint32_t skipped; /* a percentage of min_success is one of the others */
-	uint32_t deferred, hopeful; /* hopeful: may still be done, the deferred ones too */
+	uint32_t deferred, hopeful; /* deferred: the wave goes on without them, the unknown ones too; hopeful: may still be done, those too */
 	bool waiting; /* pending, unreachable or held */
 	bool unsettled; /* anything but the deferred ones that will still move by itself */
 };
@@ -205,7 +208,7 @@ enum delivery_event delivery_event_of_outcome(enum outcome o);
 bool delivery_event_of_progress(const char *state, enum delivery_event *ret);
 
 bool delivery_in_flight(const struct delivery *d); /* an agent has it, or may have it */
-bool delivery_settled(const struct delivery *d); /* nothing more happens to it by itself */
+bool delivery_settled(const struct delivery *d); /* nothing more happens to it by itself; an unknown one is, once it counts as a failure */
 bool rollout_is_final(enum rollout_state s); /* nothing more happens by itself; halted is not final */
 struct delivery *rollout_delivery(struct rollout *r, const char *target); /* NULL: not in it */
 bool delivery_done(const struct delivery *d); /* applied under an apply order, rolled back under a rollback order */

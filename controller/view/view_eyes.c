@@ -14,6 +14,7 @@
 enum rank {
 	RANK_ALARM,
 	RANK_ATTENTION,
+	RANK_UNKNOWN,
 	RANK_FAILED,
 	RANK_HALTED,
 	RANK_APPROVAL,
@@ -94,6 +95,7 @@ static enum rank rank_of(enum delivery_state s)
 {
 	static const enum rank ranks[DELIVERY_STATE_COUNT] = {
 	    [DELIVERY_NEEDS_ATTENTION] = RANK_ATTENTION,
+	    [DELIVERY_UNKNOWN] = RANK_UNKNOWN,
 	    [DELIVERY_FAILED] = RANK_FAILED,
 	    [DELIVERY_REFUSED] = RANK_FAILED,
 	    [DELIVERY_ROLLED_BACK] = RANK_FAILED,
@@ -114,6 +116,10 @@ static const char *next_for_all(struct list *l, const struct run *u, const struc
 		if (u->r.not_after_us <= l->b->now_us)
 			return view_delivery_next(l->a, u, d->index, l->b->now_us);
 		return arena_printf(l->a, "repair the cause, then: rollcall rollout retry %.8s", u->rec.id);
+	case RANK_UNKNOWN:
+		if (rollout_is_final(u->r.state))
+			return "their agents' reports are taken whenever they come";
+		return arena_printf(l->a, "their agents tell when they are back; not to wait: rollcall rollout skip %.8s TARGET... --reason TEXT", u->rec.id);
 	case RANK_DEFERRED:
 		return arena_printf(l->a, "they follow by themselves; not to wait: rollcall rollout skip %.8s TARGET... --reason TEXT", u->rec.id);
 	default:

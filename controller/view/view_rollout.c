@@ -14,6 +14,7 @@ enum view_interest view_interest(const struct delivery *d)
 	case DELIVERY_FAILED:
 	case DELIVERY_NEEDS_ATTENTION:
 	case DELIVERY_REFUSED:
+	case DELIVERY_UNKNOWN:
 		return INTEREST_EYES;
 	case DELIVERY_ROLLED_BACK:
 		return d->order_direction == DIRECTION_APPLY ? INTEREST_EYES : INTEREST_REST;
@@ -44,7 +45,7 @@ const char *view_seconds_left(struct arena *a, const struct view_rollout *v)
 /* The worst that it has come to. `waits`: a wave of it, for a gate's signature. */
 static enum exit_code code_of(enum rollout_state s, const struct delivery_counts *c, bool waits)
 {
-	if (c->attention > 0)
+	if (c->attention > 0 || (c->unknown > 0 && s != ROLLOUT_CATCHING_UP && s != ROLLOUT_RUNNING))
 		return EXIT_ATTENTION;
 	if (s == ROLLOUT_AWAITING_APPROVAL || (waits && s == ROLLOUT_RUNNING))
 		return EXIT_WAITING;
@@ -70,6 +71,7 @@ static struct delivery_counts counts_of(const struct rollout *r)
 		c.applied += d->state == DELIVERY_APPLIED;
 		c.rolled_back += d->state == DELIVERY_ROLLED_BACK;
 		c.attention += d->state == DELIVERY_NEEDS_ATTENTION;
+		c.unknown += d->state == DELIVERY_UNKNOWN;
 		c.failed += d->failed;
 		c.open += !delivery_settled(d);
 	}

@@ -40,9 +40,24 @@ static const char *away(struct arena *a, const struct run *u, size_t i)
 	                         : arena_printf(a, "agent %s has never connected", g->rec.name);
 }
 
+/* What its agent was told to do with it before it went away, and since when that is. */
+static const char *unknown_detail(struct arena *a, const struct run *u, size_t i)
+{
+	char at[CLOCK_TEXT_SIZE];
+	const struct brain_agent *g = u->agents[i];
+	const char *what = u->r.deliveries[i].direction == DIRECTION_APPLY ? "whether it is applied is not known" : "whether it is taken back is not known";
+	if (!g)
+		return arena_printf(a, "%s: no agent has this target now", what);
+	if (g->session)
+		return arena_printf(a, "%s: agent %s is back and has not told yet", what, g->rec.name);
+	return arena_printf(a, "%s: agent %s is away since %s", what, g->rec.name, clock_text(g->rec.seen_at_us, at));
+}
+
 const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i)
 {
 	const struct delivery *d = &u->r.deliveries[i];
+	if (d->state == DELIVERY_UNKNOWN)
+		return unknown_detail(a, u, i);
 	bool gone =
 	    !d->session && !rollout_is_final(u->r.state) && (d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_DEFERRED || delivery_in_flight(d));
 	return gone && (d->state != DELIVERY_DEFERRED || str_empty(u->notes[i].detail)) ? away(a, u, i) : str_or_empty(u->notes[i].detail);
@@ -61,7 +76,8 @@ const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, i
 {
 	const struct delivery *d = &u->r.deliveries[i];
 	bool goes_back = d->state == DELIVERY_ROLLED_BACK && d->order_direction != DIRECTION_APPLY;
-	if (u->r.not_after_us <= now_us && delivery_settled(d) && !goes_back && view_interest(d) == INTEREST_EYES)
+	bool can_say = d->state != DELIVERY_UNKNOWN && !goes_back;
+	if (u->r.not_after_us <= now_us && delivery_settled(d) && can_say && view_interest(d) == INTEREST_EYES)
 		return next_after_expiry(a, d);
 	switch (d->state) {
 	case DELIVERY_UNREACHABLE:
@@ -70,6 +86,10 @@ const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, i
 		return held_next(a, u, d, str_or_empty(u->notes[i].code));
 	case DELIVERY_DEFERRED:
 		return arena_printf(a, "follows by itself; not to wait: rollcall rollout skip %.8s %s --reason TEXT", u->rec.id, d->target);
+	case DELIVERY_UNKNOWN:
+		return rollout_is_final(u->r.state)
+		           ? "its agent's report is taken whenever it comes"
+		           : arena_printf(a, "its agent tells when it is back; not to wait: rollcall rollout skip %.8s %s --reason TEXT", u->rec.id, d->target);
 	case DELIVERY_FAILED:
 	case DELIVERY_REFUSED:
 		return arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s %s", u->rec.id, d->target);

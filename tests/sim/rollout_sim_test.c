@@ -104,7 +104,7 @@ static void check_offers(struct world *w, const struct delivery *before)
 {
 	for (size_t i = 0; i < w->d.n_offers; i++) {
 		const struct delivery *d = &w->deliveries[w->d.offers[i]], *was = &before[d->index];
-		if (delivery_in_flight(was))
+		if (delivery_in_flight(was) || was->state == DELIVERY_UNKNOWN)
 			continue; /* sent again */
 		HOLDS(w, d->session, "%s", d->target);
 		check_caps(w, before, i);
@@ -164,6 +164,7 @@ static void check_end(struct world *w)
 		HOLDS(w, d->state != DELIVERY_ROLLED_BACK || !w->targets[i].applied, "%s", d->target);
 		HOLDS(w, w->r.state != ROLLOUT_SUCCEEDED || delivery_settled(d), "%s is %s", d->target, delivery_state_name(d->state));
 		HOLDS(w, !delivery_in_flight(d), "%s is %s", d->target, delivery_state_name(d->state));
+		HOLDS(w, d->state != DELIVERY_UNKNOWN || !d->session || rollout_is_final(w->r.state), "%s is unknown, and its agent is there", d->target);
 	}
 	for (size_t v = 0; v < w->r.n_waves; v++)
 		HOLDS(w, w->r.state != ROLLOUT_SUCCEEDED || w->waves[v].state == WAVE_PASSED, "wave %s", w->waves[v].name);
@@ -199,9 +200,11 @@ static void trouble(struct world *w)
 
 static bool at_rest(const struct world *w)
 {
-	for (size_t i = 0; i < w->r.n_deliveries; i++)
-		if (delivery_in_flight(&w->deliveries[i]) || w->targets[i].has_task || w->targets[i].report_waits)
+	for (uint32_t i = 0; i < w->r.n_deliveries; i++) {
+		bool lost = (int)world_site_of(w, i) == w->lost_site;
+		if (delivery_in_flight(&w->deliveries[i]) || (!lost && (w->targets[i].has_task || w->targets[i].report_waits)))
 			return false;
+	}
 	return rollout_is_final(w->r.state) || w->r.state == ROLLOUT_HALTED;
 }
 
@@ -213,7 +216,7 @@ static void live(struct world *w)
 	}
 	w->calm = true;
 	for (int s = 0; s < WORLD_SITES; s++)
-		w->session[s] = w->session[s] ? w->session[s] : w->next_session++;
+		w->session[s] = s == w->lost_site ? 0 : w->session[s] ? w->session[s] : w->next_session++;
 	for (size_t i = 0; i < w->r.n_deliveries; i++)
 		w->deliveries[i].frozen_until_us = 0;
 	for (int k = 0; k < 600 && !at_rest(w); k++) {
@@ -224,6 +227,8 @@ static void live(struct world *w)
 			world_report(w, i);
 		}
 		w->now_us += 15 * SECOND;
+		if (k == 300 && w->now_us < w->r.not_after_us) /* without the lost site there is nothing to do any more but to wait for the order's end */
+			w->now_us = w->r.not_after_us;
 		think(w);
 	}
 	HOLDS(w, at_rest(w), "it never ends: %s", rollout_state_name(w->r.state));

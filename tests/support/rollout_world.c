@@ -65,6 +65,7 @@ void world_make(struct world *w, uint64_t seed)
 	w->strict = world_chance(w, 40);
 	for (int s = 0; s < WORLD_SITES; s++)
 		w->session[s] = world_chance(w, 80) ? w->next_session++ : 0;
+	w->lost_site = world_chance(w, 25) ? (int)world_below(w, WORLD_SITES) : -1;
 }
 
 uint32_t world_site_of(const struct world *w, uint32_t i)
@@ -139,7 +140,8 @@ void world_work(struct world *w, uint32_t i)
 	if (!t->has_task || t->report_waits)
 		return;
 	if (!w->calm && world_chance(w, 40)) {
-		if (w->session[world_site_of(w, i)] && is_present(w, i) && world_chance(w, 70))
+		bool heard = w->session[world_site_of(w, i)] && !rollout_is_final(w->r.state); /* of one that is over only its report counts */
+		if (heard && is_present(w, i) && world_chance(w, 70))
 			event(w, i,
 			      t->direction == DIRECTION_APPLY ? (enum delivery_event)(DELIVERY_EV_IS_WAITING + world_below(w, 3)) : DELIVERY_EV_IS_ROLLING_BACK);
 		return;
@@ -227,7 +229,7 @@ void world_operate(struct world *w)
 void world_restart(struct world *w)
 {
 	for (size_t i = 0; i < w->r.n_deliveries; i++)
-		w->deliveries[i].offered_session = w->deliveries[i].frozen_until_us = 0;
+		w->deliveries[i].offered_session = w->deliveries[i].frozen_until_us = w->deliveries[i].away_since_us = 0;
 	for (size_t v = 0; v < w->r.n_waves; v++)
 		w->waves[v].probing = PROBING_NOT;
 	for (int s = 0; s < WORLD_SITES; s++)

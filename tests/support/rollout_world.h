@@ -35,6 +35,7 @@ struct world {
 	int64_t now_us;
 	struct decision d;
 	bool calm; /* the trouble is over */
+	int lost_site; /* one that never comes back once it is calm; -1: none */
 	bool strict; /* gates have keys of their own */
 	unsigned started; /* forward deliveries that were ever offered */
 };
