@@ -68,6 +68,7 @@ static int run_check(const struct cmd_args *a, struct err *e)
 		output_say("no %s beside the plan: its environments were not checked against a pipeline", PROJECT_FILE);
 	}
 	print_waves(&p, arena, cmd_output(a));
+	output_say("the first wave of an environment grows beyond its size where that is too small for one target of each engine and major version");
 	return EXIT_DONE;
 }
 

@@ -90,6 +90,7 @@ struct run {
 	struct arena *arena;
 	bool touched; /* decide at the end of this turn */
 	int64_t wake_at_us; /* 0: no need */
+	struct places *places; /* where its deliveries go: brain_places.c */
 };
 
 struct outgoing {
@@ -99,6 +100,7 @@ struct outgoing {
 
 struct survey;
 struct probe_round;
+struct places;
 
 struct brain_freeze {
 	struct store_freeze rec;
@@ -132,6 +134,8 @@ struct brain {
 	struct arena *steer_arena;
 	struct run **runs; /* the active ones */
 	size_t n_runs, cap_runs;
+	struct map *place_numbers; /* "eu", "eu/pg1" -> its number + 1, the same in all runs; names in place_arena */
+	struct arena *place_arena;
 	struct outgoing *out;
 	size_t n_out, cap_out;
 	struct principal *principals;
@@ -294,6 +298,13 @@ int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t
               struct err *e) MUST_CHECK;
 int runs_end_turn(struct brain *b, struct err *e) MUST_CHECK; /* decides, persists, queues offers; lets go of final ones */
 
+/* brain_places.c: sites and database servers that several rollouts work on at once */
+void places_name(struct brain *b, struct run *u); /* after rollout_group */
+void places_free(struct brain *b);
+void places_to_run(const struct brain *b, struct run *u); /* before decide(): what the others have under way there */
+/* After it: where it ended something, the others that have caps may find room. */
+void places_touch_others(const struct brain *b, struct run *u);
+
 /* brain_persist.c */
 int run_wave_detail(struct brain *b, struct run *u, uint32_t wave, const char *text, struct err *e) MUST_CHECK;
 /* What moved: each move's row of the audit chain, waves and the rollout itself at once, deliveries with runs_save. */
@@ -332,6 +343,7 @@ struct order_request {
 	const char *const *contexts;
 	size_t n_contexts;
 	bool refuse_drift;
+	bool partial; /* some of the environment's targets were left out on purpose */
 	int64_t not_before_us, not_after_us; /* not_before_us 0: at once */
 	const struct wave *waves;
 	const struct plan_wave *const *plan_waves; /* site and server caps; NULL: none */

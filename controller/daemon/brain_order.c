@@ -118,6 +118,7 @@ static void draft_record(struct brain *b, const struct order_request *q, struct 
 	                                .undoes = q->undoes,
 	                                .created_by = q->actor,
 	                                .plan_text = q->plan_text,
+	                                .partial = q->partial,
 	                                .direction = q->direction,
 	                                .state = ROLLOUT_PENDING,
 	                                .order = arena_bytes(b->turn, buf_bytes(&encoded)),

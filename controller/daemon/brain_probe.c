@@ -63,15 +63,28 @@ static void add_ask(struct probe_round *round, const struct probe *p, uint32_t n
 	round->asks[round->n_asks++] = (struct ask){.probe = p, .number = number, .delivery = d};
 }
 
+/* SQL that nobody answers proves nothing. */
+static void nobody_to_ask(struct probe_round *round, const struct probe *p)
+{
+	const char *of = p->engine ? arena_printf(round->arena, "%s ", p->engine) : "",
+	           *done = round->run->r.direction == DIRECTION_APPLY ? "applied" : "rolled back";
+	if (!round->failure)
+		round->failure =
+		    arena_printf(round->arena, "probe %s: no %starget of the wave is %s, so there is nobody to ask and nothing is proved", p->name, of, done);
+}
+
 static void add_targets(const struct brain *b, struct probe_round *round, const struct probe *p, uint32_t number)
 {
 	const struct rollout *r = &round->run->r;
+	size_t before = round->n_asks;
 	for (size_t i = wave_first(r, round->wave); i < r->n_deliveries && r->deliveries[i].wave == round->wave; i++) {
 		const struct brain_target *t = target_by_id(b, r->deliveries[i].target);
 		bool here = !p->engine || (t && str_eq(t->target.engine, p->engine));
 		if (delivery_done(&r->deliveries[i]) && here)
 			add_ask(round, p, number, &r->deliveries[i]);
 	}
+	if (round->n_asks == before)
+		nobody_to_ask(round, p);
 }
 
 /* Again to an agent that went away before it answered. */

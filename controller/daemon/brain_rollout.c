@@ -105,9 +105,11 @@ static int think(struct brain *b, struct run *u, struct err *e)
 	refresh_sessions(u);
 	freezes_to_run(b, u);
 	gates_to_run(b, u);
+	places_to_run(b, u);
 	u->touched = false;
 	if (decide(&u->r, b->now_us, &d, e) < 0)
 		return -1;
+	places_touch_others(b, u);
 	freezes_note(b, u, &d);
 	if (run_persist(b, u, &d, "controller", NULL, e) < 0)
 		return -1;
@@ -138,10 +140,17 @@ int runs_end_turn(struct brain *b, struct err *e)
 		b->runs[i]->touched = true;
 	}
 	b->owners_changed = false;
-	for (size_t i = 0; i < b->n_runs; i++) {
-		struct run *u = b->runs[i];
-		if ((u->touched || (u->wake_at_us && u->wake_at_us <= b->now_us)) && think(b, u, e) < 0)
-			return err_wrap(e, "rollout %s", u->rec.id);
+	bool again = true;
+	for (size_t pass = 0; again && pass <= b->n_runs; pass++) { /* where one has ended something, another may find room */
+		again = false;
+		for (size_t i = 0; i < b->n_runs; i++) {
+			struct run *u = b->runs[i];
+			if (!u->touched && (!u->wake_at_us || u->wake_at_us > b->now_us))
+				continue;
+			if (think(b, u, e) < 0)
+				return err_wrap(e, "rollout %s", u->rec.id);
+			again = true;
+		}
 	}
 	if (runs_save(b, e) < 0)
 		return -1;

@@ -48,6 +48,7 @@ void runs_free(struct brain *b)
 		run_free(b->runs[i]);
 	free(b->runs);
 	b->n_runs = 0;
+	places_free(b);
 }
 
 void task_id(const uint8_t order_digest[DIGEST_SIZE], const char *target, enum direction d, uint8_t out[TASK_SIZE])
@@ -147,6 +148,7 @@ static int run_load(struct brain *b, const struct store_rollout *rec, struct are
 			run_set_task(u, &u->r.deliveries[i]);
 	}
 	rollout_group(u->r.deliveries, n);
+	places_name(b, u);
 	run_bind_agents(b, u);
 	u->touched = true;
 	vec_grow(b->runs, b->n_runs, b->cap_runs);

@@ -110,13 +110,14 @@ static const char *rollback_notes(struct request *q, const struct run *u)
 			first = d->target;
 	}
 	if (n_away)
-		buf_addf(&b, "; %zu %s away and come%s last (wave %s), so that the others do not wait", n_away, n_away == 1 ? "is" : "are", n_away == 1 ? "s" : "",
-		         name_of_last(q, u));
+		buf_addf(&b, "; %zu %s away and come%s last (wave %s), so that the others do not wait", n_away, n_away == 1 ? "is" : "are",
+		         n_away == 1 ? "s" : "", name_of_last(q, u));
 	if (n_attention == 1)
-		buf_addf(&b, "; %s needs attention and comes last (wave %s): before that, at its site: rollcall-agent resolve %s", first, name_of_last(q, u), first);
+		buf_addf(&b, "; %s needs attention and comes last (wave %s): before that, at its site: rollcall-agent resolve %s", first, name_of_last(q, u),
+		         first);
 	else if (n_attention)
-		buf_addf(&b, "; %s and %zu more need attention and come last (wave %s): before that, at the site of each: rollcall-agent resolve TARGET", first,
-		         n_attention - 1, name_of_last(q, u));
+		buf_addf(&b, "; %s and %zu more need attention and come last (wave %s): before that, at the site of each: rollcall-agent resolve TARGET",
+		         first, n_attention - 1, name_of_last(q, u));
 	return arena_strdup(q->a, buf_str(&b));
 }
 

@@ -18,13 +18,17 @@ static int start_notes(struct request *q, const struct wish *w, const char **ret
 		frozen += freeze_of(q->b, w->frozen.placed[i].target->id) != NULL;
 	if (w->frozen.n_left_out)
 		buf_addf(&b, "; %zu targets of the environment are in no wave", w->frozen.n_left_out);
+	if (w->partial)
+		buf_addf(&b, "; it leaves targets of %s out, so the release does not count as rolled out there", w->env->name);
 	if (w->n_quarantined)
 		buf_addf(&b, "; %zu %s left out: in quarantine", w->n_quarantined, w->n_quarantined == 1 ? "is" : "are");
 	if (frozen)
 		buf_addf(&b, "; %zu are under a freeze now (rollcall freeze list)", frozen);
+	if (w->frozen.n_grown)
+		buf_addf(&b, "; the first wave (%s) has %zu target%s more than its size, so that it has one of each engine and major version",
+		         w->frozen.waves[0].name, w->frozen.n_grown, w->frozen.n_grown == 1 ? "" : "s");
 	if (w->frozen.unproved)
-		buf_addf(&b,
-		         "; WARNING: no %s is in the first wave (%s), so nothing proves the release there first: add one to its selector, or raise its count",
+		buf_addf(&b, "; WARNING: no %s is in the first wave (%s), so nothing proves the release there first: let its selector take one",
 		         w->frozen.unproved, w->frozen.waves[0].name);
 	buf_adds(&b, conflicts);
 	*ret = arena_strdup(q->a, buf_str(&b));

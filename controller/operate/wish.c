@@ -26,21 +26,6 @@ static int read_plan(struct request *q, struct wish *w, struct err *e)
 	return plan_check_pipeline(&w->plan, q->c->document, (const char *const *)w->release.pipeline, w->release.n_pipeline, e);
 }
 
-/* The environments before it, in the order that the signed release gives. */
-static int check_previous(struct request *q, const struct wish *w, struct err *e)
-{
-	for (size_t i = 0; i < w->release.n_pipeline && !str_eq(w->release.pipeline[i], w->env->name); i++) {
-		const char *before = w->release.pipeline[i];
-		bool done = true;
-		if (store_environment_done(q->b->store, w->rec.digest, before, &done, e) < 0)
-			return -1;
-		if (!done)
-			return err_set(e, ERR_POLICY, "release %s has not succeeded in %s, which comes before %s in its pipeline: roll it out there first",
-			               w->rec.version, before, w->env->name);
-	}
-	return 0;
-}
-
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(a, *(const char *const *)b);
@@ -49,6 +34,41 @@ static int compare_names(const void *a, const void *b)
 static bool is_in(const struct store_names *list, const char *name)
 {
 	return list->n && bsearch(name, list->names, list->n, sizeof *list->names, compare_names);
+}
+
+/* By what the agents reported: also when several rollouts for some of its targets each have brought it there. */
+static int every_target_has(struct request *q, const struct wish *w, const char *environment, bool *ret, struct err *e)
+{
+	struct store_names have = {0};
+	size_t n = 0, n_there = 0, n_have = 0;
+	struct brain_target **all = targets_sorted(q->b, &n);
+	if (store_targets_having(q->b->store, w->rec.project, w->rec.sequence, q->a, &have, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(target_label(&all[i]->target, "environment"), environment)) {
+			n_there++;
+			n_have += is_in(&have, all[i]->target.id);
+		}
+	*ret = n_there > 0 && n_have == n_there;
+	return 0;
+}
+
+/* The environments before it, in the order that the signed release gives. */
+static int check_previous(struct request *q, const struct wish *w, struct err *e)
+{
+	for (size_t i = 0; i < w->release.n_pipeline && !str_eq(w->release.pipeline[i], w->env->name); i++) {
+		const char *before = w->release.pipeline[i];
+		bool done = true;
+		if (store_environment_done(q->b->store, w->rec.digest, before, &done, e) < 0 || (!done && every_target_has(q, w, before, &done, e) < 0))
+			return -1;
+		if (!done)
+			return err_set(e, ERR_POLICY,
+			               "release %s has not succeeded in %s, which comes before %s in its pipeline (a rollout for some of its targets only does "
+			               "not count): roll "
+			               "it out there first",
+			               w->rec.version, before, w->env->name);
+	}
+	return 0;
 }
 
 static bool is_busy(struct request *q, const char *project, const char *target)
@@ -99,8 +119,11 @@ static struct target *choose_targets(struct request *q, struct wish *w, const ch
 		for (size_t k = 0; k < n_named; k++)
 			wanted |= str_glob(named[k], t->id);
 		bool out = wanted && quarantine_of(q->b, t->id);
-		w->n_quarantined += out && str_eq(target_label(t, "environment"), w->env->name);
-		if (!wanted || out || !is_behind(q, w, t) || (w->lacking && !has_its_version(w, all[i])))
+		bool waits = w->newcomers && !(all[i]->owner->session && all[i]->owner->ready); /* it is looked at again when its agent is back */
+		bool ours = str_eq(target_label(t, "environment"), w->env->name);
+		w->n_quarantined += out && ours;
+		w->partial |= !wanted && ours;
+		if (!wanted || out || waits || !is_behind(q, w, t) || (w->lacking && !has_its_version(w, all[i])))
 			continue;
 		series[n] = arena_strdup(q->a, target_series(t->engine, all[i]->facts.version, text));
 		list[n++] = *t;
@@ -230,6 +253,7 @@ int wish_start(struct request *q, const struct wish *w, struct run **ret, struct
 	                          .contexts = w->env->contexts,
 	                          .n_contexts = w->env->n_contexts,
 	                          .refuse_drift = w->env->refuse_drift,
+	                          .partial = w->partial,
 	                          .not_before_us = w->start_at_us,
 	                          .not_after_us = (w->start_at_us ? w->start_at_us : q->b->now_us) + (int64_t)w->env->not_after_ms * 1000,
 	                          .waves = w->frozen.waves,

@@ -14,13 +14,14 @@ struct wish {
 	const struct plan_environment *env;
 	enum direction direction;
 	struct frozen frozen;
+	bool partial; /* the argument `target` leaves some of the environment's targets out */
 	size_t n_quarantined; /* of the environment's targets: left out */
 	int64_t start_at_us; /* 0: at once */
 	const char **except;
 	size_t n_except;
 	/* Of a catch-up: only targets that lack the release. */
 	bool lacking;
-	bool newcomers; /* and that no rollout of this release has had yet: what was tried and failed is a person's to retry */
+	bool newcomers; /* and that are connected and no rollout of this release has come to yet: what was tried and failed is a person's to retry */
 	struct store_names have, tried; /* with lacking: who has it, and with newcomers: who was in such a rollout */
 };
 

@@ -1,11 +1,15 @@
 /* Single deliveries: who is connected, whose hold is over, who has waited for long enough, who gets the room there is. */
 #include "controller/rollout/decide_impl.h"
 
+/* A wave's own cap is for the wave; those of a site and of a database server are for what is under way there, whatever rollout it is of. */
 static bool has_room(const struct work *w, const struct delivery *d)
 {
-	const struct wave_run *v = &w->r->waves[d->wave];
-	return w->per_wave[d->wave] < v->max_parallel && (!v->max_parallel_site || w->per_site[d->site_group] < v->max_parallel_site) &&
-	       (!v->max_parallel_instance || w->per_instance[d->instance_group] < v->max_parallel_instance);
+	const struct rollout *r = w->r;
+	const struct wave_run *v = &r->waves[d->wave];
+	uint32_t at_site = w->per_site[d->site_group] + (r->others_at_site ? r->others_at_site[d->site_group] : 0);
+	uint32_t on_instance = w->per_instance[d->instance_group] + (r->others_on_instance ? r->others_on_instance[d->instance_group] : 0);
+	return w->per_wave[d->wave] < v->max_parallel && (!v->max_parallel_site || at_site < v->max_parallel_site) &&
+	       (!v->max_parallel_instance || on_instance < v->max_parallel_instance);
 }
 
 static int offer_one(struct work *w, struct delivery *d, struct err *e)

@@ -23,9 +23,9 @@
 #include "common/base/str.h"
 #include "controller/rollout/rollout.h"
 
-static const char *const states[DELIVERY_STATE_COUNT] = {"pending",      "unreachable", "offered",         "held",         "deferred",
-                                                         "waiting-lock", "applying",    "validating",      "rolling-back", "applied",
-                                                         "failed",       "rolled-back", "needs-attention", "refused",      "skipped", "unknown"};
+static const char *const states[DELIVERY_STATE_COUNT] = {"pending",         "unreachable", "offered",      "held",    "deferred", "waiting-lock",
+                                                         "applying",        "validating",  "rolling-back", "applied", "failed",   "rolled-back",
+                                                         "needs-attention", "refused",     "skipped",      "unknown"};
 static const char *const events[DELIVERY_EVENT_COUNT] = {"offer",           "accept",     "busy",        "hold",       "hold-over",   "refuse",
                                                          "recalled",        "agent-gone", "agent-back",  "is-waiting", "is-applying", "is-validating",
                                                          "is-rolling-back", "applied",    "rolled-back", "failed",     "refused",     "unclear",
@@ -33,9 +33,18 @@ static const char *const events[DELIVERY_EVENT_COUNT] = {"offer",           "acc
                                                          "catch-up",        "expire",     "leave-out",   "lose"};
 
 enum { NOTHING, FROZEN, EXCUSE, SENT, ACCEPTED, AGAIN, AGAIN_ANEW, FAILURE, COUNT, START_UNDO, NEXT_ATTEMPT, CLOSE };
-static const char *const actions[] = {
-    NULL,           "hold by freeze", "forget failure", "send offer", "note accept", "offer again later", "offer anew later", "close as failure",
-    "count failure", "start undo",     "next attempt",   "close"};
+static const char *const actions[] = {NULL,
+                                      "hold by freeze",
+                                      "forget failure",
+                                      "send offer",
+                                      "note accept",
+                                      "offer again later",
+                                      "offer anew later",
+                                      "close as failure",
+                                      "count failure",
+                                      "start undo",
+                                      "next attempt",
+                                      "close"};
 
 static bool is_undo(const void *facts)
 {
@@ -208,7 +217,8 @@ static const struct fsm_row rows[] = {
 
     {S(UNKNOWN), EV(AGENT_BACK), &undo, S(ROLLING_BACK), NOTHING, "its agent is back: it is asked what became of it"},
     {S(UNKNOWN), EV(AGENT_BACK), NULL, S(OFFERED), NOTHING, "its agent is back: it is asked what became of it"},
-    {S(UNKNOWN), EV(EXPIRE), &uncounted, S(UNKNOWN), COUNT, "the order's time ran out and its agent has not said: it counts as a failure until it does"},
+    {S(UNKNOWN), EV(EXPIRE), &uncounted, S(UNKNOWN), COUNT,
+     "the order's time ran out and its agent has not said: it counts as a failure until it does"},
     LEFT_OUT(UNKNOWN, "an operator lets the rollout go on without knowing; its report is taken all the same"),
     PROGRESS(UNKNOWN),
     REPORTS(UNKNOWN),

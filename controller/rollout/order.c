@@ -48,6 +48,36 @@ static struct wave order_wave(const struct plan_wave *w, size_t count)
 	                     .on_failure = w->on_failure};
 }
 
+static bool has_engine(const struct frozen *f, size_t begin, const char *engine)
+{
+	for (size_t i = begin; i < f->n_placed; i++)
+		if (str_eq(f->placed[i].target->engine, engine))
+			return true;
+	return false;
+}
+
+/* SQL for an engine that no target of the wave has would ask nobody. Where only some of the environment's targets are wanted, it is left out of the order. */
+static int keep_probes(const struct plan *p, const struct plan_environment *env, const struct frozen *f, size_t begin, bool partial, struct arena *a,
+                       struct wave *w, struct err *e)
+{
+	struct probe *kept = arena_alloc(a, (w->n_probes + 1) * sizeof *kept);
+	size_t n = 0;
+	for (size_t i = 0; i < w->n_probes; i++) {
+		const struct probe *k = &w->probes[i];
+		if (!k->engine || has_engine(f, begin, k->engine))
+			kept[n++] = *k;
+		else if (!partial)
+			return err_set(
+			    e, ERR_USAGE,
+			    "%s: environment %s: wave %s: probe %s asks %s targets, and the wave has none: correct its engine, or give it to a wave that has "
+			    "some",
+			    p->path, env->name, w->name, k->name, k->engine);
+	}
+	w->probes = kept;
+	w->n_probes = n;
+	return 0;
+}
+
 /* ---- the first wave: one of each series --------------------------------------------------------------------------------------------------------------- */
 
 struct all { /* what order_freeze was given */
@@ -83,6 +113,19 @@ static size_t take_series(const struct plan_wave *w, const struct all *all, cons
 		if (m[i] && selector_matches(w->selector, m[i]) && !has_series(f, all, f->n_placed, series_of(all, m[i])))
 			place(f, &m[i]);
 	return f->n_placed - before;
+}
+
+/* How many series the wave can have: of the targets that are free. */
+static size_t count_series(const struct plan_wave *w, const struct all *all, const struct target *const *m, size_t n)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < n; i++) {
+		bool is_new = m[i] && selector_matches(w->selector, m[i]);
+		for (size_t k = 0; k < i && is_new; k++)
+			is_new = !m[k] || !selector_matches(w->selector, m[k]) || !str_eq(series_of(all, m[k]), series_of(all, m[i]));
+		count += is_new;
+	}
+	return count;
 }
 
 static int by_target(const void *a, const void *b)
@@ -151,10 +194,17 @@ int order_freeze(const struct plan *p, const struct plan_environment *env, const
 		count = count < free_count ? count : free_count;
 		if (count == 0)
 			continue;
+		if (f.n_waves == 0) {
+			size_t n_series = count_series(w, &given, left, n);
+			f.n_grown = n_series > count ? n_series - count : 0;
+			count += f.n_grown;
+		}
 		size_t begin = f.n_placed, taken = f.n_waves == 0 ? take_series(w, &given, left, n, count, &f) : 0;
 		take(w, left, n, count - taken, &f);
 		qsort(f.placed + begin, count, sizeof *f.placed, by_target);
 		f.waves[f.n_waves] = order_wave(w, count);
+		if (keep_probes(p, env, &f, begin, partial, a, &f.waves[f.n_waves], e) < 0)
+			return -1;
 		f.plan_waves[f.n_waves++] = w;
 	}
 	if (f.n_placed == 0)

@@ -15,10 +15,11 @@ static int choose_named(struct rollout *r, const char *const *targets, size_t n,
 			return err_set(e, ERR_NOT_FOUND, "target %s is not in rollout %s: `rollcall rollout status %s` lists its targets", targets[i], r->id,
 			               r->id);
 		if (d->state == DELIVERY_UNKNOWN)
-			return err_set(e, ERR_STATE,
-			               "target %s is unknown: its agent is away with it and is asked when it is back, so there is nothing to retry; not to wait for it: "
-			               "`rollcall rollout skip %.8s %s --reason TEXT`",
-			               targets[i], r->id, targets[i]);
+			return err_set(
+			    e, ERR_STATE,
+			    "target %s is unknown: its agent is away with it and is asked when it is back, so there is nothing to retry; not to wait for it: "
+			    "`rollcall rollout skip %.8s %s --reason TEXT`",
+			    targets[i], r->id, targets[i]);
 		if (!can_retry(d))
 			return err_set(e, ERR_STATE, "target %s is %s: there is nothing to retry", targets[i], delivery_state_name(d->state));
 		chosen[d->index] = true;

@@ -185,6 +185,9 @@ struct rollout {
 	size_t n_waves;
 	struct delivery *deliveries; /* by index; those of a wave stand together */
 	size_t n_deliveries;
+	/* How many deliveries of all other rollouts are under way at each site and on each database server, by site_group and instance_group; NULL: none. Not persisted: the brain
+	 * says it anew before each decision. */
+	const uint32_t *others_at_site, *others_on_instance;
 };
 
 /* Of one wave: what its gate looks at. */

@@ -148,6 +148,7 @@ struct store_rollout {
 	enum rollout_state state;
 	struct bytes order; /* the order's exact bytes */
 	struct bytes plan_text; /* of a plan with catch_up: automatic; empty otherwise. Only of a new one and of store_catch_ups */
+	bool partial; /* started for some of the environment's targets only. Only of a new one */
 	int64_t created_at_us, changed_at_us;
 };
 /* A new rollout with all of its waves and deliveries. */
@@ -166,12 +167,12 @@ struct delivery_counts {
 	uint32_t total, applied, rolled_back, failed, attention, unknown, open; /* failed: counts against max_failures; open: not settled */
 };
 int store_delivery_counts(struct store *s, const char *rollout, struct delivery_counts *ret, struct err *e) MUST_CHECK;
-/* Has a rollout of this release over this environment succeeded, and was it not taken back? */
+/* Has a rollout of this release over this environment, and not only over some of its targets, succeeded, and was it not taken back? */
 int store_environment_done(struct store *s, const uint8_t release_digest[DIGEST_SIZE], const char *environment, bool *ret, struct err *e) MUST_CHECK;
 
 /* Targets that have this release of the project or a newer one, by their reports. */
 int store_targets_having(struct store *s, const char *project, uint64_t sequence, struct arena *a, struct store_names *ret, struct err *e) MUST_CHECK;
-/* Targets that any rollout of this release had in its list. */
+/* Targets that any rollout of this release had in its list, but for those that it could not reach in its time. */
 int store_targets_tried(struct store *s, const uint8_t release_digest[DIGEST_SIZE], struct arena *a, struct store_names *ret,
                         struct err *e) MUST_CHECK;
 /* For each project and environment the rollout that made its present release, where its plan's text was kept: id, project, environment, release, plan_text. */

@@ -40,6 +40,7 @@ int store_rollout_put(struct store *s, const struct store_rollout *r, const stru
 		lite_bind_blob(q, 13, r->plan_text);
 	else
 		lite_bind_null(q, 13);
+	lite_bind_int(q, 14, r->partial);
 	if (lite_run(q, e) < 0)
 		return -1;
 	for (uint32_t i = 0; i < run->n_waves; i++)

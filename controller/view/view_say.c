@@ -45,7 +45,8 @@ static const char *unknown_detail(struct arena *a, const struct run *u, size_t i
 {
 	char at[CLOCK_TEXT_SIZE];
 	const struct brain_agent *g = u->agents[i];
-	const char *what = u->r.deliveries[i].direction == DIRECTION_APPLY ? "whether it is applied is not known" : "whether it is taken back is not known";
+	const char *what =
+	    u->r.deliveries[i].direction == DIRECTION_APPLY ? "whether it is applied is not known" : "whether it is taken back is not known";
 	if (!g)
 		return arena_printf(a, "%s: no agent has this target now", what);
 	if (g->session)
@@ -61,6 +62,13 @@ const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i)
 	bool gone =
 	    !d->session && !rollout_is_final(u->r.state) && (d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_DEFERRED || delivery_in_flight(d));
 	return gone && (d->state != DELIVERY_DEFERRED || str_empty(u->notes[i].detail)) ? away(a, u, i) : str_or_empty(u->notes[i].detail);
+}
+
+/* Skipped by nobody: the order's time was over before it could be reached. */
+static bool was_never_reached(const struct run *u, size_t i, int64_t now_us)
+{
+	return u->r.not_after_us <= now_us && u->r.state != ROLLOUT_ABORTED && u->r.deliveries[i].state == DELIVERY_SKIPPED &&
+	       u->r.direction == DIRECTION_APPLY && !str_eq(u->notes[i].code, "skipped");
 }
 
 /* Of one that has ended and is not as it should be, when no retry can change that any more. */
@@ -79,6 +87,9 @@ const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, i
 	bool can_say = d->state != DELIVERY_UNKNOWN && !goes_back;
 	if (u->r.not_after_us <= now_us && delivery_settled(d) && can_say && view_interest(d) == INTEREST_EYES)
 		return next_after_expiry(a, d);
+	if (was_never_reached(u, i, now_us))
+		return arena_printf(a, "the order's time was over before it could be reached; it needs a new order: rollcall rollout catch-up PLAN -e %s",
+		                    u->rec.environment);
 	switch (d->state) {
 	case DELIVERY_UNREACHABLE:
 		return "starts when its agent is back";
@@ -89,7 +100,8 @@ const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, i
 	case DELIVERY_UNKNOWN:
 		return rollout_is_final(u->r.state)
 		           ? "its agent's report is taken whenever it comes"
-		           : arena_printf(a, "its agent tells when it is back; not to wait: rollcall rollout skip %.8s %s --reason TEXT", u->rec.id, d->target);
+		           : arena_printf(a, "its agent tells when it is back; not to wait: rollcall rollout skip %.8s %s --reason TEXT", u->rec.id,
+		                          d->target);
 	case DELIVERY_FAILED:
 	case DELIVERY_REFUSED:
 		return arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s %s", u->rec.id, d->target);

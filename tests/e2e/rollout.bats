@@ -334,7 +334,12 @@ everything() {
 	rc release push 2.0.0.release
 	run rc rollout start plan.yaml -e production -r 2.0.0
 	[ "$status" -eq 6 ]
-	[ "$output" = "rollcall: release 2.0.0 has not succeeded in dev, which comes before production in its pipeline: roll it out there first" ]
+	[ "$output" = "rollcall: release 2.0.0 has not succeeded in dev, which comes before production in its pipeline (a rollout for some of its targets only does not count): roll it out there first" ]
+	run rc rollout start plan.yaml -e dev -r 2.0.0 --target eu/lite/shop --wait
+	[ "$status" -eq 0 ]
+	has "it leaves targets of dev out, so the release does not count as rolled out there"
+	run rc rollout start plan.yaml -e production -r 2.0.0
+	[ "$status" -eq 6 ]
 	run rc rollout start plan.yaml -e dev -r 2.0.0 --wait
 	[ "$status" -eq 0 ]
 	run rc rollout start plan.yaml -e production -r 2.0.0 --wait

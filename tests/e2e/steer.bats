@@ -103,9 +103,16 @@ has() {
 	[ "$(jq -r '[.targets[] | .state] | unique[]' targets.json)" = online ]
 	write_plan 'max_parallel: 3, count: 1' 'max_parallel: 3'
 	fleet_release shop 1.0.5
+	run rc rollout preview plan.yaml -e dev -r 1.0.5
+	has "the first wave (canary) has 2 targets more than its size, so that it has one of each engine and major version"
 	run rc rollout start plan.yaml -e dev -r 1.0.5 --wait
 	[ "$status" -eq 0 ]
-	has "WARNING: no mariadb 10.11, postgresql 15 is in the first wave (canary), so nothing proves the release there first"
+	has "the first wave (canary) has 2 targets more than its size"
+	sed -i 's/selector: ring=canary/selector: ring=late/' plan.yaml
+	fleet_release shop 1.0.6
+	run rc rollout start plan.yaml -e dev -r 1.0.6 --wait
+	[ "$status" -eq 0 ]
+	has "WARNING: no mariadb 10.11, postgresql 15 is in the first wave (canary), so nothing proves the release there first: let its selector take one"
 }
 
 found() { rc targets list -l site=finds -o name 2>/dev/null | paste -sd ' '; }
@@ -148,6 +155,31 @@ found() { rc targets list -l site=finds -o name 2>/dev/null | paste -sd ' '; }
 	[[ "$(cell waves wave canary detail)" == "probe nextval: near/pg/shop gives no value: "*"cannot execute setval() in a read-only transaction"* ]]
 	rc rollout abort "$id" --reason 'end of the test' || [ $? -eq 1 ]
 	rollout_is aborted
+}
+
+far_is() { [ "$(cell targets target far/lite/shop state)" = "$1" ]; }
+
+@test "an abort does not wait for what a dead agent took, and takes its word when it is back" {
+	write_plan 'max_parallel: 3' 'max_parallel: 1'
+	exec 7> >(exec sqlite3 far.shop >/dev/null)
+	echo 'BEGIN EXCLUSIVE;' >&7
+	begin 1.3.5
+	fleet_await 20 far_is waiting-lock
+	fleet_kill far-1
+	run rc rollout abort "$id" --reason 'its host died'
+	[ "$status" -eq 0 ]
+	fleet_await 40 fleet_rollout_is "$id" aborted
+	far_is unknown
+	[[ "$(cell targets target far/lite/shop detail)" == "whether it is applied is not known: agent far-1 is away since "* ]]
+	run rc rollout status "$id"
+	[ "$status" -eq 5 ]
+	exec 7>&- # the lock goes with its session
+	fleet_start_agent far-1
+	fleet_await 40 far_is applied
+	rollout_is aborted
+	rc rollout rollback "$id" --reason 'end of the test' --wait
+	far_is applied # as it was then; its rollback is a rollout of its own
+	[ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0] | .direction + " " + .state')" = "rollback succeeded" ]
 }
 
 @test "a freeze holds what is new until it is lifted" {

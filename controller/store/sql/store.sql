@@ -162,6 +162,10 @@ ALTER TABLE agent DROP COLUMN certificate;
 DROP INDEX event_rollout;
 DROP INDEX report_rollout;
 
+--: store_schema_partial
+-- Of a rollout that was started for some of its environment's targets only: it brings the release to no environment.
+ALTER TABLE rollout ADD COLUMN partial INTEGER NOT NULL DEFAULT 0;
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -226,8 +230,8 @@ SELECT count(*) > 1 FROM (SELECT DISTINCT project FROM release LIMIT 2);
 SELECT digest, envelope_hash, envelope_size, project, version, sequence, changesets, signed_by, added_by, added_at_us FROM release ORDER BY project, sequence;
 
 --: sql_rollout_put
-INSERT INTO rollout (id, project, release_digest, environment, direction, state, final, detail, undoes, order_bytes, order_digest, created_by, created_at_us, changed_at_us, plan_text)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13);
+INSERT INTO rollout (id, project, release_digest, environment, direction, state, final, detail, undoes, order_bytes, order_digest, created_by, created_at_us, changed_at_us, plan_text,
+	partial) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14);
 
 --: sql_rollout_state
 UPDATE rollout SET state = ?2, final = ?3, detail = ?4, changed_at_us = ?5, dossier_hash = ?6, dossier_size = ?7 WHERE id = ?1;
@@ -296,6 +300,7 @@ WHERE excluded.sequence > current_release.sequence OR (excluded.sequence = curre
 
 --: sql_environment_done
 SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?2 AND r.direction = 'apply' AND r.state IN ('succeeded', 'catching-up')
+	AND r.partial = 0
 	AND EXISTS (SELECT 1 FROM delivery a WHERE a.rollout = r.id AND a.state = 'applied')
 	AND NOT EXISTS (SELECT 1 FROM rollout u WHERE u.undoes = r.id
 		AND (u.state = 'succeeded' OR EXISTS (SELECT 1 FROM delivery d WHERE d.rollout = u.id AND d.state = 'rolled-back')));
@@ -304,14 +309,16 @@ SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?
 SELECT target FROM current_release WHERE project = ?1 AND sequence >= ?2 ORDER BY target;
 
 --: sql_targets_tried
-SELECT DISTINCT d.target FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE r.release_digest = ?1 ORDER BY d.target;
+-- Not those that the order's time ran out for before they could be reached: nobody has tried them, and nobody has skipped them.
+SELECT DISTINCT d.target FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE r.release_digest = ?1
+	AND NOT (d.state = 'skipped' AND r.state = 'succeeded' AND coalesce(d.code, '') <> 'skipped') ORDER BY d.target;
 
 --: sql_catch_ups
 SELECT r.id, r.project, r.environment, r.release_digest, r.plan_text, l.version FROM rollout r JOIN release l ON l.digest = r.release_digest
-WHERE r.direction = 'apply' AND r.plan_text IS NOT NULL AND r.state IN ('succeeded', 'catching-up')
+WHERE r.direction = 'apply' AND r.partial = 0 AND r.plan_text IS NOT NULL AND r.state IN ('succeeded', 'catching-up')
 	AND NOT EXISTS (SELECT 1 FROM rollout u WHERE u.undoes = r.id AND u.state IN ('succeeded', 'catching-up'))
 	AND NOT EXISTS (SELECT 1 FROM rollout n WHERE n.project = r.project AND n.environment = r.environment AND n.direction = 'apply'
-		AND n.state IN ('succeeded', 'catching-up') AND (n.created_at_us > r.created_at_us OR (n.created_at_us = r.created_at_us AND n.id > r.id)))
+		AND n.partial = 0 AND n.state IN ('succeeded', 'catching-up') AND (n.created_at_us > r.created_at_us OR (n.created_at_us = r.created_at_us AND n.id > r.id)))
 ORDER BY r.project, r.environment;
 
 --: sql_approval_put

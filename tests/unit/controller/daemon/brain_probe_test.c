@@ -21,7 +21,6 @@ static const char plan_text[] = "name: p\n"
                                 "        selector: id notin (eu/pg1/c)\n"
                                 "        probes:\n"
                                 "          - {name: open, sql: \"SELECT count(*) FROM orders\", expect: \"< 3\"}\n"
-                                "          - {name: maria, sql: \"SELECT 1\", engine: mysql, expect: \"1\"}\n"
                                 "          - {name: errors, url: \"http://metrics/q\", json: /rate, expect: \"<= 0.01\"}\n"
                                 "      - {name: rest}\n";
 
@@ -68,7 +67,7 @@ static void test_every_probe_has_to_hold(void **state)
 	struct msg_survey s[4];
 	struct msg_offer o[4];
 	const char *id = begin(&f);
-	assert_int_equal(asked(&f, s, 4), 2); /* the one for mariadb has no target here */
+	assert_int_equal(asked(&f, s, 4), 2);
 	assert_string_equal(s[0].target, "eu/pg1/a");
 	assert_int_equal(s[0].probe, 1);
 	assert_string_equal(f.fetched_url, "http://metrics/q");
@@ -130,6 +129,22 @@ static void test_a_url_that_cannot_be_read(void **state)
 	brain_fixture_done(&f);
 }
 
+static void test_sql_that_nobody_can_be_asked_proves_nothing(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
+	brain_fixture_gone(&f);
+	const char *id = brain_fixture_run(&f, plan_text, digest);
+	(void)brain_fixture_command(&f, "operator", VERB_ROLLOUT_SKIP, NONE, "rollout", id, "target", "eu/pg1/a", "target", "eu/pg1/b", "reason", "r",
+	                            NULL);
+	brain_fixture_idle(&f, 0);
+	assert_string_equal(wave_cell(&f, id, "state"), "failed");
+	assert_string_equal(wave_cell(&f, id, "detail"), "probe open: no target of the wave is applied, so there is nobody to ask and nothing is proved");
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +152,7 @@ int main(void)
 	    cmocka_unit_test(test_one_that_does_not_hold_halts),
 	    cmocka_unit_test(test_silence_does_not_hold),
 	    cmocka_unit_test(test_a_url_that_cannot_be_read),
+	    cmocka_unit_test(test_sql_that_nobody_can_be_asked_proves_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,8 @@ static void test_what_is_lost_is_unknown_until_it_tells(void **state)
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/c", "next"), "its agent's report is taken whenever it comes");
 	brain_fixture_restart(&f);
 	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
-	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "detail"), "whether it is applied is not known: agent eu-agent is back and has not told yet");
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "detail"),
+	                    "whether it is applied is not known: agent eu-agent is back and has not told yet");
 	brain_fixture_outcome(&f, &lost, digest, OUTCOME_APPLIED);
 	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "state"), "applied");
 	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "aborted");
@@ -73,8 +74,9 @@ static void test_a_rollback_takes_the_others_first(void **state)
 	const char *since = NULL, *id = begin(&f, digest, &lost, &since);
 	brain_fixture_connect(&f, brain_fixture_targets, 2); /* another agent would have c: this one is back without it */
 	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_ROLLBACK, NONE, "rollout", id, NULL);
-	assert_non_null(strstr(r->message, "; 1 is away and comes last (wave last), so that the others do not wait; eu/pg1/b needs attention and comes last (wave "
-	                                   "last): before that, at its site: rollcall-agent resolve eu/pg1/b"));
+	assert_non_null(strstr(r->message,
+	                       "; 1 is away and comes last (wave last), so that the others do not wait; eu/pg1/b needs attention and comes last (wave "
+	                       "last): before that, at its site: rollcall-agent resolve eu/pg1/b"));
 	assert_string_equal(brain_fixture_cell(&f, "targets"), "3");
 	const char *undo = brain_fixture_approve_last(&f, undo_digest);
 	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);

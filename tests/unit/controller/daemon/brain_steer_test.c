@@ -245,6 +245,84 @@ static void test_catch_up_by_itself(void **state)
 	brain_fixture_done(&f);
 }
 
+/* Away until the order's time was over: nobody has tried it, and it has an order of its own once it is back. */
+static void test_catch_up_of_what_could_not_be_reached(void **state)
+{
+	(void)state;
+	static const char plan[] = "name: p\nenvironments:\n  - name: production\n    catch_up: automatic\n    not_after: 2h\n    waves:\n"
+	                           "      - {name: all, unreachable: defer, defer_after: 1m}\n";
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer o[4];
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
+	const char *id = brain_fixture_run(&f, plan, digest);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 3);
+	for (int i = 0; i < 2; i++)
+		brain_fixture_outcome(&f, &o[i], digest, OUTCOME_APPLIED);
+	brain_fixture_gone(&f);
+	brain_fixture_idle(&f, 2 * MINUTE);
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "state"), "deferred");
+	brain_fixture_idle(&f, 120 * MINUTE);
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "state"), "skipped");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/c", "next"),
+	                    "the order's time was over before it could be reached; it needs a new order: rollcall rollout catch-up PLAN -e production");
+	brain_fixture_idle(&f, 2 * MINUTE);
+	assert_int_equal(rollouts(&f), 1); /* not while it is away */
+	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
+	brain_fixture_idle(&f, 1 * MINUTE);
+	assert_int_equal(rollouts(&f), 2);
+	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
+	brain_fixture_done(&f);
+}
+
+/* Some targets of an environment are not the environment: the next one is not opened by them, and nobody else is brought after them. */
+static void test_a_start_for_some_targets_is_not_the_environment(void **state)
+{
+	(void)state;
+	static const char plan[] = "name: p\nenvironments:\n  - name: production\n    catch_up: automatic\n    waves:\n      - {name: all}\n";
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer o[4];
+	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
+	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment",
+	                                                  "production", "target", "eu/pg1/a", NULL);
+	assert_non_null(strstr(r->message, "; it leaves targets of production out, so the release does not count as rolled out there"));
+	const char *id = brain_fixture_approve_last(&f, digest);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
+	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_APPLIED);
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
+	brain_fixture_idle(&f, 2 * MINUTE);
+	assert_int_equal(rollouts(&f), 1);
+	brain_fixture_done(&f);
+}
+
+/* Two rollouts at once: the server has no more room for it. */
+static void test_caps_of_a_server_hold_over_all_rollouts(void **state)
+{
+	(void)state;
+	static const char capped[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_parallel_instance: 2}\n";
+	struct brain_fixture f;
+	uint8_t first[DIGEST_SIZE], second[DIGEST_SIZE];
+	struct msg_offer o[4], two[4];
+	brain_fixture_begin(&f, more, 5);
+	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan_text), "release", "1.2.0", "environment", "production", "target",
+	                            more[0], NULL);
+	(void)brain_fixture_approve_last(&f, first);
+	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
+	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_START, bytes_of_str(capped), "release", "1.2.0", "environment", "production", "target",
+	                            more[1], "target", more[2], NULL);
+	const char *id = brain_fixture_approve_last(&f, second);
+	assert_int_equal(brain_fixture_offers(&f, two, 4), 1); /* with the other rollout's there are two on the server */
+	assert_string_equal(brain_fixture_status(&f, id, more[2], "state"), "pending");
+	brain_fixture_outcome(&f, &o[0], first, OUTCOME_APPLIED);
+	o[0] = brain_fixture_offer(&f, more[2]); /* in the same turn */
+	brain_fixture_outcome(&f, &two[0], second, OUTCOME_APPLIED);
+	brain_fixture_outcome(&f, &o[0], second, OUTCOME_APPLIED);
+	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
+	brain_fixture_done(&f);
+}
+
 static void tell_facts(struct brain_fixture *f, const char *target, const char *version, const char *trouble, uint64_t size_bytes)
 {
 	struct target_facts facts = {
@@ -313,7 +391,10 @@ int main(void)
 	    cmocka_unit_test(test_start_at_a_set_time),
 	    cmocka_unit_test(test_retry_of_a_target_that_another_rollout_has),
 	    cmocka_unit_test(test_catch_up_by_command),
+	    cmocka_unit_test(test_caps_of_a_server_hold_over_all_rollouts),
 	    cmocka_unit_test(test_catch_up_by_itself),
+	    cmocka_unit_test(test_catch_up_of_what_could_not_be_reached),
+	    cmocka_unit_test(test_a_start_for_some_targets_is_not_the_environment),
 	    cmocka_unit_test(test_inventory),
 	    cmocka_unit_test(test_versions_out_of_range_are_named_at_the_start),
 	};

@@ -205,8 +205,9 @@ static void test_a_retry_waits_for_it_again(void **state)
 	assert_int_equal(f.deliveries[3].state, DELIVERY_UNKNOWN);
 	const char *target = f.names[3];
 	assert_int_equal(decide_retry(&f.r, &target, 1, f.now_us, &d, &n, &e), -1);
-	assert_string_equal(e.msg, "target us/pg1/t3 is unknown: its agent is away with it and is asked when it is back, so there is nothing to retry; not to wait "
-	                           "for it: `rollcall rollout skip r1 us/pg1/t3 --reason TEXT`");
+	assert_string_equal(
+	    e.msg, "target us/pg1/t3 is unknown: its agent is away with it and is asked when it is back, so there is nothing to retry; not to wait "
+	           "for it: `rollcall rollout skip r1 us/pg1/t3 --reason TEXT`");
 	assert_int_equal(decide_retry(&f.r, NULL, 0, f.now_us, &d, &n, &e), 0);
 	assert_int_equal(n, 1);
 	later(&f, SECOND);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
+#include "common/base/str.h"
 #include "controller/rollout/order.h"
 
 #define TARGETS 10
@@ -137,8 +138,64 @@ static void test_first_wave_has_one_of_each_series(void **state)
 	add_wave(&f, "canary", "ring=rest", 1, false);
 	add_wave(&f, "rest", "", 100, true);
 	assert_int_equal(freeze(&f, &z, &e), 0);
-	assert_int_equal(z.waves[0].target_count, 1);
-	assert_string_equal(z.unproved, "mariadb 10.11, postgresql 16");
+	assert_int_equal(z.waves[0].target_count, 2);
+	assert_string_equal(z.unproved, "postgresql 16");
+	arena_destroy(&f.arena);
+}
+
+/* A count, or a percentage, that has no room for one of each: proved in the first wave is what counts, not its size. */
+static void test_first_wave_grows_until_it_has_one_of_each_series(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t size;
+		bool percent;
+		const char *selector;
+		size_t has, grown;
+	} cases[] = {{1, false, "", 3, 2}, {10, true, "", 3, 2}, {3, false, "", 3, 0}, {5, false, "", 5, 0}, {1, false, "ring=canary", 2, 1}};
+	for (size_t c = 0; c < ARRAY_LEN(cases); c++) {
+		struct fixture f;
+		struct frozen z;
+		struct err e = ERR_INIT;
+		fixture_init(&f);
+		for (size_t i = 0; i < TARGETS; i++)
+			f.series[i] = strcmp(f.ids[i], "eu/pg/t7") == 0 ? "postgresql 16" : strcmp(f.ids[i], "eu/pg/t5") == 0 ? "mariadb 10.11" : "postgresql 15";
+		add_wave(&f, "canary", cases[c].selector, cases[c].size, cases[c].percent);
+		add_wave(&f, "rest", "", 100, true);
+		assert_int_equal(freeze(&f, &z, &e), 0);
+		assert_int_equal(z.waves[0].target_count, cases[c].has);
+		assert_int_equal(z.n_grown, cases[c].grown);
+		assert_int_equal(z.waves[0].target_count + z.waves[1].target_count, TARGETS);
+		if (str_empty(cases[c].selector))
+			assert_null(z.unproved);
+		else
+			assert_string_equal(z.unproved, "mariadb 10.11");
+		arena_destroy(&f.arena);
+	}
+}
+
+static void test_a_probe_that_would_ask_nobody(void **state)
+{
+	(void)state;
+	struct fixture f;
+	struct frozen z;
+	struct err e = ERR_INIT;
+	struct probe probes[] = {{.name = "maria", .sql = "SELECT 1", .engine = "mariadb", .expect = "1"},
+	                         {.name = "any", .sql = "SELECT 1", .expect = "1"}};
+	fixture_init(&f);
+	add_wave(&f, "all", "", 100, true);
+	f.waves[0].probes = probes;
+	f.waves[0].n_probes = ARRAY_LEN(probes);
+	assert_int_equal(freeze(&f, &z, &e), -1);
+	assert_string_equal(
+	    e.msg, "plans/p.yaml: environment production: wave all: probe maria asks mariadb targets, and the wave has none: correct its engine, "
+	           "or give it to a wave that has some");
+	assert_int_equal(order_freeze(&f.plan, &f.env, f.targets, f.series, TARGETS + 1, true, f.arena, &z, &e), 0);
+	assert_int_equal(z.waves[0].n_probes, 1);
+	assert_string_equal(z.waves[0].probes[0].name, "any");
+	f.targets[3].engine = "mariadb";
+	assert_int_equal(freeze(&f, &z, &e), 0);
+	assert_int_equal(z.waves[0].n_probes, 2);
 	arena_destroy(&f.arena);
 }
 
@@ -160,6 +217,8 @@ int main(void)
 	    cmocka_unit_test(test_empty_waves_fall_out_and_the_rest_is_told),
 	    cmocka_unit_test(test_nothing_matches),
 	    cmocka_unit_test(test_first_wave_has_one_of_each_series),
+	    cmocka_unit_test(test_first_wave_grows_until_it_has_one_of_each_series),
+	    cmocka_unit_test(test_a_probe_that_would_ask_nobody),
 	    cmocka_unit_test(test_series),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

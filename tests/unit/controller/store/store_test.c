@@ -204,6 +204,14 @@ static void test_environment_is_done_until_it_is_taken_back(void **state)
 	OK(store_delivery_save(f.s, "r1", &run.deliveries[1], &notes[1], &f.e));
 	OK(store_environment_done(f.s, rec.release_digest, "prod", &done, &f.e));
 	assert_true(done);
+	undo = rec; /* one over some of the targets of another environment */
+	undo.id = "r3";
+	undo.environment = "qa";
+	undo.partial = true;
+	OK(store_rollout_put(f.s, &undo, &run, notes, &f.e));
+	OK(store_rollout_save(f.s, &undo, &f.e));
+	OK(store_environment_done(f.s, rec.release_digest, "qa", &done, &f.e));
+	assert_false(done);
 	undo = rec;
 	undo.id = "r2";
 	undo.direction = DIRECTION_ROLLBACK;
