@@ -159,13 +159,13 @@ found() { rc targets list -l site=finds -o name 2>/dev/null | paste -sd ' '; }
 
 far_is() { [ "$(cell targets target far/lite/shop state)" = "$1" ]; }
 
-@test "an abort does not wait for what a dead agent took, and takes its word when it is back" {
+@test "an abort does not wait for what an agent went away with, and takes its word when it is back" {
 	write_plan 'max_parallel: 3' 'max_parallel: 1'
 	exec 7> >(exec sqlite3 far.shop >/dev/null)
 	echo 'BEGIN EXCLUSIVE;' >&7
 	begin 1.3.5
 	fleet_await 20 far_is waiting-lock
-	fleet_kill far-1
+	fleet_kill far-1 TERM
 	run rc rollout abort "$id" --reason 'its host died'
 	[ "$status" -eq 0 ]
 	fleet_await 40 fleet_rollout_is "$id" aborted
@@ -215,7 +215,8 @@ far_is() { [ "$(cell targets target far/lite/shop state)" = "$1" ]; }
 
 @test "a start at a set time, and a target that is skipped while it waits" {
 	write_plan 'max_parallel: 3' 'max_parallel: 1'
-	begin 1.6.0 --start-at "$(date -u -d '+2 seconds' +%Y-%m-%dT%H:%M:%SZ)"
+	fleet_release shop 1.6.0 # before the time is told, which passes while that is built
+	id=$(rc rollout start plan.yaml -e dev -r 1.6.0 --start-at "$(date -u -d '+4 seconds' +%Y-%m-%dT%H:%M:%SZ)" -o json 2>/dev/null | jq -r '.rollouts[0].rollout')
 	run rc rollout status "$id"
 	has "scheduled: nothing starts before"
 	run rc rollout skip "$id" far/lite/shop --reason 'tenant leaves'
