@@ -87,9 +87,11 @@ static const char *blocker_text(struct delivery *d)
 	char seen[512] = "";
 	AUTO(buf_done) struct buf text = BUF_INIT;
 	struct err ignored = ERR_INIT;
+	struct conn *look = NULL;
 	watch_blocker(d->watch, seen);
-	if (!seen[0] && d->conn && d->engine->blockers(d->target, d->engine->backend(d->conn), &text, &ignored) == 0)
+	if (!seen[0] && d->conn && d->engine->blockers(d->target, &look, d->engine->backend(d->conn), NULL, &text, &ignored) == 0)
 		str_copy(seen, sizeof seen, buf_str(&text));
+	d->engine->close(&look);
 	return seen[0] ? arena_printf(d->arena, "blocked by %s", seen) : NULL;
 }
 
@@ -288,7 +290,7 @@ static enum ended open_ledger(struct delivery *d)
 		arena_destroy(&d->ledger_arena);
 		d->ledger_arena = arena_new(LIMIT_ARENA_DOCUMENT);
 		d->error = ERR_INIT;
-		d->engine->patience(d->conn, retry_lock_timeout_ms(n, d->target->lock_timeout_ms, d->target->lock_timeout_max_ms));
+		delivery_patience(d, n);
 		if (open_or_peek(d) == 0)
 			return ENDED_OK;
 		if (d->error.code == ERR_POLICY)

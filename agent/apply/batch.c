@@ -219,9 +219,7 @@ static int run_statement(struct delivery *d, struct batch *b, const char *to, ui
 		return 0; /* the table was empty */
 	range_condition(&b->sql, &b->key, d->engine->caps.row_ranges, b->cursor.at ? buf_str(&b->at_text) : NULL, to, &range);
 	sql_batch_render(&b->sql, buf_str(&range), &sql);
-	watch_statement(d->watch, true);
-	int rc = d->engine->exec(d->conn, buf_bytes(&sql), ret_rows, e);
-	watch_statement(d->watch, false);
+	int rc = delivery_exec(d, buf_bytes(&sql), ret_rows, e);
 	if (rc == 0 && !d->engine->in_transaction(d->conn))
 		return err_set(e, ERR_STATE, "a batch ended Rollcall's transaction: it may be committed without its cursor");
 	return rc;
@@ -372,7 +370,7 @@ enum ended batch_run(struct delivery *d, const struct plan_item *it, enum direct
 	for (uint32_t n = 0;; n++) {
 		struct err e = ERR_INIT;
 		uint64_t before = b.cursor.batches;
-		d->engine->patience(d->conn, retry_lock_timeout_ms(n, d->target->lock_timeout_ms, d->target->lock_timeout_max_ms));
+		delivery_patience(d, n);
 		enum ended end = walk(d, &b, &e);
 		if (b.cursor.batches > before)
 			n = 0;

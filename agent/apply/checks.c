@@ -32,8 +32,10 @@ static int query_inside(struct delivery *d, struct bytes sql, struct single *to,
 	if (d->engine->query(d->conn, bytes_of_str("SAVEPOINT rollcall_question"), NULL, 0, NULL, NULL, e) != 0)
 		return -1;
 	watch_statement(d->watch, true);
+	delivery_stoppable(d);
 	int rc = d->engine->query(d->conn, sql, NULL, 0, single_row, to, e);
 	watch_statement(d->watch, false);
+	rc = delivery_stopped(d, rc, e);
 	for (size_t i = 0; i < ARRAY_LEN(back) && d->engine->in_transaction(d->conn); i++)
 		if (d->engine->query(d->conn, bytes_of_str(back[i]), NULL, 0, NULL, NULL, rc == 0 ? e : &ignored) != 0)
 			return -1;

@@ -121,6 +121,13 @@ enum ended delivery_judge(struct delivery *d, const struct err *e);
 /* After try `n` (from 0) failed with `e`: waits as the error's class says and returns ENDED_OK (try again), or says that it is over. `lost`: it is the connection that
  * is tried again. Names who blocks. */
 enum ended delivery_wait(struct delivery *d, struct err *e, uint32_t n, const char *changeset, bool lost);
+/* patience.c. The next try, number `n` from 0, waits for a lock, and for all of its locks together, for the lock timeout that is this number's. */
+void delivery_patience(struct delivery *d, uint32_t n);
+/* A release's statement, as engine->exec runs it, which ends as by the lock timeout when the watch stops it. */
+int delivery_exec(struct delivery *d, struct bytes sql, uint64_t *ret_rows, struct err *e) MUST_CHECK;
+/* The same around what is run otherwise: between watch_statement(true) and it, and after watch_statement(false), with how it ended. */
+void delivery_stoppable(struct delivery *d);
+int delivery_stopped(struct delivery *d, int rc, struct err *e) MUST_CHECK;
 /* Sleeps unless asked to end; true when the time passed undisturbed. */
 bool delivery_sleep(struct delivery *d, uint32_t ms);
 /* It was in flight, and no answer came: "step 3 of a:x". */

@@ -166,7 +166,7 @@ void runner_actor(zsock_t *pipe, void *arg)
 	zpoller_set_nonstop(poller, true);
 	bool done = false, terminating = false;
 	while (!done) {
-		void *from = zpoller_wait(poller, LOOK_EVERY_MS);
+		void *from = zpoller_wait(poller, (int)watch_pause_ms(&watch, LOOK_EVERY_MS));
 		if (from == pipe) {
 			hear_loop(pipe, &watch, &terminating);
 		} else if (from) {

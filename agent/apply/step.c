@@ -89,9 +89,7 @@ static int exec_statement(struct delivery *d, const struct run *r, size_t i, str
 {
 	const struct statement *s = &r->step->statements[i];
 	delivery_place(d, r->item, r->direction, r->index + 1, (uint32_t)i + 1, s->line);
-	watch_statement(d->watch, true);
-	int rc = d->engine->exec(d->conn, s->sql, NULL, e);
-	watch_statement(d->watch, false);
+	int rc = delivery_exec(d, s->sql, NULL, e);
 	if (rc != 0 && e && sql_holds_secret(d->engine->dialect, s->sql)) { /* servers repeat what they did not understand, passwords too */
 		sql_hide_own(d->engine->dialect, s->sql, e->msg);
 		sql_hide_quoted(e->msg);
@@ -235,6 +233,8 @@ static enum ended n_refused(struct delivery *d, const struct run *r, const struc
 		row.via = VIA_PROBE;
 		return n_write(d, &row, ENDED_OK, e);
 	}
+	if (!removed && memcmp(row.state_before, before, DIGEST_SIZE) != 0 && watch_stopped(d->watch)) /* it may have been through when the cancel came */
+		return ENDED_LOST; /* the intent stays open, as above */
 	bool unnamed = str_starts(s->verb, "CREATE INDEX") && !s->object[0]; /* what it left has a name of the server's choice */
 	const char *name = unnamed ? s->parent : s->object, *kind = unnamed ? "table" : s->object_kind;
 	if (name[0] && !removed && memcmp(row.state_before, before, DIGEST_SIZE) != 0) {
@@ -314,15 +314,15 @@ static enum ended attempt_n(struct delivery *d, const struct run *r, struct err 
 /* ---- either ---- */
 
 /* What is built CONCURRENTLY waits for old transactions while nobody queues behind it, and begins from nothing when it gives up: it has the whole statement's time. */
-static uint32_t patience_ms(const struct delivery *d, const struct run *r, uint32_t n)
+static void set_patience(struct delivery *d, const struct run *r, uint32_t n)
 {
 	struct sql_class s;
-	if (r->step->class != STEP_T) {
-		sql_classify(d->engine->dialect, r->step->statements[0].sql, &s);
-		if (strstr(s.verb, "CONCURRENTLY"))
-			return d->target->statement_timeout_ms;
-	}
-	return retry_lock_timeout_ms(n, d->target->lock_timeout_ms, d->target->lock_timeout_max_ms);
+	delivery_patience(d, n);
+	if (r->step->class == STEP_T)
+		return;
+	sql_classify(d->engine->dialect, r->step->statements[0].sql, &s);
+	if (strstr(s.verb, "CONCURRENTLY"))
+		d->engine->patience(d->conn, d->target->statement_timeout_ms);
 }
 
 void step_report_failed(struct delivery *d, const struct plan_item *it, enum direction dir, uint32_t index, int64_t started_at_us)
@@ -360,7 +360,7 @@ enum ended step_run(struct delivery *d, const struct plan_item *it, enum directi
 		struct err e = ERR_INIT;
 		delivery_place(d, it, dir, index + 1, 0, line);
 		r.started_at_us = clock_wall_us();
-		d->engine->patience(d->conn, patience_ms(d, &r, n));
+		set_patience(d, &r, n);
 		enum ended end = r.step->class == STEP_T ? attempt_t(d, &r, &e) : attempt_n(d, &r, &e);
 		bool failed = end == ENDED_FAILED;
 		if (failed)

@@ -1,5 +1,9 @@
 /* The one thing that two threads of a running delivery share: which connection can be cancelled, since when a statement runs, who blocks it, and whether the delivery was
- * asked to end. The worker owns the delivery and the connection; the other thread only asks, cancels and looks. Each call is short, except watch_look. */
+ * asked to end. The worker owns the delivery and the connection; the other thread only asks, cancels and looks. Each call is short, except watch_look.
+ *
+ * A server's lock timeout is for one lock. What takes several ones, one after the other, may wait so long for each, and those who need the first queue for all of it. So the other thread
+ * adds up what it sees a try (a transaction, or a statement outside one) wait while others can queue behind it, and cancels the statement in which that comes to more than the lock
+ * timeout. It sees the waits that last from one look to the next; each look costs a query, and there is none in the first moments of a try. */
 #ifndef AGENT_APPLY_WATCH_H
 #define AGENT_APPLY_WATCH_H
 
@@ -27,6 +31,13 @@ struct watch {
 	char backend[128];
 	int64_t since_us; /* monotonic; when the running statement began, 0: none runs */
 	char blocker[512]; /* seen while this statement, or the last one, ran */
+	struct conn *look; /* the other thread's own; NULL: none is open */
+	bool stoppable, inside; /* the running statement may be cancelled for its waits; it is one of a transaction */
+	int64_t try_since_us, lock_us; /* of the present try: when it began, and how long it may wait for locks */
+	int64_t waited_us; /* as far as seen, what this try has waited while others could queue behind it */
+	int64_t looked_us; /* the last look of this try; 0: there was none */
+	bool waiting; /* as it stood then */
+	int64_t stopped_us; /* what that had come to when this statement, or the last one, was cancelled for it; 0: it was not */
 };
 
 void watch_init(struct watch *w);
@@ -34,15 +45,26 @@ void watch_done(struct watch *w);
 
 /* The worker's side. conn NULL: about to be closed; waits until the other thread's look, which uses `t`, has ended. */
 void watch_connection(struct watch *w, const struct engine *en, const struct engine_target *t, struct conn *conn);
+/* A try begins, whose waits for locks may add up to this: what came before it holds no locks any more. */
+void watch_try(struct watch *w, uint32_t lock_timeout_ms);
+/* A release's own statement raises that, as its site lets it. */
+void watch_allow(struct watch *w, uint32_t lock_timeout_ms);
+/* Once it returns from false, no cancel for that statement's waits is under way. */
 void watch_statement(struct watch *w, bool running);
+/* The statement that has just begun may be cancelled when its try has waited too long. inside: it is not the last one of its transaction. */
+void watch_stoppable(struct watch *w, bool inside);
+/* Microseconds that its try had waited when the last statement was cancelled for that; 0: it was not. */
+int64_t watch_stopped(struct watch *w);
 enum wish watch_wish(struct watch *w);
 /* The blocker seen during the last statement; "" when none was. */
 void watch_blocker(struct watch *w, char out[512]);
 
 /* The other side. A wish is never taken back. WISH_TERMINATE cancels the running statement. */
 void watch_ask(struct watch *w, enum wish wish);
-/* When a statement has run for `min_ms`: asks the database, on a connection of its own, who blocks it. True, with the text in `out`, when somebody does. Blocks up to the
+/* When a statement has run for `min_ms`: asks the database, on a connection of its own, how it stands and who blocks it. True, with the text in `out`, when somebody does. Blocks up to the
  * connect time-out. */
 bool watch_look(struct watch *w, uint32_t min_ms, char out[512]);
+/* How long until the next look: at most this, less when what may be waited ends before. */
+uint32_t watch_pause_ms(struct watch *w, uint32_t most_ms);
 
 #endif

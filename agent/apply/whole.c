@@ -121,7 +121,7 @@ enum ended whole_run(struct delivery *d)
 	if (end != ENDED_OK || !has_work(d))
 		return end;
 	for (uint32_t n = 0;; n++) {
-		d->engine->patience(d->conn, retry_lock_timeout_ms(n, d->target->lock_timeout_ms, d->target->lock_timeout_max_ms));
+		delivery_patience(d, n);
 		end = one_try(d, &b);
 		if (end != ENDED_FAILED)
 			break;

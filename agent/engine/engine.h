@@ -78,6 +78,18 @@ struct engine_param { /* text parameters; NULL p is SQL NULL */
 	bool null;
 };
 
+/* How a session stands, as another one sees it. */
+enum engine_wait {
+	ENGINE_WAIT_NONE, /* no reader or writer of a table can queue behind what it has, or asks for */
+	ENGINE_WAIT_WORKS, /* they can, and it is at work */
+	ENGINE_WAIT_LOCK /* they can, and it waits for a lock itself */
+};
+
+struct engine_code { /* of an error: sqlstate NULL: db_errno tells */
+	const char *sqlstate;
+	int db_errno;
+};
+
 typedef int engine_row_fn(void *arg, size_t n_columns, const char *const *values, struct err *e); /* NULL value: SQL NULL */
 
 #define ENGINE_KEY_COLUMNS 8
@@ -190,11 +202,14 @@ struct engine {
 	int (*backend_alive)(struct conn *c, const char *backend, bool *ret_alive, struct err *e);
 	/* Asks the server to end what a backend recorded earlier is running; nothing happens when it no longer runs, or works inside a process of its own. Does not wait. */
 	int (*cancel_backend)(struct conn *c, const char *backend, struct err *e);
-	/* Who blocks this or that backend, for people: "pid 4711 of app (...), its transaction open for 35 s, runs: SELECT ..." (blocker.h); uses its own connection. "" when nobody is seen. */
-	int (*blockers)(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e);
+	/* Who blocks this or that backend, for people: "pid 4711 of app (...), its transaction open for 35 s, runs: SELECT ..." (blocker.h); "" when nobody is seen. *ret_wait: how it
+	 * stands; NULL: it has waited, and does no longer. Asks on *look, which is opened when it is NULL, and which the caller closes, after an error too. */
+	int (*blockers)(const struct engine_target *t, struct conn **look, const char *backend, enum engine_wait *ret_wait, struct buf *ret,
+	                struct err *e);
 	/* NULL where the server cannot say. transaction: the second column of `ledger->epoch`. */
 	int (*witness)(struct conn *c, const char *transaction, enum engine_witness *ret, struct err *e);
 	void (*cancel)(struct conn *c); /* from any thread: the running statement ends with an error */
+	struct engine_code cancelled, lock_timeout; /* what the server says of a statement that was cancelled, or has waited too long for a lock */
 	enum retry_class (*retry_class)(const struct err *e);
 	bool (*unique_violation)(const struct err *e); /* on the ledger's own keys: another attempt won */
 };

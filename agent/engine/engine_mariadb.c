@@ -394,6 +394,8 @@ const struct engine engine_mariadb = {
     .blockers = maria_catalog_blockers,
     .cancel = mariadb_kill,
     .cancel_backend = maria_catalog_cancel_backend,
+    .cancelled = {NULL, 1317},
+    .lock_timeout = {NULL, 1205},
     .retry_class = mariadb_retry_class,
     .unique_violation = mariadb_unique_violation,
 };

@@ -63,7 +63,8 @@ int maria_catalog_table_size(struct conn *c, const char *schema, const char *tab
 int maria_catalog_table_exists(struct conn *c, const char *schema, const char *table, bool view, bool *ret_exists, struct err *e) MUST_CHECK;
 int maria_catalog_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e) MUST_CHECK;
 int maria_catalog_cancel_backend(struct conn *c, const char *backend, struct err *e) MUST_CHECK;
-int maria_catalog_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e) MUST_CHECK;
+int maria_catalog_blockers(const struct engine_target *t, struct conn **look, const char *backend, enum engine_wait *ret_wait, struct buf *ret,
+                           struct err *e) MUST_CHECK;
 int maria_catalog_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *e) MUST_CHECK;
 int maria_catalog_unlock(struct conn *c, struct err *e) MUST_CHECK;
 

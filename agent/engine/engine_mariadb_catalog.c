@@ -304,20 +304,45 @@ static int blocker_row(void *arg, size_t n, const char *const *v, struct err *e)
 	return 0;
 }
 
+static int stand_row(void *arg, size_t n, const char *const *v, struct err *e)
+{
+	(void)n, (void)e;
+	*(bool *)arg = *(bool *)arg || str_eq(v[0], "1");
+	return 0;
+}
+
+/* InnoDB's locks are told only to an account with PROCESS, metadata locks to everybody of his own sessions. */
+static int ask_stand(struct conn *c, const char *id, enum engine_wait *ret, struct err *e)
+{
+	bool waits = false;
+	struct err refused = ERR_INIT;
+	if (ask(c, maria_sql_waits_for_metadata, id, NULL, NULL, stand_row, &waits, e) < 0)
+		return -1;
+	if (!waits && ask(c, maria_sql_waits_for_rows, id, NULL, NULL, stand_row, &waits, &refused) < 0 && refused.code != ERR_DB) {
+		if (e)
+			*e = refused;
+		return -1;
+	}
+	*ret = waits ? ENGINE_WAIT_LOCK : ENGINE_WAIT_NONE;
+	return 0;
+}
+
 /* Row locks are known to InnoDB; metadata locks only to a plugin that few servers load, so the last question guesses. A question that the server refuses (no PROCESS
  * privilege, no plugin) leaves it to the next. */
-int maria_catalog_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e)
+int maria_catalog_blockers(const struct engine_target *t, struct conn **look, const char *backend, enum engine_wait *ret_wait, struct buf *ret,
+                           struct err *e)
 {
 	static const char *const questions_in_order[] = {maria_sql_row_blockers, maria_sql_metadata_blockers, maria_sql_open_transactions};
-	AUTO(maria_connect_close) struct conn *c = NULL;
 	char id[24];
 	if (sscanf(backend, "%23[0-9]/", id) != 1)
 		return err_set(e, ERR_STATE, "'%s' is not a backend that Rollcall records for MariaDB", backend);
-	if (maria_connect_open(t, &c, e) < 0)
+	if ((!*look && maria_connect_open(t, look, e) < 0) || (ret_wait && ask_stand(*look, id, ret_wait, e) < 0))
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(questions_in_order) && ret->n == 0; i++) {
 		struct err refused = ERR_INIT;
-		if (ask(c, questions_in_order[i], id, NULL, NULL, blocker_row, ret, &refused) < 0 && refused.code != ERR_DB) {
+		if (ret_wait && *ret_wait != ENGINE_WAIT_LOCK)
+			break;
+		if (ask(*look, questions_in_order[i], id, NULL, NULL, blocker_row, ret, &refused) < 0 && refused.code != ERR_DB) {
 			if (e)
 				*e = refused;
 			return -1;

@@ -416,6 +416,8 @@ const struct engine engine_postgres = {
     .witness = pg_catalog_witness,
     .cancel = postgres_cancel,
     .cancel_backend = pg_catalog_cancel_backend,
+    .cancelled = {"57014", 0},
+    .lock_timeout = {"55P03", 0},
     .retry_class = postgres_retry_class,
     .unique_violation = postgres_unique_violation,
 };

@@ -63,7 +63,8 @@ int pg_catalog_superuser(struct conn *c, bool *ret, struct err *e) MUST_CHECK;
 int pg_catalog_cautions(struct conn *c, struct buf *ret, struct err *e) MUST_CHECK;
 int pg_catalog_witness(struct conn *c, const char *transaction, enum engine_witness *ret, struct err *e) MUST_CHECK;
 int pg_catalog_cancel_backend(struct conn *c, const char *backend, struct err *e) MUST_CHECK;
-int pg_catalog_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e) MUST_CHECK;
+int pg_catalog_blockers(const struct engine_target *t, struct conn **look, const char *backend, enum engine_wait *ret_wait, struct buf *ret,
+                        struct err *e) MUST_CHECK;
 int pg_catalog_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *e) MUST_CHECK;
 int pg_catalog_unlock(struct conn *c, struct err *e) MUST_CHECK;
 

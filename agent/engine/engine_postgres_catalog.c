@@ -387,12 +387,29 @@ static int blocker_row(void *arg, size_t n, const char *const *v, struct err *e)
 	return 0;
 }
 
-int pg_catalog_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e)
+struct stand {
+	bool waits, in_the_way;
+};
+
+static int stand_row(void *arg, size_t n, const char *const *v, struct err *e)
 {
-	AUTO(pg_connect_close) struct conn *c = NULL;
+	(void)n, (void)e;
+	*(struct stand *)arg = (struct stand){.waits = str_eq(v[0], "t"), .in_the_way = str_eq(v[1], "t")};
+	return 0;
+}
+
+/* Whether it waits at all, for a lock behind which nobody queues, too, is asked first: who blocks it costs more. */
+int pg_catalog_blockers(const struct engine_target *t, struct conn **look, const char *backend, enum engine_wait *ret_wait, struct buf *ret,
+                        struct err *e)
+{
 	char pid[24];
 	const char *params[] = {pid};
+	struct stand is = {.waits = true};
 	if (sscanf(backend, "%23[0-9]/", pid) != 1)
 		return err_set(e, ERR_STATE, "'%s' is not a backend that Rollcall records for PostgreSQL", backend);
-	return pg_connect_open(t, &c, e) < 0 ? -1 : pg_query_text(c, pg_sql_blockers, params, 1, blocker_row, ret, e);
+	if ((!*look && pg_connect_open(t, look, e) < 0) || (ret_wait && pg_query_text(*look, pg_sql_stand, params, 1, stand_row, &is, e) < 0))
+		return -1;
+	if (ret_wait)
+		*ret_wait = !is.in_the_way ? ENGINE_WAIT_NONE : is.waits ? ENGINE_WAIT_LOCK : ENGINE_WAIT_WORKS;
+	return is.waits ? pg_query_text(*look, pg_sql_blockers, params, 1, blocker_row, ret, e) : 0;
 }

@@ -394,6 +394,8 @@ const struct engine engine_sqlite = {
     .blockers = lite_file_blockers,
     .cancel = sqlite_cancel,
     .cancel_backend = sqlite_cancel_backend,
+    .cancelled = {NULL, SQLITE_INTERRUPT},
+    .lock_timeout = {NULL, SQLITE_BUSY},
     .retry_class = sqlite_retry_class,
     .unique_violation = sqlite_unique_violation,
 };

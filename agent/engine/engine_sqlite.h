@@ -51,7 +51,8 @@ int lite_file_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *
 int lite_file_unlock(struct conn *c, struct err *e) MUST_CHECK;
 void lite_file_backend(char out[64]);
 int lite_file_backend_alive(struct conn *c, const char *backend, bool *ret_alive, struct err *e) MUST_CHECK;
-int lite_file_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e) MUST_CHECK;
+int lite_file_blockers(const struct engine_target *t, struct conn **look, const char *backend, enum engine_wait *ret_wait, struct buf *ret,
+                       struct err *e) MUST_CHECK;
 
 /* engine_sqlite_catalog.c: questions to the schema */
 int lite_catalog_object_state(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e) MUST_CHECK;

@@ -202,10 +202,13 @@ static void process_name(long pid, char out[32])
 		fclose(f);
 }
 
-/* /proc/locks names the processes that hold record locks on the file: "1: POSIX  ADVISORY  WRITE 4711 08:01:1234 1073741825 1073742335". */
-int lite_file_blockers(const struct engine_target *t, const char *backend, struct buf *ret, struct err *e)
+/* /proc/locks names the processes that hold record locks on the file: "1: POSIX  ADVISORY  WRITE 4711 08:01:1234 1073741825 1073742335". There is one lock, and nobody queues for it. */
+int lite_file_blockers(const struct engine_target *t, struct conn **look, const char *backend, enum engine_wait *ret_wait, struct buf *ret,
+                       struct err *e)
 {
-	(void)e;
+	(void)e, (void)look;
+	if (ret_wait)
+		*ret_wait = ENGINE_WAIT_NONE;
 	AUTO(mem_free_ptr) char *path = mem_strdup(t->dsn + (str_starts(t->dsn, "sqlite://") ? 9 : 7));
 	path[strcspn(path, "?")] = '\0';
 	struct stat st;

@@ -198,7 +198,10 @@ static void test_blockers_are_named(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, update_thread, &job), 0);
 	clock_sleep_ms(400);
 	AUTO(buf_done) struct buf text = BUF_INIT;
-	OK(f->en->blockers(&f->target, f->en->backend(other), &text, &f->e));
+	struct conn *look = NULL;
+	enum engine_wait wait = ENGINE_WAIT_NONE;
+	OK(f->en->blockers(&f->target, &look, f->en->backend(other), &wait, &text, &f->e));
+	f->en->close(&look);
 	char pid[32];
 	snprintf(pid, sizeof pid, "%ld ", strtol(f->en->backend(f->c), NULL, 10));
 	if (!strstr(buf_str(&text), pid))

@@ -241,7 +241,10 @@ static void test_metadata_lock_times_out_and_names_the_blocker(void **state)
 	struct job job = {.f = f, .c = other, .sql = "ALTER TABLE t ADD COLUMN b int"};
 	assert_int_equal(pthread_create(&thread, NULL, run_thread, &job), 0);
 	clock_sleep_ms(400);
-	OK(f->en->blockers(&f->target, f->en->backend(other), &text, &f->e));
+	struct conn *look = NULL;
+	enum engine_wait wait = ENGINE_WAIT_NONE;
+	OK(f->en->blockers(&f->target, &look, f->en->backend(other), &wait, &text, &f->e));
+	f->en->close(&look);
 	pthread_join(thread, NULL);
 	assert_int_equal(job.rc, -1);
 	assert_int_equal(job.e.db_errno, 1205);

@@ -58,6 +58,11 @@ SELECT RELEASE_LOCK(?);
 SELECT p.ID, p.USER, SUBSTRING_INDEX(p.HOST, ':', 1), p.TIME FROM information_schema.PROCESSLIST p WHERE p.ID = IS_USED_LOCK(?);
 --: maria_sql_backend_alive
 SELECT 1 FROM DUAL WHERE IS_USED_LOCK(CONCAT('rollcall/', ?, '/', ?)) IS NOT NULL;
+--: maria_sql_waits_for_metadata
+-- "Waiting for table metadata lock", "... backup lock", "... table level lock", "... table flush".
+SELECT STATE LIKE 'Waiting for % lock' OR STATE = 'Waiting for table flush' FROM information_schema.PROCESSLIST WHERE ID = ?;
+--: maria_sql_waits_for_rows
+SELECT trx_state = 'LOCK WAIT' FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = ?;
 --: maria_sql_row_blockers
 SELECT b.trx_mysql_thread_id, p.USER, SUBSTRING_INDEX(p.HOST, ':', 1), p.DB, TIMESTAMPDIFF(SECOND, b.trx_started, NOW()), p.COMMAND,
 	LEFT(COALESCE(b.trx_query, p.INFO, ''), 80)

@@ -116,6 +116,14 @@ SELECT pg_catalog.txid_status($1::bigint) WHERE pg_catalog.encode(pg_catalog.tim
 --: pg_sql_cancel_backend
 -- Only when the start says that it is the one.
 SELECT pg_catalog.pg_cancel_backend(a.pid) FROM pg_catalog.pg_stat_get_activity($1::int) a WHERE (extract(epoch FROM a.backend_start) * 1000000)::bigint = $2::bigint;
+--: pg_sql_stand
+-- Does it wait for a lock, and has or wants it one that keeps others from reading or writing a table? What it made itself, in a transaction that is open, is not seen here, and in nobody's
+-- way; nor is an index that is about to go (CONCURRENTLY): nobody begins to use it.
+WITH mine AS MATERIALIZED (SELECT l.locktype, l.relation, l.mode, l.granted FROM pg_catalog.pg_locks l WHERE l.pid = $1::int)
+SELECT pg_catalog.bool_or(NOT m.granted), pg_catalog.bool_or(m.locktype = 'relation'
+	AND m.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+	AND EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = m.relation)
+	AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indexrelid = m.relation AND NOT i.indislive)) FROM mine m;
 --: pg_sql_blockers
 -- Of another account's session everybody sees who it is; what it does and since when only with pg_read_all_stats: then state and age are null.
 SELECT a.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'), coalesce(a.datname, '?'),
