@@ -5,6 +5,7 @@
 
 #include "agent/apply/delivery.h"
 #include "agent/report/words.h"
+#include "common/base/str.h"
 
 void delivery_check(struct delivery *d, enum check_code c, const char *advice)
 {
@@ -121,6 +122,21 @@ static void note_unclassified(struct delivery *d)
 		return; /* a counter that cannot be written changes nothing of what happened */
 }
 
+static const char loss_text[] = "It is done, and would be lost only with this server, before a standby has it: look at pg_stat_replication.";
+
+/* The ledger's row is there, so the step is done; what is missing is said, whatever else there is to say. */
+static void tell_unconfirmed(struct delivery *d, enum ended end)
+{
+	struct failure *f = &d->report->report.failure;
+	struct err e = ERR_INIT;
+	err_set(&e, ERR_STATE, "%s is committed here and not confirmed by the synchronous standby: the wait for it was cancelled", d->unconfirmed);
+	str_copy(e.sqlstate, sizeof e.sqlstate, "01000");
+	if (!f->code)
+		collect_failure(d->report, &e, &d->unconfirmed_place, loss_text, state_text(d, end));
+	else
+		f->next = collect_text(d->arena, arena_printf(d->arena, "%s Beside that, %s. %s", f->next ? f->next : "", e.msg, loss_text), REPORT_TEXT_MAX);
+}
+
 void conclude(struct delivery *d, enum ended end)
 {
 	struct report *r = &d->report->report;
@@ -138,6 +154,8 @@ void conclude(struct delivery *d, enum ended end)
 	}
 	if (end != ENDED_OK)
 		collect_failure(d->report, &d->error, &d->place, then_text(d, r->outcome, end), state_text(d, end));
+	if (d->unconfirmed)
+		tell_unconfirmed(d, end);
 	if (d->ledger_read && d->identified) {
 		r->ledger_uuid = arena_strdup(d->arena, d->ledger.uuid);
 		memcpy(r->ledger_head, d->ledger.head, DIGEST_SIZE);

@@ -96,6 +96,9 @@ struct delivery {
 	const char *doubt; /* the COMMIT that was not answered, as doubt.c notes it; NULL: none */
 	uint32_t random_state;
 
+	const char *unconfirmed; /* the first step that was committed without the synchronous standby's word, in words; NULL: none */
+	struct failure_place unconfirmed_place;
+
 	struct err error;
 	struct failure_place place;
 };

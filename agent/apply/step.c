@@ -47,8 +47,18 @@ struct ledger_row step_row(const struct delivery *d, const struct plan_item *it,
 	return row;
 }
 
+static void note_unconfirmed(struct delivery *d, const struct ledger_row *row)
+{
+	if (row->state != STEP_DONE || !d->engine->unconfirmed || !d->engine->unconfirmed(d->conn) || d->unconfirmed)
+		return;
+	d->unconfirmed =
+	    arena_printf(d->arena, "step %u of %s%s", row->step + 1, row->direction == DIRECTION_ROLLBACK ? "the rollback of " : "", row->changeset);
+	d->unconfirmed_place = d->place;
+}
+
 void step_report(struct delivery *d, const struct ledger_row *row)
 {
+	note_unconfirmed(d, row);
 	struct step_outcome o = {.changeset = arena_strdup(d->arena, row->changeset),
 	                         .direction = row->direction,
 	                         .run = row->run,

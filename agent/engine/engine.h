@@ -208,6 +208,8 @@ struct engine {
 	                struct err *e);
 	/* NULL where the server cannot say. transaction: the second column of `ledger->epoch`. */
 	int (*witness)(struct conn *c, const char *transaction, enum engine_witness *ret, struct err *e);
+	/* NULL where a COMMIT waits for nobody else. Was a wait for a synchronous standby cancelled since this was last asked? What was committed stands, and only here, as far as is known. */
+	bool (*unconfirmed)(struct conn *c);
 	void (*cancel)(struct conn *c); /* from any thread: the running statement ends with an error */
 	struct engine_code cancelled, lock_timeout; /* what the server says of a statement that was cancelled, or has waited too long for a lock */
 	enum retry_class (*retry_class)(const struct err *e);

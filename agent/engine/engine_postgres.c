@@ -252,6 +252,13 @@ static const char *postgres_backend(struct conn *c)
 	return c->backend;
 }
 
+static bool postgres_unconfirmed(struct conn *c)
+{
+	bool was = c->unconfirmed;
+	c->unconfirmed = false;
+	return was;
+}
+
 static void postgres_cancel(struct conn *c)
 {
 	char ignored[256];
@@ -414,6 +421,7 @@ const struct engine engine_postgres = {
     .backend_alive = pg_catalog_backend_alive,
     .blockers = pg_catalog_blockers,
     .witness = pg_catalog_witness,
+    .unconfirmed = postgres_unconfirmed,
     .cancel = postgres_cancel,
     .cancel_backend = pg_catalog_cancel_backend,
     .cancelled = {"57014", 0},

@@ -18,6 +18,7 @@ struct conn {
 	uint32_t lock_ms; /* what transactions, and releases' statements outside them, get for lock_timeout */
 	bool dirty; /* a release's statement may have changed session state since the last reset */
 	bool lock_held;
+	bool unconfirmed; /* a COMMIT's wait for a standby was cancelled */
 	struct engine_identity identity;
 	char lag_mark[32]; /* end of the log at lag_mark_us, monotonic; "": not looked yet */
 	int64_t lag_mark_us;

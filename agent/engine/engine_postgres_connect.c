@@ -317,9 +317,12 @@ static int identify(struct conn *c, struct err *e)
 
 /* ---- open and close ---- */
 
-static void drop_notice(void *arg, const PGresult *r)
+/* Notices are dropped, but for the warning that a COMMIT stands here and nobody else has confirmed it. Its SQLSTATE is every warning's, and its words are in any language. */
+static void on_notice(void *arg, const PGresult *r)
 {
-	(void)arg, (void)r;
+	struct conn *c = arg;
+	if (str_eq(PQresultErrorField(r, PG_DIAG_SOURCE_FUNCTION), "SyncRepWaitForLSN"))
+		c->unconfirmed = true;
 }
 
 static char *make_prefix(const struct engine_target *t)
@@ -357,7 +360,7 @@ int pg_connect_open(const struct engine_target *t, struct conn **ret, struct err
 		return err_set(e, ERR_INTERNAL, "libpq has no memory");
 	if (connect_until(c, deadline_us, e) < 0)
 		return -1;
-	PQsetNoticeReceiver(c->pg, drop_notice, NULL);
+	PQsetNoticeReceiver(c->pg, on_notice, c);
 	if (PQsetnonblocking(c->pg, 1) < 0)
 		return err_set(e, ERR_INTERNAL, "libpq refuses the non-blocking mode");
 	c->cancel = PQgetCancel(c->pg);

@@ -21,6 +21,8 @@ static const char call[] = "a routine may commit inside: write its statements he
 static const char dynamic[] = "the text that runs is not known here and may commit: write the statement itself";
 static const char file[] = "reads or writes a file outside the database, which no rollback undoes: write INSERT statements, or take it out";
 static const char server[] = "changes the server, not this database: take it out and let its administrator do it";
+static const char other_database[] = "what follows would work in another database than the target, where no ledger tells of it: take it out, and "
+                                     "make that database a target of its own";
 static const char compound[] = "holds statements that commit by themselves: write them as statements of their own";
 
 #define DDL(pattern, verb, object)                            \
@@ -146,7 +148,7 @@ static const struct rule rules[] = {
     REFUSED("SET [SESSION|LOCAL] TRANSACTION", "SET TRANSACTION", "", SQL_TRANSACTION, transaction),
     ALONE("SET GLOBAL", "SET GLOBAL", repeat),
     ROW("SET", "SET", "", SQL_SESSION),
-    ROW("USE", "USE", "", SQL_SESSION),
+    REFUSED("USE", "USE", "", SQL_SESSION, other_database),
     ROW("BEGIN NOT ATOMIC", "BEGIN NOT ATOMIC", "", SQL_UTILITY),
     ROW("IF|CASE|LOOP|WHILE|REPEAT|FOR", "BEGIN NOT ATOMIC", "", SQL_UTILITY),
     REFUSED("BEGIN", "BEGIN", "", SQL_TRANSACTION, transaction),
@@ -249,7 +251,7 @@ static void refine(const struct window *w, struct bytes statement, struct sql_cl
 void classify_mariadb(const struct window *w, struct bytes statement, struct sql_class *ret)
 {
 	struct window inner = *w;
-	const char *why = window_is(w, 0, "SET") ? setting_refused(w->dialect, statement) : NULL;
+	const char *why = window_is(w, 0, "SET") ? setting_refused(w->dialect, statement, true) : NULL;
 	while (window_is(&inner, 0, "SET") && window_is(&inner, 1, "STATEMENT")) {
 		if (!unwrap_set_statement(&inner, &statement))
 			return; /* unknown, class X */

@@ -301,11 +301,13 @@ static struct bytes string_content(struct bytes b)
 static void look_into_do(const struct window *w, struct sql_class *c)
 {
 	for (size_t i = 1; i < w->n; i++) {
-		const struct mark *m = NULL;
-		if (w->t[i].kind == TOKEN_STRING)
-			m = marks_find(outside, ARRAY_LEN(outside), w->dialect, string_content(w->t[i].text));
-		if (m)
-			class_set(c, STEP_X, m->why);
+		if (w->t[i].kind != TOKEN_STRING)
+			continue;
+		struct bytes body = string_content(w->t[i].text);
+		const struct mark *m = marks_find(outside, ARRAY_LEN(outside), w->dialect, body);
+		const char *why = m ? m->why : setting_refused(w->dialect, body, false);
+		if (why)
+			class_set(c, STEP_X, why);
 	}
 }
 
@@ -346,7 +348,10 @@ void classify_postgresql(const struct window *w, struct bytes statement, struct 
 		class_set(ret, STEP_X, m->why);
 	else if (str_eq(ret->verb, "COPY") && copies_to_file(w->dialect, statement))
 		class_set(ret, STEP_X, "writes a file on the server, which no rollback undoes: take it out");
-	if (str_eq(ret->verb, "SET") && (why = setting_refused(w->dialect, statement)))
+	bool is_set = str_eq(ret->verb, "SET");
+	if (str_eq(ret->verb, "UPDATE") && str_eq(ret->object, "pg_settings"))
+		class_set(ret, STEP_X, "sets what the session is set to, and some of it changes how the text is read: write SET name = value");
+	if ((is_set || runs_expressions(ret)) && (why = setting_refused(w->dialect, statement, is_set)))
 		class_set(ret, STEP_X, why);
 	if (str_eq(ret->verb, "DO"))
 		look_into_do(w, ret);

@@ -108,6 +108,24 @@ await_detail() { # PATTERN
 	[ "$status" -eq 0 ]
 }
 
+await_cancelled() { # PATTERN: an administrator, who loses patience with the standby, cancels the wait for it
+	server_sql "$PG" shop "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'" >/dev/null
+	has_detail "$1"
+}
+
+@test "locks: a COMMIT that the synchronous standby has not confirmed is done, and told as that" {
+	printf '\n--changeset t:six\nALTER TABLE witness ADD COLUMN most int;\n' >>locks/changes/1.sql
+	fleet_release locks 1.2.0
+	server_sql "$PG" shop "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
+	server_sql "$PG" shop "SELECT pg_reload_conf()" >/dev/null
+	ROLLOUT=$(fleet_start pg.yaml dev 1.2.0)
+	fleet_await 40 await_cancelled "applied | t:six | * step 1 of t:six is committed here and not confirmed by the synchronous standby: *" || { echo "it is: $(detail)" >&2; return 1; }
+	server_sql "$PG" shop "ALTER SYSTEM RESET synchronous_standby_names"
+	server_sql "$PG" shop "SELECT pg_reload_conf()" >/dev/null
+	rc audit export --format csv --out pg.csv
+	grep -q 't:six.*is committed here and not confirmed' pg.csv
+}
+
 @test "C21: a changeset that lifts its session's own time-out is refused where nobody at the site has allowed as much, and runs where somebody has" {
 	fleet_project caps
 	{
