@@ -107,6 +107,22 @@ static int add_refusals(struct desk *d, struct table *t, struct err *e)
 	return 0;
 }
 
+/* ---- addresses that are asked last ---- */
+
+static int add_marks(const struct desk *d, struct table *t, int64_t now_us, struct err *e)
+{
+	struct standing_mark *list = NULL;
+	size_t n = 0;
+	char since[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
+	if (standing_marks(d->config.data_dir, d->arena, &list, &n, e) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (now_us < list[i].until_us)
+			table_row(t,
+			          (const char *const[]){list[i].address, clock_text(list[i].since_us, since), clock_text(list[i].until_us, until), list[i].why});
+	return 0;
+}
+
 /* ---- the certificate ---- */
 
 static int add_certificate(struct desk *d, struct table *t, int64_t now_us, struct err *e)
@@ -204,8 +220,8 @@ static void say(struct desk *d, const struct site_view *v, size_t holds, size_t 
 /* Those that say something, each under its name. */
 static void print_parts(const struct table *const tables[])
 {
-	static const char *const titles[] = {"HOLDS IN FORCE", "HELD BACK",  "CLOSED WINDOWS",
-	                                     "LAST REFUSALS",  "OPEN TASKS", ""} /* the last one names itself */;
+	static const char *const titles[] = {"HOLDS IN FORCE",       "HELD BACK", "CLOSED WINDOWS", "LAST REFUSALS", "OPEN TASKS",
+	                                     "ADDRESSES ASKED LAST", ""} /* the last one names itself */;
 	for (size_t i = 0; i < ARRAY_LEN(titles); i++) {
 		if (table_count(tables[i]) == 0)
 			continue;
@@ -226,6 +242,7 @@ static int run_status(const struct cmd_args *a, struct err *e)
 	AUTO(table_destroy) struct table *windows = table_new("target,next-opening");
 	AUTO(table_destroy) struct table *tasks = table_new("target,state,direction,#attempt,deadline,+task");
 	AUTO(table_destroy) struct table *refused = table_new("at,target,check,~detail");
+	AUTO(table_destroy) struct table *marked = table_new("address,since,until,~detail");
 	AUTO(table_destroy) struct table *certificate = table_new("certificate,until,renewed-from,~detail,+file");
 	struct site_view v;
 	struct process process;
@@ -235,12 +252,12 @@ static int run_status(const struct cmd_args *a, struct err *e)
 		return -1;
 	size_t n_holds = add_holds(&v, holds, now_us);
 	if (add_held(&d, held, &n_held, e) != 0 || add_tasks(&d, tasks, e) != 0 || add_refusals(&d, refused, e) != 0 ||
-	    add_certificate(&d, certificate, now_us, e) != 0)
+	    add_marks(&d, marked, now_us, e) != 0 || add_certificate(&d, certificate, now_us, e) != 0)
 		return -1;
 	add_windows(&d.config, &v, windows, now_us);
 	add_process(&d, &process, agent);
-	const struct table *const tables[] = {agent, holds, held, windows, refused, tasks, certificate};
-	static const char *const kinds[] = {"agent", "holds", "held", "closed-windows", "refusals", "tasks", "certificate"};
+	const struct table *const tables[] = {agent, holds, held, windows, refused, tasks, marked, certificate};
+	static const char *const kinds[] = {"agent", "holds", "held", "closed-windows", "refusals", "tasks", "marked-addresses", "certificate"};
 	if (cmd_output(a) == OUTPUT_TABLE)
 		print_parts(tables + 1); /* people are told of the process in a sentence */
 	else
@@ -259,7 +276,8 @@ const struct cmd status_commands[] = {
         .details =
             "Whether it runs and is connected, or why not; holds in force; deliveries that wait for the site, and why; targets whose window is "
             "closed, and when it opens; the last refusals; open "
-            "tasks; unsent reports; until when the certificate is good, and what its renewal waits for; versions of the trust document and the site "
+            "tasks; addresses for blobs that sent something else than was asked for, or nothing, and are asked last; unsent reports; until when the "
+            "certificate is good, and what its renewal waits for; versions of the trust document and the site "
             "policy.",
         .example = "rollcall-agent status --config /etc/rollcall/agent.yaml",
         .options = status_options,

@@ -113,6 +113,21 @@ static void on_fetched(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, cons
 	tasks_blob(((struct agent *)arg)->tasks, hash, ok);
 }
 
+/* The site's people see it, whoever reads the log: somebody at that address sends what was not asked for, or nothing. */
+static void on_marked(void *arg, const struct fetch_mark *m, bool alone)
+{
+	struct agent *g = arg;
+	struct err e = ERR_INIT;
+	char text[512];
+	snprintf(text, sizeof text, "blobs at %s: %s: %s", m->address, m->why,
+	         alone ? "agent.yaml names no other address (also), so this one is asked again"
+	               : "the next address is asked, and this one last for an hour");
+	log_warn("%s", text);
+	standings_mark(g->standings, m->address, m->why, m->until_us);
+	if (journal_refuse(g->journal, C18_CONTENT, NULL, text, &e) != 0)
+		log_error("journal: %s", e.msg);
+}
+
 static void on_settled(void *arg)
 {
 	tasks_go_on(((struct agent *)arg)->tasks);
@@ -245,7 +260,7 @@ static int open_link(struct agent *g, struct err *e)
 	    .retry_max_ms = BLOB_RETRY_MAX_MS,
 	};
 	struct uplink_handler handler = {.up = on_up, .down = on_down, .message = on_message, .refused = on_refused, .load = on_load, .arg = g};
-	g->fetch = fetch_new(g->loop, &blobs, on_fetched, g);
+	g->fetch = fetch_new(g->loop, &blobs, on_fetched, on_marked, g);
 	return uplink_new(g->loop, g->journal, &up, &handler, &g->uplink, e);
 }
 

@@ -17,14 +17,26 @@ struct standing {
 	const char *address, *why; /* why: it is not up */
 };
 
+/* An address for blobs that is asked last for a while, and why; in DATA_DIR/marks, a line each, while the agent runs:
+ *
+ *   1795676884000000 1795680484000000 tcp://mirror:7110 the bytes do not have the hash that was asked for
+ */
+struct standing_mark {
+	int64_t since_us, until_us;
+	const char *address, *why;
+};
+
 struct standings; /* the writer */
 struct standings *standings_new(const char *data_dir); /* borrowed */
 void standings_destroy(struct standings **s);
 void standings_up(struct standings *s, const char *address, int64_t offset_us);
 /* Each failed attempt; the same one again is not written again. */
 void standings_down(struct standings *s, const char *address, const char *why);
+/* The same address again takes the place of what was noted of it. */
+void standings_mark(struct standings *s, const char *address, const char *why, int64_t until_us);
 
 /* In the arena. Nothing noted is no error. */
+int standing_marks(const char *data_dir, struct arena *a, struct standing_mark **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 int standing_read(const char *data_dir, struct arena *a, struct standing *ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -14,6 +14,7 @@
 #include "common/wire/limits.h"
 
 #define OPEN_ARENA ((size_t)256 * 1024 * 1024) /* all open tasks of the journal */
+#define OVERDUE_MS 100 /* behind a deadline, until those who missed it are looked for */
 #define AGAIN_MS   30000 /* a task whose report could not be written runs again after this */
 
 static const char *task_text(const uint8_t id[TASK_SIZE], char out[TASK_SIZE * 2 + 1])
@@ -241,6 +242,15 @@ static bool want_blob(struct tasks *t, const uint8_t hash[DIGEST_SIZE], uint64_t
 	return true;
 }
 
+static int on_overdue(zloop_t *loop, int id, void *arg);
+
+static void await_deadline(struct tasks *t, const struct job *j)
+{
+	int64_t left_us = j->run.task.deadline_us - clock_wall_us();
+	if (j->run.task.deadline_us)
+		zloop_timer(t->loop, left_us > 0 ? (size_t)(left_us / 1000) + OVERDUE_MS : OVERDUE_MS, 1, on_overdue, t);
+}
+
 static void prepare(struct tasks *t, struct job *j)
 {
 	const struct task *k = &j->run.task;
@@ -248,6 +258,30 @@ static void prepare(struct tasks *t, struct job *j)
 	bool dossier = want_blob(t, k->dossier_hash, k->dossier_size, j->dossier_failed);
 	if (!release && !dossier)
 		j->state = JOB_READY;
+	else if (!j->awaits_deadline)
+		await_deadline(t, j);
+	j->awaits_deadline = true;
+}
+
+/* What has not come by now is not waited for: whoever keeps it back, or lets it drip, does not keep the task open for ever. */
+static int on_overdue(zloop_t *loop, int id, void *arg)
+{
+	(void)loop, (void)id;
+	struct tasks *t = arg;
+	for (size_t i = 0; i < t->n; i++) {
+		struct job *j = t->jobs[i];
+		const struct task *k = &j->run.task;
+		if (j->state != JOB_FETCHING || !k->deadline_us || clock_wall_us() <= k->deadline_us)
+			continue;
+		fetch_forget(t->fetch, k->release_hash);
+		fetch_forget(t->fetch, k->dossier_hash);
+		j->release_failed = j->dossier_failed = true;
+	}
+	for (size_t i = 0; i < t->n; i++) /* whoever has more time, and waits for the same, asks again */
+		if (t->jobs[i]->state == JOB_FETCHING)
+			prepare(t, t->jobs[i]);
+	tasks_start_ready(t);
+	return 0;
 }
 
 void tasks_blob(struct tasks *t, const uint8_t hash[DIGEST_SIZE], bool ok)

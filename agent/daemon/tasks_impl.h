@@ -14,6 +14,7 @@ struct job {
 	struct runner_job run; /* task's strings are owned by this job */
 	zactor_t *actor; /* RUNNING */
 	bool held; /* RUNNING: it was told to end between two steps for the site */
+	bool awaits_deadline; /* a timer ends the waiting for them */
 	bool release_failed, dossier_failed; /* will not come: the runner says so in its report */
 	int64_t not_before_us; /* monotonic */
 };

@@ -11,7 +11,8 @@
 #include "common/link/options.h"
 
 struct dial_handler {
-	/* Frames point into the message and are gone after the call; r is FRAME_OK or FRAME_BAD (then why says what). Closing the dial inside is fine. */
+	/* Frames point into the message and are gone after the call; r is FRAME_OK or FRAME_BAD (then why says what): also when a message comes that does not end, which libzmq would
+	 * gather in memory. Closing the dial inside is fine. */
 	void (*frame)(void *arg, enum frame_result r, const struct frame *f, const char *why);
 	void (*event)(void *arg, enum monitor_event event);
 	void *arg;
@@ -21,6 +22,8 @@ struct dial { /* embedded; all NULL: closed */
 	zloop_t *loop;
 	zsock_t *socket, *monitor;
 	int fd; /* of the connection, for link_heard; -1: none yet */
+	int timer;
+	uint64_t received; /* octets of the connection when its last whole message was read */
 	struct dial_handler handler;
 };
 

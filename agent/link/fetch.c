@@ -18,6 +18,8 @@
 #define IDLE_MS      20000 /* nothing wanted: the socket is closed */
 #define BAD_MAX      3 /* wrong answers before the wish is given up */
 #define BAD_PAUSE_MS 500
+#define STALLS_MAX   2 /* connections in a row that answered, and brought no chunk, before the address is marked */
+#define MARK_US      (INT64_C(3600) * 1000000)
 
 struct want {
 	struct want *next;
@@ -25,14 +27,24 @@ struct want {
 	uint64_t size;
 	uint32_t of, have, asked; /* chunks; asked: credit given out up to here */
 	unsigned bad;
+	size_t from; /* the address of its first chunk */
+	bool mixed; /* chunks of another one are among them, so that nobody knows whose fault a wrong hash is */
+	bool alone; /* that has been so: all of it from one address now */
 	struct buf data;
+};
+
+struct mirror { /* an address, and what it has done */
+	int64_t marked_until_us; /* monotonic; 0: it is not */
+	unsigned stalls;
 };
 
 struct fetch {
 	zloop_t *loop;
 	struct fetch_settings set;
 	fetch_done_fn *done;
+	fetch_marked_fn *marked;
 	void *arg;
+	struct mirror *mirrors; /* the endpoint, then `also` */
 	int timer;
 	struct dial dial;
 	bool ready; /* the handshake is done */
@@ -57,6 +69,36 @@ static void hang_up(struct fetch *f, uint32_t wait_ms)
 		f->first->asked = f->first->have;
 }
 
+/* ---- which address ---- */
+
+static size_t n_mirrors(const struct fetch *f)
+{
+	return f->set.n_also + 1;
+}
+
+/* The next one behind `from` that is not marked; the next one when all are. */
+static size_t next_address(const struct fetch *f, size_t from)
+{
+	int64_t now_us = clock_mono_us();
+	for (size_t i = 1; i <= n_mirrors(f); i++) {
+		size_t at = (from + i) % n_mirrors(f);
+		if (f->mirrors[at].marked_until_us <= now_us)
+			return at;
+	}
+	return (from + 1) % n_mirrors(f);
+}
+
+static void mark(struct fetch *f, const char *why)
+{
+	struct mirror *m = &f->mirrors[f->address];
+	const struct fetch_mark told = {.address = endpoint_of(f), .why = why, .until_us = clock_wall_us() + MARK_US};
+	m->stalls = 0;
+	if (m->marked_until_us > clock_mono_us())
+		return;
+	m->marked_until_us = clock_mono_us() + MARK_US;
+	f->marked(f->arg, &told, n_mirrors(f) == 1);
+}
+
 static void retry(struct fetch *f, const char *why)
 {
 	uint32_t high = f->pause_ms > f->set.retry_max_ms / 3 ? f->set.retry_max_ms : f->pause_ms * 3;
@@ -64,7 +106,7 @@ static void retry(struct fetch *f, const char *why)
 	log_debug("blobs at %s: %s: next attempt in %u ms", endpoint_of(f), why, f->pause_ms);
 	f->key = (f->key + 1) % f->set.n_controller_keys;
 	if (f->key == 0)
-		f->address = (f->address + 1) % (f->set.n_also + 1);
+		f->address = next_address(f, f->address);
 	hang_up(f, f->pause_ms);
 }
 
@@ -80,11 +122,20 @@ static void leave_mute(struct fetch *f)
 	retry(f, link_unheard(f->dial.fd));
 }
 
+static void begin_anew(struct want *w)
+{
+	buf_done(&w->data);
+	w->have = w->asked = 0;
+	w->mixed = false;
+}
+
 static void ask(struct fetch *f)
 {
 	struct want *w = f->first;
 	if (!w || !f->ready || w->asked != w->have)
 		return;
+	if (w->alone && w->have && w->from != f->address)
+		begin_anew(w);
 	struct msg m = {.type = MSG_FETCH,
 	                .fetch = {.first = w->have, .count = w->of - w->have < LIMIT_CHUNK_CREDIT ? w->of - w->have : LIMIT_CHUNK_CREDIT}};
 	memcpy(m.fetch.hash, w->hash, DIGEST_SIZE);
@@ -105,19 +156,59 @@ static void finish(struct fetch *f, bool ok, const char *why)
 	free(w);
 }
 
-/* A wrong answer is the controller's, not the network's: after some of them the wish ends. The bytes so far are not believed either. */
-static void bad_answer(struct fetch *f, const char *why)
+/* After some of them the wish ends. The bytes so far are not believed either: who knows whose they are. */
+static void no_use(struct fetch *f, const char *why)
 {
 	struct want *w = f->first;
-	buf_done(&w->data);
-	w->have = w->asked = 0;
-	if (++w->bad >= BAD_MAX) {
+	bool last = ++w->bad >= (n_mirrors(f) > BAD_MAX ? n_mirrors(f) : BAD_MAX);
+	begin_anew(w);
+	if (last)
 		log_warn("blob from %s refused: %s", endpoint_of(f), why);
-		hang_up(f, 0);
+	f->address = next_address(f, f->address);
+	hang_up(f, last || n_mirrors(f) > 1 ? 0 : BAD_PAUSE_MS);
+	if (last)
 		finish(f, false, why);
-	} else {
-		hang_up(f, BAD_PAUSE_MS);
+}
+
+/* A wrong answer is the sender's doing, not the network's. */
+static void bad_answer(struct fetch *f, const char *why)
+{
+	if (n_mirrors(f) > 1) /* alone, the end of the wish tells it */
+		mark(f, why);
+	no_use(f, why);
+}
+
+/* What no honest sender says, whether anything is waited for or not. */
+static void bad_message(struct fetch *f, const char *why)
+{
+	if (f->first) {
+		bad_answer(f, why);
+		return;
 	}
+	if (n_mirrors(f) > 1)
+		mark(f, why);
+	f->address = next_address(f, f->address);
+	hang_up(f, 0);
+}
+
+/* Who sends a wrong chunk and is gone leaves the next address to be blamed: that is looked into by asking one alone. */
+static void wrong_hash(struct fetch *f)
+{
+	static const char why[] = "the bytes do not have the hash that was asked for";
+	bool mixed = f->first->mixed;
+	f->first->alone = f->first->alone || mixed;
+	if (mixed)
+		no_use(f, why);
+	else
+		bad_answer(f, why);
+}
+
+/* It answers, and the bytes do not come: a full network, or somebody who lets them drip. */
+static void stalled(struct fetch *f)
+{
+	if (f->ready && ++f->mirrors[f->address].stalls >= STALLS_MAX)
+		mark(f, "no chunk came in time, twice in a row");
+	retry(f, "no chunk came");
 }
 
 static void store(struct fetch *f)
@@ -127,12 +218,12 @@ static void store(struct fetch *f)
 	struct err e = ERR_INIT;
 	digest_sha256(buf_bytes(&w->data), hash);
 	if (memcmp(hash, w->hash, DIGEST_SIZE) != 0) {
-		bad_answer(f, "the bytes do not have the hash that was asked for");
+		wrong_hash(f);
 		return;
 	}
 	if (blobs_put(f->set.dir, buf_bytes(&w->data), hash, &e) != 0) {
 		log_error("blob cannot be kept: %s", e.msg);
-		bad_answer(f, e.msg);
+		no_use(f, e.msg);
 		return;
 	}
 	FAILPOINT("blob-stored");
@@ -143,8 +234,6 @@ static void store(struct fetch *f)
 static const char *check_chunk(const struct want *w, const struct msg_chunk *c, size_t size)
 {
 	uint64_t expected = c->index + 1 < w->of ? LIMIT_CHUNK : w->size - (uint64_t)(w->of - 1) * LIMIT_CHUNK;
-	if (c->of != w->of)
-		return "the blob has another size than the offer said";
 	if (c->index != w->have || c->index >= w->asked)
 		return "a chunk that was not asked for";
 	return size == expected ? NULL : "a chunk of a wrong size";
@@ -153,15 +242,22 @@ static const char *check_chunk(const struct want *w, const struct msg_chunk *c, 
 static void on_chunk(struct fetch *f, const struct frame *frame, const struct msg_chunk *c)
 {
 	struct want *w = f->first;
-	if (!w || memcmp(c->hash, w->hash, DIGEST_SIZE) != 0)
-		return; /* of a wish that ended */
-	const char *wrong = check_chunk(w, c, frame->raw.n);
+	/* A wish ends with the last chunk that was asked for, or with its connection: nothing of it can come later. */
+	bool other = !w || memcmp(c->hash, w->hash, DIGEST_SIZE) != 0;
+	if (!other && c->of != w->of) { /* who knows which of the two is wrong */
+		no_use(f, "the blob has another size than the offer said");
+		return;
+	}
+	const char *wrong = other ? "a chunk that was not asked for" : check_chunk(w, c, frame->raw.n);
 	if (wrong) {
-		bad_answer(f, wrong);
+		bad_message(f, wrong);
 		return;
 	}
 	buf_add(&w->data, frame->raw.p, frame->raw.n);
-	w->have++;
+	if (w->have++ == 0)
+		w->from = f->address;
+	w->mixed = w->mixed || w->from != f->address;
+	f->mirrors[f->address].stalls = 0;
 	f->heard_us = clock_mono_us();
 	f->pause_ms = f->set.retry_min_ms;
 	if (w->have == w->of)
@@ -178,15 +274,15 @@ static void on_frame(void *arg, enum frame_result r, const struct frame *frame, 
 	struct err e = ERR_INIT;
 	enum msg_type type = (enum msg_type)frame->header.type;
 	if (r != FRAME_OK)
-		retry(f, why);
+		bad_message(f, why);
 	else if (!link_allowed(SOCKET_BLOB, LINK_CONTROLLER, LINK_READY, type) || type == MSG_PUT_ACK)
-		retry(f, "it sent a message that agents do not take here");
+		bad_message(f, "it sent a message that agents do not take here");
 	else if (msg_decode(type, frame->body, a, &m, &e) != 0)
-		retry(f, e.msg);
+		bad_message(f, e.msg);
 	else if (type == MSG_CHUNK)
 		on_chunk(f, frame, &m.chunk);
 	else if (f->first && memcmp(m.nak.hash, f->first->hash, DIGEST_SIZE) == 0)
-		bad_answer(f, m.nak.message);
+		no_use(f, m.nak.message);
 }
 
 static void on_event(void *arg, enum monitor_event event)
@@ -207,7 +303,7 @@ static void tend(struct fetch *f, int64_t quiet_ms)
 	else if (f->first && is_mute(f, quiet_ms))
 		leave_mute(f);
 	else if (f->first && quiet_ms > SILENT_MS)
-		retry(f, "no chunk came");
+		stalled(f);
 }
 
 static int on_timer(zloop_t *loop, int id, void *arg)
@@ -230,6 +326,8 @@ static int on_timer(zloop_t *loop, int id, void *arg)
 
 void fetch_address(struct fetch *f, size_t address)
 {
+	if (f->mirrors[address].marked_until_us > clock_mono_us())
+		address = next_address(f, address);
 	if (address == f->address)
 		return;
 	f->address = address;
@@ -237,12 +335,14 @@ void fetch_address(struct fetch *f, size_t address)
 		hang_up(f, 0);
 }
 
-struct fetch *fetch_new(zloop_t *loop, const struct fetch_settings *s, fetch_done_fn *done, void *arg)
+struct fetch *fetch_new(zloop_t *loop, const struct fetch_settings *s, fetch_done_fn *done, fetch_marked_fn *marked, void *arg)
 {
 	struct fetch *f = mem_alloc(sizeof *f);
 	f->loop = loop;
 	f->set = *s;
 	f->done = done;
+	f->marked = marked;
+	f->mirrors = mem_alloc((s->n_also + 1) * sizeof *f->mirrors);
 	f->arg = arg;
 	f->pause_ms = s->retry_min_ms;
 	f->timer = zloop_timer(loop, TICK_MS, 0, on_timer, f);
@@ -262,6 +362,7 @@ void fetch_destroy(struct fetch **fp)
 		buf_done(&w->data);
 		free(w);
 	}
+	free(f->mirrors);
 	free(f);
 	*fp = NULL;
 }
@@ -279,4 +380,19 @@ void fetch_want(struct fetch *f, const uint8_t hash[DIGEST_SIZE], uint64_t size)
 	if (f->first == w)
 		ask(f);
 	on_timer(f->loop, 0, f);
+}
+
+void fetch_forget(struct fetch *f, const uint8_t hash[DIGEST_SIZE])
+{
+	for (struct want **at = &f->first; *at; at = &(*at)->next) {
+		struct want *w = *at;
+		if (memcmp(w->hash, hash, DIGEST_SIZE) != 0)
+			continue;
+		if (w == f->first)
+			hang_up(f, 0); /* what was asked for may still come: with the connection it goes */
+		*at = w->next;
+		buf_done(&w->data);
+		free(w);
+		return;
+	}
 }

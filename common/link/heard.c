@@ -6,16 +6,26 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-bool link_heard(int fd)
+static bool ask(int fd, uint64_t *ret)
 {
 	struct tcp_info info = {0};
 	socklen_t size = sizeof info;
-	if (fd < 0)
-		return false;
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
-	    size < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
-		return true;
-	return info.tcpi_bytes_received > 0;
+	bool told = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+	            size >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received;
+	*ret = told ? info.tcpi_bytes_received : 0;
+	return told;
+}
+
+bool link_heard(int fd)
+{
+	uint64_t received;
+	return fd >= 0 && (!ask(fd, &received) || received > 0);
+}
+
+uint64_t link_received(int fd)
+{
+	uint64_t received = 0;
+	return fd >= 0 && ask(fd, &received) ? received : 0;
 }
 
 const char *link_unheard(int fd)

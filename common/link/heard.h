@@ -3,6 +3,7 @@
 #define COMMON_LINK_HEARD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* From the dialling on until the first byte, in ms. ZMTP's greeting comes at once, before the work of the handshake: who has not said it by then hangs, or is no controller. */
 #define LINK_FIRST_WORD_MS 5000
@@ -10,6 +11,8 @@
 /* `fd` as monitor_read gives it; -1 while there is no connection: false. It belongs to libzmq, which may have closed it and used its number again: what cannot be told counts as
  * heard, and the handshake's own time decides. */
 bool link_heard(int fd);
+/* Octets that have come over it so far; 0 when that cannot be told. */
+uint64_t link_received(int fd);
 /* Why nothing was heard, to stand behind the address: for people. */
 const char *link_unheard(int fd);
 

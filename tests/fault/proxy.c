@@ -10,6 +10,7 @@
  *   lose WORD TIMES           so many times the server's answer to WORD is lost with the connection
  *   limit LEAST MOST          each connection dies after so many bytes, both directions together, evenly spread
  *   delay MS                  each chunk waits so long
+ *   drip MS                   octet by octet, so long apart
  *   freeze                    nothing passes, nothing is closed: a half-open connection
  *   strand                    the connections that are open now are frozen for good, later ones pass: the other end is gone, and nobody has said so
  *   to PORT                   the target is another one from here on; the connections that are open die, and everything passes
@@ -41,7 +42,7 @@
 #define CUT_MAX_US 2500
 #define TICK_MS    20
 
-enum rule { RULE_PASS, RULE_CUT, RULE_LOSE, RULE_LIMIT, RULE_DELAY, RULE_FREEZE, RULE_STRAND, RULE_TWICE, RULE_TO };
+enum rule { RULE_PASS, RULE_CUT, RULE_LOSE, RULE_LIMIT, RULE_DELAY, RULE_DRIP, RULE_FREEZE, RULE_STRAND, RULE_TWICE, RULE_TO };
 
 enum side { CLIENT, SERVER, COPY, SIDES };
 
@@ -206,14 +207,14 @@ static bool judge_word(struct pair *p, struct flow *f)
 static bool take(struct pair *p, enum side from)
 {
 	struct flow *f = &p->flows[from];
-	ssize_t n = recv(p->fd[from], f->chunk, CHUNK, 0);
+	ssize_t n = recv(p->fd[from], f->chunk, proxy.rule == RULE_DRIP ? 1 : CHUNK, 0);
 	if (n <= 0) {
 		f->ended = n == 0 || errno != EAGAIN;
 		return false;
 	}
 	f->n = (size_t)n;
 	f->sent = 0;
-	f->due_us = proxy.rule == RULE_DELAY ? clock_mono_us() + (int64_t)proxy.least * 1000 : 0;
+	f->due_us = proxy.rule == RULE_DELAY || proxy.rule == RULE_DRIP ? clock_mono_us() + (int64_t)proxy.least * 1000 : 0;
 	p->bytes += f->n;
 	if (from == SERVER && (p->cut_on_answer || p->cut_at_us))
 		return p->cut_on_answer;
@@ -276,9 +277,8 @@ static const struct {
 	enum rule rule;
 	unsigned words, numbers;
 } rules[] = {
-    {"pass", RULE_PASS, 0, 0},     {"cut", RULE_CUT, 1, 1},     {"lose", RULE_LOSE, 1, 1},
-    {"limit", RULE_LIMIT, 0, 2},   {"delay", RULE_DELAY, 0, 1}, {"freeze", RULE_FREEZE, 0, 0},
-    {"strand", RULE_STRAND, 0, 0}, {"twice", RULE_TWICE, 0, 0}, {"to", RULE_TO, 0, 1},
+    {"pass", RULE_PASS, 0, 0}, {"cut", RULE_CUT, 1, 1},       {"lose", RULE_LOSE, 1, 1},     {"limit", RULE_LIMIT, 0, 2}, {"delay", RULE_DELAY, 0, 1},
+    {"drip", RULE_DRIP, 0, 1}, {"freeze", RULE_FREEZE, 0, 0}, {"strand", RULE_STRAND, 0, 0}, {"twice", RULE_TWICE, 0, 0}, {"to", RULE_TO, 0, 1},
 };
 
 static void turn_to(uint64_t port)

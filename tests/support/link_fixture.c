@@ -168,6 +168,15 @@ static void on_fetched(void *arg, const uint8_t hash[DIGEST_SIZE], bool ok, cons
 	str_copy(w->why, sizeof w->why, why);
 }
 
+static void on_marked(void *arg, const struct fetch_mark *m, bool alone)
+{
+	(void)alone;
+	struct link_world *w = arg;
+	w->marked++;
+	str_copy(w->marked_address, sizeof w->marked_address, m->address);
+	str_copy(w->why, sizeof w->why, m->why);
+}
+
 void link_start_fetch(struct link_world *w, const char *first)
 {
 	static char dir[256], hub[256]; /* borrowed by the fetch */
@@ -183,7 +192,7 @@ void link_start_fetch(struct link_world *w, const char *first)
 	                                   .dir = dir,
 	                                   .retry_min_ms = 20,
 	                                   .retry_max_ms = 100};
-	w->fetch = fetch_new(w->loop, &set, on_fetched, w);
+	w->fetch = fetch_new(w->loop, &set, on_fetched, on_marked, w);
 }
 
 bool link_has_fetched(struct link_world *w)

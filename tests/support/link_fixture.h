@@ -44,7 +44,8 @@ struct link_world {
 	bool hold_acks;
 	uint64_t resume_from;
 	/* what the agent saw */
-	unsigned ups, downs, offers, fetched, fetch_failed;
+	unsigned ups, downs, offers, fetched, fetch_failed, marked;
+	char marked_address[256]; /* the last one */
 	char why[256], code[64]; /* code: of the last refusal */
 	bool (*until)(struct link_world *w);
 	int64_t end_us;
@@ -57,7 +58,7 @@ const char *link_file(struct link_world *w, const char *name);
 void link_start_hub(struct link_world *w, const char *ctrl, const char *blob);
 void link_stop_hub(struct link_world *w);
 void link_start_agent(struct link_world *w, const struct curve_key *key);
-/* Starts w->fetch into the folder "kept"; `first` is an address to be tried before the hub's, NULL: none. */
+/* Starts w->fetch into the folder "kept"; `first` is an address to be tried before the hub's, NULL: none. Marks are counted; of the last one `why` is kept. */
 void link_start_fetch(struct link_world *w, const char *first);
 bool link_has_fetched(struct link_world *w);
 /* Turns the loop until the condition holds or the time is over; tells whether it holds. */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/crypto/blobs.h"
@@ -91,6 +92,58 @@ static void test_blob_of_another_size_is_refused(void **state)
 	fetch_want(w->fetch, hash, 1000); /* the offer said less: nothing beyond is taken */
 	link_run(w, has_failed);
 	assert_string_equal(w->why, "the blob has another size than the offer said");
+}
+
+/* ATK-42: whoever sends other content is marked, and the next address is asked at once; all of them once, then no more. tests/attack/mirror.bats has one that is honest behind them. */
+static void test_each_address_that_sent_other_content_is_marked(void **state)
+{
+	struct link_world *w = *state;
+	struct err e = ERR_INIT;
+	static const uint8_t hash[DIGEST_SIZE] = {1};
+	char name[512], hex[DIGEST_HEX_SIZE], first[256];
+	snprintf(name, sizeof name, "%s/served/%s", w->dir, bytes_to_hex(bytes_of(hash, DIGEST_SIZE), hex));
+	assert_int_equal(file_write_atomic(name, bytes_of_str("other"), 0600, &e), 0);
+	snprintf(first, sizeof first, "tcp://localhost:%s", strrchr(hub_blob_endpoint(w->hub), ':') + 1);
+	link_start_fetch(w, first);
+	fetch_want(w->fetch, hash, 5);
+	link_run(w, has_failed);
+	assert_int_equal(w->marked, 2);
+	assert_string_equal(w->marked_address, hub_blob_endpoint(w->hub));
+	assert_string_equal(w->why, "the bytes do not have the hash that was asked for");
+}
+
+/* Which one has none is nobody's fault. */
+static void test_an_address_without_the_blob_is_not_marked(void **state)
+{
+	struct link_world *w = *state;
+	static const uint8_t hash[DIGEST_SIZE] = {1};
+	char first[256];
+	snprintf(first, sizeof first, "tcp://localhost:%s", strrchr(hub_blob_endpoint(w->hub), ':') + 1);
+	link_start_fetch(w, first);
+	fetch_want(w->fetch, hash, 1000);
+	link_run(w, has_failed);
+	assert_int_equal(w->marked, 0);
+	assert_string_equal(w->why, "no such blob here");
+}
+
+static void test_a_wish_is_forgotten(void **state)
+{
+	struct link_world *w = *state;
+	struct err e = ERR_INIT;
+	AUTO(buf_done) struct buf data = BUF_INIT;
+	uint8_t hash[DIGEST_SIZE];
+	static const uint8_t never[DIGEST_SIZE] = {1}, other[DIGEST_SIZE] = {2};
+	make_blob(1000, &data);
+	assert_int_equal(blobs_put(link_file(w, "served"), buf_bytes(&data), hash, &e), 0);
+	link_start_fetch(w, "tcp://127.0.0.1:1");
+	fetch_want(w->fetch, never, 1000);
+	fetch_want(w->fetch, hash, data.n);
+	fetch_want(w->fetch, other, 1000);
+	fetch_forget(w->fetch, never); /* the one under way */
+	fetch_forget(w->fetch, other);
+	fetch_forget(w->fetch, other);
+	link_run(w, link_has_fetched);
+	assert_int_equal(w->fetch_failed, 0);
 }
 
 static void test_missing_blob_fails(void **state)
@@ -236,10 +289,17 @@ int main(void)
 	log_open("link_blob_test", getenv("VERBOSE") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR);
 #define CASE(f) cmocka_unit_test_setup_teardown(f, link_setup, link_teardown)
 	const struct CMUnitTest tests[] = {
-	    CASE(test_blob_is_pulled_in_chunks), CASE(test_blob_is_pulled_from_the_next_address),
-	    CASE(test_altered_blob_is_refused),  CASE(test_blob_of_another_size_is_refused),
-	    CASE(test_missing_blob_fails),       CASE(test_operator_asks_and_uploads),
-	    CASE(test_viewer_may_not_upload),    CASE(test_operator_errors_say_what_to_do),
+	    CASE(test_blob_is_pulled_in_chunks),
+	    CASE(test_blob_is_pulled_from_the_next_address),
+	    CASE(test_altered_blob_is_refused),
+	    CASE(test_blob_of_another_size_is_refused),
+	    CASE(test_a_wish_is_forgotten),
+	    CASE(test_an_address_without_the_blob_is_not_marked),
+	    CASE(test_each_address_that_sent_other_content_is_marked),
+	    CASE(test_missing_blob_fails),
+	    CASE(test_operator_asks_and_uploads),
+	    CASE(test_viewer_may_not_upload),
+	    CASE(test_operator_errors_say_what_to_do),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
