@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 #define STATEMENTS_MAX 128
 #define SLOTS          (2 * STATEMENTS_MAX)
+#define BUSY_MS        5000
+#define WAL_PAUSE_MS   10
 
 struct lite_stmt {
 	const char *sql; /* cache key: the address */
@@ -63,13 +66,18 @@ static int read_user_version(struct lite *l, int *ret, struct err *e)
 	return rc == SQLITE_ROW ? 0 : lite_error(l, "reading its version", e);
 }
 
+/* Another process may open the same file meanwhile: what counts is the version once the file is ours to write. */
 static int migrate_one(struct lite *l, const char *sql, int to, struct err *e)
 {
 	char pragma[64];
+	int version = 0;
 	sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA user_version = %d", to);
 	if (lite_begin(l, e) != 0)
 		return -1;
-	if (lite_exec(l, sql, e) != 0 || lite_exec(l, pragma, e) != 0 || lite_commit(l, e) != 0) {
+	int rc = read_user_version(l, &version, e);
+	if (rc == 0 && version < to)
+		rc = lite_exec(l, sql, e) != 0 || lite_exec(l, pragma, e) != 0 ? -1 : 0;
+	if (rc != 0 || lite_commit(l, e) != 0) {
 		lite_rollback(l);
 		return err_wrap(e, "migration to version %d", to);
 	}
@@ -92,14 +100,22 @@ static int migrate(struct lite *l, const char *const *migrations, struct err *e)
 	return 0;
 }
 
+/* Nobody asks how much memory SQLite has; to count it costs a lock at each allocation. Before its first use in the process, or it stays as it is. */
+static void count_no_memory(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int open_handle(const char *path, int flags, struct lite **ret, struct err *e)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	AUTO(lite_close) struct lite *l = mem_alloc(sizeof *l);
 	l->path = mem_strdup(path);
+	pthread_once(&once, count_no_memory);
 	if (sqlite3_open_v2(path, &l->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL) != SQLITE_OK)
 		return lite_error(l, "opening", e);
 	sqlite3_extended_result_codes(l->db, 1);
-	sqlite3_busy_timeout(l->db, 5000);
+	sqlite3_busy_timeout(l->db, BUSY_MS);
 	*ret = take_ptr(&l);
 	return 0;
 }
@@ -115,6 +131,18 @@ static int make_file(const char *path, struct err *e)
 	return 0;
 }
 
+/* While another process makes the same file a WAL too, SQLite says busy at once: its busy time-out does not hold for this (sqlite.org/c3ref/busy_handler.html). */
+static int use_wal(struct lite *l, struct err *e)
+{
+	int rc = SQLITE_BUSY;
+	for (int left_ms = BUSY_MS; (rc & 0xff) == SQLITE_BUSY && left_ms > 0; left_ms -= WAL_PAUSE_MS) {
+		if (left_ms < BUSY_MS)
+			sqlite3_sleep(WAL_PAUSE_MS);
+		rc = sqlite3_exec(l->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+	}
+	return rc == SQLITE_OK ? 0 : lite_error(l, "writing", e);
+}
+
 int lite_open(const char *path, const char *const *migrations, struct lite **ret, struct err *e)
 {
 	AUTO(lite_close) struct lite *l = NULL;
@@ -124,7 +152,7 @@ int lite_open(const char *path, const char *const *migrations, struct lite **ret
 		return err_set(e, ERR_STATE, "%s: lies on a network file system, where locks and fsync cannot be trusted: put it on a local disk", path);
 	if (open_handle(path, SQLITE_OPEN_READWRITE, &l, e) != 0)
 		return -1;
-	if (lite_exec(l, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF", e) != 0 ||
+	if (use_wal(l, e) != 0 || lite_exec(l, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF", e) != 0 ||
 	    migrate(l, migrations, e) != 0)
 		return -1;
 	*ret = take_ptr(&l);

@@ -25,10 +25,10 @@ void brain_destroy(struct brain **b);
 void brain_principals(struct brain *b, const struct principal **ret, size_t *ret_n);
 void brain_attach(struct brain *b, const struct brain_link *link);
 
-/* One turn: begin, any number of events (decoded into brain_turn_arena), end. An error means that memory and store may differ: exit. */
+/* One turn: begin, any number of events (borrowed until the end), end. An error means that memory and store may differ: exit. */
 int brain_begin(struct brain *b, int64_t now_us, struct err *e) MUST_CHECK;
 struct arena *brain_turn_arena(struct brain *b);
-/* Of the turn's events, those whose signatures can be checked ahead (checkers.h): into ret, which has room for n; how many. */
+/* Of some events, those whose signatures can be checked ahead of their turn (checkers.h): into ret, which has room for n; how many. */
 size_t brain_to_check(struct brain *b, struct hub_event *events, size_t n, struct hub_event **ret);
 int brain_event(struct brain *b, const struct hub_event *ev, struct err *e) MUST_CHECK;
 int brain_end(struct brain *b, struct err *e) MUST_CHECK; /* decides, commits, sends */

@@ -13,7 +13,7 @@
 #define WORKERS_MAX 4
 #define SHARE       4 /* fewer are not worth a message to a worker */
 
-/* One call of checkers_run: whoever has time takes the next few, so that nobody waits long for a thread that the kernel let rest. */
+/* From a start to its finish: whoever has time takes the next few, so that nobody waits long for a thread that the kernel let rest. */
 struct round {
 	struct hub_event **events;
 	size_t n;
@@ -27,7 +27,8 @@ struct share { /* a worker's part in a round */
 struct checkers {
 	zactor_t *workers[WORKERS_MAX];
 	struct share shares[WORKERS_MAX];
-	size_t n;
+	size_t n, n_told; /* workers; those that are in the present round */
+	struct round round;
 };
 
 static void check(struct hub_event *ev)
@@ -96,15 +97,22 @@ static void give(struct checkers *c, size_t worker_no, struct round *r)
 		abort();
 }
 
-void checkers_run(struct checkers *c, struct hub_event **events, size_t n)
+void checkers_start(struct checkers *c, struct hub_event **events, size_t n)
 {
-	struct round r = {.events = events, .n = n};
-	size_t given = 0;
-	for (; given < c->n && n >= (given + 2) * SHARE; given++)
-		give(c, given, &r);
-	check_some(&r);
-	for (size_t i = 0; i < given; i++) {
+	c->round.events = events;
+	c->round.n = n;
+	atomic_store(&c->round.next, 0);
+	for (; c->n_told < c->n && n >= (c->n_told + 1) * SHARE; c->n_told++)
+		give(c, c->n_told, &c->round);
+}
+
+void checkers_finish(struct checkers *c)
+{
+	check_some(&c->round);
+	for (size_t i = 0; i < c->n_told; i++) {
 		zsock_wait(c->workers[i]);
 		handover_take(&c->shares[i]);
 	}
+	c->n_told = 0;
+	c->round.n = 0;
 }

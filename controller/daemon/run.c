@@ -1,4 +1,4 @@
-/* See the header. The main thread is the brain's: it waits for the hub, a signal or the next due time, takes what has come as one batch, commits once, sends. */
+/* See the header. The main thread is the brain's: it waits for the hub, a signal or the next due time, takes a batch of what has come, commits once, sends. */
 #include "controller/daemon/run.h"
 
 #include <errno.h>
@@ -12,15 +12,13 @@
 #include "common/base/mem.h"
 #include "controller/daemon/brain.h"
 #include "controller/daemon/checkers.h"
+#include "controller/daemon/intake.h"
 #include "controller/link/gateway.h"
 #include "controller/probe/http_get.h"
 
-#define BATCH_EVENTS 1024 /* so that a commit is shared, and a decision never waits long */
-#define BATCH_BYTES  ((size_t)8 * 1024 * 1024)
-#define PATIENT_MS   10 /* what nobody waits for shares a commit with what comes just behind it */
-#define WAIT_MAX_MS  60000
-#define MAX_PEERS    20000
-#define IO_THREADS   2 /* a handshake is most of a millisecond of one of them */
+#define WAIT_MAX_MS 60000
+#define MAX_PEERS   20000
+#define IO_THREADS  2 /* a handshake is most of a millisecond of one of them */
 
 static int open_signals(int *ret, struct err *e)
 {
@@ -47,15 +45,14 @@ static long wait_ms(const struct brain *b)
 struct sources {
 	zactor_t *hub;
 	struct http_gets *urls;
-	struct checkers *checkers;
+	struct intake *intake;
 	int signal_fd;
 	bool hub_readable, urls_readable, stop;
-	struct hub_event events[BATCH_EVENTS], *to_check[BATCH_EVENTS];
 };
 
 static void sources_free(struct sources **s)
 {
-	checkers_destroy(&(*s)->checkers);
+	intake_destroy(&(*s)->intake);
 	hub_destroy(&(*s)->hub);
 	http_gets_destroy(&(*s)->urls);
 	mem_free_ptr(s);
@@ -96,49 +93,12 @@ static void take_url_answer(struct brain *b, struct http_gets *urls)
 	brain_fetched(b, id, ok, text);
 }
 
-/* No answer is due to these, and nothing is decided by them. */
-static bool is_patient(const struct hub_event *ev)
+static int turn(struct brain *b, struct sources *s, const struct hub_event *events, size_t n, struct err *e)
 {
-	return ev->type == HUB_MESSAGE && (ev->msg.type == MSG_ACCEPT || ev->msg.type == MSG_PROGRESS);
-}
-
-static bool more_comes(const struct sources *s, int64_t end_us)
-{
-	zmq_pollitem_t item = {.socket = zsock_resolve(s->hub), .events = ZMQ_POLLIN};
-	long left_ms = (long)((end_us - clock_mono_us()) / 1000);
-	return left_ms > 0 && zmq_poll(&item, 1, left_ms) > 0;
-}
-
-static bool has_room(struct brain *b, size_t n)
-{
-	return n < BATCH_EVENTS && arena_used(brain_turn_arena(b)) < BATCH_BYTES;
-}
-
-/* What has come, within the batch's bounds; a little more when it is nothing but patient. */
-static int collect(struct brain *b, struct sources *s, size_t *ret_n, struct err *e)
-{
-	int64_t end_us = clock_mono_us() + PATIENT_MS * 1000;
-	bool patient = true;
-	size_t n = 0;
-	do {
-		for (; has_room(b, n) && (zsock_events(s->hub) & ZMQ_POLLIN); n++) {
-			if (hub_recv(s->hub, brain_turn_arena(b), &s->events[n], e) < 0)
-				return -1;
-			patient = patient && is_patient(&s->events[n]);
-		}
-	} while (patient && has_room(b, n) && more_comes(s, end_us));
-	*ret_n = n;
-	return 0;
-}
-
-static int turn(struct brain *b, struct sources *s, struct err *e)
-{
-	size_t n = 0;
-	if (brain_begin(b, clock_wall_us(), e) < 0 || (s->hub_readable && collect(b, s, &n, e) < 0))
+	if (brain_begin(b, clock_wall_us(), e) < 0)
 		return -1;
-	checkers_run(s->checkers, s->to_check, brain_to_check(b, s->events, n, s->to_check));
 	for (size_t i = 0; i < n; i++)
-		if (brain_event(b, &s->events[i], e) < 0)
+		if (brain_event(b, &events[i], e) < 0)
 			return -1;
 	if (s->urls_readable)
 		take_url_answer(b, s->urls);
@@ -147,9 +107,13 @@ static int turn(struct brain *b, struct sources *s, struct err *e)
 
 static int loop(struct brain *b, struct sources *s, struct err *e)
 {
+	const struct hub_event *events = NULL;
+	size_t n = 0;
 	while (!s->stop) {
-		wait_for(s, wait_ms(b));
-		if (turn(b, s, e) < 0)
+		wait_for(s, intake_is_ahead(s->intake) ? 0 : wait_ms(b));
+		if (intake_next(s->intake, b, s->hub_readable, &events, &n, e) < 0)
+			return -1;
+		if ((n > 0 || s->urls_readable || wait_ms(b) == 0) && turn(b, s, events, n, e) < 0)
 			return -1;
 	}
 	log_info("stopping: every decision is in the store");
@@ -192,7 +156,7 @@ static int run_with(const struct controller_config *c, int signal_fd, struct err
 	brain_principals(b, &p, &n);
 	if (http_gets_new(&s->urls, e) < 0 || open_hub(c, p, n, &s->hub, e) < 0)
 		return -1;
-	s->checkers = checkers_new(checkers_wanted());
+	s->intake = intake_new(s->hub, checkers_wanted());
 	const struct brain_link link = {
 	    .send = send_by_hub, .set_principals = set_principals_of_hub, .fetch = fetch_url, .arg = s, .controller_key = hub_public_key(s->hub)};
 	brain_attach(b, &link);

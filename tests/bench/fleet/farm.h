@@ -60,7 +60,11 @@ struct farm { /* of one process */
 };
 struct peer *peer_new(struct farm *f, const struct identity *id, size_t number);
 void peer_destroy(struct peer **p);
-void peer_read(struct peer *p); /* its descriptors were ready */
+struct peer_end { /* what the process's epoll knows a descriptor by */
+	struct peer *peer;
+	bool is_monitor;
+};
+void peer_read(struct peer_end *end); /* it was ready */
 void peer_tick(struct peer *p, int64_t now_us);
 void peer_record(const struct peer *p, FILE *to); /* "agent|target|task|attempt|report-seq|outcome", a line for each task */
 

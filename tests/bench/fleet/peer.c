@@ -1,4 +1,4 @@
-/* One agent of the farm: the conversation of agent/link/uplink.c without its disk. Once a descriptor of libzmq was ready, or something was sent, the socket is read until it is
+/* One agent of the farm: the conversation of agent/link/uplink.c without its disk. Once a descriptor of libzmq was ready, or something was sent, its socket is read until it is
  * empty: the descriptor speaks only of changes (zmq_getsockopt manual, ZMQ_FD). */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +39,7 @@ struct done { /* a task that was taken; its report follows at once */
 };
 
 struct peer {
+	struct peer_end link_end, monitor_end;
 	struct farm *farm;
 	const struct identity *id;
 	size_t number;
@@ -75,10 +76,10 @@ static bool is_mute(const struct peer *p)
 
 /* ---- the connection ------------------------------------------------------------------------------------------------------------------------------------ */
 
-static void watch(struct peer *p, zsock_t *s)
+static void watch(struct peer_end *end, zsock_t *s)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = p};
-	if (epoll_ctl(p->farm->epoll_fd, EPOLL_CTL_ADD, (int)zsock_fd(s), &ev) != 0)
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = end};
+	if (epoll_ctl(end->peer->farm->epoll_fd, EPOLL_CTL_ADD, (int)zsock_fd(s), &ev) != 0)
 		abort();
 }
 
@@ -118,17 +119,20 @@ static void lose(struct peer *p)
 		fail_attempt(p);
 }
 
+static void read_events(struct peer *p);
+
 static void dial(struct peer *p)
 {
 	struct err e = ERR_INIT;
 	must(link_socket_client(LINK_CTRL_DEALER, &p->id->key, p->id->controller_key, &p->socket, &e), &e);
 	must(monitor_new(p->socket, &p->monitor, &e), &e);
-	watch(p, p->socket);
-	watch(p, p->monitor);
+	watch(&p->link_end, p->socket);
+	watch(&p->monitor_end, p->monitor);
 	p->state = PEER_CONNECTING;
 	p->due_us = clock_mono_us() + (int64_t)HANDSHAKE_MS * 1000;
 	if (zmq_connect(zsock_resolve(p->socket), p->farm->config->endpoint) != 0)
 		fail_attempt(p);
+	read_events(p); /* libzmq signals what comes to a reader that has found nothing */
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------------------------------------------------- */
@@ -296,12 +300,12 @@ static void on_offer(struct peer *p, const struct msg_offer *o)
 	read_dossier(p->farm, o->dossier_hash);
 	struct msg m = {.type = MSG_ACCEPT, .task = {.attempt = o->attempt}};
 	memcpy(m.task.task, o->task, TASK_SIZE);
-	(void)send_msg(p, &m, &s->accept_bytes);
 	struct done d = {.attempt = o->attempt, .target = name ? strtoul(name + 2, NULL, 10) : 0, .report_seq = p->n_reports + 1};
 	bool fails = p->number * p->farm->config->targets_each + d.target < atomic_load(&s->fail_until);
 	d.outcome = fails ? OUTCOME_FAILED : o->direction == DIRECTION_ROLLBACK ? OUTCOME_ROLLED_BACK : OUTCOME_APPLIED;
 	memcpy(d.task, o->task, TASK_SIZE);
-	write_report(p, o, &d);
+	write_report(p, o, &d); /* the work takes no time: what is sent goes out in one piece */
+	(void)send_msg(p, &m, &s->accept_bytes);
 	vec_grow(p->done, p->n_done, p->cap_done);
 	p->done[p->n_done++] = d;
 	atomic_fetch_add(&s->offers, 1);
@@ -433,13 +437,23 @@ static bool read_event(struct peer *p)
 	return true;
 }
 
-void peer_read(struct peer *p)
+static void read_events(struct peer *p)
 {
-	bool more = true;
-	while (more) {
-		more = read_event(p);
-		more |= read_frame(p);
-	}
+	while (read_event(p))
+		;
+}
+
+static void read_frames(struct peer *p)
+{
+	while (read_frame(p))
+		;
+}
+
+void peer_read(struct peer_end *end)
+{
+	if (end->is_monitor)
+		read_events(end->peer);
+	read_frames(end->peer);
 }
 
 void peer_tick(struct peer *p, int64_t now_us)
@@ -463,7 +477,7 @@ void peer_tick(struct peer *p, int64_t now_us)
 	case PEER_UP:
 		if (now_us >= p->beat_us) {
 			beat(p, now_us);
-			peer_read(p);
+			read_frames(p);
 		}
 		break;
 	}
@@ -472,6 +486,8 @@ void peer_tick(struct peer *p, int64_t now_us)
 struct peer *peer_new(struct farm *f, const struct identity *id, size_t number)
 {
 	struct peer *p = mem_alloc(sizeof *p);
+	p->link_end.peer = p->monitor_end.peer = p;
+	p->monitor_end.is_monitor = true;
 	p->farm = f;
 	p->id = id;
 	p->number = number;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +17,8 @@
 
 static const char *const one[] = {"CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)", NULL};
 static const char *const two[] = {"CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)", "ALTER TABLE t ADD COLUMN w BLOB", NULL};
+#define OPENERS 4
+
 static char dir[] = "/tmp/lite_test.XXXXXX", path[64];
 static const char insert_sql[] = "INSERT INTO t (k, v) VALUES (?, ?)", count_sql[] = "SELECT count(*), max(v) FROM t";
 
@@ -101,6 +105,44 @@ static void test_second_handle_keeps_the_locks(void **state)
 	assert_int_equal(other.l_type, F_RDLCK);
 }
 
+/* Opens the file when the pipe is closed, as the others do: 0, or why not, on stderr. */
+static void open_with_the_others(const char *file, int start_fd)
+{
+	struct lite *l = NULL;
+	struct err e = ERR_INIT;
+	char byte;
+	while (read(start_fd, &byte, 1) > 0)
+		;
+	int rc = lite_open(file, two, &l, &e);
+	if (rc != 0)
+		print_message("%s\n", e.msg);
+	_exit(rc == 0 ? 0 : 1);
+}
+
+/* Several processes open a new file at once: each finds it as it should be. */
+static void test_migrates_once_for_several_processes(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 40; round++) {
+		char file[96];
+		int start[2];
+		snprintf(file, sizeof file, "%s/%d.db", dir, round);
+		assert_int_equal(pipe2(start, O_CLOEXEC), 0);
+		for (int i = 0; i < OPENERS; i++)
+			if (fork() == 0) {
+				close(start[1]);
+				open_with_the_others(file, start[0]);
+			}
+		close(start[0]);
+		close(start[1]);
+		for (int i = 0; i < OPENERS; i++) {
+			int status = -1;
+			assert_true(wait(&status) > 0);
+			assert_int_equal(status, 0);
+		}
+	}
+}
+
 static int read_key(struct lite_stmt *s, struct arena *a, void *ret, struct err *e)
 {
 	(void)a;
@@ -145,6 +187,6 @@ static void test_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_migrates_and_keeps), cmocka_unit_test(test_second_handle_keeps_the_locks),
-	                                   cmocka_unit_test(test_lists)};
+	                                   cmocka_unit_test(test_lists), cmocka_unit_test(test_migrates_once_for_several_processes)};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

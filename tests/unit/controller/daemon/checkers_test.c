@@ -43,7 +43,9 @@ static void check_with(size_t workers)
 	for (size_t n = 0; n <= EVENTS; n += 15) { /* also fewer than there are workers */
 		for (size_t i = 0; i < EVENTS; i++)
 			events[i].checked = false;
-		checkers_run(c, list, n);
+		checkers_start(c, list, n);
+		checkers_finish(c);
+		checkers_finish(c); /* nothing is left to do */
 		for (size_t i = 0; i < EVENTS; i++)
 			assert_int_equal(events[i].checked, i < n && i % 3 == 0);
 	}
