@@ -16,7 +16,7 @@ void watch_init(struct watch *w)
 static void close_look(struct watch *w)
 {
 	if (w->look)
-		w->engine->close(&w->look);
+		w->look_engine->close(&w->look);
 }
 
 void watch_done(struct watch *w)
@@ -194,6 +194,7 @@ bool watch_look(struct watch *w, uint32_t min_ms, char out[512])
 		close_look(w);
 		return false;
 	}
+	w->look_engine = w->engine;
 	s.seen =
 	    w->engine->blockers(w->target, &w->look, backend, &s.wait, &s.blockers, &ignored) == 0; /* engine and target stay while `looking` is set */
 	if (!goes_on(&s))

@@ -31,7 +31,9 @@ struct watch {
 	char backend[128];
 	int64_t since_us; /* monotonic; when the running statement began, 0: none runs */
 	char blocker[512]; /* seen while this statement, or the last one, ran */
-	struct conn *look; /* the other thread's own; NULL: none is open */
+	const struct engine
+	    *look_engine; /* these two are the other thread's own: the connection that it looks from, NULL: none is open, and its engine */
+	struct conn *look;
 	bool stoppable, inside; /* the running statement may be cancelled for its waits; it is one of a transaction */
 	int64_t try_since_us, lock_us; /* of the present try: when it began, and how long it may wait for locks */
 	int64_t waited_us; /* as far as seen, what this try has waited while others could queue behind it */

@@ -251,7 +251,7 @@ static void refine(const struct window *w, struct bytes statement, struct sql_cl
 void classify_mariadb(const struct window *w, struct bytes statement, struct sql_class *ret)
 {
 	struct window inner = *w;
-	const char *why = window_is(w, 0, "SET") ? setting_refused(w->dialect, statement, true) : NULL;
+	const char *why = window_is(w, 0, "SET") ? setting_refused(w->dialect, statement, SETTING_IN_SET) : NULL;
 	while (window_is(&inner, 0, "SET") && window_is(&inner, 1, "STATEMENT")) {
 		if (!unwrap_set_statement(&inner, &statement))
 			return; /* unknown, class X */

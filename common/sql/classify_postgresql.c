@@ -305,7 +305,7 @@ static void look_into_do(const struct window *w, struct sql_class *c)
 			continue;
 		struct bytes body = string_content(w->t[i].text);
 		const struct mark *m = marks_find(outside, ARRAY_LEN(outside), w->dialect, body);
-		const char *why = m ? m->why : setting_refused(w->dialect, body, false);
+		const char *why = m ? m->why : setting_refused(w->dialect, body, SETTING_IN_BODY);
 		if (why)
 			class_set(c, STEP_X, why);
 	}
@@ -351,7 +351,7 @@ void classify_postgresql(const struct window *w, struct bytes statement, struct 
 	bool is_set = str_eq(ret->verb, "SET");
 	if (str_eq(ret->verb, "UPDATE") && str_eq(ret->object, "pg_settings"))
 		class_set(ret, STEP_X, "sets what the session is set to, and some of it changes how the text is read: write SET name = value");
-	if ((is_set || runs_expressions(ret)) && (why = setting_refused(w->dialect, statement, is_set)))
+	if ((is_set || runs_expressions(ret)) && (why = setting_refused(w->dialect, statement, is_set ? SETTING_IN_SET : SETTING_IN_CALL)))
 		class_set(ret, STEP_X, why);
 	if (str_eq(ret->verb, "DO"))
 		look_into_do(w, ret);

@@ -46,8 +46,13 @@ struct mark {
 /* The first mark that the statement holds, NULL if there is none. Strings are not searched. */
 const struct mark *marks_find(const struct mark *marks, size_t n, enum dialect d, struct bytes statement);
 
-/* setting.c: why what the statement sets may not be set in a changeset; NULL: it may. is_set: it is a SET; otherwise only a call of set_config counts. */
-const char *setting_refused(enum dialect d, struct bytes statement, bool is_set);
+/* setting.c: why what the text sets may not be set in a changeset; NULL: it may. */
+enum setting_in {
+	SETTING_IN_SET, /* the text is a SET */
+	SETTING_IN_BODY, /* the body of a DO, in which SETs may stand */
+	SETTING_IN_CALL /* any other statement: a call of set_config counts */
+};
+const char *setting_refused(enum dialect d, struct bytes text, enum setting_in in);
 
 void classify_postgresql(const struct window *w, struct bytes statement, struct sql_class *ret);
 void classify_mariadb(const struct window *w, struct bytes statement, struct sql_class *ret);

@@ -127,19 +127,27 @@ static const char *config_refused(enum dialect d, struct lexer *l, struct token 
 
 /* ---- all of them ---- */
 
-const char *setting_refused(enum dialect d, struct bytes statement, bool is_set)
+/* In a body a column may have such a name, too. */
+static bool may_name(enum setting_in in, const struct token *t, const struct token *before)
+{
+	if (t->kind == TOKEN_STRING || in == SETTING_IN_CALL)
+		return false;
+	return in == SETTING_IN_SET || token_is_word(before, "SET") || token_is_word(before, "LOCAL") || token_is_word(before, "SESSION");
+}
+
+const char *setting_refused(enum dialect d, struct bytes text, enum setting_in in)
 {
 	struct lexer l;
 	struct token t, before = {.kind = TOKEN_SPACE}, before_that = before;
-	if (!is_set && bytes_ifind(statement, 0, "set_config") == SIZE_MAX) /* most statements, and some are long */
+	if (in == SETTING_IN_CALL && bytes_ifind(text, 0, "set_config") == SIZE_MAX) /* most statements, and some are long */
 		return NULL;
-	lex_init(&l, d, statement, 1);
+	lex_init(&l, d, text, 1);
 	for (; lex_next_code(&l, &t); before_that = before, before = t) {
 		char name[64];
 		const char *why = NULL;
 		token_name(d, &t, name, sizeof name);
 		bool of_user = token_is_symbol(&before, '@') && !token_is_symbol(&before_that, '@');
-		const struct setting *s = is_set && t.kind != TOKEN_STRING && !of_user ? find_setting(d, name) : NULL;
+		const struct setting *s = may_name(in, &t, &before) && !of_user ? find_setting(d, name) : NULL;
 		if (d == DIALECT_MARIADB && (t.kind == TOKEN_STRING || t.kind == TOKEN_WORD) && bytes_ifind(t.text, 0, no_backslashes) != SIZE_MAX)
 			return backslashes;
 		if (d == DIALECT_MARIADB && t.kind != TOKEN_STRING && str_ieq(name, "sql_mode") && !of_user)

@@ -24,6 +24,8 @@
 #define READER_PAUSE 2 /* ms between two queries of one reader */
 #define OTHERS       5 /* tables item_1 ... beside item, which is read */
 #define SEVERAL_MS   1000 /* lock timeout, where there are several */
+#define TWO_MS       2000 /* where there are two, the first held for FIRST_MS: the watch stops it that much before the server does */
+#define FIRST_MS     1300
 #define STAGGER_MS   600 /* by which their holders go, one after the other: less than the lock timeout */
 
 static const char reading[] = "SELECT count(*) FROM item";
@@ -344,16 +346,17 @@ static void test_one_statement_with_several_locks(void **state)
 static void test_what_is_stopped_says_so(void **state)
 {
 	struct ground *g = *state;
-	struct holder holders[] = {{.reads = "SELECT count(*) FROM item_1", .hold_ms = 500}, {.reads = "SELECT count(*) FROM item_2", .hold_ms = 4000}};
+	struct holder holders[] = {{.reads = "SELECT count(*) FROM item_1", .hold_ms = FIRST_MS},
+	                           {.reads = "SELECT count(*) FROM item_2", .hold_ms = 6000}};
 	const struct report *r = NULL;
 	several_in_one(g);
-	g->f.target.lock_timeout_ms = g->f.target.lock_timeout_max_ms = 1500; /* MariaDB's own: 2 s */
+	g->f.target.lock_timeout_ms = g->f.target.lock_timeout_max_ms = TWO_MS;
 	g->f.budget_ms = 10; /* one try */
 	(void)measure(g, holders, ARRAY_LEN(holders), &r);
 	const char *why = r->failure.message ? r->failure.message : "";
 	bool pg = g->dialect == DIALECT_POSTGRESQL;
 	check_report(g, r, OUTCOME_FAILED,
-	             strstr(why, pg ? "was stopped: its transaction waited 1." : "was stopped: it waited 1.") && strstr(why, holders[1].id) &&
+	             strstr(why, pg ? "was stopped: its transaction waited " : "was stopped: it waited ") && strstr(why, holders[1].id) &&
 	                 (pg ? str_eq(r->failure.sqlstate, "55P03") : r->failure.db_errno == 1205));
 	fixture_done(&g->f);
 }
@@ -376,12 +379,12 @@ static void cancel_late(struct conn *c)
 static void test_a_cancel_that_comes_late_hits_nothing(void **state)
 {
 	struct ground *g = *state;
-	struct holder holders[] = {{.reads = "SELECT count(*) FROM item_1", .hold_ms = 500},
+	struct holder holders[] = {{.reads = "SELECT count(*) FROM item_1", .hold_ms = FIRST_MS},
 	                           {.reads = "SELECT count(*) FROM item_2", .begun = &late.asked}};
 	const struct report *r = NULL;
 	late = (struct late){.real = engine_by_name(dialect_name(g->dialect))};
 	several_in_one(g);
-	g->f.target.lock_timeout_ms = g->f.target.lock_timeout_max_ms = 1500;
+	g->f.target.lock_timeout_ms = g->f.target.lock_timeout_max_ms = TWO_MS;
 	g->f.engine.cancel = cancel_late;
 	struct measured m = measure(g, holders, ARRAY_LEN(holders), &r);
 	check_report(g, r, OUTCOME_APPLIED, m.tries == 1 && late.n == 1);
