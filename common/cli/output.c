@@ -9,7 +9,7 @@
 #include "common/base/str.h"
 #include "common/cli/rows.h"
 
-enum { COLUMNS_WITHOUT_WINDOW = 120, COLUMNS_MIN = 40 };
+enum { COLUMNS_WITHOUT_WINDOW = 120, ROWS_WITHOUT_WINDOW = 24, COLUMNS_MIN = 40 };
 
 /* ---- text ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -48,14 +48,6 @@ void text_add_clean(struct buf *b, const char *s, bool visible)
 void output_add_visible(struct buf *b, const char *s)
 {
 	text_add_clean(b, s, true);
-}
-
-size_t output_width(const char *s)
-{
-	size_t n = 0;
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
 }
 
 /* ---- colours --------------------------------------------------------------------------------------------------------------------------------------------- */
@@ -149,6 +141,12 @@ size_t output_columns(FILE *out)
 }
 
 /* A command is one word, so that it can be copied: to the end of the sentence, or to its closing quote. */
+size_t output_rows(FILE *out)
+{
+	struct winsize w = {0};
+	return ioctl(fileno(out), TIOCGWINSZ, &w) == 0 && w.ws_row > 0 ? w.ws_row : ROWS_WITHOUT_WINDOW;
+}
+
 static size_t word_length(const char *text)
 {
 	const char *end = *text == '`' || *text == '\'' ? strchr(text + 1, *text) : NULL;

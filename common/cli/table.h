@@ -36,8 +36,10 @@ void files_print(const char *const *paths, size_t n, enum output_format f, FILE 
 /* Adds text from a peer or a database as a terminal may see it: control characters become blanks, what is not UTF-8 U+FFFD. */
 struct buf;
 void output_add_visible(struct buf *b, const char *s);
-/* Columns on the screen, one for each code point: our words are ASCII, names nearly always. */
+/* Columns that clean text takes on the screen: two for a wide character (CJK, emoji), none for a combining one. */
 size_t output_width(const char *s);
+size_t output_cut(const char *s, size_t columns); /* octets of its longest beginning that fits */
+bool output_is_utf8(void); /* by LC_ALL, LC_CTYPE, LANG: may more than ASCII be drawn? */
 
 /* Adds a sentence in lines of at most `columns`, each indented and ended. Folds at blanks; a word longer than the line, a command at the end and one in quotes stay whole, so that
  * they can be copied. */
@@ -45,6 +47,7 @@ void output_add_folded(struct buf *b, const char *s, size_t indent, size_t colum
 /* The same for a text of several lines, each ended; columns SIZE_MAX: as they are. */
 void output_add_lines(struct buf *b, const char *text, size_t columns);
 size_t output_columns(FILE *out); /* of its window; 120 where there is none, or out is NULL */
+size_t output_rows(FILE *out); /* of its window; 24 where there is none */
 /* A message to stderr, for people: cleaned, ended, and folded where stderr is a terminal. */
 void output_say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 

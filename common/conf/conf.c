@@ -153,6 +153,24 @@ static unsigned line_in(struct bytes text, unsigned line)
 	return line < 1 ? 1 : line < last ? line : last;
 }
 
+/* Does it stand in the file's own mapping, and not in one below it? */
+static bool is_outermost(struct bytes text, unsigned line, const char *key)
+{
+	const char *p = (const char *)text.p, *end = p + text.n;
+	for (; line > 1 && p; line--)
+		p = memchr(p, '\n', (size_t)(end - p)) ? (const char *)memchr(p, '\n', (size_t)(end - p)) + 1 : NULL;
+	return p && (size_t)(end - p) > strlen(key) && memcmp(p, key, strlen(key)) == 0;
+}
+
+/* Of a file of some other kind: what one of this kind begins with. */
+static int unknown_outermost(const char *name, unsigned line, const char *key, const cyaml_schema_value_t *schema, struct err *e)
+{
+	AUTO(buf_done) struct buf known = BUF_INIT;
+	for (const cyaml_schema_field_t *f = schema->mapping.fields; f->key; f++)
+		buf_addf(&known, "%s%s", known.n ? ", " : "", f->key);
+	return err_set(e, ERR_PARSE, "%s:%u: unknown key '%s': remove it, or name another file; known here: %s", name, line, key, buf_str(&known));
+}
+
 static int explain(const char *name, struct bytes text, const cyaml_schema_value_t *schema, cyaml_err_t code, const struct complaint *c,
                    struct err *e)
 {
@@ -163,6 +181,8 @@ static int explain(const char *name, struct bytes text, const cyaml_schema_value
 		line = line_of_unknown(text, key, line);
 		if (near)
 			return err_set(e, ERR_PARSE, "%s:%u: unknown key '%s': did you mean '%s'?", name, line, key, near);
+		if (schema->type == CYAML_MAPPING && is_outermost(text, line, key))
+			return unknown_outermost(name, line, key, schema, e);
 		return err_set(e, ERR_PARSE, "%s:%u: unknown key '%s': remove it", name, line, key);
 	}
 	if (code == CYAML_ERR_MAPPING_FIELD_MISSING)
@@ -203,6 +223,8 @@ int conf_parse(const char *name, struct bytes text, const cyaml_schema_value_t *
 	void *value = NULL;
 	if (text.n > LIMIT_YAML)
 		return err_set(e, ERR_LIMIT, "%s: larger than the %zu bytes allowed here", name, LIMIT_YAML);
+	if (text.n == 0) /* libyaml asserts that there is something */
+		return err_set(e, ERR_PARSE, "%s:1: the file is empty: write its keys", name);
 	unsigned no_text = line_of_no_text(text);
 	if (no_text)
 		return err_set(e, ERR_PARSE, "%s:%u: not UTF-8 text: save it as UTF-8", name, no_text);

@@ -69,7 +69,7 @@ static int token_of(const struct cmd_args *a, struct arena *arena, struct enrol_
 	struct enrol_token t = {.agent = cmd_argument(a, 0), .site = cmd_option_value(a, "site"), .endpoint = cmd_option_value(a, "endpoint")};
 	if (!str_is_name(t.agent) || !str_is_name(t.site))
 		return err_set(e, ERR_USAGE, "agent and site are names: lower-case letters, digits, '.', '_' and '-', 63 at most");
-	if (cmd_option_duration(a, "expires", &ms, e) != 0)
+	if (context_check_endpoint("endpoint", t.endpoint, e) != 0 || cmd_option_duration(a, "expires", &ms, e) != 0)
 		return -1;
 	if (ms == 0 || ms > (uint64_t)ENROL_TOKEN_MAX_US / 1000)
 		return err_set(e, ERR_USAGE, "--expires %s: a token lasts 30m at most: it is a key to a door", expires);

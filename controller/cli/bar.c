@@ -39,6 +39,31 @@ const char *seconds_text(uint64_t seconds, char *out)
 
 /* ---- bars ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
+const struct signs *signs(void)
+{
+	static const struct signs utf8 = {.done = "\xe2\x96\x88",
+	                                  .moving = "\xe2\x96\x93",
+	                                  .failed = "\xc3\x97",
+	                                  .rest = "\xe2\x96\x91",
+	                                  .last = "\xe2\x94\x94\xe2\x94\x80",
+	                                  .branch = "\xe2\x94\x9c\xe2\x94\x80",
+	                                  .trunk = "\xe2\x94\x82",
+	                                  .last_wave = "\xe2\x94\x94\xe2\x94\x80 wave ",
+	                                  .branch_wave = "\xe2\x94\x9c\xe2\x94\x80 wave ",
+	                                  .cut = "\xe2\x80\xa6"};
+	static const struct signs ascii = {.done = "#",
+	                                   .moving = ">",
+	                                   .failed = "x",
+	                                   .rest = ".",
+	                                   .last = "`-",
+	                                   .branch = "|-",
+	                                   .trunk = "|",
+	                                   .last_wave = "`- wave ",
+	                                   .branch_wave = "|- wave ",
+	                                   .cut = "~"};
+	return output_is_utf8() ? &utf8 : &ascii;
+}
+
 /* Columns of n among total: at least one for what there is, all only for all. */
 static size_t share(uint64_t n, uint64_t total, size_t columns)
 {
@@ -65,10 +90,10 @@ void bar_add(struct buf *b, const struct bar *v, size_t columns, bool colour)
 		--*(done >= moving && done >= failed ? &done : moving >= failed ? &moving : &failed);
 	if (v->done + v->failed + v->moving >= total) /* nothing is to come: what was rounded down is no rest */
 		done = columns - failed - moving;
-	add_run(b, "\xe2\x96\x88", done, colour ? output_state_colour("applied") : "");
-	add_run(b, "\xe2\x96\x93", moving, colour ? output_state_colour("applying") : "");
-	add_run(b, "\xc3\x97", failed, colour ? output_state_colour("failed") : "");
-	add_run(b, "\xe2\x96\x91", columns - done - moving - failed, colour ? output_state_colour("pending") : "");
+	add_run(b, signs()->done, done, colour ? output_state_colour("applied") : "");
+	add_run(b, signs()->moving, moving, colour ? output_state_colour("applying") : "");
+	add_run(b, signs()->failed, failed, colour ? output_state_colour("failed") : "");
+	add_run(b, signs()->rest, columns - done - moving - failed, colour ? output_state_colour("pending") : "");
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -81,25 +106,29 @@ uint64_t answer_number(const struct answer_table *t, size_t row, const char *col
 	return *cell && str_to_u64(cell, column, 0, UINT64_MAX, &n, &e) == 0 ? n : 0;
 }
 
+/* What is skipped is not to come. */
 struct bar progress_bar(const struct answer_table *t, size_t row)
 {
+	uint64_t total = answer_number(t, row, "targets"), skipped = answer_number(t, row, "skipped");
 	return (struct bar){.done = answer_number(t, row, "applied"),
 	                    .failed = answer_number(t, row, "failed"),
 	                    .moving = answer_number(t, row, "moving"),
-	                    .total = answer_number(t, row, "targets")};
+	                    .total = skipped < total ? total - skipped : 0};
 }
 
 void progress_add(struct buf *b, const struct answer_table *t, size_t row, bool back)
 {
 	char text[COUNT_TEXT_SIZE], total[COUNT_TEXT_SIZE];
 	struct bar v = progress_bar(t, row);
-	buf_addf(b, "%s of %s %s", count_text(v.done, text), count_text(v.total, total), back ? "taken back" : "applied");
+	buf_addf(b, "%s of %s %s", count_text(v.done, text), count_text(answer_number(t, row, "targets"), total), back ? "taken back" : "applied");
 	if (v.failed)
 		buf_addf(b, ", %s failed", count_text(v.failed, text));
 	if (v.moving)
 		buf_addf(b, ", %s under way", count_text(v.moving, text));
 	if (answer_number(t, row, "taken-back"))
 		buf_addf(b, ", %s taken back", count_text(answer_number(t, row, "taken-back"), text));
+	if (answer_number(t, row, "skipped"))
+		buf_addf(b, ", %s skipped", count_text(answer_number(t, row, "skipped"), text));
 	const char *speed = answer_cell(t, row, "per-minute");
 	bool goes_on = *answer_cell(t, row, "seconds-left") != '\0';
 	if (*speed && (v.moving || goes_on) && v.done + v.failed < v.total)

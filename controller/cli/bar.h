@@ -12,6 +12,14 @@ const char *count_text(uint64_t n, char *out);
 /* "40 s", "3 min 20 s", "2 h 5 min", "3 d 4 h": of whole seconds. `out` holds COUNT_TEXT_SIZE. Returns out. */
 const char *seconds_text(uint64_t seconds, char *out);
 
+/* What bars and trees are drawn with; ASCII where the locale knows no more. Each as wide in both. */
+struct signs {
+	const char *done, *moving, *failed, *rest; /* of bars */
+	const char *last, *branch, *trunk, *last_wave, *branch_wave; /* of trees */
+	const char *cut; /* where text is cut off */
+};
+const struct signs *signs(void);
+
 struct bar {
 	uint64_t done, failed, moving, total;
 };

@@ -66,7 +66,8 @@ static const struct cmd_option unquarantine_options[] = {{"reason", 0, "TEXT", "
 const struct cmd fleet_commands[] = {
     {"status", NULL, "Show the whole fleet on one screen: what runs, how far it is, and what needs eyes",
      "What needs eyes has what to type next below it, the worst first; what is the same at many targets is said once. In the bars: done, under way "
-     "(\xe2\x96\x93), failed (\xc3\x97), to come (\xe2\x96\x91). The exit code is the worst of the rollouts that run or wait, and of each "
+     "(\xe2\x96\x93), failed (\xc3\x97), to come (\xe2\x96\x91); where the locale is not UTF-8: # > x and '.'. The exit code is the worst of the "
+     "rollouts that run or wait, and of each "
      "environment's last one: 0 under way or nothing "
      "to do, 3 waits for "
      "approval, 4 targets failed, 5 something needs attention or an agent was cloned.",

@@ -104,6 +104,7 @@ static void add_eye(struct screen *s, const struct answer_table *t, size_t i)
 	const char *kind = answer_cell(t, i, "kind"), *until = answer_cell(t, i, "until"), *rollout = answer_cell(t, i, "rollout");
 	uint64_t targets = answer_number(t, i, "targets");
 	bool is_rollout = str_eq(kind, "rollout"), is_target = str_eq(kind, "target");
+	size_t begin = s->text.n;
 	if (!is_target && !str_eq(kind, "trust"))
 		buf_addf(&s->text, "%s ", kind);
 	if (is_rollout)
@@ -112,15 +113,23 @@ static void add_eye(struct screen *s, const struct answer_table *t, size_t i)
 		output_add_visible(&s->text, answer_cell(t, i, "needs-eyes"));
 	if (is_target && targets > 1)
 		buf_addf(&s->text, " and %s more", count_text(targets - 1, n));
+	size_t name_columns = output_width(buf_str(&s->text) + begin);
 	buf_adds(&s->text, "  ");
 	add_state(s, answer_cell(t, i, "state"));
+	AUTO(buf_done) struct buf rest = BUF_INIT;
 	if (!is_target && !is_rollout && targets)
-		buf_addf(&s->text, ", %s target%s", count_text(targets, n), targets == 1 ? "" : "s");
+		buf_addf(&rest, ", %s target%s", count_text(targets, n), targets == 1 ? "" : "s");
 	if (*until)
-		buf_addf(&s->text, ", until %s", until);
+		buf_addf(&rest, ", until %s", until);
+	if (answer_number(t, i, "until-seconds"))
+		buf_addf(&rest, " (in %s)", seconds_text(answer_number(t, i, "until-seconds"), n));
 	if (*rollout && !is_rollout)
-		buf_addf(&s->text, ", rollout %.8s", rollout);
-	buf_addc(&s->text, '\n');
+		buf_addf(&rest, ", rollout %.8s", rollout);
+	size_t used = name_columns + 2 + output_width(answer_cell(t, i, "state"));
+	bool fits = used + output_width(buf_str(&rest)) <= s->columns;
+	buf_addf(&s->text, "%s\n", fits ? buf_str(&rest) : ",");
+	if (!fits)
+		output_add_folded(&s->text, rest.p + 2, 4, s->columns);
 	output_add_folded(&s->text, answer_cell(t, i, "detail"), 4, s->columns);
 	if (*answer_cell(t, i, "next")) {
 		AUTO(buf_done) struct buf next = BUF_INIT;

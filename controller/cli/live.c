@@ -10,15 +10,30 @@
 #define CONNECT_TIMEOUT_MS 10000
 #define ANSWER_CAP         ((size_t)256 * 1024 * 1024)
 
-int live_open_context(const struct context *c, struct live *ret, struct err *e)
+static int open_at(const struct context *c, const char *endpoint, const char *blobs, struct live *ret, struct err *e)
 {
-	const struct operator_config config = {.ctrl_endpoint = c->endpoint,
-	                                       .blob_endpoint = c->blobs,
+	const struct operator_config config = {.ctrl_endpoint = endpoint,
+	                                       .blob_endpoint = blobs,
 	                                       .controller_key = c->key,
 	                                       .curve_key_file = c->operator_key,
 	                                       .timeout_ms = CONNECT_TIMEOUT_MS};
-	ret->context = *c;
 	return operator_connect(&config, &ret->link, e);
+}
+
+/* One address after the other until one answers; what is wrong with our own key or file is wrong at all of them. */
+int live_open_context(const struct context *c, struct live *ret, struct err *e)
+{
+	struct err first = ERR_INIT, why = ERR_INIT;
+	ret->context = *c;
+	int rc = open_at(c, c->endpoint, c->blobs, ret, &first);
+	why = first;
+	for (size_t i = 0; rc != 0 && why.code == ERR_LINK && i < c->n_also; i++)
+		rc = open_at(c, c->also[i].endpoint, c->also[i].blobs, ret, &why);
+	if (rc == 0)
+		return 0;
+	if (c->n_also == 0 || why.code != ERR_LINK)
+		return err_set(e, why.code, "%s", why.msg);
+	return err_set(e, ERR_LINK, "no address of controller '%s' answers: %s; the last of %zu: %s", c->name, first.msg, c->n_also + 1, why.msg);
 }
 
 int live_open(const struct cmd_args *a, struct live *ret, struct err *e)

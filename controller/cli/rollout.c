@@ -58,6 +58,7 @@ static int run_start(const struct cmd_args *a, struct err *e)
 	question_add(&q, "plan", cmd_argument(a, 0));
 	question_add(&q, "release", release.name);
 	question_add(&q, "environment", cmd_option_value(a, "environment"));
+	question_add_options(&q, a, "target");
 	question_add(&q, "start-at", start_at);
 	return ask_and_wait(a, &q, e);
 }
@@ -157,6 +158,8 @@ static const struct cmd_option preview_options[] = {
 };
 static const struct cmd_option start_options[] = {
     RELEASE_OPTIONS,
+    {"target", 0, "TARGET", "only this target, or those that a glob such as 'eu/*' matches: the release then does not count as rolled out there",
+     true, false},
     {"start-at", 0, "TIME", "nothing starts before: 2026-12-01T02:00:00Z, or a time from now such as 6h (default: the plan's start_at, or at once)",
      false, false},
     WAIT_OPTIONS,

@@ -10,8 +10,8 @@
 #include "controller/cli/bar.h"
 #include "controller/cli/rollout_cli.h"
 
-enum { ROWS_SHOWN_MAX = 40, STATES_MAX = 32 };
-#define ROWS_SHOWN_TEXT "40"
+enum { ROWS_SHOWN_MIN = 8, ROWS_SHOWN_MAX = 40, STATES_MAX = 32, NOTE_INDENT = 4 };
+enum { LINES_AROUND = 12 }; /* the head, the headings, the last sentences and the next prompt */
 
 /* How many targets of each state are not listed. */
 struct others {
@@ -57,21 +57,66 @@ static void take_counted(struct answer *r, struct others *o)
 		drop_table(r, at);
 }
 
+/* Lines that the window has for targets. */
+static size_t lines_for_targets(size_t n_waves)
+{
+	size_t rows = output_rows(stdout), around = LINES_AROUND + n_waves;
+	return rows > around + ROWS_SHOWN_MIN ? rows - around : ROWS_SHOWN_MIN;
+}
+
+/* Lines that a target takes, with its sentences below it. */
+static size_t lines_of(const struct answer_table *t, size_t row)
+{
+	size_t room = output_columns(stdout) - NOTE_INDENT, lines = 1;
+	const char *const notes[] = {answer_cell(t, row, "detail"), answer_cell(t, row, "next")};
+	for (size_t i = 0; i < ARRAY_LEN(notes); i++)
+		lines += (output_width(notes[i]) + room - 1) / room;
+	return lines;
+}
+
+/* Those that need eyes stay, up to a screenful; of what moves as much as the window has room for; the rest is counted, unless all of it fits. */
 static void fold(struct answer *r, struct others *o)
 {
-	size_t at, kept = 0;
+	size_t at, kept = 0, eyes = 0, all = 0;
 	bool back = rollout_goes_back(r);
 	struct answer_table *t = find(r, "target", &at);
-	if (!t || t->n_rows <= ROWS_SHOWN_MAX)
+	const struct answer_table *waves = answer_find(r, "max-failures");
+	size_t lines = lines_for_targets(waves ? waves->n_rows : 0);
+	for (size_t i = 0; t && i < t->n_rows; i++) {
+		size_t n = lines_of(t, i);
+		all += n;
+		eyes += rollout_interest(answer_cell(t, i, "state"), back) == 0 ? n : 0;
+	}
+	if (!t || all <= lines)
 		return;
+	size_t room = lines > eyes ? lines - eyes : 0;
 	for (size_t i = 0; i < t->n_rows; i++) {
 		const char *state = answer_cell(t, i, "state");
-		if (rollout_interest(state, back) < 2 && kept < ROWS_SHOWN_MAX)
+		int interest = rollout_interest(state, back);
+		size_t n = lines_of(t, i);
+		bool moves = interest == 1 && n <= room;
+		room -= moves ? n : 0;
+		if ((interest == 0 && kept < ROWS_SHOWN_MAX) || moves)
 			t->rows[kept++] = t->rows[i];
 		else
 			count(o, state, 1);
 	}
 	t->n_rows = kept;
+}
+
+/* When a hold or a freeze ends, by the controller's clock: behind why it is held. */
+static void add_ends(struct answer *r)
+{
+	size_t at;
+	const struct answer_table *t = find(r, "target", &at);
+	for (size_t i = 0; t && i < t->n_rows; i++) {
+		char text[COUNT_TEXT_SIZE];
+		const char *detail = answer_cell(t, i, "detail");
+		if (answer_number(t, i, "until-seconds"))
+			answer_set(
+			    t, i, "detail",
+			    arena_printf(r->arena, "%s%sends in %s", detail, *detail ? "; " : "", seconds_text(answer_number(t, i, "until-seconds"), text)));
+	}
 }
 
 size_t rollout_said_at(const struct answer_table *targets, size_t row, bool back)
@@ -144,12 +189,27 @@ const char *rollout_state_word(const struct answer_table *t, size_t row)
 	return *answer_cell(t, row, "starts-at") ? "scheduled" : answer_cell(t, row, "state"); /* of a controller that does not say it */
 }
 
+/* "... and 34 pending, 20 applied; all: rollcall rollout status 1700a67f --all" */
+static void print_others(const struct others *o, bool after_rows, const char *rollout)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT;
+	AUTO(buf_done) struct buf folded = BUF_INIT;
+	char n[COUNT_TEXT_SIZE];
+	if (o->n == 0)
+		return;
+	for (size_t i = 0; i < o->n; i++)
+		buf_addf(&text, "%s%s %s", i ? ", " : after_rows ? "... and " : "", count_text(o->counts[i], n), o->states[i]);
+	buf_addf(&text, "; all: rollcall rollout status %.8s --all", rollout);
+	output_add_folded(&folded, buf_str(&text), 0, isatty(STDOUT_FILENO) ? output_columns(stdout) : SIZE_MAX);
+	printf("%s%s", after_rows ? "" : "\n", buf_str(&folded));
+}
+
 int rollout_status_print(struct answer *r, const char *rollout, bool folded)
 {
 	struct others o = {0};
-	char n[COUNT_TEXT_SIZE];
 	size_t at;
 	take_counted(r, &o);
+	add_ends(r);
 	if (folded) {
 		fold(r, &o);
 		say_once(r);
@@ -162,10 +222,7 @@ int rollout_status_print(struct answer *r, const char *rollout, bool folded)
 	const char *message = r->message;
 	r->message = "";
 	int code = answer_print(r, OUTPUT_TABLE);
-	for (size_t i = 0; i < o.n; i++)
-		printf("%s%s %s", i ? ", " : t && t->n_rows ? "... and " : "\n", count_text(o.counts[i], n), o.states[i]);
-	if (o.n)
-		printf("; all: rollcall rollout status %.8s --all\n", rollout);
+	print_others(&o, t && t->n_rows, rollout);
 	r->message = message;
 	r->n_tables = 0;
 	(void)answer_print(r, OUTPUT_TABLE);
@@ -184,7 +241,9 @@ int run_rollout_status(const struct cmd_args *a, struct err *e)
 	struct question q = {.verb = VERB_ROLLOUT_STATUS};
 	question_add(&q, "rollout", cmd_argument(a, 0));
 	question_add_options(&q, a, "target");
-	question_add(&q, "fold", is_folded(a) ? ROWS_SHOWN_TEXT : NULL);
+	char fold_at[COUNT_TEXT_SIZE];
+	snprintf(fold_at, sizeof fold_at, "%d", ROWS_SHOWN_MAX);
+	question_add(&q, "fold", is_folded(a) ? fold_at : NULL);
 	if (rollout_wait_check(a, e) != 0 || live_open(a, &l, e) != 0)
 		return -1;
 	if (cmd_option_given(a, "wait")) {

@@ -16,10 +16,6 @@
 
 #include "common/base/str.h"
 
-#define LAST   "\xe2\x94\x94\xe2\x94\x80"
-#define BRANCH "\xe2\x94\x9c\xe2\x94\x80"
-#define TRUNK  "\xe2\x94\x82"
-
 enum {
 	WAVE_STATE_COLUMNS = 10, /* at least: what follows does not move with each state */
 	BAR_COLUMNS_MIN = 6,
@@ -93,6 +89,8 @@ static void target_rest(const struct answer_table *t, size_t i, int interest, bo
 		return;
 	if (lasts(answer_cell(t, i, "state")))
 		buf_addf(ret, "for %s", seconds_text(answer_number(t, i, "state-seconds"), text));
+	if (answer_number(t, i, "until-seconds"))
+		buf_addf(ret, "%sends in %s", ret->n ? ", " : "", seconds_text(answer_number(t, i, "until-seconds"), text));
 	if (slash && !str_eq(step, "1/1"))
 		buf_addf(ret, "%sstep %.*s of %s", ret->n ? "  " : "", (int)(slash - step), step, slash + 1);
 	if (*changeset && !str_starts(whole, changeset)) /* once is enough */
@@ -150,7 +148,7 @@ static void add_target(struct tree *t, struct view *v, size_t i, const char *bar
 	const char *state = answer_cell(v->targets, i, "state");
 	size_t lines = note_lines(t, v, i, &notes), like = rollout_said_at(v->targets, i, v->back);
 	bool noted = lines > 0 && lines <= v->notes; /* all of it or nothing: half a reason misleads */
-	snprintf(stem, sizeof stem, "%s%s ", bar, last ? LAST : BRANCH);
+	snprintf(stem, sizeof stem, "%s%s ", bar, last ? signs()->last : signs()->branch);
 	target_rest(v->targets, i, rollout_interest(state, v->back), !noted && like == SIZE_MAX, &rest);
 	if (like != SIZE_MAX)
 		buf_addf(&rest, "%sas %s", rest.n ? "  " : "", answer_cell(v->targets, like, "target"));
@@ -163,7 +161,7 @@ static void add_target(struct tree *t, struct view *v, size_t i, const char *bar
 	if (!noted)
 		return;
 	v->notes -= lines;
-	snprintf(stem, sizeof stem, "%s%s      ", bar, last ? " " : TRUNK);
+	snprintf(stem, sizeof stem, "%s%s      ", bar, last ? " " : signs()->trunk);
 	tree_text(t, buf_str(&notes), stem);
 }
 
@@ -243,15 +241,17 @@ static void add_hidden(struct tree *t, const struct view *v, size_t wave_row, co
 		buf_adds(&more, buf_str(&kinds));
 	else
 		hidden_by_wave(v, wave_row, level, total - shown, &more);
-	snprintf(stem, sizeof stem, "%s%s ", bar, LAST);
+	snprintf(stem, sizeof stem, "%s%s ", bar, signs()->last);
 	tree_line(t, &(struct line){.stem = stem, .name = more.p, .state = "", .rest = ""});
 }
 
 static void add_targets(struct tree *t, struct view *v, size_t wave_row, int level, bool last_wave)
 {
-	const char *wave = answer_cell(v->waves, wave_row, "wave"), *bar = last_wave ? "   " : TRUNK "  ";
+	const char *wave = answer_cell(v->waves, wave_row, "wave");
+	char bar[16];
 	size_t total = (size_t)answer_number(v->waves, wave_row, "targets"), wanted = count_up_to(v, wave, level),
 	       shown = wanted < v->cap ? wanted : v->cap, n = 0;
+	snprintf(bar, sizeof bar, "%s  ", last_wave ? " " : signs()->trunk);
 	for (size_t i = 0; i < v->targets->n_rows && n < shown; i++)
 		if (is_of(v, i, wave, level))
 			add_target(t, v, i, bar, ++n == total);
@@ -307,7 +307,7 @@ static size_t state_columns(const struct answer_table *waves)
 
 static struct line wave_line(const struct view *v, size_t i, const char *rest, size_t name_columns)
 {
-	return (struct line){.stem = i + 1 == v->waves->n_rows ? LAST " wave " : BRANCH " wave ",
+	return (struct line){.stem = i + 1 == v->waves->n_rows ? signs()->last_wave : signs()->branch_wave,
 	                     .name = answer_cell(v->waves, i, "wave"),
 	                     .state = answer_cell(v->waves, i, "state"),
 	                     .rest = rest,

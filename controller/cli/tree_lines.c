@@ -10,8 +10,6 @@
 #include "common/base/str.h"
 #include "controller/cli/rollout_tree.h"
 
-#define ELLIPSIS "\xe2\x80\xa6"
-
 enum { KEY_INTERRUPT = 3, KEY_ESCAPE = 27, ROWS_WITHOUT_WINDOW = 24, COLUMNS_WITHOUT_WINDOW = 80 };
 
 bool tree_can_open(void)
@@ -67,16 +65,6 @@ bool tree_wants_to_leave(struct tree *t, int timeout_ms)
 
 /* ---- lines ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
-/* Length in bytes of the first n code points. */
-static size_t bytes_of_columns(const char *s, size_t n)
-{
-	const char *p = s;
-	for (; *p; p++)
-		if (((unsigned char)*p & 0xc0) != 0x80 && n-- == 0)
-			break;
-	return (size_t)(p - s);
-}
-
 static void add_cut(struct buf *b, const char *text, unsigned *left)
 {
 	AUTO(buf_done) struct buf clean = BUF_INIT;
@@ -86,8 +74,8 @@ static void add_cut(struct buf *b, const char *text, unsigned *left)
 		buf_add(b, buf_str(&clean), clean.n);
 		*left -= (unsigned)width;
 	} else if (*left > 0) {
-		buf_add(b, clean.p, bytes_of_columns(clean.p, *left - 1));
-		buf_adds(b, ELLIPSIS);
+		buf_add(b, clean.p, output_cut(clean.p, *left - 1));
+		buf_adds(b, signs()->cut);
 		*left = 0;
 	}
 }
@@ -102,9 +90,11 @@ static void add_name(struct buf *b, const char *text, size_t room, unsigned *lef
 		add_cut(b, text, left);
 		return;
 	}
-	buf_add(b, clean.p, bytes_of_columns(clean.p, room - tail - 1));
-	buf_adds(b, ELLIPSIS);
-	buf_adds(b, clean.p + bytes_of_columns(clean.p, width - tail));
+	size_t head = output_cut(clean.p, room - tail - 1), from = output_cut(clean.p, width - tail);
+	from += output_width(clean.p + from) > tail ? output_cut(clean.p + from, 2) : 0; /* a wide one over the cut */
+	buf_add(b, clean.p, head);
+	buf_adds(b, signs()->cut);
+	buf_adds(b, clean.p + from);
 	*left -= (unsigned)room;
 }
 
@@ -170,7 +160,7 @@ size_t tree_fold(const char *text, size_t columns, struct buf *ret)
 	output_add_folded(&folded, text, 0, columns);
 	for (char *rest = folded.p, *line; rest && (line = strsep(&rest, "\n")) != NULL;)
 		while (*line) {
-			size_t n = bytes_of_columns(line, columns);
+			size_t n = output_cut(line, columns);
 			if (ret) {
 				buf_add(ret, line, n);
 				buf_addc(ret, '\n');

@@ -2,6 +2,7 @@
 #include "controller/operate/operate.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,7 +123,7 @@ const char *request_arg(const struct request *q, const char *key)
 int request_need(const struct request *q, const char *key, const char **ret, struct err *e)
 {
 	*ret = request_arg(q, key);
-	return *ret ? 0 : err_set(e, ERR_USAGE, "%s needs the argument %s", verb_name(q->c->verb), key);
+	return *ret ? 0 : err_set(e, ERR_USAGE, "%s needs the argument %s, which is missing or empty: give it", verb_name(q->c->verb), key);
 }
 
 int request_number(const struct request *q, const char *key, uint64_t least, uint64_t most, uint64_t *ret, struct err *e)
@@ -258,6 +259,11 @@ void reply_cells(struct request *q, const char *const *cells, size_t n)
 const char *reply_time(struct request *q, int64_t at_us)
 {
 	return at_us ? clock_text(at_us, arena_alloc(q->a, CLOCK_TEXT_SIZE)) : "";
+}
+
+const char *reply_seconds_until(struct request *q, int64_t at_us)
+{
+	return at_us > q->b->now_us ? arena_printf(q->a, "%" PRId64, (at_us - q->b->now_us + 999999) / 1000000) : "";
 }
 
 void reply_document(struct request *q, struct bytes document)

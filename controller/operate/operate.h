@@ -45,6 +45,7 @@ void reply_row(struct request *q, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The same of texts, one for each column, "" or NULL for an absent value: for lists of ten thousand, where formatting costs more than the rest. Copies. */
 #define REPLY_COLUMNS_MAX 32
 void reply_cells(struct request *q, const char *const *cells, size_t n);
+const char *reply_seconds_until(struct request *q, int64_t at_us); /* whole seconds from now; "" for 0, or when it has passed */
 const char *reply_time(struct request *q, int64_t at_us); /* for a cell: clock_text, absent for 0 */
 void reply_document(struct request *q, struct bytes document); /* in a reply of its own, first */
 void reply_end(struct request *q, enum exit_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -229,7 +229,7 @@ int operate_agent_approve(struct request *q, struct err *e)
 	if (g->rec.revoked_at_us)
 		return err_set(e, ERR_POLICY, "agent %s was revoked (%s): that is for ever", g->rec.name, g->rec.standing);
 	if (!g->rec.held_at_us)
-		return err_set(e, ERR_STATE, "agent %s waits for nothing", g->rec.name);
+		return err_set(e, ERR_STATE, "agent %s waits for nothing: `rollcall agents list` shows who does", g->rec.name);
 	if (agent_unhold(q->b, g, q->actor, e) < 0)
 		return -1;
 	reply_agent(q, g);

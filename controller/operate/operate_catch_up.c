@@ -44,8 +44,11 @@ static int name_release(struct request *q, struct msg_command *c, struct err *e)
 	struct plan p;
 	if (request_arg(q, "release"))
 		return 0;
-	if (request_need(q, "environment", &environment, e) < 0 || plan_parse(name ? name : "plan", q->c->document, q->a, &p, e) < 0 ||
-	    present_release(q, environment, p.name, &release, e) < 0)
+	if (request_need(q, "environment", &environment, e) < 0 || plan_parse(name ? name : "plan", q->c->document, q->a, &p, e) < 0)
+		return -1;
+	if (!plan_environment(&p, environment))
+		return no_environment(&p, environment, e);
+	if (present_release(q, environment, p.name, &release, e) < 0)
 		return -1;
 	*c = *q->c;
 	c->arguments = arena_alloc(q->a, (c->n_arguments + 1) * sizeof *c->arguments);

@@ -14,7 +14,8 @@ static int answer(struct request *q, struct run *u, const char *words, struct er
 static int step(struct request *q, struct run *u, enum rollout_event ev, const char *verb, struct err *e)
 {
 	if (!fsm_find(&rollout_fsm, (int)u->r.state, (int)ev, &u->r)) {
-		const char *hint = u->r.state != ROLLOUT_HALTED           ? ""
+		const char *hint = rollout_is_final(u->r.state)           ? ": it is over; `rollcall rollout list` shows which run"
+		                   : u->r.state != ROLLOUT_HALTED         ? ""
 		                   : u->r.direction == DIRECTION_ROLLBACK ? ": repair the cause and `rollcall rollout retry` it, or abort it"
 		                                                          : ": repair the cause and `rollcall rollout retry` it, abort it, or roll it back";
 		return err_set(e, ERR_STATE, "rollout %.8s is %s and cannot be %s%s", u->rec.id, rollout_state_name(u->r.state), verb, hint);

@@ -75,25 +75,26 @@ static void fleet_row(struct request *q, const struct view_fleet *v)
 static void rollout_rows(struct request *q, const struct view_fleet *v)
 {
 	reply_columns(q, "%rollout,state,release,environment,direction,present-wave,#targets,#applied,#failed,#open,#moving,#per-minute,#seconds-left,"
-	                 "starts-at,#taken-back,stands,~detail,~next,+project,+called");
+	                 "starts-at,#taken-back,stands,~detail,~next,+project,+called,+#skipped");
 	for (size_t i = 0; i < v->n_rollouts; i++) {
 		const struct view_rollout *r = &v->rollouts[i];
-		reply_row(
-		    q, "%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%s",
-		    r->rec->id, rollout_state_name(r->rec->state), r->rec->release_version, r->rec->environment, direction_name(r->rec->direction), r->wave,
-		    r->counts.total, r->done, r->counts.failed, r->counts.open, r->moving, view_per_minute(q->a, r), view_seconds_left(q->a, r),
-		    reply_time(q, r->starts_at_us), r->rec->direction == DIRECTION_APPLY ? r->counts.rolled_back : 0, r->state, r->detail, r->next,
-		    r->rec->project, r->called);
+		reply_row(q,
+		          "%s\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%" PRIu32
+		          "\t%s\t%s\t%s\t%s\t%s\t%" PRIu32,
+		          r->rec->id, rollout_state_name(r->rec->state), r->rec->release_version, r->rec->environment, direction_name(r->rec->direction),
+		          r->wave, r->counts.total, r->done, r->counts.failed, r->counts.open, r->moving, view_per_minute(q->a, r),
+		          view_seconds_left(q->a, r), reply_time(q, r->starts_at_us), r->rec->direction == DIRECTION_APPLY ? r->counts.rolled_back : 0,
+		          r->state, r->detail, r->next, r->rec->project, r->called, r->counts.skipped);
 	}
 }
 
 static void eye_rows(struct request *q, const struct view_fleet *v, size_t limit)
 {
-	reply_columns(q, "needs-eyes,kind,state,#targets,%rollout,since,until,~detail,~next");
+	reply_columns(q, "needs-eyes,kind,state,#targets,%rollout,since,until,~detail,~next,+#until-seconds");
 	for (size_t i = 0; i < v->n_eyes && i < limit; i++) {
 		const struct view_eye *y = &v->eyes[i];
-		reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s", y->name, y->kind, y->state, y->targets, y->rollout, reply_time(q, y->since_us),
-		          reply_time(q, y->until_us), y->detail, y->next);
+		reply_row(q, "%s\t%s\t%s\t%zu\t%s\t%s\t%s\t%s\t%s\t%s", y->name, y->kind, y->state, y->targets, y->rollout, reply_time(q, y->since_us),
+		          reply_time(q, y->until_us), y->detail, y->next, reply_seconds_until(q, y->until_us));
 	}
 }
 
@@ -131,6 +132,8 @@ int operate_history(struct request *q, struct err *e)
 		return -1;
 	if (store_history(q->b->store, request_arg(q, "target"), u ? u->rec.id : NULL, (size_t)limit, q->a, &rows, &n, e) < 0)
 		return -1;
+	if (n == 0 && request_arg(q, "target") && !target_by_id(q->b, request_arg(q, "target")))
+		return request_no_target(q, request_arg(q, "target"), e);
 	reply_columns(q, "at,target,%rollout,project,release,direction,outcome,+#attempt,~detail,+agent,+report");
 	for (size_t i = 0; i < n; i++) {
 		const struct history_row *r = &rows[i];

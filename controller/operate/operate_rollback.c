@@ -2,7 +2,8 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/model/plan.h"
-#include "controller/operate/operate.h"
+#include "common/wire/limits.h"
+#include "controller/operate/wish.h"
 
 #define LAST_WAVE         "last"
 #define ROLLBACK_VALID_US (INT64_C(24) * 3600 * 1000000)
@@ -151,6 +152,15 @@ static int find_release(struct request *q, const uint8_t digest[DIGEST_SIZE], st
 	return err_set(e, ERR_NOT_FOUND, "the rollout's release is not in the store");
 }
 
+static int check_exceptions(struct request *q, const struct store_release *rec, const char *const *except, size_t n, struct err *e)
+{
+	AUTO(arena_destroy) struct arena *a = arena_new(RELEASE_ARENA);
+	struct release r = {0};
+	if (n == 0)
+		return 0;
+	return order_release(q->b, rec->envelope_hash, a, &r, NULL, e) < 0 ? -1 : check_except(&r, except, n, e);
+}
+
 int operate_rollback(struct request *q, struct err *e)
 {
 	struct run *u = NULL, *undo = NULL;
@@ -168,6 +178,8 @@ int operate_rollback(struct request *q, struct err *e)
 	                          .n_contexts = u->order.n_contexts,
 	                          .not_after_us = q->b->now_us + ROLLBACK_VALID_US};
 	r.except = request_args(q, "except", &r.n_except);
+	if (check_exceptions(q, &release, r.except, r.n_except, e) < 0)
+		return -1;
 	memcpy(r.plan_digest, u->order.plan_digest, DIGEST_SIZE);
 	collect_undo(q, u, &r);
 	const char *notes = rollback_notes(q, u); /* before it is superseded */

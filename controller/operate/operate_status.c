@@ -9,9 +9,9 @@
 
 #define FOLD_MAX         10000
 #define ROLLOUT_COLUMNS  "%rollout,state,release,environment,direction,#targets,#applied,#failed,+#open,created,detail,+project,+called"
-#define STATUS_COLUMNS   ROLLOUT_COLUMNS ",+present-wave,+#moving,+#eyes,+#per-minute,+#seconds-left,+next,+starts-at,+#taken-back,+stands"
-#define WAVE_COLUMNS     "wave,state,#targets,#applied,#failed,#open,max-failures,detail,+#moving,+#eyes,+#soak-seconds"
-#define DELIVERY_COLUMNS "target,wave,state,step,#attempt,~detail,~next,+changeset,+since,+until,+#state-seconds"
+#define STATUS_COLUMNS   ROLLOUT_COLUMNS ",+present-wave,+#moving,+#eyes,+#per-minute,+#seconds-left,+next,+starts-at,+#taken-back,+stands,+#skipped"
+#define WAVE_COLUMNS     "wave,state,#targets,#applied,#failed,#open,max-failures,detail,+#moving,+#eyes,+#soak-seconds,+#skipped"
+#define DELIVERY_COLUMNS "target,wave,state,step,#attempt,~detail,~next,+changeset,+since,+until,+#state-seconds,+#until-seconds"
 
 /* Of one that has not ended: how it stands now, and not what moved it last. */
 static int detail_now(struct request *q, const struct store_rollout *r, const char **ret, struct err *e)
@@ -102,9 +102,9 @@ static void wave_row(struct request *q, const struct run *u, uint32_t i)
 	                       : "";
 	for (size_t k = wave_first(&u->r, i); k < u->r.n_deliveries && u->r.deliveries[k].wave == i; k++)
 		by_interest[view_interest(&u->r.deliveries[k])]++;
-	reply_row(q, "%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%s", w->name,
+	reply_row(q, "%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%s\t%" PRIu32, w->name,
 	          wave_state_name(w->state), w->target_count, t.done, t.failures, t.open, limit_text(w->max_failures, limit), wave_detail(q, u, i, &t),
-	          by_interest[INTEREST_MOVING], by_interest[INTEREST_EYES], soak);
+	          by_interest[INTEREST_MOVING], by_interest[INTEREST_EYES], soak, t.skipped);
 }
 
 static void delivery_row(struct request *q, const struct run *u, size_t i)
@@ -126,7 +126,8 @@ static void delivery_row(struct request *q, const struct run *u, size_t i)
 	                             str_or_empty(n->changeset),
 	                             clock_text(n->since_us, since),
 	                             until_us ? clock_text(until_us, until) : "",
-	                             lasts};
+	                             lasts,
+	                             reply_seconds_until(q, until_us)};
 	reply_cells(q, cells, ARRAY_LEN(cells));
 }
 
@@ -198,11 +199,11 @@ static void status_row(struct request *q, const struct view_rollout *v)
 	char at[CLOCK_TEXT_SIZE];
 	reply_row(q,
 	          "%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%s\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%" PRIu32
-	          "\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s",
+	          "\t%s\t%s\t%s\t%s\t%" PRIu32 "\t%s\t%" PRIu32,
 	          r->id, rollout_state_name(r->state), r->release_version, r->environment, direction_name(r->direction), v->counts.total, v->done,
 	          v->counts.failed, v->counts.open, clock_text(r->created_at_us, at), v->detail, r->project, v->called, v->wave, v->moving, v->eyes,
 	          view_per_minute(q->a, v), view_seconds_left(q->a, v), v->next, reply_time(q, v->starts_at_us),
-	          r->direction == DIRECTION_APPLY ? v->counts.rolled_back : 0, v->state);
+	          r->direction == DIRECTION_APPLY ? v->counts.rolled_back : 0, v->state, v->counts.skipped);
 }
 
 int operate_status(struct request *q, struct err *e)
@@ -213,6 +214,9 @@ int operate_status(struct request *q, struct err *e)
 	if (request_run(q, &u, e) < 0 || request_number(q, "fold", 1, FOLD_MAX, &w.fold, e) < 0 || view_rollout(q->b, q->a, &u->rec, u, &v, e) < 0)
 		return -1;
 	w.targets = request_args(q, "target", &w.n_targets);
+	if (w.n_targets && count_asked(u, &w) == 0)
+		return err_set(e, ERR_NOT_FOUND, "no target of rollout %.8s is named %s%s: `rollcall rollout status %.8s --all` lists them", u->rec.id,
+		               w.targets[0], w.n_targets > 1 ? " or as the others" : "", u->rec.id);
 	reply_columns(q, STATUS_COLUMNS);
 	status_row(q, &v);
 	reply_columns(q, WAVE_COLUMNS);

@@ -80,17 +80,25 @@ int operate_unquarantine(struct request *q, struct err *e)
 
 /* ---- freezes ------------------------------------------------------------------------------------------------------------------------------------------- */
 
-#define FREEZE_COLUMNS "freeze,selector,from,until,state,reason,by,#targets"
+#define FREEZE_COLUMNS "freeze,selector,from,until,when,state,reason,by,#targets"
 
-static void freeze_row(struct request *q, const struct brain_freeze *f)
+static size_t count_frozen(struct request *q, const struct brain_freeze *f)
 {
-	char from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE];
 	size_t n = 0, n_all = 0;
 	struct brain_target **all = targets_sorted(q->b, &n_all);
 	for (size_t i = 0; i < n_all; i++)
 		n += selector_matches(f->selector, &all[i]->target);
-	reply_row(q, "%" PRId64 "\t%s\t%s\t%s\t%s\t%s\t%s\t%zu", f->rec.id, f->rec.selector, clock_text(f->rec.from_us, from),
-	          clock_text(f->rec.until_us, until), f->rec.from_us > q->b->now_us ? "waits" : "in-force", f->rec.reason, f->rec.added_by, n);
+	return n;
+}
+
+static void freeze_row(struct request *q, const struct brain_freeze *f)
+{
+	char from[CLOCK_TEXT_SIZE], until[CLOCK_TEXT_SIZE], in[CLOCK_TEXT_SIZE];
+	bool waits = f->rec.from_us > q->b->now_us;
+	clock_duration_text((waits ? f->rec.from_us : f->rec.until_us) - q->b->now_us, in);
+	reply_row(q, "%" PRId64 "\t%s\t%s\t%s\t%s in %s\t%s\t%s\t%s\t%zu", f->rec.id, f->rec.selector, clock_text(f->rec.from_us, from),
+	          clock_text(f->rec.until_us, until), waits ? "begins" : "ends", in, waits ? "waits" : "in-force", f->rec.reason, f->rec.added_by,
+	          count_frozen(q, f));
 }
 
 static int read_freeze(struct request *q, struct store_freeze *f, struct err *e)
@@ -122,11 +130,18 @@ int operate_freeze_add(struct request *q, struct err *e)
 	if (read_freeze(q, &f, e) < 0 || store_freeze_put(q->b->store, &f, &id, e) < 0 ||
 	    brain_log(q->b, q->actor, NULL, arena_printf(q->a, "freeze %" PRId64, id), "add", freeze_text(q, &f), e) < 0 || steer_load(q->b, e) < 0)
 		return -1;
-	reply_columns(q, FREEZE_COLUMNS);
+	const struct brain_freeze *new = NULL;
 	for (size_t i = 0; i < q->b->n_freezes; i++)
 		if (q->b->freezes[i].rec.id == id)
-			freeze_row(q, &q->b->freezes[i]);
-	reply_end(q, EXIT_DONE, "nothing new starts there meanwhile; what runs, runs on: `rollcall freeze remove %" PRId64 "` ends it early", id);
+			new = &q->b->freezes[i];
+	reply_columns(q, FREEZE_COLUMNS);
+	if (new)
+		freeze_row(q, new);
+	if (new &&count_frozen(q, new) == 0)
+		reply_end(q, EXIT_DONE, "WARNING: no target matches %s now; one that comes with such labels is frozen too: `rollcall targets` shows labels",
+		          f.selector);
+	else
+		reply_end(q, EXIT_DONE, "nothing new starts there meanwhile; what runs, runs on: `rollcall freeze remove %" PRId64 "` ends it early", id);
 	return 0;
 }
 
@@ -146,8 +161,11 @@ int operate_freeze_remove(struct request *q, struct err *e)
 	const char *text = NULL;
 	uint64_t id = 0;
 	bool found = false;
-	if (request_need(q, "freeze", &text, e) < 0 || str_to_u64(text, "freeze", 1, INT64_MAX, &id, e) < 0 ||
-	    store_freeze_remove(q->b->store, (int64_t)id, &found, e) < 0)
+	if (request_need(q, "freeze", &text, e) < 0)
+		return -1;
+	if (str_to_u64(text, "freeze", 1, INT64_MAX, &id, e) < 0)
+		return err_set(e, ERR_USAGE, "freeze %s: give its number: `rollcall freeze list` shows them", text);
+	if (store_freeze_remove(q->b->store, (int64_t)id, &found, e) < 0)
 		return -1;
 	if (!found)
 		return err_set(e, ERR_NOT_FOUND, "there is no freeze %s: `rollcall freeze list` shows them", text);

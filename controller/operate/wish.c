@@ -11,18 +11,24 @@
 
 #define PLAN_NAME_SHOWN "plan"
 
+int no_environment(const struct plan *p, const char *environment, struct err *e)
+{
+	AUTO(buf_done) struct buf has = BUF_INIT;
+	for (size_t i = 0; i < p->n_environments; i++)
+		buf_addf(&has, "%s%s", i ? ", " : "", p->environments[i].name);
+	return err_set(e, ERR_USAGE, "plan %s has no environment %s: add it there, or name another (it has %s)", p->name, environment, buf_str(&has));
+}
+
 static int read_plan(struct request *q, struct wish *w, struct err *e)
 {
 	const char *environment = NULL, *name = request_arg(q, "plan");
 	if (request_need(q, "environment", &environment, e) < 0)
 		return -1;
-	if (q->c->document.n == 0)
-		return err_set(e, ERR_USAGE, "no plan was sent: give the plan's file");
 	if (plan_parse(name ? name : PLAN_NAME_SHOWN, q->c->document, q->a, &w->plan, e) < 0)
 		return -1;
 	w->env = plan_environment(&w->plan, environment);
 	if (!w->env)
-		return err_set(e, ERR_USAGE, "plan %s has no environment %s: add it there, or name another", w->plan.name, environment);
+		return no_environment(&w->plan, environment, e);
 	return plan_check_pipeline(&w->plan, q->c->document, (const char *const *)w->release.pipeline, w->release.n_pipeline, e);
 }
 
@@ -133,6 +139,14 @@ static struct target *choose_targets(struct request *q, struct wish *w, const ch
 	return list;
 }
 
+int check_except(const struct release *r, const char *const *except, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!release_changeset(r, except[i]))
+			return err_set(e, ERR_USAGE, "--except %s: release %s has no such changeset: `rollcall release show` lists them", except[i], r->version);
+	return 0;
+}
+
 void wish_done(struct wish *w)
 {
 	arena_destroy(&w->arena);
@@ -165,6 +179,11 @@ int wish_read(struct request *q, struct wish *w, struct err *e)
 	const char **series = NULL;
 	const struct target *targets = choose_targets(q, w, &series, &n);
 	w->except = request_args(q, "except", &w->n_except);
+	if (check_except(&w->release, w->except, w->n_except, e) < 0)
+		return -1;
+	if (n_named && n == 0 && !w->lacking)
+		return err_set(e, ERR_NOT_FOUND, "--target %s%s: no free target of %s is so named: `rollcall targets -l environment=%s` shows them",
+		               request_args(q, "target", &n_named)[0], n_named > 1 ? " and the others" : "", w->env->name, w->env->name);
 	if (w->lacking && n == 0)
 		return 0;
 	return order_freeze(&w->plan, w->env, targets, series, n, w->lacking || n_named, q->a, &w->frozen, e);

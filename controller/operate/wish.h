@@ -25,6 +25,9 @@ struct wish {
 	struct store_names have, tried; /* with lacking: who has it, and with newcomers: who was in such a rollout */
 };
 
+int no_environment(const struct plan *p, const char *environment, struct err *e) MUST_CHECK; /* ERR_USAGE: which it has */
+/* ERR_USAGE for a changeset that is to be left out and that the release has not. */
+int check_except(const struct release *r, const char *const *except, size_t n, struct err *e) MUST_CHECK;
 void wish_done(struct wish *w);
 /* From the request's arguments release, environment, plan, direction?, except*, target*, start-at? and its document, the plan. */
 int wish_read(struct request *q, struct wish *w, struct err *e) MUST_CHECK;

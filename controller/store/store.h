@@ -164,7 +164,7 @@ int store_rollouts(struct store *s, const char *id, bool only_active, struct are
 int store_rollout_load(struct store *s, const char *id, struct arena *a, struct rollout *ret, struct delivery_note **ret_notes,
                        struct err *e) MUST_CHECK;
 struct delivery_counts {
-	uint32_t total, applied, rolled_back, failed, attention, unknown, open; /* failed: counts against max_failures; open: not settled */
+	uint32_t total, applied, rolled_back, failed, attention, unknown, skipped, open; /* failed: counts against max_failures; open: not settled */
 };
 int store_delivery_counts(struct store *s, const char *rollout, struct delivery_counts *ret, struct err *e) MUST_CHECK;
 /* Has a rollout of this release over this environment, and not only over some of its targets, succeeded, and was it not taken back? */

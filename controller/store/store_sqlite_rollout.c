@@ -258,6 +258,7 @@ static int read_counts(struct lite_stmt *q, struct delivery_counts *c, struct er
 		c->applied += d.state == DELIVERY_APPLIED ? n : 0;
 		c->rolled_back += d.state == DELIVERY_ROLLED_BACK ? n : 0;
 		c->attention += d.state == DELIVERY_NEEDS_ATTENTION ? n : 0;
+		c->skipped += d.state == DELIVERY_SKIPPED ? n : 0;
 		c->unknown += d.state == DELIVERY_UNKNOWN ? n : 0;
 		c->failed += lite_int(q, 1) ? n : 0;
 		d.failed = lite_int(q, 1);

@@ -38,7 +38,8 @@ struct view_rollout {
 };
 int view_rollout(struct brain *b, struct arena *a, const struct store_rollout *rec, const struct run *u, struct view_rollout *ret,
                  struct err *e) MUST_CHECK;
-/* Of each environment the newest rollout that has come over it, when it has ended and failed, or succeeded with failures: taken into memory for this turn. `list`: all rollouts,
+/* Of each environment the newest rollout that has come over it, when it has ended and failed, or succeeded with failures, and those that were aborted since with targets of which
+ * nothing is known: taken into memory for this turn. `list`: all rollouts,
  * oldest first. */
 int view_unsettled(struct brain *b, struct arena *a, const struct store_rollout *list, size_t n, struct run ***ret, size_t *ret_n,
                    struct err *e) MUST_CHECK;

@@ -127,12 +127,18 @@ static const char *next_for_all(struct list *l, const struct run *u, const struc
 	}
 }
 
+/* Of an aborted rollout only what nobody knows: the rest was given up as it is. */
+static bool needs_eyes(const struct run *u, const struct delivery *d)
+{
+	return view_interest(d) == INTEREST_EYES && (u->r.state != ROLLOUT_ABORTED || d->state == DELIVERY_UNKNOWN);
+}
+
 static void add_deliveries(struct list *l, const struct run *u)
 {
 	for (size_t i = 0; i < u->r.n_deliveries; i++) {
 		const struct delivery *d = &u->r.deliveries[i];
 		const struct delivery_note *n = &u->notes[i];
-		if (view_interest(d) != INTEREST_EYES || d->state == DELIVERY_UNREACHABLE) /* its agent is in the list */
+		if (!needs_eyes(u, d) || d->state == DELIVERY_UNREACHABLE) /* its agent is in the list */
 			continue;
 		const struct view_eye eye = {.rank = rank_of(d->state),
 		                             .name = d->target,
@@ -315,7 +321,7 @@ static bool is_said(const struct list *l, const char *target)
 	}
 	for (size_t i = 0; i < l->n_unsettled; i++) {
 		const struct delivery *d = run_delivery(l->unsettled[i], target);
-		if (d && view_interest(d) == INTEREST_EYES)
+		if (d && needs_eyes(l->unsettled[i], d))
 			return true;
 	}
 	return false;

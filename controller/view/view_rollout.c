@@ -71,6 +71,7 @@ static struct delivery_counts counts_of(const struct rollout *r)
 		c.applied += d->state == DELIVERY_APPLIED;
 		c.rolled_back += d->state == DELIVERY_ROLLED_BACK;
 		c.attention += d->state == DELIVERY_NEEDS_ATTENTION;
+		c.skipped += d->state == DELIVERY_SKIPPED;
 		c.unknown += d->state == DELIVERY_UNKNOWN;
 		c.failed += d->failed;
 		c.open += !delivery_settled(d);
@@ -133,12 +134,12 @@ int view_unsettled(struct brain *b, struct arena *a, const struct store_rollout 
 	size_t n_out = 0, cap = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct delivery_counts c = {0};
-		bool ended = list[i].state == ROLLOUT_FAILED || list[i].state == ROLLOUT_SUCCEEDED;
+		bool ended = rollout_is_final(list[i].state);
 		if (!ended || !is_newest(list, n, i))
 			continue;
 		if (store_delivery_counts(b->store, list[i].id, &c, e) < 0)
 			return -1;
-		if (list[i].state == ROLLOUT_SUCCEEDED && c.failed == 0)
+		if ((list[i].state == ROLLOUT_SUCCEEDED && c.failed == 0) || (list[i].state == ROLLOUT_ABORTED && c.unknown == 0))
 			continue;
 		arena_vec_grow(a, out, n_out, cap);
 		if (run_open(b, list[i].id, &out[n_out], e) < 0)

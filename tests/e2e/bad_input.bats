@@ -219,7 +219,7 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 }
 
 @test "a plan that fits nothing" {
-	says 2 "rollcall: plan shop has no environment qa: add it there, or name another" rc rollout start plan.yaml -e qa -r 1.0.0
+	says 2 "rollcall: plan shop has no environment qa: add it there, or name another (it has dev)" rc rollout start plan.yaml -e qa -r 1.0.0
 	sed 's/name: dev/name: qa/' plan.yaml >bad.yaml
 	says 2 "rollcall: bad.yaml:3: environment qa is not in the project's pipeline (dev, production): correct the name, or add it to rollcall.yaml" rc rollout start bad.yaml -e qa -r 1.0.0
 	sed 's/ring=good/ring=none/' plan.yaml >bad.yaml
@@ -227,6 +227,29 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 	sed 's/ring=good/ring=/' plan.yaml >bad.yaml
 	says 2 'rollcall: bad.yaml:5: wave all: selector "ring=", character 6: a value is missing: key=value' rc rollout start bad.yaml -e dev -r 1.0.0
 	says 1 "rollcall: release 7 is not at the controller: \`rollcall release push\` it first" rc rollout start plan.yaml -e dev -r 7
+}
+
+@test "what else an operator gets wrong is named, and the controller outlives it" {
+	mkdir -p folder && : >empty && printf 'apiVersion: v1\nkind: Pod\n' >foreign.yaml
+	local verb
+	for verb in start preview catch-up; do
+		says 1 "rollcall: empty:1: the file is empty: write its keys" rc rollout "$verb" empty -e dev -r 1.0.0
+		says 1 "rollcall: folder: a folder: name a file" rc rollout "$verb" folder -e dev -r 1.0.0
+		says 1 "rollcall: foreign.yaml:1: unknown key 'apiVersion': remove it, or name another file; known here: name, environments" rc rollout "$verb" foreign.yaml -e dev -r 1.0.0
+	done
+	says 1 "rollcall: empty:1: the file is empty: write its keys" rc rollout catch-up empty -e dev
+	says 2 "rollcall: plan shop has no environment qa: add it there, or name another (it has dev)" rc rollout catch-up plan.yaml -e qa
+	for verb in start preview; do
+		says 1 "rollcall: --target no/*: no free target of dev is so named: \`rollcall targets -l environment=dev\` shows them" rc rollout "$verb" plan.yaml -e dev -r 1.0.0 --target 'no/*'
+	done
+	says 2 "rollcall: --except no:such: release 1.0.0 has no such changeset: \`rollcall release show\` lists them" rc rollout preview plan.yaml -e dev -r 1.0.0 --except no:such
+	says 2 "rollcall: freeze abc: give its number: \`rollcall freeze list\` shows them" rc freeze remove abc
+	says 2 "rollcall: freeze-add needs the argument reason, which is missing or empty: give it" rc freeze add --until 2h --reason ''
+	says 1 "rollcall: no agent has announced target no/such/target: \`rollcall targets\` shows them" rc history --target no/such/target
+	says 2 "rollcall: --endpoint nowhere: write it as tcp://HOST:PORT" rc agents invite eu-9 --site eu --targets 'eu/*' --endpoint nowhere --controller-key keys/controller.curve.pub --key keys/enrol
+	says 2 "rollcall: --operator-key keys/operator.curve.pub: that is the public half: give the private one, of the same name without .pub" \
+		rc connect --endpoint "$FLEET_CONTROL" --blobs "$FLEET_BLOBS" --key keys/controller.curve.pub --operator-key keys/operator.curve.pub
+	quietly rc ping
 }
 
 @test "a release that nobody, a stranger, or too few signed, or that was altered" {

@@ -91,6 +91,22 @@ each_once() { # every target has its one row, by one attempt; the controller has
 	grep -q 'gateway 1: gone, with 2 sessions' controller.log
 }
 
+@test "the operator's tool knows both addresses and goes on by the other one" {
+	run rc connect --endpoint "$FLEET_CONTROL" --endpoint "tcp://127.0.0.1:$SECOND" --blobs "$FLEET_BLOBS" --key keys/controller.curve.pub --operator-key keys/operator.curve
+	[ "$status" -eq 2 ]
+	[[ "$output" == *"2 --endpoint and 1 --blobs: give one --blobs for each --endpoint, in the same order"* ]]
+	nowhere=$(fleet_free_port)
+	rc connect --endpoint "tcp://127.0.0.1:$nowhere" --blobs "tcp://127.0.0.1:$nowhere" --endpoint "tcp://127.0.0.1:$SECOND" --blobs "tcp://127.0.0.1:$SECOND_BLOBS" \
+		--key keys/controller.curve.pub --operator-key keys/operator.curve
+	run rc ping
+	[ "$status" -eq 0 ]
+	fleet_release shop 1.0.1 # an upload goes by the same address
+	fleet_kill controller TERM
+	run rc ping
+	[ "$status" -eq 7 ]
+	[[ "$(tr '\n' ' ' <<<"$output")" == *"no address of controller 'main' answers: controller at tcp://127.0.0.1:$nowhere cannot be reached"*"the last of 2: controller at tcp://127.0.0.1:$SECOND cannot be reached"* ]]
+}
+
 @test "a gateway that stays away: its agents go on by the other address, and none of them twice" {
 	id=$(fleet_start plan.yaml dev 1.0.0)
 	await_applied 2

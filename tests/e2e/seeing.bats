@@ -3,7 +3,7 @@
 # site eu with fifty tenants, site us with two. The tests build on one another.
 
 setup_file() {
-	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} NO_COLOR=1
+	export ROLLCALL_BIN=${ROLLCALL_BIN:-$BATS_TEST_DIRNAME/../../build/${MODE:-debug}/bin} NO_COLOR=1 LC_ALL=C.UTF-8
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	fleet_new "$BATS_FILE_TMPDIR/fleet" || return 1
 	local i

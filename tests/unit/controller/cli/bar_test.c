@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "controller/cli/bar.h"
@@ -44,6 +45,40 @@ static void check_bar(struct bar v, const char *expected)
 	assert_string_equal(buf_str(&b), expected);
 }
 
+static void test_a_locale_without_utf8_gets_ascii(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *all, *ctype, *lang;
+		bool utf8;
+	} cases[] = {
+	    {"C", "", "de_DE.UTF-8", false}, {"", "", "de_DE.UTF-8", true}, {"", "en_US.utf8", "C", true}, {"", "", "", false}, {"POSIX", "", "", false}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		setenv("LC_ALL", cases[i].all, 1);
+		setenv("LC_CTYPE", cases[i].ctype, 1);
+		setenv("LANG", cases[i].lang, 1);
+		assert_int_equal(output_is_utf8(), cases[i].utf8);
+		if (!cases[i].utf8)
+			check_bar((struct bar){.done = 4, .moving = 2, .failed = 1, .total = 8}, "####>>x.");
+	}
+	setenv("LC_ALL", "C.UTF-8", 1);
+}
+
+static void test_width_is_what_a_terminal_draws(void **state)
+{
+	(void)state;
+	assert_int_equal(output_width("eu/pg1/acme"), 11);
+	assert_int_equal(output_width("M\xc3\xbcller"), 6);
+	assert_int_equal(output_width("\xe6\x9d\xb1\xe4\xba\xac"), 4); /* Tokyo */
+	assert_int_equal(output_width("e\xcc\x81"), 1); /* e and an acute */
+	assert_int_equal(output_width("\xf0\x9f\x99\x82"), 2);
+	assert_int_equal(output_cut("\xe6\x9d\xb1\xe4\xba\xac", 3), 3); /* half of a character is none */
+	assert_int_equal(output_cut("ab\xcc\x81"
+	                            "c",
+	                            2),
+	                 4); /* with what stands on it */
+}
+
 static void test_bars(void **state)
 {
 	(void)state;
@@ -81,10 +116,13 @@ static void test_progress_says_what_is_known(void **state)
 
 int main(void)
 {
+	setenv("LC_ALL", "C.UTF-8", 1);
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_counts_are_grouped),
 	    cmocka_unit_test(test_durations_have_two_units_at_most),
 	    cmocka_unit_test(test_bars),
+	    cmocka_unit_test(test_a_locale_without_utf8_gets_ascii),
+	    cmocka_unit_test(test_width_is_what_a_terminal_draws),
 	    cmocka_unit_test(test_progress_says_what_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,8 +60,10 @@ static void test_saved_is_loaded(void **state)
 	(void)state;
 	struct err e = ERR_INIT;
 	const char *path = arena_printf(arena, "%s/deep/er/config.yaml", dir);
-	const struct context first = {"main", "tcp://a:1", "tcp://a:2", KEY, "/keys/with \"quote\" and \\.curve"};
-	const struct context second = {"staging", "tcp://b:1", "tcp://b:2", KEY, "/k2"}, again = {"main", "tcp://c:1", "tcp://c:2", KEY, "/k3"};
+	static const struct context_address also[] = {{"tcp://a:3", "tcp://a:4"}, {"tcp://a:5", "tcp://a:6"}};
+	const struct context first = {"main", "tcp://a:1", "tcp://a:2", KEY, "/keys/with \"quote\" and \\.curve", also, 2};
+	const struct context second = {"staging", "tcp://b:1", "tcp://b:2", KEY, "/k2", NULL, 0},
+	                     again = {"main", "tcp://c:1", "tcp://c:2", KEY, "/k3", NULL, 0};
 	struct context got = {0};
 	assert_int_equal(context_save(path, &first, &e), 0);
 	assert_int_equal(context_load(path, NULL, arena, &got, &e), 0);
@@ -73,6 +75,9 @@ static void test_saved_is_loaded(void **state)
 	assert_string_equal(got.endpoint, "tcp://b:1"); /* the last connected is the current one */
 	assert_int_equal(context_load(path, "main", arena, &got, &e), 0);
 	assert_string_equal(got.endpoint, "tcp://a:1");
+	assert_int_equal(got.n_also, 2); /* kept when another controller is added */
+	assert_string_equal(got.also[1].endpoint, "tcp://a:5");
+	assert_string_equal(got.also[1].blobs, "tcp://a:6");
 	assert_int_equal(context_save(path, &again, &e), 0); /* the same name is replaced, not doubled */
 	assert_int_equal(context_load(path, "main", arena, &got, &e), 0);
 	assert_string_equal(got.endpoint, "tcp://c:1");

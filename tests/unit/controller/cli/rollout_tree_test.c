@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -221,6 +222,7 @@ static void test_the_same_reason_is_told_once(void **state)
 
 int main(void)
 {
+	setenv("LC_ALL", "C.UTF-8", 1);
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_who_blocks_stands_whole_under_its_target),
 	    cmocka_unit_test(test_what_does_not_fit_behind_a_target_stands_under_it),

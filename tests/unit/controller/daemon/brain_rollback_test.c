@@ -55,6 +55,9 @@ static void test_what_is_lost_is_unknown_until_it_tells(void **state)
 	assert_int_equal(r->exit_code, EXIT_ATTENTION);
 	assert_string_equal(brain_fixture_cell(&f, "state"), "aborted"); /* that does not wait for it */
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/c", "next"), "its agent's report is taken whenever it comes");
+	(void)brain_fixture_command(&f, "viewer", VERB_FLEET_STATUS, NONE, NULL);
+	assert_string_equal(brain_fixture_cell_of(&f, "needs-eyes", "eu/pg1/c", "state"), "unknown");
+	assert_string_equal(brain_fixture_cell_of(&f, "needs-eyes", "eu/pg1/b", "state"), ""); /* given up with the rollout */
 	brain_fixture_restart(&f);
 	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
 	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "detail"),

@@ -39,7 +39,7 @@ static void test_skip_tells_who_why_and_what_was(void **state)
 	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_FAILED);
 	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "halted");
 	const struct msg_reply *r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_SKIP, NONE, "rollout", id, "target", "eu/pg1/a", NULL);
-	assert_string_equal(r->message, "rollout-skip needs the argument reason");
+	assert_string_equal(r->message, "rollout-skip needs the argument reason, which is missing or empty: give it");
 	r = brain_fixture_command(&f, "operator", VERB_ROLLOUT_SKIP, NONE, "rollout", id, "target", "eu/pg1/a", "reason", "tenant leaves", NULL);
 	assert_int_equal(r->exit_code, EXIT_DONE);
 	assert_int_equal(brain_fixture_offers(&f, o, 4), 2);

@@ -298,6 +298,12 @@ static void test_refusals(void **state)
 	assert_true(str_starts(r->message, "rollout "));
 	assert_true(str_ends(r->message, " (release shop 1.2.0, running) still has target eu/pg1/a (and 2 more): let it end, or abort it"));
 	(void)id;
+	static const enum verb with_plan[] = {VERB_ROLLOUT_START, VERB_ROLLOUT_PREVIEW, VERB_ROLLOUT_CATCH_UP};
+	for (size_t k = 0; k < ARRAY_LEN(with_plan); k++) { /* an empty file is no plan */
+		r = brain_fixture_command(&f, NULL, with_plan[k], NONE, "plan", "p.yaml", "environment", "production", "release",
+		                          with_plan[k] == VERB_ROLLOUT_CATCH_UP ? NULL : "1.2.0", NULL);
+		assert_string_equal(r->message, "p.yaml:1: the file is empty: write its keys");
+	}
 	brain_fixture_done(&f);
 }
 
