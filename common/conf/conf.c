@@ -162,13 +162,25 @@ static bool is_outermost(struct bytes text, unsigned line, const char *key)
 	return p && (size_t)(end - p) > strlen(key) && memcmp(p, key, strlen(key)) == 0;
 }
 
-/* Of a file of some other kind: what one of this kind begins with. */
-static int unknown_outermost(const char *name, unsigned line, const char *key, const cyaml_schema_value_t *schema, struct err *e)
+/* Is there nothing in it that a file of this kind has? Then it is one of another kind. */
+static bool is_foreign(struct bytes text, const cyaml_schema_value_t *schema)
+{
+	if (schema->type != CYAML_MAPPING)
+		return false;
+	for (const cyaml_schema_field_t *f = schema->mapping.fields; f->key; f++)
+		for (unsigned i = 0, line; (line = conf_line_of(text, f->key, i)) != 0; i++)
+			if (is_outermost(text, line, f->key))
+				return false;
+	return true;
+}
+
+static int foreign(const char *name, unsigned line, const char *key, const cyaml_schema_value_t *schema, struct err *e)
 {
 	AUTO(buf_done) struct buf known = BUF_INIT;
 	for (const cyaml_schema_field_t *f = schema->mapping.fields; f->key; f++)
 		buf_addf(&known, "%s%s", known.n ? ", " : "", f->key);
-	return err_set(e, ERR_PARSE, "%s:%u: unknown key '%s': remove it, or name another file; known here: %s", name, line, key, buf_str(&known));
+	return err_set(e, ERR_PARSE, "%s:%u: unknown key '%s', and nothing else that belongs here: name another file, or begin it with %s", name, line,
+	               key, buf_str(&known));
 }
 
 static int explain(const char *name, struct bytes text, const cyaml_schema_value_t *schema, cyaml_err_t code, const struct complaint *c,
@@ -181,8 +193,8 @@ static int explain(const char *name, struct bytes text, const cyaml_schema_value
 		line = line_of_unknown(text, key, line);
 		if (near)
 			return err_set(e, ERR_PARSE, "%s:%u: unknown key '%s': did you mean '%s'?", name, line, key, near);
-		if (schema->type == CYAML_MAPPING && is_outermost(text, line, key))
-			return unknown_outermost(name, line, key, schema, e);
+		if (is_foreign(text, schema))
+			return foreign(name, line, key, schema, e);
 		return err_set(e, ERR_PARSE, "%s:%u: unknown key '%s': remove it", name, line, key);
 	}
 	if (code == CYAML_ERR_MAPPING_FIELD_MISSING)

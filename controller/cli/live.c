@@ -55,7 +55,9 @@ void live_close(struct live *l)
 
 void question_add(struct question *q, const char *key, const char *value)
 {
-	if (value && q->n < LIVE_ARGUMENTS_MAX)
+	if (value && q->n == LIVE_ARGUMENTS_MAX)
+		q->is_over = true;
+	else if (value)
 		q->arguments[q->n++] = (struct link_argument){key, value};
 }
 
@@ -146,6 +148,8 @@ int live_ask(struct live *l, const struct question *q, struct answer *ret, struc
 {
 	struct msg_command c = {
 	    .id = ++l->last_id, .verb = q->verb, .arguments = (struct link_argument *)q->arguments, .n_arguments = q->n, .document = q->document};
+	if (q->is_over)
+		return err_set(e, ERR_LIMIT, "more than %d targets or other arguments: ask for fewer at a time", LIVE_ARGUMENTS_MAX);
 	if (q->document.n + 4096 > LIMIT_FRAME_BODY)
 		return err_set(e, ERR_LIMIT, "a document of %zu bytes does not fit into one message of %zu", q->document.n, LIMIT_FRAME_BODY);
 	*ret = (struct answer){.arena = arena_new(ANSWER_CAP), .message = "", .error_code = ""};

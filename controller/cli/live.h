@@ -29,6 +29,7 @@ struct question {
 	struct link_argument arguments[LIVE_ARGUMENTS_MAX];
 	size_t n;
 	struct bytes document;
+	bool is_over; /* more was added than it holds: live_ask refuses it */
 };
 void question_add(struct question *q, const char *key, const char *value); /* NULL value: nothing is added */
 void question_add_options(struct question *q, const struct cmd_args *a, const char *option);

@@ -64,8 +64,8 @@ const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i)
 	return gone && (d->state != DELIVERY_DEFERRED || str_empty(u->notes[i].detail)) ? away(a, u, i) : str_or_empty(u->notes[i].detail);
 }
 
-/* Skipped by nobody: the order's time was over before it could be reached. */
-static bool was_never_reached(const struct run *u, size_t i, int64_t now_us)
+/* Skipped by nobody: the order's time was over first. */
+static bool never_began(const struct run *u, size_t i, int64_t now_us)
 {
 	return u->r.not_after_us <= now_us && u->r.state != ROLLOUT_ABORTED && u->r.deliveries[i].state == DELIVERY_SKIPPED &&
 	       u->r.direction == DIRECTION_APPLY && !str_eq(u->notes[i].code, "skipped");
@@ -87,8 +87,8 @@ const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, i
 	bool can_say = d->state != DELIVERY_UNKNOWN && !goes_back;
 	if (u->r.not_after_us <= now_us && delivery_settled(d) && can_say && view_interest(d) == INTEREST_EYES)
 		return next_after_expiry(a, d);
-	if (was_never_reached(u, i, now_us))
-		return arena_printf(a, "the order's time was over before it could be reached; it needs a new order: rollcall rollout catch-up PLAN -e %s",
+	if (never_began(u, i, now_us))
+		return arena_printf(a, "the order's time was over before it could begin; it needs a new order: rollcall rollout catch-up PLAN -e %s",
 		                    u->rec.environment);
 	switch (d->state) {
 	case DELIVERY_UNREACHABLE:

@@ -85,7 +85,7 @@ static struct rest rest_of(const struct rollout *r)
 	struct rest n = {0};
 	for (size_t i = 0; i < r->n_deliveries; i++) {
 		const struct delivery *d = &r->deliveries[i];
-		if (delivery_settled(d) || d->state == DELIVERY_DEFERRED)
+		if (delivery_settled(d) || d->state == DELIVERY_DEFERRED || d->state == DELIVERY_UNKNOWN)
 			continue;
 		n.open += has_speed(d);
 		n.stuck += !has_speed(d);

@@ -235,7 +235,7 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 	for verb in start preview catch-up; do
 		says 1 "rollcall: empty:1: the file is empty: write its keys" rc rollout "$verb" empty -e dev -r 1.0.0
 		says 1 "rollcall: folder: a folder: name a file" rc rollout "$verb" folder -e dev -r 1.0.0
-		says 1 "rollcall: foreign.yaml:1: unknown key 'apiVersion': remove it, or name another file; known here: name, environments" rc rollout "$verb" foreign.yaml -e dev -r 1.0.0
+		says 1 "rollcall: foreign.yaml:1: unknown key 'apiVersion', and nothing else that belongs here: name another file, or begin it with name, environments" rc rollout "$verb" foreign.yaml -e dev -r 1.0.0
 	done
 	says 1 "rollcall: empty:1: the file is empty: write its keys" rc rollout catch-up empty -e dev
 	says 2 "rollcall: plan shop has no environment qa: add it there, or name another (it has dev)" rc rollout catch-up plan.yaml -e qa
@@ -249,6 +249,8 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 	says 2 "rollcall: --endpoint nowhere: write it as tcp://HOST:PORT" rc agents invite eu-9 --site eu --targets 'eu/*' --endpoint nowhere --controller-key keys/controller.curve.pub --key keys/enrol
 	says 2 "rollcall: --operator-key keys/operator.curve.pub: that is the public half: give the private one, of the same name without .pub" \
 		rc connect --endpoint "$FLEET_CONTROL" --blobs "$FLEET_BLOBS" --key keys/controller.curve.pub --operator-key keys/operator.curve.pub
+	# shellcheck disable=SC2046 # each a word
+	says 1 "rollcall: more than 2048 targets or other arguments: ask for fewer at a time" rc rollout status deadbeef $(printf -- '--target x%s ' {1..2100})
 	quietly rc ping
 }
 

@@ -38,7 +38,8 @@ static const struct {
 } cases[] = {
     {"name: a\nwaves:\n  - name: x\n    max_parallel: 3\n", NULL},
     {"name: a\nwaves:\n  - name: x\n    max_paralel: 3\n", "f.yaml:4: unknown key 'max_paralel': did you mean 'max_parallel'?"},
-    {"", "f.yaml:1: the file is empty: write its keys"},
+    {"kind: Pod\nspec: {name: x}\n",
+     "f.yaml:1: unknown key 'kind', and nothing else that belongs here: name another file, or begin it with name, waves"},
     {"name: a\nwaves:\n  - name: x\n    colour: 3\n", "f.yaml:4: unknown key 'colour': remove it"},
     {"name: a\nwaves:\n  - name: x\n    max_parallel: many\n", "f.yaml:4: Invalid uint64_t value: 'many'"},
     {"name: a\nwaves:\n  - name: x\n    max_parallel: 3x\n", "f.yaml:4: max_parallel '3x': not a whole number: write decimal digits alone"},

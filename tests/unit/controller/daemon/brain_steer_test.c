@@ -266,7 +266,7 @@ static void test_catch_up_of_what_could_not_be_reached(void **state)
 	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
 	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "state"), "skipped");
 	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/c", "next"),
-	                    "the order's time was over before it could be reached; it needs a new order: rollcall rollout catch-up PLAN -e production");
+	                    "the order's time was over before it could begin; it needs a new order: rollcall rollout catch-up PLAN -e production");
 	brain_fixture_idle(&f, 2 * MINUTE);
 	assert_int_equal(rollouts(&f), 1); /* not while it is away */
 	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
