@@ -114,6 +114,12 @@ static int find_key(struct delivery *d, struct batch *b, struct err *e)
 		    "table %s cannot be walked in batches: it has no primary or unique key whose columns are all NOT NULL (or it is a view): give it one, or "
 		    "leave batch: out",
 		    b->sql.name);
+	if (b->key.unfit)
+		return err_set(
+		    e, ERR_POLICY,
+		    "table %s cannot be walked in batches: of its key, %s, whose values have no text that every session reads alike: give it another "
+		    "unique key whose columns are all NOT NULL, or leave batch: out",
+		    b->sql.name, b->key.unfit);
 	for (size_t i = 0; i < b->key.n_columns; i++)
 		if (sql_batch_assigns(&b->sql, b->key.columns[i].name))
 			return err_set(e, ERR_POLICY,

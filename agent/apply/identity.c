@@ -81,7 +81,7 @@ static enum ended check_ledger(struct delivery *d, const struct engine_identity 
 {
 	const struct ledger *l = &d->ledger;
 	uint64_t common = 0;
-	if (l->database_identity && !str_eq(l->database_identity, id->database)) {
+	if (l->database_identity && !engine_is_database(id, l->database_identity)) {
 		err_set(
 		    &d->error, ERR_POLICY,
 		    "the ledger was made in database %s, and this is %s: a copy, a restored dump, a move, or a wrong address in agent.yaml; nothing was run",

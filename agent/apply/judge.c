@@ -1,6 +1,7 @@
 /* One table says of each form of statement where its effect shows. A form that is not in it is nobody's guess: a person looks.
  * What the catalog keeps no trace of is not seen: a view that was dropped and made again word for word; what was made and taken away again, which is made a second time; who is the definer of
- * a routine or a view; where among the others a column stands. Of a RENAME of several tables only the names are looked at. */
+ * a routine or a view; where among the others a column stands. Of a RENAME of several tables the names
+ * are looked at, and which definition each has; among tables that are alike nobody guesses. */
 #include "agent/apply/judge.h"
 
 #include <stdio.h>
@@ -15,7 +16,8 @@
 enum shows {
 	SHOWS_NOWHERE,
 	REPEATABLE, /* running it twice does no harm, so it need not show */
-	IN_EXISTENCE, /* the object appears or is gone */
+	IN_EXISTENCE, /* the object is gone */
+	IN_MAKING, /* a database with no more than a name: it appears, and is this role's own where the server says whose it is */
 	IN_PARTS, /* columns, keys, ... of a table (common/sql/effect.h) */
 	IN_NAMES, /* of tables */
 	IN_INDEX, /* an index of its own: unique, its columns */
@@ -45,8 +47,8 @@ static const struct {
     {"CREATE PROCEDURE", IN_BODY},
     {"CREATE EVENT", IN_BODY},
     {"CREATE SEQUENCE", IN_SEQUENCE},
-    {"CREATE DATABASE", IN_EXISTENCE},
-    {"CREATE TABLESPACE", IN_EXISTENCE},
+    {"CREATE DATABASE", IN_MAKING},
+    {"CREATE TABLESPACE", IN_DEFINITION},
     {"DROP TABLE", IN_EXISTENCE},
     {"DROP VIEW", IN_EXISTENCE},
     {"DROP SEQUENCE", IN_EXISTENCE},
@@ -98,6 +100,7 @@ struct question {
 	struct sql_class class;
 	enum shows shows;
 	const char *before, *now; /* definitions; "" where there is no object, NULL: not known */
+	const char *wanted; /* "": not known */
 	bool was, is, same;
 };
 
@@ -142,13 +145,14 @@ static bool table_renamed(const struct question *q)
 	       sql_tables_equal(q->before, q->now);
 }
 
-static bool lists(const char *names, const char *name)
+/* Of lines "NAME\tWHICH\n", which table it is; n 0: none of that name. */
+static struct bytes table_of(const char *lines, const char *name)
 {
 	size_t n = strlen(name);
-	for (const char *at = names; (at = strstr(at, name)); at++)
-		if ((at == names || at[-1] == '\n') && at[n] == '\n')
-			return true;
-	return false;
+	for (const char *at = lines; *at; at += strcspn(at, "\n"), at += *at == '\n')
+		if (strncmp(at, name, n) == 0 && at[n] == '\t')
+			return bytes_of(at + n, strcspn(at + n, "\n"));
+	return bytes_of(NULL, 0);
 }
 
 /* Do names go or come at all? When tables change places under the same names, nothing shows it. */
@@ -162,13 +166,32 @@ static bool names_change(const struct sql_renames *r)
 	return false;
 }
 
+/* Of the table that bears the i-th name in the end, what it was before. */
+static struct bytes old_table(const struct question *q, const struct sql_renames *r, size_t i)
+{
+	return table_of(q->before, r->of[r->of[i].from].name);
+}
+
+static bool has_twin(const struct question *q, const struct sql_renames *r, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (r->of[k].target && bytes_equal(old_table(q, r, i), old_table(q, r, k)))
+			return true;
+	return false;
+}
+
 static bool tables_renamed(const struct question *q)
 {
 	struct sql_renames r;
 	sql_renames_read(q->statement, &r);
 	for (size_t i = 0; i < r.n; i++) {
+		const char *name = r.of[i].name;
 		bool source = r.of[i].source, target = r.of[i].target;
-		if ((source || target) && (lists(q->before, r.of[i].name) != source || lists(q->now, r.of[i].name) != target))
+		if (!source && !target) /* a name in passing */
+			continue;
+		if ((table_of(q->before, name).n > 0) != source || (table_of(q->now, name).n > 0) != target)
+			return false;
+		if (target && (!bytes_equal(table_of(q->now, name), old_table(q, &r, i)) || has_twin(q, &r, i)))
 			return false;
 	}
 	return names_change(&r);
@@ -275,7 +298,7 @@ static bool index_shows(const struct question *q)
 		n--;
 	AUTO(buf_done) struct buf only = BUF_INIT;
 	buf_add(&only, line, n);
-	return str_starts(line + n, "|t|t|t|") && sql_index_fits(q->statement, buf_str(&only));
+	return str_starts(line + n, "|t|t|t|") && (*q->wanted ? sql_index_same(q->wanted, buf_str(&only)) : sql_index_fits(q->statement, buf_str(&only)));
 }
 
 /* "16390|16387|f|orders_1": the tables that inherit from this one. */
@@ -293,7 +316,19 @@ static bool is_parent_of(const char *text, const char *partition)
 
 static bool existence_shows(const struct question *q)
 {
-	return str_starts(q->class.verb, "CREATE") ? !q->was && q->is : q->was && !q->is;
+	return q->was && !q->is;
+}
+
+/* What more a statement says of it than its name, the catalog is not asked for. */
+static bool making_shows(const struct question *q)
+{
+	struct reader r;
+	reader_begin(&r, q->dialect, q->statement);
+	reader_next(&r);
+	reader_next(&r);
+	reader_take_exists(&r);
+	reader_next(&r);
+	return !q->was && q->is && reader_at_end(&r) && (q->dialect != DIALECT_POSTGRESQL || line_of(q->now, "own\n"));
 }
 
 static bool effect_shows(const struct question *q)
@@ -301,6 +336,8 @@ static bool effect_shows(const struct question *q)
 	switch (q->shows) {
 	case IN_EXISTENCE:
 		return existence_shows(q);
+	case IN_MAKING:
+		return making_shows(q);
 	case IN_PARTS:
 		return parts_show(q);
 	case IN_NAMES:
@@ -362,6 +399,7 @@ enum verdict judge(enum dialect d, struct bytes statement, const struct seen *be
 	q.shows = shows_where(&q.class);
 	q.before = q.was ? before->text : "";
 	q.now = q.is ? now->text : "";
+	q.wanted = str_or_empty(now->wanted);
 	q.same = memcmp(before->state, now->state, DIGEST_SIZE) == 0;
 	if (q.class.class == STEP_X) {
 		*ret_why = "a statement of class X may have been half done";

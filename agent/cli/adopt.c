@@ -9,7 +9,7 @@
 /* Is the ledger this target's, in this database, and the one that the agent knows? */
 static bool is_known(const struct visit *v, const struct ledger *l, const struct engine_identity *id, const struct journal_head *heads, size_t n)
 {
-	return str_eq(l->target_id, v->target->target.id) && str_eq(l->database_identity, id->database) && (!n || str_eq(l->uuid, heads[0].uuid));
+	return str_eq(l->target_id, v->target->target.id) && engine_is_database(id, l->database_identity) && (!n || str_eq(l->uuid, heads[0].uuid));
 }
 
 static int check_set_back(const struct cmd_args *a, const struct ledger *l, const struct journal_head *known, bool follows, uint64_t common,

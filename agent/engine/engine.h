@@ -45,10 +45,14 @@ struct engine_target {
 };
 
 struct engine_identity {
-	char database[128]; /* "system_identifier/oid", "server_uuid or host/db", "device:inode" */
+	char database[128]; /* "system_identifier/oid", "server_uuid or host/db", "inode 4711 made 1795693813.123456789" */
+	char formerly[64]; /* as ledgers of before may name it still; "": not otherwise */
 	char version[64]; /* as the server says it */
 	bool primary; /* writable and not a replica */
 };
+
+/* Is it the database of this name? NULL is no name. */
+bool engine_is_database(const struct engine_identity *id, const char *name);
 
 /* What to do after an error (facts: retry classes). */
 enum retry_class {
@@ -102,6 +106,7 @@ struct engine_key { /* a key by which all rows of a table can be walked in order
 		const char *literal; /* an expression: its value as a literal of SQL text */
 	} columns[ENGINE_KEY_COLUMNS];
 	uint64_t rows; /* about how many the table has; 0: not known */
+	const char *unfit; /* why a cursor cannot be kept by it: "column at is of type interval"; NULL: it can */
 };
 
 struct engine_lag { /* of the replica that is furthest behind */
@@ -173,6 +178,9 @@ struct engine {
 	 * means "not applied". Falls back to the whole schema's digest when the statement names no single object. `text` (may be NULL) gets the definition as it can be read,
 	 * line by line, where agent/apply/judge.c knows how to; otherwise nothing. */
 	int (*object_state)(struct conn *c, const struct sql_class *s, uint8_t out[DIGEST_SIZE], struct buf *text, struct err *e);
+	/* As object_state shows an index: the one that `statement`, a CREATE INDEX classified as `s`, makes. It is made on an empty copy of the table, and taken back. "" in `text` where the server
+	 * refuses that. NULL where a statement's own text tells. Not inside a transaction. */
+	int (*index_wanted)(struct conn *c, struct bytes statement, const struct sql_class *s, struct buf *text, struct err *e);
 	/* After an interrupted class N statement left a half-made object (INVALID index): removes it. *ret_cleaned says whether there was one. An error of class RETRY_LOCK: somebody may
 	 * still be making it. */
 	int (*cleanup)(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e);

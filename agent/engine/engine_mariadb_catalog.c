@@ -58,12 +58,12 @@ static int definition_row(void *arg, size_t n, const char *const *values, struct
 	return 0;
 }
 
-/* Of a RENAME of several tables: which there are. */
+/* Of a RENAME of several tables: which there are, and which each of them is. A new name changes nothing of that. */
 static int name_row(void *arg, size_t n, const char *const *values, struct err *e)
 {
 	struct definition *def = arg;
 	if (def->text && values[0])
-		buf_addf(def->text, "%s\n", values[0]);
+		buf_addf(def->text, "%s\t%s\n", values[0], str_or_empty(values[1]));
 	return definition_row(arg, n, values, e);
 }
 
@@ -136,9 +136,9 @@ static int add_made(struct conn *c, const struct sql_class *s, struct buf *text,
 static int schema_rows(struct conn *c, bool names, struct definition *def, struct err *e)
 {
 	struct definition silent = {.d = def->d};
-	if (maria_run_text(c, maria_sql_schema_state[0], names ? name_row : definition_row, names ? def : &silent, e) < 0)
+	if (names && maria_run_text(c, maria_sql_which_tables, name_row, def, e) < 0)
 		return -1;
-	for (const char *const *sql = maria_sql_schema_state + 1; *sql; sql++)
+	for (const char *const *sql = maria_sql_schema_state; *sql; sql++)
 		if (maria_run_text(c, *sql, definition_row, &silent, e) < 0)
 			return -1;
 	def->found |= silent.found;

@@ -270,6 +270,11 @@ static int postgres_object_state(struct conn *c, const struct sql_class *s, uint
 	return settle(c, e) < 0 ? -1 : pg_catalog_object_state(c, s, out, text, e);
 }
 
+static int postgres_index_wanted(struct conn *c, struct bytes statement, const struct sql_class *s, struct buf *text, struct err *e)
+{
+	return settle(c, e) < 0 ? -1 : pg_index_wanted(c, statement, s, text, e);
+}
+
 static int postgres_cleanup(struct conn *c, const struct sql_class *s, bool *ret_cleaned, struct err *e)
 {
 	return settle(c, e) < 0 ? -1 : pg_catalog_cleanup(c, s, ret_cleaned, e);
@@ -412,6 +417,7 @@ const struct engine engine_postgres = {
     .exec = postgres_exec,
     .query = postgres_query,
     .object_state = postgres_object_state,
+    .index_wanted = postgres_index_wanted,
     .cleanup = postgres_cleanup,
     .table_exists = postgres_table_exists,
     .snapshot = postgres_snapshot,

@@ -74,6 +74,9 @@ int pg_snapshot(struct conn *c, engine_row_fn *fn, void *arg, struct err *e) MUS
 void pg_snapshot_canonical(struct buf *text); /* an expression as the server writes it after it has read it once more */
 /* engine_postgres_key.c */
 int pg_replica_lag(struct conn *c, struct engine_lag *ret, struct err *e) MUST_CHECK;
+/* engine_postgres_index.c */
+int pg_index_wanted(struct conn *c, struct bytes statement, const struct sql_class *s, struct buf *text, struct err *e) MUST_CHECK;
+
 int pg_key_of(struct conn *c, const char *schema, const char *table, struct arena *a, struct engine_key *ret, struct err *e) MUST_CHECK;
 
 #endif

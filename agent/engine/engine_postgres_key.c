@@ -23,6 +23,8 @@ static int column_row(void *arg, size_t n, const char *const *values, struct err
 	/* JSON has one way to write a time, which every session reads alike: the cursor may be read by a later one. */
 	const char *literal =
 	    str_eq(values[3], "t") ? "pg_catalog.quote_literal(pg_catalog.to_json(%s) #>> '{}')" : "pg_catalog.quote_literal(%s::pg_catalog.text)";
+	if (values[4])
+		f->key.unfit = arena_printf(f->arena, "column %s is of type %s", values[0], values[4]);
 	f->key.columns[f->key.n_columns++].literal = arena_printf(f->arena, literal, values[1]);
 	return str_to_u64(values[2], "rows", 0, INT64_MAX, &f->key.rows, e);
 }

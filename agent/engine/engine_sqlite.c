@@ -33,7 +33,8 @@ static void handle_close(struct conn *c)
 
 static int open_error(struct conn *c, int rc, struct err *e)
 {
-	const char *why = c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc);
+	char system[LITE_MESSAGE_SIZE];
+	const char *why = lite_engine_message(c, rc, system);
 	if ((rc & 0xff) == SQLITE_NOTADB)
 		err_set(e, ERR_DB_CONNECT, "%s is not a SQLite database (or it is encrypted): correct the target's dsn", c->path);
 	else if ((rc & 0xff) == SQLITE_CANTOPEN && access(c->path, F_OK) < 0)
@@ -113,7 +114,7 @@ static int sqlite_identity(struct conn *c, struct engine_identity *ret, struct e
 {
 	(void)e;
 	*ret = (struct engine_identity){.primary = true};
-	snprintf(ret->database, sizeof ret->database, "%llu:%llu", (unsigned long long)c->device, (unsigned long long)c->inode);
+	lite_file_identity(c, ret);
 	str_copy(ret->version, sizeof ret->version, sqlite3_libversion());
 	return 0;
 }

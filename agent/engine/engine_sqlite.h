@@ -40,9 +40,12 @@ void lite_engine_arm(struct conn *c); /* before each call of the library that ma
 int lite_engine_script(struct conn *c, struct bytes sql, struct err *e) MUST_CHECK;
 int lite_engine_query(struct conn *c, struct bytes sql, const struct engine_param *params, size_t n_params, engine_row_fn *fn, void *arg,
                       struct err *e) MUST_CHECK;
+#define LITE_MESSAGE_SIZE 256
+const char *lite_engine_message(struct conn *c, int rc, char system[LITE_MESSAGE_SIZE]); /* what went wrong last, in words; may be in `system` */
 int lite_engine_error(struct conn *c, int rc, struct err *e);
 
 /* engine_sqlite_file.c: the file, its lock, its holders */
+void lite_file_identity(struct conn *c, struct engine_identity *ret); /* which file it is; not its version */
 int lite_file_parse(struct conn *c, const char *dsn, struct err *e) MUST_CHECK;
 int lite_file_remember(struct conn *c, struct err *e) MUST_CHECK; /* after the first access: real path, device and inode */
 unsigned long lite_file_links(struct conn *c); /* how many names it has; 0: not known */

@@ -71,6 +71,19 @@ int lite_file_remember(struct conn *c, struct err *e)
 	return 0;
 }
 
+/* The inode and when it was made: a reboot, or another order of mounting, gives the device another number. A copy is made at another instant. Where the file system keeps no such time the device has
+ * to do. */
+void lite_file_identity(struct conn *c, struct engine_identity *ret)
+{
+	struct statx st;
+	unsigned long long inode = c->inode;
+	snprintf(ret->formerly, sizeof ret->formerly, "%llu:%llu", (unsigned long long)c->device, inode);
+	if (statx(AT_FDCWD, c->path, 0, STATX_BTIME, &st) == 0 && st.stx_mask & STATX_BTIME)
+		snprintf(ret->database, sizeof ret->database, "inode %llu made %lld.%09u", inode, (long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
+	else
+		str_copy(ret->database, sizeof ret->database, ret->formerly);
+}
+
 int lite_file_same(struct conn *c, struct err *e)
 {
 	struct stat st;
@@ -97,9 +110,13 @@ static int lock_open(struct conn *c, struct err *e)
 	AUTO(buf_done) struct buf name = BUF_INIT;
 	buf_addf(&name, "%s.rollcall-lock", c->path);
 	c->lock_fd = open(name.p, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (c->lock_fd < 0)
-		return err_set_errno(e, "lock file %s", name.p);
-	return 0;
+	if (c->lock_fd >= 0)
+		return 0;
+	bool full = errno == ENOSPC || errno == EDQUOT;
+	err_set_errno(e, "lock file %s", name.p);
+	if (e && full)
+		e->db_errno = SQLITE_FULL; /* waited for like any full disk */
+	return -1;
 }
 
 static void lock_tell_holder(struct conn *c, char *holder)
@@ -108,6 +125,15 @@ static void lock_tell_holder(struct conn *c, char *holder)
 	ssize_t n = pread(c->lock_fd, text, sizeof text - 1, 0);
 	text[strcspn(text, "\n")] = '\0';
 	snprintf(holder, 256, "%s holds %.180s.rollcall-lock", n > 0 ? text : "another process", c->path);
+}
+
+/* On a full disk the lock is ours all the same, and who waits for it is not told whose it is. */
+static void lock_sign(struct conn *c)
+{
+	char text[128];
+	int n = snprintf(text, sizeof text, "process %s\n", c->backend);
+	bool signed_by_us = ftruncate(c->lock_fd, 0) == 0 && pwrite(c->lock_fd, text, (size_t)n, 0) == n;
+	(void)signed_by_us;
 }
 
 int lite_file_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *e)
@@ -123,10 +149,7 @@ int lite_file_try_lock(struct conn *c, bool *ret_got, char *holder, struct err *
 		*ret_got = false;
 		return 0;
 	}
-	char text[128];
-	int n = snprintf(text, sizeof text, "process %s\n", c->backend);
-	if (ftruncate(c->lock_fd, 0) < 0 || pwrite(c->lock_fd, text, (size_t)n, 0) != n)
-		return err_set_errno(e, "write %s.rollcall-lock", c->path);
+	lock_sign(c);
 	*ret_got = c->lock_held = true;
 	return 0;
 }

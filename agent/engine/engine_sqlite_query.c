@@ -2,6 +2,7 @@
 #include "agent/engine/engine_sqlite.h"
 
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -16,10 +17,21 @@ static bool is_timeout(struct conn *c, int rc)
 	return (rc & 0xff) == SQLITE_INTERRUPT && !atomic_load(&c->cancelled);
 }
 
+/* "disk I/O error: No space left on device", where the system said more than SQLite. The text lasts until the next error of the handle. */
+const char *lite_engine_message(struct conn *c, int rc, char system[LITE_MESSAGE_SIZE])
+{
+	const char *text = c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc);
+	int code = c->db && ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN) ? sqlite3_system_errno(c->db) : 0;
+	if (!code)
+		return text;
+	snprintf(system, LITE_MESSAGE_SIZE, "%s: %s", text, strerror(code));
+	return system;
+}
+
 /* Fills e from the handle's last error. */
 int lite_engine_error(struct conn *c, int rc, struct err *e)
 {
-	char limit[32];
+	char limit[32], system[LITE_MESSAGE_SIZE];
 	if (is_timeout(c, rc))
 		err_set(e, ERR_TIMEOUT, "the statement ran longer than statement_timeout (%s) and was stopped",
 		        engine_duration(c->target->statement_timeout_ms, limit));
@@ -28,7 +40,7 @@ int lite_engine_error(struct conn *c, int rc, struct err *e)
 	else if ((rc & 0xff) == SQLITE_BUSY)
 		err_set(e, ERR_DB, "another process held the write lock longer than lock_timeout (%s)", engine_duration(c->lock_ms, limit));
 	else
-		err_set(e, ERR_DB, "%s", c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
+		err_set(e, ERR_DB, "%s", lite_engine_message(c, rc, system));
 	if (e)
 		e->db_errno = rc;
 	return -1;

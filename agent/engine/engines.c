@@ -101,3 +101,8 @@ int engine_caution_row(void *arg, size_t n, const char *const *values, struct er
 	buf_addf(arg, "%s\n", values[0] ? values[0] : "");
 	return 0;
 }
+
+bool engine_is_database(const struct engine_identity *id, const char *name)
+{
+	return str_eq(name, id->database) || (id->formerly[0] && str_eq(name, id->formerly));
+}

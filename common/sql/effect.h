@@ -61,8 +61,13 @@ bool sql_effects_show(const struct sql_effects *effects, const char *before, con
 /* Are two definitions the same but for the table's name, and for the names that the server makes of it? What a renamed table is known by. */
 bool sql_tables_equal(const char *a, const char *b);
 
-/* Is the index that pg_get_indexdef shows the one that CREATE INDEX says: unique or not, its table, method and columns, partial or not? Expressions are counted, not compared. */
+/* Is the index that pg_get_indexdef shows the one that CREATE INDEX says: unique or not, its table, method and columns? The server writes expressions and predicates anew, so false, too, of an
+ * index that has any, or anything else: the server itself is asked for those (engine->index_wanted). */
 bool sql_index_fits(struct bytes statement, const char *shown);
+/* What stands behind the table's name in a CREATE INDEX of PostgreSQL, points into the statement; and whether it is unique. False: it is none. */
+bool sql_index_tail(struct bytes statement, bool *ret_unique, struct bytes *ret);
+/* Are two that pg_get_indexdef shows the same but for their own names and their schemas'? */
+bool sql_index_same(const char *a, const char *b);
 /* A routine, trigger or event of MariaDB, whose body SHOW CREATE gives as it was written: body, parameters, characteristics, schedule. False, too, when it is not seen where the body begins. */
 bool sql_body_fits(struct bytes statement, const char *shown);
 /* A table of SQLite, whose statement is kept as it was written: the same words from the first parenthesis on? */
@@ -72,12 +77,13 @@ bool sql_view_fits(struct bytes statement, const char *shown);
 /* A sequence of MariaDB: has it the numbers that CREATE SEQUENCE says, and the server's own for the others? */
 bool sql_sequence_fits(struct bytes statement, const char *shown);
 
-/* RENAME TABLE a TO b, c TO d, in the end: which names go and which come. Names in one schema; more than these are not told apart. */
+/* RENAME TABLE a TO b, c TO d, in the end: which names go and which come, and whose table bears which. Names in one schema; more than these are not told apart. */
 #define SQL_RENAMES_MAX 32
 struct sql_renames {
 	struct {
 		char name[256];
-		bool source, target;
+		bool source, target; /* there was a table of this name; there is one */
+		size_t from; /* of a target: the name that its table had */
 	} of[2 * SQL_RENAMES_MAX];
 	size_t n;
 	bool unknown;

@@ -97,6 +97,8 @@ static const struct judged before[] = {
     {"MA-28 an event that runs", "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DISABLE DO DELETE FROM t WHERE id > 99",
      "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t WHERE id > 99", NULL},
     {"MA-28 a renamed table without the index", "ALTER TABLE t RENAME TO tt, ADD INDEX by_n (n)", "ALTER TABLE t RENAME TO tt", NULL},
+    {"MA-28 other tables of the new names", "RENAME TABLE t TO t_old, u TO t",
+     LATER "DROP TABLE t; CREATE TABLE t_old LIKE u; DROP TABLE u; CREATE TABLE t LIKE t_old", NULL},
     {"MA-28 another table of the new name", "RENAME TABLE t TO tt",
      "DROP TABLE t; CREATE TABLE tt (id int, a varchar(20), b varchar(20) DEFAULT 'x', n int)", NULL},
 };

@@ -10,6 +10,7 @@
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
 #include "common/lite/lite.h"
+#include "tests/support/full_disk.h"
 #include "tests/support/row_fixture.h"
 
 #define PREPARE "CREATE TABLE tick (what TEXT)"
@@ -248,6 +249,93 @@ static void file_replaced_while_opened(struct row_bench *b)
 	row_is(b, TICKS, "1");
 }
 
+/* ---- a full disk ---- */
+
+#define LARGE  "UPDATE large SET what = what || '.'" /* more than SQLite keeps in memory: it spills before COMMIT */
+#define FIRST  8 /* writes, and as many of the last ones, at which the disk gets full; between them EVENLY many */
+#define EVENLY 8
+
+struct disk { /* how one and the same step ended on it */
+	const char *mode;
+	unsigned long writes; /* of a try that had room enough */
+	unsigned amid, at_commit;
+};
+
+static void add_large(struct row_bench *b)
+{
+	row_step(b, arena_printf(b->f.arena, "a:%zu", b->f.verified.release.n_changesets), STEP_T, LARGE);
+	b->f.task.id[0]++;
+	b->f.task.attempt = 1;
+}
+
+/* One row of `tick` for each time that it ran, one octet more in each row of `large`, one row of the ledger. */
+static void check_large(struct row_bench *b, struct disk *d, size_t times)
+{
+	row_sql(b, d->mode); /* whoever writes next takes back what a full disk kept from being taken back */
+	row_is(b, SOUND, "ok");
+	row_is(b, TICKS, arena_printf(b->f.arena, "%zu", times));
+	row_is(b, "SELECT count(*) FROM rollcall_ledger WHERE state = 'done'", arena_printf(b->f.arena, "%zu", times));
+	row_is(b, "SELECT min(length(what)) || ' ' || max(length(what)) FROM large", arena_printf(b->f.arena, "%zu %zu", 80 + times, 80 + times));
+}
+
+static void with_room(struct row_bench *b, struct disk *d)
+{
+	b->f.budget_ms = 30000;
+	full_disk_begin("shop.db", 0);
+	row_applied(b, b->f.verified.release.n_changesets);
+	d->writes = full_disk_end();
+	check_large(b, d, b->f.verified.release.n_changesets);
+}
+
+/* From the n-th write to the file, its journal or its log on nothing more can be written; then there is room, and the same order is tried once more. */
+static void full_at(struct row_bench *b, struct disk *d, unsigned long n)
+{
+	size_t before = b->f.verified.release.n_changesets;
+	add_large(b);
+	b->f.budget_ms = 1;
+	full_disk_begin("shop.db", n);
+	const struct report *r = fixture_deliver(&b->f);
+	(void)full_disk_end();
+	bool applied = r->outcome == OUTCOME_APPLIED; /* its COMMIT was through: what was full was the way from the log into the file */
+	const char *why = applied ? "" : r->failure.message;
+	if (!applied && (r->outcome != OUTCOME_FAILED || (!strstr(why, "disk is full") && !strstr(why, "No space left on device"))))
+		fail_msg("full at write %lu: %s: %s", n, outcome_name(r->outcome), why);
+	d->amid += strstr(why, "SQLite rolled the transaction back: database or disk is full") != NULL;
+	d->at_commit += strstr(why, "COMMIT: database or disk is full") != NULL;
+	check_large(b, d, before + applied);
+	b->f.task.attempt = 2;
+	with_room(b, d);
+}
+
+static void disk_full(struct row_bench *b, const char *mode)
+{
+	struct disk d = {.mode = mode};
+	row_sql(b, "CREATE TABLE large (what TEXT); INSERT INTO large WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 30000) "
+	           "SELECT hex(zeroblob(40)) FROM s;"
+	           "CREATE TRIGGER counts AFTER UPDATE ON large WHEN OLD.rowid = 1 BEGIN INSERT INTO tick VALUES ('one'); END");
+	row_sql(b, mode);
+	add_large(b);
+	with_room(b, &d);
+	for (unsigned long n = 1; n <= FIRST; n++)
+		full_at(b, &d, n);
+	for (unsigned long n = 1; n < EVENLY; n++)
+		full_at(b, &d, d.writes * n / EVENLY);
+	for (unsigned long n = 0; n < FIRST; n++)
+		full_at(b, &d, d.writes - n);
+	if (d.amid == 0 || d.at_commit == 0)
+		fail_msg("%s: full %u times in mid-transaction, %u times at COMMIT", mode, d.amid, d.at_commit);
+}
+
+static void disk_full_with_journal(struct row_bench *b)
+{
+	disk_full(b, "PRAGMA journal_mode = DELETE");
+}
+
+static void disk_full_with_log(struct row_bench *b)
+{
+	disk_full(b, "PRAGMA journal_mode = WAL");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct row_test rows[] = {
@@ -262,6 +350,8 @@ int main(int argc, char **argv)
 	    {"SL-08 the agent dies after VACUUM", vacuum},
 	    {"SL-09 the file is replaced while the agent has it open", file_replaced},
 	    {"SL-09 the file is replaced while the agent opens it", file_replaced_while_opened},
+	    {"SL-10 the disk gets full in mid-transaction and at COMMIT, rollback journal", disk_full_with_journal},
+	    {"SL-10 the disk gets full in mid-transaction and at COMMIT, write-ahead log", disk_full_with_log},
 	    {"BF-02 the agent dies after a batch's COMMIT, and its keys hold NULs", keys_with_nul},
 	    ROW_BATCHES,
 	    ROW_VALIDATIONS,

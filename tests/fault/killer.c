@@ -3,7 +3,7 @@
  *
  *   killer FLEET ROLLOUT KILLS SEED NAME:LIFE_MS...       NAME: "controller" or an agent; a life lasts 0 to LIFE_MS ms, evenly spread
  *
- * With FAULTS_DISK=NAME:MOST the disk of NAME's journal or store gets full at another write in each life, from the first to the MOST-th, one after another; at the end NAME has room
+ * With FAULTS_DISK=NAME:MOST the disk of NAME's journal or store (or of the files whose paths hold FAULTS_DISK_FILE) gets full at another write in each life, from the first to the MOST-th, one after another; at the end NAME has room
  * again (tests/fault/shim/full_disk.c, LD_PRELOAD from FAULTS_SHIM).
  *
  * Prints "AGENTS AMID CONTROLLER MS": kills of agents, how many of them hit an agent with an unfinished task in its journal, kills of the controller, and milliseconds from
@@ -67,7 +67,8 @@ static void next_disk(struct victim *v)
 {
 	char text[64];
 	v->disk_at = v->disk_at % v->disk_most + 1;
-	snprintf(text, sizeof text, "%s:%u", str_eq(v->name, "controller") ? "store.db" : "journal.db", v->disk_at);
+	const char *file = getenv("FAULTS_DISK_FILE");
+	snprintf(text, sizeof text, "%s:%u", file ? file : str_eq(v->name, "controller") ? "store.db" : "journal.db", v->disk_at);
 	setenv("ROLLCALL_DISK_FULL", text, 1);
 	setenv("LD_PRELOAD", fleet.shim, 1);
 }

@@ -264,6 +264,25 @@ epoch() { sqlite3 "$1/store.db" '.timeout 5000' "SELECT value FROM meta WHERE ke
 	grep -q 'stopping: nothing new is begun' "$F/eu-1.log"
 }
 
+@test "SL-11 the device of the targets' files has another number after a reboot; a copy is noticed all the same" {
+	up
+	faults_start && faults_approve
+	settled
+	fleet_kill eu-1 TERM
+	printf '#!/bin/sh\nLD_PRELOAD=%s/moved_device.so exec "%s" "$@"\n' "$FLEET_SHIM" "$ROLLCALL_BIN/rollcall-agent" >"$F/rebooted-agent"
+	chmod +x "$F/rebooted-agent"
+	ROLLCALL_AGENT=$F/rebooted-agent fleet_start_agent eu-1
+	faults_start && faults_approve
+	settled
+	fleet_kill eu-1 TERM
+	cp -p "$F/db/eu1" "$F/copy" && mv "$F/copy" "$F/db/eu1"
+	ROLLCALL_AGENT=$F/rebooted-agent fleet_start_agent eu-1
+	faults_start && faults_approve
+	until_true ended refused 'the ledger was made in database'
+	run applied_on eu1
+	[ "$status" -ne 0 ]
+}
+
 @test "AG-08 the host's clock jumps, forward and back" {
 	up
 	fleet_moved_agents

@@ -59,6 +59,7 @@ static void check_effects(struct bytes sql)
 	(void)sql_same(sql, sql);
 	(void)sql_same_query(sql, sql, sql);
 	(void)sql_index_fits(sql, buf_str(&text));
+	(void)sql_index_same(buf_str(&text), buf_str(&text));
 	(void)sql_body_fits(sql, buf_str(&text));
 	(void)sql_view_fits(sql, buf_str(&text));
 	(void)sql_sequence_fits(sql, buf_str(&text));

@@ -19,7 +19,9 @@ SELECT pg_catalog.concat_ws('|', n.nspname, c.relname, c.relkind, c.reltablespac
 	CASE WHEN c.relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(c.oid) END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_catalog.to_regclass($1);
 --: pg_sql_database_state
-SELECT d.oid, d.datname, d.datallowconn, d.datconnlimit, d.dattablespace, pg_catalog.pg_get_userbyid(d.datdba) FROM pg_catalog.pg_database d WHERE d.datname = $1;
+SELECT d.oid, d.datname, d.datallowconn, d.datconnlimit, d.dattablespace, pg_catalog.pg_get_userbyid(d.datdba),
+	CASE WHEN pg_catalog.pg_get_userbyid(d.datdba) = CURRENT_USER THEN 'own' END
+FROM pg_catalog.pg_database d WHERE d.datname = $1;
 --: pg_sql_tablespace_state
 SELECT s.oid, s.spcname, pg_catalog.pg_get_userbyid(s.spcowner), pg_catalog.array_to_string(s.spcoptions, ',') FROM pg_catalog.pg_tablespace s WHERE s.spcname = $1;
 --: pg_sql_type_state

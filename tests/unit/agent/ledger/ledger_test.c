@@ -100,7 +100,7 @@ static void test_new_ledger_knows_its_target_the_next_time(void **state)
 	assert_null(opened(f).target_id);
 	l = opened(f);
 	assert_string_equal(l.target_id, "eu/a/t");
-	assert_non_null(strchr(l.database_identity, ':'));
+	assert_true(strstr(l.database_identity, "inode ") || strchr(l.database_identity, ':'));
 	assert_int_equal(ledger_open(f->en, f->c, "eu/a/other", 1, f->arena, &l, &f->e), -1);
 	assert_int_equal(f->e.code, ERR_POLICY);
 	assert_string_equal(f->e.msg,
