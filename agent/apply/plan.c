@@ -32,10 +32,10 @@ const struct step *plan_step(const struct body *b, enum direction d, size_t i)
 
 /* ---- what the ledger says of one changeset ---- */
 
-static const struct ledger_row *last_row(const struct project_ledger *l, const char *changeset, enum direction d)
+static const struct ledger_row *last_forward(const struct project_ledger *l, const char *changeset)
 {
 	for (const struct ledger_row *r = NULL; (r = project_previous(l, r));)
-		if (r->direction == d && str_eq(r->changeset, changeset))
+		if (r->direction == DIRECTION_APPLY && str_eq(r->changeset, changeset))
 			return r;
 	return NULL;
 }
@@ -51,6 +51,16 @@ bool plan_validates_after(const struct changeset *c)
 		if (c->validations[i].when == VALIDATE_AFTER)
 			return true;
 	return false;
+}
+
+/* Whose a way back is shows in its first row: others settle what an interrupted one left, and finish it. */
+static bool goes_back_by_this_attempt(const struct plan_input *in, const char *changeset, uint32_t run)
+{
+	const struct ledger_row *r = NULL;
+	while ((r = project_next(in->ledger, r)))
+		if (r->direction == DIRECTION_ROLLBACK && r->run == run && str_eq(r->changeset, changeset))
+			break;
+	return by_this_attempt(in, r);
 }
 
 static bool is_seen_valid(const struct plan_input *in, const char *changeset, uint32_t run)
@@ -144,7 +154,7 @@ static int plan_applied(const struct plan_input *in, const struct changeset_stat
 	bool accepted = false, same = content_is(c, st->changeset_digest, &accepted);
 	if (is_unvalidated(in, c, st) && (same || accepted))
 		set_validate(it, st);
-	else if (by_this_attempt(in, last_row(in->ledger, c->id, DIRECTION_APPLY)))
+	else if (by_this_attempt(in, last_forward(in->ledger, c->id)))
 		item_set(it, PLAN_SKIP, st->run, 0, "applied by this delivery before it was interrupted");
 	else if (c->run_always)
 		item_set(it, PLAN_RUN, st->run + 1, 0, "runAlways");
@@ -159,7 +169,7 @@ static int plan_applied(const struct plan_input *in, const struct changeset_stat
 
 static int plan_rolling_back(const struct plan_input *in, const struct changeset_status *st, struct plan_item *it, struct err *e)
 {
-	bool ours = by_this_attempt(in, last_row(in->ledger, it->changeset->id, DIRECTION_ROLLBACK));
+	bool ours = goes_back_by_this_attempt(in, it->changeset->id, st->run);
 	if (!it->body->has_rollback)
 		return err_set(e, ERR_STATE, "changeset %s is half-rolled back, and this release holds no rollback for it: deliver the release that began it",
 		               it->changeset->id);
@@ -184,7 +194,7 @@ static int plan_one(const struct plan_input *in, struct plan_item *it, struct er
 	case CHANGESET_ROLLING_BACK:
 		return plan_rolling_back(in, &st, it, e);
 	case CHANGESET_ROLLED_BACK:
-		if (by_this_attempt(in, last_row(in->ledger, it->changeset->id, DIRECTION_ROLLBACK)))
+		if (goes_back_by_this_attempt(in, it->changeset->id, st.run))
 			item_set(it, PLAN_REVERTED, st.run, (uint32_t)plan_steps(it->body, DIRECTION_ROLLBACK), "reverted by this attempt");
 		else
 			item_set(it, PLAN_RUN, st.run + 1, 0, "rolled back earlier");
@@ -256,7 +266,7 @@ static bool is_ours_to_undo(const struct plan_input *in, const char *id, const s
 {
 	if (in->order->direction == DIRECTION_ROLLBACK)
 		return st->release_sequence == in->release->sequence;
-	const struct ledger_row *r = last_row(in->ledger, id, DIRECTION_APPLY);
+	const struct ledger_row *r = last_forward(in->ledger, id);
 	return r && memcmp(r->order_digest, in->order->digest, DIGEST_SIZE) == 0;
 }
 

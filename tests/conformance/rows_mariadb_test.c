@@ -384,6 +384,7 @@ int main(int argc, char **argv)
 	    {"MA-25 DML on a table without transactions", no_transactions},
 	    {"MA-25 DML that reaches one in a roundabout way", no_transactions_in_a_roundabout_way},
 	    ROW_BATCHES,
+	    ROW_ORDERS,
 	    ROW_VALIDATIONS,
 	};
 	return rows_run(DIALECT_MARIADB, PREPARE, rows, ARRAY_LEN(rows), argc, argv);

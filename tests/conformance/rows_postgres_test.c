@@ -580,6 +580,7 @@ int main(int argc, char **argv)
 	    {"AG-07 two agents for one database come at once", two_agents_at_once},
 	    ROW_AGENTS,
 	    ROW_BATCHES,
+	    ROW_ORDERS,
 	    ROW_VALIDATIONS,
 	};
 	return rows_run(DIALECT_POSTGRESQL, PREPARE, rows, ARRAY_LEN(rows), argc, argv);

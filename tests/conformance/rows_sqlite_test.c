@@ -354,6 +354,7 @@ int main(int argc, char **argv)
 	    {"SL-10 the disk gets full in mid-transaction and at COMMIT, write-ahead log", disk_full_with_log},
 	    {"BF-02 the agent dies after a batch's COMMIT, and its keys hold NULs", keys_with_nul},
 	    ROW_BATCHES,
+	    ROW_ORDERS,
 	    ROW_VALIDATIONS,
 	};
 	return rows_run(DIALECT_SQLITE, PREPARE, rows, ARRAY_LEN(rows), argc, argv);

@@ -40,6 +40,21 @@ void row_batch_rows_behind(struct row_bench *b);
 	{                                                                                   \
 		"BF-03 rows are inserted behind the cursor", row_batch_rows_behind              \
 	}
+void row_batched(struct row_bench *b); /* table big (id, n) of 1,000 rows, and a changeset that adds 1 to each n in batches of 100 */
+/* Two orders, the same on every engine. */
+void row_batch_paused(struct row_bench *b);
+void row_batch_rollback_killed(struct row_bench *b);
+void row_rollback_killed_then_apply(struct row_bench *b);
+void row_rollback_killed_and_resumed(struct row_bench *b);
+void row_rollback_killed_then_another(struct row_bench *b);
+#define ROW_ORDERS                                                                                                                  \
+	{"BF-04 a batched step is paused, and another order goes on", row_batch_paused},                                                \
+	    {"BF-05 the agent dies in the batches of a rollback, and an order to go forward comes", row_batch_rollback_killed},         \
+	    {"RB-01 the agent dies in a rollback, and an order to go forward comes", row_rollback_killed_then_apply},                   \
+	    {"RB-02 the agent dies in a rollback, goes on with it, and an order to go forward comes", row_rollback_killed_and_resumed}, \
+	{                                                                                                                               \
+		"RB-03 the agent dies in a rollback, and another order to go back comes", row_rollback_killed_then_another                  \
+	}
 /* VA-..: the same on every engine, with a table tick (what). */
 void row_validation_failed(struct row_bench *b);
 void row_validation_not_reached(struct row_bench *b);

@@ -11,7 +11,7 @@
 #define TWICE "SELECT count(*) FROM big WHERE n > 1"
 #define TICKS "SELECT count(*) FROM tick"
 
-static void batched(struct row_bench *b)
+void row_batched(struct row_bench *b)
 {
 	row_sql(b, b->dialect == DIALECT_POSTGRESQL ? "SET ROLE rollcall; CREATE TABLE big (id int NOT NULL PRIMARY KEY, n int NOT NULL)"
 	                                            : "CREATE TABLE big (id int NOT NULL PRIMARY KEY, n int NOT NULL)");
@@ -26,7 +26,7 @@ static void batched(struct row_bench *b)
 
 void row_batch_killed_inside(struct row_bench *b)
 {
-	batched(b);
+	row_batched(b);
 	assert_true(fixture_deliver_and_crash(&b->f, "batch-statement-run:4"));
 	row_becomes(b, ONCE, "300");
 	row_applied(b, 1);
@@ -35,7 +35,7 @@ void row_batch_killed_inside(struct row_bench *b)
 
 void row_batch_killed_after_commit(struct row_bench *b)
 {
-	batched(b);
+	row_batched(b);
 	assert_true(fixture_deliver_and_crash(&b->f, "batch-committed:4"));
 	row_is(b, ONCE, "400");
 	row_applied(b, 1);
@@ -45,7 +45,7 @@ void row_batch_killed_after_commit(struct row_bench *b)
 /* Rows that come behind the cursor are new: no batch changes them, and none is changed twice for their sake. */
 void row_batch_rows_behind(struct row_bench *b)
 {
-	batched(b);
+	row_batched(b);
 	pid_t agent = fixture_start(&b->f, "batch-committed:4=stop");
 	fixture_wait_stopped(agent);
 	row_sql(b, "INSERT INTO big VALUES (-1, 0), (0, 0)");

@@ -254,6 +254,18 @@ static void test_interrupted_revert(void **state)
 	assert_non_null(strstr(plan_text(w), "a:one reverted 1/2"));
 }
 
+/* What settles the step that another order's rollback left open is no revert of our own; nor is what finishes it. */
+static void test_revert_is_whose_it_began_with(void **state)
+{
+	struct world *w = *state;
+	done(w, 0, DIRECTION_APPLY, 1, 3, OTHER);
+	row(w, 0, DIRECTION_ROLLBACK, 1, 0, STEP_INTENT, OTHER);
+	row(w, 0, DIRECTION_ROLLBACK, 1, 0, STEP_DONE, TASK);
+	assert_string_equal(plan_text(w), "a:one revert 1/1, a:two run 1/0, a:three run 1/0: 10");
+	row(w, 0, DIRECTION_ROLLBACK, 1, 1, STEP_DONE, TASK);
+	assert_string_equal(plan_text(w), "a:one run 2/0, a:two run 1/0, a:three run 1/0: 9");
+}
+
 static void test_classes(void **state)
 {
 	struct world *w = *state;
@@ -360,6 +372,7 @@ int main(void)
 	    TEST(test_validations_that_another_order_left),
 	    TEST(test_what_does_not_hold_is_not_left_behind),
 	    TEST(test_interrupted_revert),
+	    TEST(test_revert_is_whose_it_began_with),
 	    TEST(test_classes),
 	    TEST(test_rollback_is_backwards),
 	    TEST(test_rollback_leaves_what_is_not_its_own),
