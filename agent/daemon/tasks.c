@@ -328,6 +328,29 @@ static struct task task_of(const struct msg_offer *o)
 	return k;
 }
 
+/* Each project that shares the target has one under way, and another while it is taken back: more is no honest controller's. */
+static bool is_crowded(const struct tasks *t, const struct agent_target *target)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->n; i++)
+		n += t->jobs[i]->run.target == target;
+	return n >= LIMIT_OPEN_TASKS;
+}
+
+/* Not answered: an honest one offers again, when there is room. The site's people are told once for each target in a row. */
+static void turn_away(struct tasks *t, const struct agent_target *target)
+{
+	char message[256];
+	struct err e = ERR_INIT;
+	if (t->crowded == target)
+		return;
+	t->crowded = target;
+	snprintf(message, sizeof message, "%d tasks of this target are open here, and no more are taken until one of them has ended", LIMIT_OPEN_TASKS);
+	log_warn("%s: %s", target->target.id, message);
+	if (journal_refuse(t->journal, C1_MESSAGE, target->target.id, message, &e) != 0)
+		log_error("journal: %s", e.msg);
+}
+
 static void take(struct tasks *t, const struct msg_offer *o, const struct agent_target *target)
 {
 	struct task k = task_of(o);
@@ -336,8 +359,13 @@ static void take(struct tasks *t, const struct msg_offer *o, const struct agent_
 	struct policy_verdict v = {.answer = POLICY_YES};
 	struct err e = ERR_INIT;
 	FAILPOINT("offer-received");
-	if (journal_find_task(t->journal, &k, &known, &state, &e) == 0 && !known)
+	if (journal_find_task(t->journal, &k, &known, &state, &e) == 0 && !known) {
+		if (!find_job(t, o->task, o->attempt) && is_crowded(t, target)) {
+			turn_away(t, target);
+			return;
+		}
 		site_ask(t->site, &k, &v);
+	}
 	if (v.answer != POLICY_YES) {
 		tasks_hold_back(t, &k, &v);
 		return;

@@ -31,6 +31,7 @@ struct tasks {
 	bool some_held; /* table held is not empty */
 	struct job **jobs; /* oldest first */
 	size_t n, cap;
+	const struct agent_target *crowded; /* the last one of which an offer was turned away */
 	bool draining;
 };
 

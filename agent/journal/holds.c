@@ -4,6 +4,7 @@
 #include "agent/journal/journal_file.h"
 #include "agent/journal/sql/holds.sql.h"
 #include "common/base/clock.h"
+#include "common/wire/limits.h"
 #include "common/base/str.h"
 
 #define WHOLE_RELEASE (-1) /* what a consent is to, in place of a number of ledger rows */
@@ -95,6 +96,7 @@ static int held_put(struct journal *j, const struct held *h, struct err *e)
 	lite_bind_text(s, 12, h->reason);
 	lite_bind_int(s, 13, h->until_us);
 	lite_bind_int(s, 14, h->at_us);
+	lite_bind_int(s, 15, LIMIT_OPEN_TASKS);
 	return lite_run(s, e);
 }
 

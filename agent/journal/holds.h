@@ -27,7 +27,7 @@ struct held {
 	const char *code, *reason;
 	int64_t until_us, at_us;
 };
-int journal_held_put(struct journal *j, const struct held *h, struct err *e) MUST_CHECK;
+int journal_held_put(struct journal *j, const struct held *h, struct err *e) MUST_CHECK; /* beyond LIMIT_OPEN_TASKS of one target nothing is kept */
 int journal_held_drop(struct journal *j, const uint8_t id[TASK_SIZE], struct err *e) MUST_CHECK;
 int journal_helds(struct journal *j, struct arena *a, struct held **ret, size_t *ret_n, struct err *e) MUST_CHECK; /* oldest first */
 /* Takes an accepted task that has not begun out of the journal again: a later offer of it is a new one. */

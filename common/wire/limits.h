@@ -25,6 +25,7 @@
 #define LIMIT_TARGETS           1000000 /* of one order */
 #define LIMIT_TARGET_LIST       ((size_t)256 * 1024 * 1024) /* its text */
 #define LIMIT_TARGETS_PER_AGENT 2000
+#define LIMIT_OPEN_TASKS        32 /* of one target at its agent */
 #define LIMIT_YAML              ((size_t)1024 * 1024)
 #define LIMIT_DEFINITION        ((size_t)256 * 1024) /* text of one object of a database, kept for what may come of it */
 #define LIMIT_CHANGE_FILE       ((size_t)64 * 1024 * 1024)

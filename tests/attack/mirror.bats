@@ -101,7 +101,7 @@ unknown_release() { # NAME [EDIT]
 	sed -i "s|$MIRROR|tcp://127.0.0.1:$port|" eu-1/agent.yaml
 	echo "drip 2" >road/rules
 	EPOCH=1000 attack ATK-15 "octet by octet over the wire, until the order's time is over" "ACCEPT REPORT refused: C18 content: (the order|the release) could not be fetched" \
-		offer "$OFFER,deadline=$(($(date +%s) * 1000000 + 40000000)),wait=60000"
+		offer "$OFFER,deadline=$(($(date +%s) * 1000000 + 60000000)),wait=80000"
 	agent_of_site status -o json 2>/dev/null | jq -e '[.refusals[].detail] | any(test("no chunk came in time, twice in a row: agent.yaml names no other address"))'
 }
 
@@ -121,4 +121,17 @@ unknown_release() { # NAME [EDIT]
 	wait "$sampler" || true
 	echo "# peak $(sort -n peaks | tail -n 1) MB" >&3
 	[ "$(sort -n peaks | tail -n 1)" -lt 300 ]
+}
+
+@test "ATK-15: offers without an end, whose content never comes" {
+	cp alone.yaml eu-1/agent.yaml
+	cp -a eu-1/data kept
+	unknown_release crowd
+	mirror silent
+	local i many=()
+	for i in $(seq 40); do many+=(offer "${OFFER/task=*,attempt/task=$(printf '%032x' "$i"),attempt},wait=100"); done
+	EPOCH=1000 attack ATK-15 "40 offers for one target" "^(ACCEPT no answer ){32}(no answer ){8}$" "${many[@]}"
+	[ "$(agent_of_site status -o json 2>/dev/null | jq '.tasks | length')" = 32 ]
+	[ "$(last_refusal)" = "C1 message" ]
+	rm -r eu-1/data && mv kept eu-1/data
 }

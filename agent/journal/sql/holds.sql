@@ -50,7 +50,7 @@ SELECT target, reason, by, at_us, until_us FROM hold ORDER BY target
 
 --: helds_put
 INSERT INTO held (id, attempt, target, release_hash, release_size, dossier_hash, dossier_size, proof, deadline_us, direction, code, reason, until_us, at_us)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 WHERE (SELECT count(*) FROM held WHERE target = ?3 AND id <> ?1) < ?15
 ON CONFLICT (id) DO UPDATE SET attempt = excluded.attempt, code = excluded.code, reason = excluded.reason, until_us = excluded.until_us
 
 --: helds_drop

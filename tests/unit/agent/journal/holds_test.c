@@ -12,6 +12,7 @@
 #include "agent/journal/holds.h"
 #include "common/base/file.h"
 #include "common/base/str.h"
+#include "common/wire/limits.h"
 
 static char dir[64], path[128];
 static struct journal *j;
@@ -109,6 +110,29 @@ static void test_held(void **state)
 	assert_int_equal(n, 0);
 }
 
+/* A controller that offers without an end fills no disk; who is there stays, and other targets have room. */
+static void test_held_has_an_end(void **state)
+{
+	(void)state;
+	struct held h = {.task = make_task(1, "eu/pg1/a"), .code = "hold", .reason = "r", .until_us = 3, .at_us = 2}, *list = NULL;
+	size_t n = 0;
+	for (uint8_t i = 1; i <= LIMIT_OPEN_TASKS + 5; i++) {
+		h.task = make_task(i, "eu/pg1/a");
+		OK(journal_held_put(j, &h, e));
+	}
+	h.task = make_task(1, "eu/pg1/a");
+	h.reason = "later";
+	OK(journal_held_put(j, &h, e));
+	h.task = make_task(200, "eu/pg1/b");
+	OK(journal_held_put(j, &h, e));
+	OK(journal_helds(j, a, &list, &n, e));
+	assert_int_equal(n, LIMIT_OPEN_TASKS + 1);
+	size_t later = 0;
+	for (size_t i = 0; i < n; i++)
+		later += strcmp(list[i].reason, "later") == 0;
+	assert_int_equal(later, 2);
+}
+
 static void test_consent_is_of_one_order_on_one_target(void **state)
 {
 	(void)state;
@@ -177,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_holds),
 	    CASE(test_held),
+	    CASE(test_held_has_an_end),
 	    CASE(test_consent_is_of_one_order_on_one_target),
 	    CASE(test_unaccept_takes_back_only_what_has_not_begun),
 	};
