@@ -116,7 +116,7 @@ enum ended identity_check(struct delivery *d)
 	return end;
 }
 
-/* What has begun is finished; there the fence in each transaction (ledger_begin) has the last word. */
+/* What has begun is finished; there the fence of each transaction (ledger_begin, ledger_begin_row) has the last word. */
 enum ended identity_epoch(struct delivery *d)
 {
 	if (d->ledger.epoch <= d->task->epoch || d->plan.n_steps == 0 || !delivery_is_fresh(d))

@@ -144,7 +144,7 @@ static enum ended inside(struct delivery *d, const struct run *r, struct ledger_
 static int begin(struct delivery *d, struct err *e)
 {
 	watch_statement(d->watch, true); /* where beginning takes a lock, this is where it waits */
-	int rc = ledger_begin(d->engine, d->conn, &d->ledger, d->task->epoch, e);
+	int rc = ledger_begin_row(d->engine, d->conn, &d->ledger, d->task->epoch, e);
 	watch_statement(d->watch, false);
 	return rc;
 }

@@ -382,6 +382,7 @@ static const struct ledger_sql ledger = {
     .meta_write = postgres_ledger_meta_write,
     .claim = postgres_ledger_claim,
     .epoch = postgres_ledger_epoch,
+    .transaction = postgres_ledger_transaction,
     .cursor_create = postgres_ledger_cursor_create,
     .cursor_read = postgres_ledger_cursor_read,
     .cursor_write = postgres_ledger_cursor_write,

@@ -1,9 +1,10 @@
-/* Opening, fencing and appending to the ledger. All SQL is the engine's (agent/engine/sql); this file knows no engine by name. */
+/* Opening and appending to the ledger; its fences are in fence.c. All SQL is the engine's (agent/engine/sql); this file knows no engine by name. */
 #include "agent/ledger/ledger.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/ledger/ledger_impl.h"
 #include "agent/ledger/row.h"
 #include "common/base/failpoint.h"
 #include "common/base/str.h"
@@ -11,8 +12,7 @@
 
 #define LEDGER_BYTES_MAX ((size_t)192 * 1024 * 1024) /* well under LIMIT_ARENA_DOCUMENT, also while the array of rows grows */
 
-/* Puts the engine's prefix in for each %s of a ledger statement. */
-static struct bytes ledger_sql(const struct engine *en, struct conn *c, const char *sql, struct buf *to)
+struct bytes ledger_text(const struct engine *en, struct conn *c, const char *sql, struct buf *to)
 {
 	const char *prefix = en->ledger_prefix(c);
 	buf_clear(to);
@@ -28,7 +28,7 @@ int ledger_run(const struct engine *en, struct conn *c, const char *sql, const s
                struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT;
-	return en->query(c, ledger_sql(en, c, sql, &text), params, n, fn, arg, e);
+	return en->query(c, ledger_text(en, c, sql, &text), params, n, fn, arg, e);
 }
 
 static struct engine_param param(const char *text)
@@ -69,7 +69,7 @@ static int ledger_exists(const struct engine *en, struct conn *c, bool *ret, str
 	return 0;
 }
 
-static int meta_write(const struct engine *en, struct conn *c, const char *name, const char *value, struct err *e)
+int ledger_meta_write(const struct engine *en, struct conn *c, const char *name, const char *value, struct err *e)
 {
 	struct engine_param params[] = {param(name), param(value)};
 	return ledger_run(en, c, en->ledger->meta_write, params, ARRAY_LEN(params), NULL, NULL, e);
@@ -87,9 +87,9 @@ static int uuid_make(struct ledger *l, struct err *e)
 static int claim(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, struct err *e)
 {
 	struct engine_identity id;
-	if (en->identity(c, &id, e) < 0 || meta_write(en, c, "database", id.database, e) < 0 || meta_write(en, c, "uuid", l->uuid, e) < 0)
+	if (en->identity(c, &id, e) < 0 || ledger_meta_write(en, c, "database", id.database, e) < 0 || ledger_meta_write(en, c, "uuid", l->uuid, e) < 0)
 		return -1;
-	return meta_write(en, c, "target", target_id, e);
+	return ledger_meta_write(en, c, "target", target_id, e);
 }
 
 static int create_tables(const struct engine *en, struct conn *c, struct err *e)
@@ -98,7 +98,7 @@ static int create_tables(const struct engine *en, struct conn *c, struct err *e)
 	if (en->ledger->namespace && str_ends(en->ledger_prefix(c), ".") && en->query(c, bytes_of_str(en->ledger->namespace), NULL, 0, NULL, NULL, e) < 0)
 		return -1;
 	for (const char *const *sql = en->ledger->create; *sql; sql++)
-		if (en->query(c, ledger_sql(en, c, *sql, &text), NULL, 0, NULL, NULL, e) < 0)
+		if (en->query(c, ledger_text(en, c, *sql, &text), NULL, 0, NULL, NULL, e) < 0)
 			return -1;
 	return 0;
 }
@@ -128,15 +128,20 @@ static int make_at_once(const struct engine *en, struct conn *c, struct ledger *
 	if (en->ledger->namespace && str_ends(en->ledger_prefix(c), "."))
 		buf_addf(&all, "%s;", en->ledger->namespace);
 	for (const char *const *sql = en->ledger->create; *sql; sql++) {
-		struct bytes text = ledger_sql(en, c, *sql, &one);
+		struct bytes text = ledger_text(en, c, *sql, &one);
 		buf_add(&all, text.p, text.n);
 		buf_addc(&all, ';');
 	}
-	ledger_sql(en, c, en->ledger->claim, &claim);
+	ledger_text(en, c, en->ledger->claim, &claim);
 	snprintf(epoch_text, sizeof epoch_text, "%u", epoch);
 	struct engine_param words[] = {param(id.database), param(l->uuid), param(target_id), param(epoch_text)};
-	struct engine_own own[] = {{.sql = buf_bytes(&all)}, {.sql = buf_bytes(&claim), .params = words, .n_params = ARRAY_LEN(words)}};
-	return en->batch(c, true, own, ARRAY_LEN(own), true, &ignored, e);
+	struct fence f = FENCE_UNSEEN;
+	struct engine_own own[] = {{.sql = buf_bytes(&all)},
+	                           {.sql = buf_bytes(&claim), .params = words, .n_params = ARRAY_LEN(words), .fn = ledger_fence_row, .arg = &f}};
+	if (en->batch(c, true, own, ARRAY_LEN(own), true, &ignored, e) < 0)
+		return -1;
+	l->epoch = f.epoch == UINT64_MAX ? 0 : (uint32_t)f.epoch;
+	return 0;
 }
 
 static int ledger_make(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, uint32_t epoch, struct err *e)
@@ -253,13 +258,13 @@ int ledger_belongs(const struct ledger *l, const char *target_id, struct err *e)
 
 int ledger_note(const struct engine *en, struct conn *c, const char *name, const char *value, struct err *e)
 {
-	return meta_write(en, c, name, value, e) == 0 ? 0 : err_wrap(e, "note in %smeta", en->ledger_prefix(c));
+	return ledger_meta_write(en, c, name, value, e) == 0 ? 0 : err_wrap(e, "note in %smeta", en->ledger_prefix(c));
 }
 
 int ledger_adopt(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, const char *why, struct err *e)
 {
 	struct engine_identity id;
-	if (en->identity(c, &id, e) < 0 || uuid_make(l, e) < 0 || meta_write(en, c, "adopted", why, e) < 0 || claim(en, c, l, target_id, e) < 0)
+	if (en->identity(c, &id, e) < 0 || uuid_make(l, e) < 0 || ledger_meta_write(en, c, "adopted", why, e) < 0 || claim(en, c, l, target_id, e) < 0)
 		return err_wrap(e, "adopt the ledger %sledger", en->ledger_prefix(c));
 	l->target_id = arena_strdup(l->arena, target_id);
 	l->database_identity = arena_strdup(l->arena, id.database);
@@ -298,64 +303,7 @@ int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct
 	return 0;
 }
 
-/* ---- fencing and appending ---- */
-
-struct fence {
-	uint64_t epoch;
-	char witness[48];
-};
-#define FENCE_UNSEEN        \
-	{                       \
-		.epoch = UINT64_MAX \
-	}
-
-static int fence_row(void *arg, size_t n, const char *const *values, struct err *e)
-{
-	struct fence *f = arg;
-	str_copy(f->witness, sizeof f->witness, n > 1 && values[1] ? values[1] : "");
-	return str_to_u64(values[0], "epoch", 0, UINT32_MAX, &f->epoch, e);
-}
-
-static int check_epoch(const struct engine *en, struct conn *c, struct ledger *l, const struct fence *f, uint32_t epoch, struct err *e)
-{
-	uint64_t seen = f->epoch;
-	if (seen == UINT64_MAX)
-		return err_set(e, ERR_STATE, "the ledger has lost its epoch row: nothing runs here until a person has looked at %smeta",
-		               en->ledger_prefix(c));
-	if (seen > epoch)
-		return err_set(e, ERR_STATE, "a controller of epoch %llu has worked here, ours has epoch %u: it was replaced and may not order this any more",
-		               (unsigned long long)seen, epoch);
-	if (seen < epoch) {
-		char text[24];
-		snprintf(text, sizeof text, "%u", epoch);
-		if (meta_write(en, c, "epoch", text, e) < 0)
-			return err_wrap(e, "write the ledger's epoch");
-	}
-	l->epoch = epoch;
-	str_copy(l->witness, sizeof l->witness, f->witness);
-	return 0;
-}
-
-int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e)
-{
-	struct fence f = FENCE_UNSEEN;
-	if (ledger_run(en, c, en->ledger->epoch, NULL, 0, fence_row, &f, e) < 0)
-		return err_wrap(e, "read the ledger's epoch");
-	return check_epoch(en, c, l, &f, epoch, e);
-}
-
-int ledger_begin(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e)
-{
-	AUTO(buf_done) struct buf text = BUF_INIT;
-	struct fence f = FENCE_UNSEEN;
-	size_t ignored;
-	if (!en->batch)
-		return en->begin(c, e) == 0 ? ledger_fence(en, c, l, epoch, e) : -1;
-	struct engine_own read = {.sql = ledger_sql(en, c, en->ledger->epoch, &text), .fn = fence_row, .arg = &f};
-	if (en->batch(c, true, &read, 1, false, &ignored, e) < 0)
-		return err_wrap(e, "read the ledger's epoch");
-	return check_epoch(en, c, l, &f, epoch, e);
-}
+/* ---- appending ---- */
 
 /* A copy whose strings live as long as the ledger. */
 static struct ledger_row row_keep(struct arena *a, const struct ledger_row *row)
@@ -412,13 +360,22 @@ int ledger_append(const struct engine *en, struct conn *c, struct ledger *l, str
 	return 0;
 }
 
+/* Only what is committed holds others back. */
+static void epoch_stands(struct ledger *l)
+{
+	if (l->raised > l->epoch)
+		l->epoch = l->raised;
+}
+
 static int append_then_commit(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e)
 {
 	if (ledger_append(en, c, l, row, e) < 0)
 		return -1;
 	FAILPOINT("ledger-written");
-	if (en->commit(c, e) == 0)
+	if (en->commit(c, e) == 0) {
+		epoch_stands(l);
 		return 0;
+	}
 	ledger_forget_last(l);
 	return -1;
 }
@@ -431,19 +388,20 @@ int ledger_append_commit(const struct engine *en, struct conn *c, struct ledger 
 	if (!en->batch)
 		return append_then_commit(en, c, l, row, e);
 	prepare_insert(l, row, &insert);
-	struct engine_own own = {.sql = ledger_sql(en, c, en->ledger->insert, &text), .params = insert.params, .n_params = ARRAY_LEN(insert.params)};
+	struct engine_own own = {.sql = ledger_text(en, c, en->ledger->insert, &text), .params = insert.params, .n_params = ARRAY_LEN(insert.params)};
 	FAILPOINT("ledger-written"); /* the server sees both or neither */
 	if (en->batch(c, false, &own, 1, true, &done, e) < 0)
 		return done == 0 ? refused(en, row, e) : -1;
 	struct ledger_row kept = row_keep(l->arena, row);
 	push(l, &kept);
+	epoch_stands(l);
 	return 0;
 }
 
 int ledger_write_row(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct ledger_row *row, struct err *e)
 {
 	struct err ignored; /* the first error is the one that matters */
-	if (ledger_begin(en, c, l, epoch, e) == 0 && ledger_append_commit(en, c, l, row, e) == 0)
+	if (ledger_begin_row(en, c, l, epoch, e) == 0 && ledger_append_commit(en, c, l, row, e) == 0)
 		return 0;
 	if (en->in_transaction(c))
 		(void)en->rollback(c, &ignored);

@@ -19,8 +19,10 @@ struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
 	const char *insert; /* parameters in the same order, then `once` */
 	const char *meta_read; /* key, value */
 	const char *meta_write; /* $1 key, $2 value: insert or replace */
-	const char *claim; /* for engine->batch, just after `create`: $1 database, $2 uuid, $3 target, $4 epoch unless one is there; else NULL */
+	const char *
+	    claim; /* for engine->batch, just after `create`: $1 database, $2 uuid, $3 target, $4 epoch unless one is there; gives the epoch. Else NULL */
 	const char *epoch; /* the epoch row, locked for the transaction where the engine can; where there is a witness, then the transaction's number */
+	const char *transaction; /* that number alone, as engine->witness takes it; NULL: there is no witness */
 	const char *cursor_create; /* idempotent; see cursor.h */
 	const char *cursor_read; /* $1 step: key, bound, at, batches, passed, changed, total */
 	const char *cursor_write; /* $1 step, then the same: insert or replace */
@@ -55,7 +57,8 @@ struct ledger {
 	uint8_t head[DIGEST_SIZE]; /* row_hash of the last row; zero when empty */
 	const char *target_id, *database_identity; /* from meta; NULL when the ledger was just made */
 	const char *uuid; /* made with the ledger; NULL: there is none yet */
-	uint32_t epoch;
+	uint32_t epoch; /* the highest of a controller that has worked here, as far as this ledger's reader knows; committed */
+	uint32_t raised; /* what the transaction that was begun last makes of it */
 	char witness[48]; /* the server's number of the transaction that was begun last; "": it has none */
 	struct arena *arena; /* borrowed */
 };
@@ -77,11 +80,13 @@ int ledger_read_rows(const struct engine *en, struct conn *c, struct arena *a, s
 /* One of the engine's ledger statements, with the prefix put in. */
 int ledger_run(const struct engine *en, struct conn *c, const char *sql, const struct engine_param *params, size_t n, engine_row_fn *fn, void *arg,
                struct err *e) MUST_CHECK;
-/* BEGIN and ledger_fence. When the fence refuses, the transaction is open: the caller rolls back. */
+/* BEGIN and ledger_fence. When the fence refuses, the transaction may be open: the caller rolls back. */
 int ledger_begin(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e) MUST_CHECK;
+/* The same for a transaction that ends with ledger_append_commit, without a question of its own where the row is fence enough: after a controller of a higher epoch that row is ERR_EXISTS. */
+int ledger_begin_row(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e) MUST_CHECK;
 /* ledger_append and COMMIT; what fails leaves no row in `l`. ERR_UNKNOWN: whether it was committed must be read from the ledger. */
 int ledger_append_commit(const struct engine *en, struct conn *c, struct ledger *l, struct ledger_row *row, struct err *e) MUST_CHECK;
-/* A row in a transaction of its own: the two above, and a rollback when either fails. */
+/* A row in a transaction of its own: ledger_begin_row, ledger_append_commit, and a rollback when either fails. */
 int ledger_write_row(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct ledger_row *row, struct err *e) MUST_CHECK;
 /* Fencing, inside the step's transaction (or alone for class N): ERR_STATE when the database has seen a higher epoch; stores ours when it is higher. */
 int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e) MUST_CHECK;

@@ -169,6 +169,61 @@ static void test_ledger_refuses_a_second_effect(void **state)
 	f->en->close(&other);
 }
 
+static int write_row(struct fixture *f, struct conn *c, struct ledger *l, uint32_t epoch, uint32_t step, enum step_state s)
+{
+	struct ledger_row row = sample(step);
+	row.state = s;
+	row.epoch = epoch;
+	return ledger_write_row(f->en, c, l, epoch, &row, &f->e);
+}
+
+/* Two who have read the same ledger: what the one of the higher epoch wrote, the other's row would have the number of. */
+static void test_a_row_is_fenced_by_its_number(void **state)
+{
+	struct fixture *f = *state;
+	struct conn *other = bench_another(f);
+	struct ledger mine = opened(f);
+	OK(write_row(f, f->c, &mine, 3, 0, STEP_DONE));
+	struct ledger theirs = opened(f);
+	OK(write_row(f, other, &theirs, 7, 1, STEP_DONE));
+	FAILS(write_row(f, f->c, &mine, 3, 2, STEP_DONE));
+	assert_int_equal(f->e.code, ERR_EXISTS);
+	mine = opened(f);
+	assert_int_equal(mine.epoch, 7);
+	FAILS(write_row(f, f->c, &mine, 3, 2, STEP_DONE));
+	assert_int_equal(f->e.code, ERR_STATE);
+	assert_string_equal(f->e.msg, "a controller of epoch 7 has worked here, ours has epoch 3: it was replaced and may not order this any more");
+	assert_int_equal(opened(f).n_rows, 2);
+	f->en->close(&other);
+}
+
+/* Behind an open intent batches go on without rows: there the epoch itself is asked. */
+static void test_behind_an_open_intent_the_epoch_is_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct conn *other = bench_another(f);
+	struct ledger mine = opened(f);
+	OK(write_row(f, f->c, &mine, 3, 0, STEP_INTENT));
+	struct ledger theirs = opened(f);
+	OK(ledger_begin(f->en, other, &theirs, 7, &f->e));
+	OK(f->en->commit(other, &f->e));
+	FAILS(write_row(f, f->c, &mine, 3, 0, STEP_DONE));
+	assert_int_equal(f->e.code, ERR_STATE);
+	assert_int_equal(opened(f).n_rows, 1);
+	f->en->close(&other);
+}
+
+static void test_an_epoch_that_was_rolled_back_is_raised_again(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l = opened(f);
+	OK(ledger_begin_row(f->en, f->c, &l, 9, &f->e));
+	OK(f->en->rollback(f->c, &f->e));
+	assert_int_equal(opened(f).epoch < 9, 1);
+	OK(write_row(f, f->c, &l, 9, 0, STEP_DONE));
+	assert_int_equal(opened(f).epoch, 9);
+}
+
 static void test_ledger_row_and_effect_roll_back_together(void **state)
 {
 	struct fixture *f = *state;
@@ -269,6 +324,9 @@ static const struct bench_test suite[] = {
     BENCH_TEST(test_state_of_the_whole_schema),
     BENCH_TEST(test_ledger_round_trip),
     BENCH_TEST(test_a_ledger_made_again_keeps_its_epoch),
+    BENCH_TEST(test_a_row_is_fenced_by_its_number),
+    BENCH_TEST(test_behind_an_open_intent_the_epoch_is_asked),
+    BENCH_TEST(test_an_epoch_that_was_rolled_back_is_raised_again),
     BENCH_TEST(test_ledger_refuses_a_second_effect),
     BENCH_TEST(test_ledger_row_and_effect_roll_back_together),
     BENCH_TEST(test_ledger_tampering_shows),

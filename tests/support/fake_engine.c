@@ -111,6 +111,7 @@ void fake_witness_says(struct fixture *f, enum engine_witness says)
 	fake.witness = says;
 	fake.ledger = *f->engine.ledger;
 	fake.ledger.epoch = "SELECT value, 4711 FROM %smeta WHERE name = 'epoch'";
+	fake.ledger.transaction = "SELECT 4711";
 	f->engine.ledger = &fake.ledger;
 	f->engine.witness = fake_witness;
 }

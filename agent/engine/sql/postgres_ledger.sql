@@ -6,8 +6,6 @@ CREATE SCHEMA IF NOT EXISTS rollcall;
 --: postgres_ledger_create[]
 -- meta has no index, and no column that needs a TOAST table: each relation more costs a new target a millisecond, and the session lock keeps writers apart.
 CREATE TABLE IF NOT EXISTS %smeta (name varchar(64) NOT NULL, value varchar(255) NOT NULL);
-INSERT INTO %smeta (name, value) SELECT 'epoch', '0' WHERE NOT EXISTS (SELECT 1 FROM %smeta WHERE name = 'epoch');
-DELETE FROM %smeta WHERE name IN ('database', 'uuid', 'target');
 -- Not IF NOT EXISTS: whoever comes second, under another target's name and so under another lock, must not take the claim away.
 CREATE TABLE %sledger (
 	seq bigint PRIMARY KEY,
@@ -55,11 +53,16 @@ SELECT name, value FROM %smeta;
 WITH changed AS (UPDATE %smeta SET value = $2::varchar WHERE name = $1::varchar RETURNING 1)
 INSERT INTO %smeta (name, value) SELECT $1::varchar, $2::varchar WHERE NOT EXISTS (SELECT 1 FROM changed);
 --: postgres_ledger_claim
-WITH raised AS (UPDATE %smeta SET value = $4::varchar WHERE name = 'epoch' AND value = '0')
-INSERT INTO %smeta (name, value) VALUES ('database', $1::varchar), ('uuid', $2::varchar), ('target', $3::varchar);
+-- What an earlier ledger left says no more whose this one is, but still which controllers may not order any more.
+WITH old AS (DELETE FROM %smeta WHERE name IN ('epoch', 'database', 'uuid', 'target') RETURNING name, value),
+	new AS (INSERT INTO %smeta (name, value) VALUES ('epoch', COALESCE((SELECT value FROM old WHERE name = 'epoch'), $4::varchar)),
+		('database', $1::varchar), ('uuid', $2::varchar), ('target', $3::varchar) RETURNING name, value)
+SELECT value FROM new WHERE name = 'epoch';
 --: postgres_ledger_epoch
 SELECT value, pg_catalog.concat(pg_catalog.txid_current(), '/', pg_catalog.encode(pg_catalog.timestamptz_send(pg_catalog.pg_postmaster_start_time()), 'hex'))
 FROM %smeta WHERE name = 'epoch' FOR UPDATE;
+--: postgres_ledger_transaction
+SELECT pg_catalog.concat(pg_catalog.txid_current(), '/', pg_catalog.encode(pg_catalog.timestamptz_send(pg_catalog.pg_postmaster_start_time()), 'hex'));
 --: postgres_ledger_cursor_create
 CREATE TABLE IF NOT EXISTS %sbatch (step text PRIMARY KEY, key_columns text NOT NULL, bound text, done_to text, batches bigint NOT NULL,
 	passed bigint NOT NULL, changed bigint NOT NULL, total bigint NOT NULL) WITH (fillfactor = 50);
