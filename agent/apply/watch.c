@@ -173,6 +173,7 @@ static bool look_end(struct watch *w, const struct sight *s, char out[512])
 		stop_overdue(w);
 	}
 	str_copy(out, sizeof w->blocker, counts ? w->blocker : "");
+	w->blind = !s->seen;
 	w->looking = false;
 	pthread_cond_broadcast(&w->looked);
 	pthread_mutex_unlock(&w->mutex);
@@ -206,7 +207,7 @@ uint32_t watch_pause_ms(struct watch *w, uint32_t most_ms)
 {
 	pthread_mutex_lock(&w->mutex);
 	int64_t left_ms = (w->looked_us + w->lock_us + SERVER_FIRST_US - w->waited_us - clock_mono_us()) / 1000 + 1;
-	bool soon = w->stoppable && w->waiting && !w->stopped_us && left_ms < (int64_t)most_ms;
+	bool soon = w->stoppable && w->waiting && !w->stopped_us && !w->blind && left_ms < (int64_t)most_ms;
 	pthread_mutex_unlock(&w->mutex);
-	return !soon ? most_ms : left_ms > 0 ? (uint32_t)left_ms : 0;
+	return !soon ? most_ms : left_ms > 0 ? (uint32_t)left_ms : 1;
 }

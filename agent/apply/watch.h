@@ -39,6 +39,7 @@ struct watch {
 	int64_t waited_us; /* as far as seen, what this try has waited while others could queue behind it */
 	int64_t looked_us; /* the last look of this try; 0: there was none */
 	bool waiting; /* as it stood then */
+	bool blind; /* the last look saw nothing: no connection, or no answer */
 	int64_t stopped_us; /* what that had come to when this statement, or the last one, was cancelled for it; 0: it was not */
 };
 
@@ -66,7 +67,7 @@ void watch_ask(struct watch *w, enum wish wish);
 /* When a statement has run for `min_ms`: asks the database, on a connection of its own, how it stands and who blocks it. True, with the text in `out`, when somebody does. Blocks up to the
  * connect time-out. */
 bool watch_look(struct watch *w, uint32_t min_ms, char out[512]);
-/* How long until the next look: at most this, less when what may be waited ends before. */
+/* How long until the next look: at most this, less when what may be waited ends before; never 0. */
 uint32_t watch_pause_ms(struct watch *w, uint32_t most_ms);
 
 #endif
