@@ -86,10 +86,13 @@ restart_controller() { # with another store
 	eu_untouched "$gone"
 }
 
+# What is shown of the rollout, but for how long it has been so.
+shown() { rc rollout status "$(cat rollout)" -o json 2>/dev/null | jq 'del(.. | ."state-seconds"?)'; }
+
 @test "ATK-24 and ATK-29: reports that are forged, replayed, or about the targets of others" {
 	local seq
 	seq=$(($(cat us.seq) + 1))
-	rc rollout status "$(cat rollout)" -o json >before.json 2>/dev/null
+	shown >before.json
 	forge report us.report target=eu/lite/shop seq=$seq outcome=failed after=us.report >other.payload && forge wrap report other.payload us-1/report.key >other.report
 	forge report us.report agent=eu-1 seq=$((seq + 1)) after=other.report >named.payload && forge wrap report named.payload us-1/report.key >named.report
 	forge report us.report seq=$((seq + 1)) outcome=failed after=other.report >forged.payload && forge wrap report forged.payload keys/stranger >forged.report
@@ -98,7 +101,7 @@ restart_controller() { # with another store
 	forge report us.report agent=eu-1 seq=2 after=other.report >named.payload && forge wrap report named.payload us-1/report.key >named.report
 	forge report us.report seq=2 outcome=failed after=other.report >forged.payload && forge wrap report forged.payload keys/stranger >forged.report
 	answers "^WELCOME REPORT_ACK 1 REPORT_ACK 1 REPORT_ACK 1 REPORT_ACK 1 " intrude hello us-1 "$(counter)" report other.report 1 report named.report 2 report forged.report 2 report other.report 1
-	rc rollout status "$(cat rollout)" -o json >after.json 2>/dev/null
+	shown >after.json
 	diff before.json after.json
 	grep -q "report 1 on eu/lite/shop changes nothing: its certificate does not cover this target" controller.log
 	told ATK-24 "a signed report about another agent's target" "kept as evidence, moves no state"

@@ -105,12 +105,18 @@ unknown_release() { # NAME [EDIT]
 	agent_of_site status -o json 2>/dev/null | jq -e '[.refusals[].detail] | any(test("no chunk came in time, twice in a row: agent.yaml names no other address"))'
 }
 
+small() { # WHERE: the site's process never was large
+	echo "# peak $1: $(sort -n peaks | tail -n 1) MB" >&3
+	[ "$(sort -n peaks | tail -n 1)" -lt 300 ]
+}
+
+refused_as_endless() { agent_of_site status -o json 2>/dev/null | jq -e '.refusals[0] | .check == "C1 message" and (.detail | test("it sends a message that does not end"))' >/dev/null; }
+
 @test "ATK-16 at the site: a message whose parts do not end" {
 	cp alone.yaml eu-1/agent.yaml
 	unknown_release parts
 	mirror parts
-	# shellcheck disable=SC2317 # called by attack
-	start_site() {
+	start_site() { # and look how large it becomes
 		fleet_start_agent eu-1
 		local pid
 		pid=$(cat eu-1.pid)
@@ -119,8 +125,14 @@ unknown_release() { # NAME [EDIT]
 	}
 	EPOCH=1000 attack ATK-16 "parts without an end, to the site" "no answer|REPORT refused: C18 content" offer "$OFFER,wait=12000"
 	wait "$sampler" || true
-	echo "# peak $(sort -n peaks | tail -n 1) MB" >&3
-	[ "$(sort -n peaks | tail -n 1)" -lt 300 ]
+	small parts
+	sed -i "s|endpoint: \"$FLEET_CONTROL\"|endpoint: \"$MIRROR\"|" eu-1/agent.yaml
+	start_site
+	fleet_await 20 refused_as_endless
+	fleet_kill eu-1
+	wait "$sampler" || true
+	small HELLO
+	told ATK-16 "parts without an end, by who is taken for the controller" "refused (C1 message), the connection is closed, 0 statements"
 }
 
 @test "ATK-15: offers without an end, whose content never comes" {

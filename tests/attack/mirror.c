@@ -9,7 +9,7 @@
  *   long        the last chunk has more bytes than are left
  *   infinite    the chunks that were asked for, and after the last one others without an end
  *   octets      one octet a chunk
- *   parts       a message of 3 GB in parts of 256 kB
+ *   parts       a message of 3 GB in parts of 256 kB, to whatever it is told: also in the place of a controller, to HELLO
  *   silent      nothing
  */
 #include <inttypes.h>
@@ -151,6 +151,10 @@ static void serve(struct mirror *m, void (*answer)(struct mirror *m))
 		fflush(stdout);
 		if (blobs_get(m->dir, asked.fetch.hash, LIMIT_ENVELOPE, &m->data, &e) == 0)
 			answer(m);
+	}
+	if (r == FRAME_OK && f.header.type != MSG_FETCH && answer == parts) {
+		m->asked = &f;
+		parts(m);
 	}
 	frame_done(&f);
 }
