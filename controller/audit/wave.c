@@ -223,6 +223,14 @@ static bool has_later(const struct order *o, uint32_t wave)
 	return false;
 }
 
+static int no_such_wave(const struct order *o, const char *name, struct err *e)
+{
+	AUTO(buf_done) struct buf has = BUF_INIT;
+	for (uint32_t i = 0; i < o->n_waves; i++)
+		buf_addf(&has, "%s%s", i ? ", " : "", o->waves[i].name);
+	return err_set(e, ERR_NOT_FOUND, "order %.8s has no wave %s: it has %s", o->id, name, buf_str(&has));
+}
+
 static int choose_wave(struct look *l, struct map *newest, const char *name, struct err *e)
 {
 	const struct order *o = &l->w->order;
@@ -237,7 +245,7 @@ static int choose_wave(struct look *l, struct map *newest, const char *name, str
 		return err_set(e, ERR_POLICY, "wave %s is the last one of order %.8s: nothing waits for its gate", o->waves[l->w->wave].name, o->id);
 	if (found)
 		return 0;
-	return name ? err_set(e, ERR_NOT_FOUND, "order %.8s has no wave %s", o->id, name)
+	return name ? no_such_wave(o, name, e)
 	            : err_set(e, ERR_NOT_FOUND, "no target of a wave that another one waits for is reported on yet: nothing is there to look at");
 }
 

@@ -127,6 +127,14 @@ static int read_format(const struct cmd_args *args, const char **ret, struct err
 	return *ret ? 0 : err_set(e, ERR_USAGE, "-o: an export is csv, json, html or bundle: say which with --format");
 }
 
+static bool is_spoken_of(const struct bundle *b, const char *target)
+{
+	for (size_t i = 0; i < b->n_rows; i++)
+		if (str_eq(b->rows[i].ev.object, target))
+			return true;
+	return false;
+}
+
 static int run_export(const struct cmd_args *args, struct err *e)
 {
 	AUTO(bundle_done) struct bundle b = {0};
@@ -152,6 +160,8 @@ static int run_export(const struct cmd_args *args, struct err *e)
 	b.target = arena_strdup(b.arena, target);
 	if (live_open(args, &l, e) != 0 || audit_fetch(&l, &b, e) != 0)
 		return -1;
+	if (target && !is_spoken_of(&b, target)) /* an empty export would read as if nothing had happened there */
+		output_say("the log says nothing of target %s: nothing was done there, or its id is another one (`rollcall targets` shows them)", target);
 	if (!format || str_eq(format, "csv"))
 		return export_table(args, &b, own, OUTPUT_CSV, a, e);
 	if (str_eq(format, "json"))

@@ -377,7 +377,7 @@ static void test_which_wave(void **state)
 	struct scene *s = *state;
 	told(s, 0, OUTCOME_APPLIED);
 	fails(s, "rest", "wave rest is the last one of order 00112233: nothing waits for its gate");
-	fails(s, "middle", "order 00112233 has no wave middle");
+	fails(s, "middle", "order 00112233 has no wave middle: it has canary, early, rest");
 }
 
 int main(void)
