@@ -381,6 +381,7 @@ static const struct ledger_sql ledger = {
     .meta_read = postgres_ledger_meta_read,
     .meta_write = postgres_ledger_meta_write,
     .claim = postgres_ledger_claim,
+    .claim_again = postgres_ledger_claim_again,
     .epoch = postgres_ledger_epoch,
     .transaction = postgres_ledger_transaction,
     .cursor_create = postgres_ledger_cursor_create,

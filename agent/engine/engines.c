@@ -39,7 +39,7 @@ static void assert_complete(const struct engine *en)
 	       en->in_transaction && en->exec && en->query);
 	assert(en->object_state && en->cleanup && en->table_exists && en->table_key && en->table_size && en->snapshot && en->backend &&
 	       en->backend_alive);
-	assert(!en->batch == !en->ledger->claim);
+	assert(!en->batch == !en->ledger->claim && !en->batch == !en->ledger->claim_again);
 	assert(en->blockers && en->cancel && en->cancel_backend && en->retry_class && en->unique_violation);
 }
 

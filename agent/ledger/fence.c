@@ -5,6 +5,11 @@
 #include "agent/ledger/ledger_impl.h"
 #include "common/base/str.h"
 
+#define FENCE_UNSEEN        \
+	{                       \
+		.epoch = UINT64_MAX \
+	}
+
 int ledger_fence_row(void *arg, size_t n, const char *const *values, struct err *e)
 {
 	struct fence *f = arg;

@@ -39,15 +39,16 @@ static struct engine_param param(const char *text)
 /* ---- presence ---- */
 
 struct presence {
-	bool exists;
+	bool exists, meta; /* the ledger; what stands beside it, where the engine says so */
 	char why_not[512];
 };
 
 static int presence_row(void *arg, size_t n, const char *const *values, struct err *e)
 {
-	(void)n, (void)e;
+	(void)e;
 	struct presence *p = arg;
 	p->exists = str_eq(values[0], "1");
+	p->meta = n > 1 && str_eq(values[1], "1");
 	if (values[0] && !p->exists && !str_eq(values[0], "0"))
 		str_copy(p->why_not, sizeof p->why_not, values[0]);
 	return 0;
@@ -58,14 +59,14 @@ static int cannot_be_used(const struct engine *en, struct conn *c, const struct 
 	return err_set(e, ERR_STATE, "the ledger table %sledger cannot be used: %s", en->ledger_prefix(c), p->why_not);
 }
 
-static int ledger_exists(const struct engine *en, struct conn *c, bool *ret, struct err *e)
+static int ledger_look(const struct engine *en, struct conn *c, struct presence *ret, struct err *e)
 {
 	struct presence p = {0};
 	if (ledger_run(en, c, en->ledger->exists, NULL, 0, presence_row, &p, e) < 0)
 		return err_wrap(e, "look for the ledger");
 	if (p.why_not[0])
 		return cannot_be_used(en, c, &p, e);
-	*ret = p.exists;
+	*ret = p;
 	return 0;
 }
 
@@ -104,9 +105,8 @@ static int create_tables(const struct engine *en, struct conn *c, struct err *e)
 }
 
 /* Elsewhere than in a transaction every statement is idempotent, and a missing claim is repaired by the next open. */
-static int make_one_by_one(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, uint32_t epoch, struct err *e)
+static int make_one_by_one(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, struct err *e)
 {
-	(void)epoch; /* the first fence writes it */
 	bool together = en->caps.transactional_ddl;
 	if (together && en->begin(c, e) < 0)
 		return -1;
@@ -115,7 +115,8 @@ static int make_one_by_one(const struct engine *en, struct conn *c, struct ledge
 	return together ? en->commit(c, e) : 0;
 }
 
-static int make_at_once(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, uint32_t epoch, struct err *e)
+/* `again`: something stands beside it already. */
+static int make_at_once(const struct engine *en, struct conn *c, struct ledger *l, bool again, const char *target_id, uint32_t epoch, struct err *e)
 {
 	AUTO(buf_done) struct buf all = BUF_INIT;
 	AUTO(buf_done) struct buf one = BUF_INIT;
@@ -132,22 +133,23 @@ static int make_at_once(const struct engine *en, struct conn *c, struct ledger *
 		buf_add(&all, text.p, text.n);
 		buf_addc(&all, ';');
 	}
-	ledger_text(en, c, en->ledger->claim, &claim);
+	ledger_text(en, c, again ? en->ledger->claim_again : en->ledger->claim, &claim);
 	snprintf(epoch_text, sizeof epoch_text, "%u", epoch);
 	struct engine_param words[] = {param(id.database), param(l->uuid), param(target_id), param(epoch_text)};
-	struct fence f = FENCE_UNSEEN;
+	struct fence f = {.epoch = epoch};
 	struct engine_own own[] = {{.sql = buf_bytes(&all)},
 	                           {.sql = buf_bytes(&claim), .params = words, .n_params = ARRAY_LEN(words), .fn = ledger_fence_row, .arg = &f}};
 	if (en->batch(c, true, own, ARRAY_LEN(own), true, &ignored, e) < 0)
 		return -1;
-	l->epoch = f.epoch == UINT64_MAX ? 0 : (uint32_t)f.epoch;
+	l->epoch = (uint32_t)f.epoch;
 	return 0;
 }
 
-static int ledger_make(const struct engine *en, struct conn *c, struct ledger *l, const char *target_id, uint32_t epoch, struct err *e)
+/* Without a batch the first fence writes the epoch. */
+static int ledger_make(const struct engine *en, struct conn *c, struct ledger *l, bool again, const char *target_id, uint32_t epoch, struct err *e)
 {
 	struct err ignored;
-	if (uuid_make(l, e) == 0 && (en->batch ? make_at_once : make_one_by_one)(en, c, l, target_id, epoch, e) == 0)
+	if (uuid_make(l, e) == 0 && (en->batch ? make_at_once(en, c, l, again, target_id, epoch, e) : make_one_by_one(en, c, l, target_id, e)) == 0)
 		return 0;
 	if (en->in_transaction(c))
 		(void)en->rollback(c, &ignored);
@@ -274,11 +276,11 @@ int ledger_adopt(const struct engine *en, struct conn *c, struct ledger *l, cons
 int ledger_open(const struct engine *en, struct conn *c, const char *target_id, uint32_t epoch, struct arena *a, struct ledger *ret, struct err *e)
 {
 	struct ledger l = {.arena = a};
-	bool exists = false;
-	if (ledger_exists(en, c, &exists, e) < 0)
+	struct presence there;
+	if (ledger_look(en, c, &there, e) < 0)
 		return -1;
-	if (!exists) {
-		if (ledger_make(en, c, &l, target_id, epoch, e) < 0)
+	if (!there.exists) {
+		if (ledger_make(en, c, &l, there.meta, target_id, epoch, e) < 0)
 			return -1;
 		*ret = l;
 		return 0;
@@ -294,10 +296,10 @@ int ledger_open(const struct engine *en, struct conn *c, const char *target_id, 
 int ledger_peek(const struct engine *en, struct conn *c, struct arena *a, struct ledger *ret, struct err *e)
 {
 	struct ledger l = {.arena = a};
-	bool exists = false;
-	if (ledger_exists(en, c, &exists, e) < 0)
+	struct presence there;
+	if (ledger_look(en, c, &there, e) < 0)
 		return -1;
-	if (exists && ledger_load(en, c, &l, e) < 0)
+	if (there.exists && ledger_load(en, c, &l, e) < 0)
 		return -1;
 	*ret = l;
 	return 0;

@@ -13,14 +13,14 @@
 struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
 	const char *namespace; /* run before `create` when the prefix is a namespace of the ledger's own (it ends with a dot); NULL: none */
 	const char *const *create; /* NULL-terminated; idempotent; run one by one */
-	const char *exists; /* one row, one column: 1 or 0; any other text says why the ledger there cannot be used */
+	const char *exists; /* one row: 1 or 0; any other text says why the ledger there cannot be used; with `claim` then: is there a meta, 1 or 0 */
 	const char *former; /* asked when `read` fails: one row, one column, empty or what is to be done about a ledger of an earlier form */
 	const char *read; /* all rows by seq, columns in the order of struct ledger_row */
 	const char *insert; /* parameters in the same order, then `once` */
 	const char *meta_read; /* key, value */
 	const char *meta_write; /* $1 key, $2 value: insert or replace */
-	const char *
-	    claim; /* for engine->batch, just after `create`: $1 database, $2 uuid, $3 target, $4 epoch unless one is there; gives the epoch. Else NULL */
+	const char *claim; /* for engine->batch, just after `create`: $1 database, $2 uuid, $3 target, $4 epoch; else NULL */
+	const char *claim_again; /* the same where there was a meta, whose epoch stays; gives the epoch */
 	const char *epoch; /* the epoch row, locked for the transaction where the engine can; where there is a witness, then the transaction's number */
 	const char *transaction; /* that number alone, as engine->witness takes it; NULL: there is no witness */
 	const char *cursor_create; /* idempotent; see cursor.h */

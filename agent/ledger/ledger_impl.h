@@ -13,12 +13,8 @@ struct fence {
 	uint64_t epoch;
 	char witness[48];
 };
-#define FENCE_UNSEEN        \
-	{                       \
-		.epoch = UINT64_MAX \
-	}
 
-/* A row of `epoch` or `claim`; arg: struct fence. An engine_row_fn. */
+/* A row of `epoch` or `claim_again`; arg: struct fence. An engine_row_fn. */
 int ledger_fence_row(void *arg, size_t n, const char *const *values, struct err *e);
 
 #endif

@@ -35,7 +35,7 @@ CREATE TABLE %sledger (
 	row_hash text NOT NULL,
 	once text UNIQUE);
 --: postgres_ledger_exists
-SELECT CASE WHEN pg_catalog.to_regclass('%sledger') IS NULL THEN 0 ELSE 1 END;
+SELECT CASE WHEN pg_catalog.to_regclass('%sledger') IS NULL THEN 0 ELSE 1 END, CASE WHEN pg_catalog.to_regclass('%smeta') IS NULL THEN 0 ELSE 1 END;
 --: postgres_ledger_former
 SELECT CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('%sledger') AND attname = 'project' AND NOT attisdropped) THEN ''
 	ELSE 'it was made before rows named their project; its owner types: ALTER TABLE %sledger ADD COLUMN project text NOT NULL DEFAULT ''''; its rows then count for every project' END;
@@ -53,6 +53,8 @@ SELECT name, value FROM %smeta;
 WITH changed AS (UPDATE %smeta SET value = $2::varchar WHERE name = $1::varchar RETURNING 1)
 INSERT INTO %smeta (name, value) SELECT $1::varchar, $2::varchar WHERE NOT EXISTS (SELECT 1 FROM changed);
 --: postgres_ledger_claim
+INSERT INTO %smeta (name, value) VALUES ('database', $1), ('uuid', $2), ('target', $3), ('epoch', $4);
+--: postgres_ledger_claim_again
 -- What an earlier ledger left says no more whose this one is, but still which controllers may not order any more.
 WITH old AS (DELETE FROM %smeta WHERE name IN ('epoch', 'database', 'uuid', 'target') RETURNING name, value),
 	new AS (INSERT INTO %smeta (name, value) VALUES ('epoch', COALESCE((SELECT value FROM old WHERE name = 'epoch'), $4::varchar)),
