@@ -193,7 +193,7 @@ static int load_key(const struct cmd_args *a, struct sign_key **ret, struct err 
 	const char *path = cmd_option_value(a, "key");
 	AUTO(buf_done) struct buf prompt = BUF_INIT;
 	buf_addf(&prompt, "Passphrase of %s", path);
-	if (sign_key_is_encrypted(path) && cmd_passphrase(cmd_option_value(a, "passphrase-file"), buf_str(&prompt), false, &passphrase, e) != 0)
+	if (sign_key_wants_passphrase(path) && cmd_passphrase(cmd_option_value(a, "passphrase-file"), buf_str(&prompt), false, &passphrase, e) != 0)
 		return err_wrap(e, "%s", path);
 	return sign_key_load(path, passphrase, ret, e);
 }

@@ -163,6 +163,12 @@ bool sign_key_is_encrypted(const char *path)
 	return found;
 }
 
+bool sign_key_wants_passphrase(const char *path)
+{
+	AUTO(secret_destroy) struct secret *text = NULL;
+	return secret_read_file(path, &text, NULL) == 0 && strstr(secret_reveal(text), CRYPTED_BEGIN);
+}
+
 /* The 32 octets inside, taken out by hand: EVP_PKCS82PKEY leaves copies of them. */
 static int unwrap(const PKCS8_PRIV_KEY_INFO *p8, const char *path, struct sign_key **ret, struct err *e)
 {

@@ -22,7 +22,9 @@ int sign_key_save(const struct sign_key *k, const char *path, const struct secre
 /* ERR_KEY: missing, mode lets others read, not an Ed25519 key, encrypted and passphrase NULL, wrong passphrase; each with its own message and what to do. */
 int sign_key_load(const char *path, const struct secret *passphrase, struct sign_key **ret, struct err *e) MUST_CHECK;
 /* True when the file is an encrypted key, so that a command line knows to ask. */
-bool sign_key_is_encrypted(const char *path);
+bool sign_key_is_encrypted(const char *path); /* what stands in it; it may be one that sign_key_load refuses */
+/* Whether there is something to ask before sign_key_load. False, too, for a file that it refuses whatever the passphrase, as for its mode: nobody types one for that. */
+bool sign_key_wants_passphrase(const char *path);
 int sign_public_load(const char *path, uint8_t out[SIGN_PUBLIC_SIZE], struct err *e) MUST_CHECK;
 
 /* The same as sign_key_save, with the owner's name as a line "owner: NAME" at the head of the public file. */

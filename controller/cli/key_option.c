@@ -45,7 +45,7 @@ int key_option_load(const struct cmd_args *args, struct arena *a, struct sign_ke
 	if (key_path(cmd_option_value(args, "key"), a, &path, e) != 0)
 		return -1;
 	const char *prompt = arena_printf(a, "Passphrase of %s", path);
-	if (sign_key_is_encrypted(path) && cmd_passphrase(cmd_option_value(args, "passphrase-file"), prompt, false, &passphrase, e) != 0)
+	if (sign_key_wants_passphrase(path) && cmd_passphrase(cmd_option_value(args, "passphrase-file"), prompt, false, &passphrase, e) != 0)
 		return err_wrap(e, "%s", path);
 	return sign_key_load(path, passphrase, ret, e);
 }

@@ -115,6 +115,7 @@ static void test_plain_key_comes_back(void **state)
 	assert_false(sign_key_is_encrypted(p->path));
 	assert_int_equal(sign_key_load(p->path, NULL, &k, &e), 0);
 	assert_same_key(k, p->key);
+	assert_false(sign_key_wants_passphrase(p->path));
 	assert_int_equal(sign_public_load(p->pub, got, &e), 0);
 	sign_key_public(p->key, want);
 	assert_memory_equal(got, want, sizeof want);
@@ -142,8 +143,11 @@ static void test_readable_by_others(void **state)
 {
 	struct place *p = *state;
 	char want[256];
-	save(p, NULL);
+	save(p, p->right);
+	assert_true(sign_key_wants_passphrase(p->path));
 	assert_int_equal(chmod(p->path, 0644), 0);
+	assert_false(sign_key_wants_passphrase(p->path)); /* nobody types one for a file that is refused for its mode */
+	assert_true(sign_key_is_encrypted(p->path));
 	snprintf(want, sizeof want, "mode 0644 lets others read it: run 'chmod 600 %s'", p->path);
 	assert_load_fails(p, NULL, want);
 	assert_int_equal(chmod(p->path, 0640), 0);
