@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
@@ -187,6 +188,7 @@ static int connect_until(struct conn *c, int64_t deadline_us, struct err *e)
 
 struct answer {
 	char pid[24], start_us[24], system[24], oid[24], version[64], database[128];
+	struct buf path; /* search_path */
 	bool recovery, read_only, ledgers_name;
 };
 
@@ -209,6 +211,8 @@ static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
 	str_copy(a->database, sizeof a->database, v[6]);
 	str_copy(a->system, sizeof a->system, v[7]);
 	a->ledgers_name = str_eq(v[8], LEDGER_SCHEMA);
+	buf_clear(&a->path);
+	buf_adds(&a->path, v[9] ? v[9] : "");
 	return 0;
 }
 
@@ -216,7 +220,8 @@ static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
 #define ASK_WHO(system, from)                                                                                      \
 	"SELECT pg_catalog.pg_backend_pid(), pg_catalog.encode(pg_catalog.timestamptz_send(a.backend_start), 'hex'), " \
 	"pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only'), a.datid, "       \
-	"pg_catalog.current_setting('server_version'), pg_catalog.current_database(), " system ", current_user "       \
+	"pg_catalog.current_setting('server_version'), pg_catalog.current_database(), " system ", current_user, "      \
+	"pg_catalog.current_setting('search_path') "                                                                   \
 	"FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a" from
 
 static int ask_who(struct conn *c, struct answer *a, struct err *e)
@@ -255,38 +260,70 @@ static int check_answer(struct conn *c, const struct answer *a, struct err *e)
 	return 0;
 }
 
-/* What search_path is to be instead: where the role is called rollcall, "$user" in it would be the ledger's own schema, and a release's CREATE TABLE would end there: it is taken
- * out, once a connection. */
-static int path_row(void *arg, size_t n, const char *const *v, struct err *e)
+/* The end of one element of a search_path: quoted, or up to what stands between elements. */
+static const char *element_end(const char *p)
 {
-	(void)n, (void)e;
-	buf_adds(arg, v[0] ? v[0] : "");
-	return 0;
+	if (*p != '"')
+		return p + strcspn(p, ", \t\n\r\f\v");
+	for (p++; *p && (*p != '"' || p[1] == '"'); p++)
+		p += *p == '"';
+	return *p ? p + 1 : p;
 }
 
-static int take_user_out(struct conn *c, struct buf *reset, struct err *e)
+/* As SQL text takes it, whatever stands there: what is not quoted may be a word of SQL, or more than one, and capitals in it mean small letters. */
+static void add_element(struct buf *to, const char *p, size_t n)
 {
-	AUTO(buf_done) struct buf path = BUF_INIT;
-	if (pg_query_text(c,
-	                  "SELECT pg_catalog.set_config('search_path', pg_catalog.regexp_replace(pg_catalog.current_setting('search_path'), "
-	                  "'\"\\$user\"\\s*,?\\s*', ''), false)",
-	                  NULL, 0, path_row, &path, e) < 0)
-		return -1;
-	char *quoted = PQescapeLiteral(c->pg, buf_str(&path), path.n);
-	if (!quoted)
-		return err_set(e, ERR_DB, "search_path cannot be quoted: %s", PQerrorMessage(c->pg));
-	buf_addf(reset, ";SELECT 1 WHERE pg_catalog.set_config('search_path', %s, false) IS NULL", quoted);
-	PQfreemem(quoted);
-	return 0;
+	if (*p == '"') {
+		buf_add(to, p, n);
+		return;
+	}
+	AUTO(buf_done) struct buf name = BUF_INIT;
+	for (size_t i = 0; i < n; i++)
+		buf_addc(&name, p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] - 'A' + 'a') : p[i]);
+	AUTO(mem_free_ptr) char *quoted = pg_quote_name(buf_str(&name));
+	buf_adds(to, quoted);
+}
+
+static bool is_user(const char *p, size_t n)
+{
+	static const char quoted[] = "\"$user\"", bare[] = "$user";
+	return (n == strlen(quoted) && strncmp(p, quoted, n) == 0) || (n == strlen(bare) && strncasecmp(p, bare, n) == 0);
+}
+
+/* What search_path is to be instead: where the role is called rollcall, "$user" in it would be the ledger's own schema, and a release's CREATE TABLE would end there: it is taken
+ * out, once a connection. */
+static void path_without_user(const char *path, struct buf *ret)
+{
+	static const char between[] = ", \t\n\r\f\v";
+	buf_adds(ret, "SET search_path=");
+	size_t empty = ret->n;
+	for (const char *p = path + strspn(path, between), *end; *p; p = end + strspn(end, between)) {
+		end = element_end(p);
+		if (is_user(p, (size_t)(end - p)))
+			continue;
+		if (ret->n > empty)
+			buf_addc(ret, ',');
+		add_element(ret, p, (size_t)(end - p));
+	}
+	if (ret->n == empty)
+		buf_adds(ret, "''");
+}
+
+static int take_user_out(struct conn *c, const char *path, struct buf *reset, struct err *e)
+{
+	AUTO(buf_done) struct buf set = BUF_INIT;
+	path_without_user(path, &set);
+	buf_addf(reset, ";%s", buf_str(&set));
+	return pg_run_script(c, buf_str(&set), e);
 }
 
 /* RESET comes back to the start-up values. */
-static int make_scripts(struct conn *c, bool ledgers_name, struct err *e)
+static int make_scripts(struct conn *c, const struct answer *a, struct err *e)
 {
 	AUTO(buf_done) struct buf reset = BUF_INIT;
 	struct buf begin = BUF_INIT;
 	buf_adds(&reset, "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DISCARD TEMP");
-	if (ledgers_name && !c->target->schema && take_user_out(c, &reset, e) < 0)
+	if (a->ledgers_name && !c->target->schema && take_user_out(c, buf_str(&a->path), &reset, e) < 0)
 		return -1;
 	/* A dead agent's transaction ends soon instead of holding its locks to the end of a long statement; LOCAL, because a class N statement had better finish. */
 	const char *watch = PQserverVersion(c->pg) >= 140000 ? ";SET LOCAL client_connection_check_interval='5s'" : "";
@@ -296,9 +333,14 @@ static int make_scripts(struct conn *c, bool ledgers_name, struct err *e)
 	return 0;
 }
 
+static void answer_done(struct answer *a)
+{
+	buf_done(&a->path);
+}
+
 static int identify(struct conn *c, struct err *e)
 {
-	struct answer a = {0};
+	AUTO(answer_done) struct answer a = {0};
 	if (ask_who(c, &a, e) < 0) {
 		if (e)
 			e->code = ERR_DB_CONNECT;
@@ -306,7 +348,7 @@ static int identify(struct conn *c, struct err *e)
 	}
 	if (check_answer(c, &a, e) < 0)
 		return -1;
-	if (make_scripts(c, a.ledgers_name, e) < 0)
+	if (make_scripts(c, &a, e) < 0)
 		return -1;
 	snprintf(c->backend, sizeof c->backend, "%s/%s", a.pid, a.start_us);
 	snprintf(c->identity.database, sizeof c->identity.database, "%s/%s", a.system, a.oid);

@@ -229,6 +229,32 @@ static void test_snapshot_of_a_schema_names_it_nowhere(void **state)
 	snapshot_done(&of[1]);
 }
 
+/* Where the role is called as the ledger's schema is, "$user" would be that schema; the rest of its path is as it was, however it is written. */
+static void test_the_role_of_the_ledgers_name_has_no_path_there(void **state)
+{
+	static const char path[] = "{\"My \\\"S\",\"x\\\";a\",user,public}";
+	struct fixture *f = *state;
+	char sql[600];
+	snprintf(sql, sizeof sql,
+	         "CREATE SCHEMA rollcall AUTHORIZATION rollcall; CREATE SCHEMA \"My \"\"S\" AUTHORIZATION rollcall; "
+	         "CREATE SCHEMA \"x\"\";a\" AUTHORIZATION rollcall; CREATE SCHEMA \"user\" AUTHORIZATION rollcall; "
+	         "SELECT set_config('search_path', '\"$user\", \"My \"\"S\",x\";a,User , PUBLIC,$User', false); "
+	         "ALTER ROLE rollcall IN DATABASE %s SET search_path FROM CURRENT",
+	         f->database);
+	solo_admin(f, sql);
+	solo_connect(f);
+	assert_string_equal(solo_ask(f, "SELECT pg_catalog.current_schemas(false)"), path);
+	OK(solo_run(f, "SET search_path = public"));
+	assert_string_equal(solo_ask(f, "SELECT pg_catalog.current_schemas(false)"), path);
+	OK(f->en->begin(f->c, &f->e));
+	assert_string_equal(solo_ask(f, "SELECT pg_catalog.current_schemas(false)"), path);
+	OK(f->en->rollback(f->c, &f->e));
+	snprintf(sql, sizeof sql, "ALTER ROLE rollcall IN DATABASE %s SET search_path = '$user'", f->database);
+	solo_admin(f, sql);
+	solo_connect(f);
+	assert_string_equal(solo_ask(f, "SELECT pg_catalog.current_schemas(false)"), "{}");
+}
+
 static void test_copy_from_the_client_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -340,6 +366,7 @@ int main(void)
 	    TEST(test_tables_do_not_land_in_the_ledgers_schema),
 	    TEST(test_schema_targets_are_apart),
 	    TEST(test_snapshot_of_a_schema_names_it_nowhere),
+	    TEST(test_the_role_of_the_ledgers_name_has_no_path_there),
 	    TEST(test_copy_from_the_client_is_refused),
 	    TEST(test_chained_commit_is_seen),
 	    TEST(test_deferred_constraint_fails_the_commit),
