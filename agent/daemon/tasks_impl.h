@@ -1,4 +1,5 @@
-/* Inside of the tasks, shared by tasks.c (from OFFER to report) and tasks_site.c (what the site's people hold back). One thread. */
+/* Inside of the tasks, shared by tasks_offer.c (what the controller asks for), tasks.c (from the blobs to the report) and tasks_site.c (what the site's people hold back). One
+ * thread. */
 #ifndef AGENT_DAEMON_TASKS_IMPL_H
 #define AGENT_DAEMON_TASKS_IMPL_H
 
@@ -36,6 +37,11 @@ struct tasks {
 };
 
 /* tasks.c */
+/* The job of this attempt, or else one of the same task that has not begun: a later attempt joins it. NULL: there is none. */
+struct job *tasks_find_job(const struct tasks *t, const uint8_t id[TASK_SIZE], uint32_t attempt);
+struct job *tasks_add_job(struct tasks *t, const struct task *task, const struct agent_target *target); /* copies what it needs of the task */
+/* Asks for the blobs that it lacks, and is ready when it has them. */
+void tasks_prepare(struct tasks *t, struct job *j);
 void tasks_start_ready(struct tasks *t);
 void tasks_remove_job(struct tasks *t, struct job *j);
 

@@ -68,6 +68,15 @@ void peer_read(struct peer_end *end); /* it was ready */
 void peer_tick(struct peer *p, int64_t now_us);
 void peer_record(const struct peer *p, FILE *to); /* "agent|target|task|attempt|report-seq|outcome", a line for each task */
 
+/* work.c */
+#define FARM_STEPS_MAX 8
+void farm_must(int rc, const struct err *e); /* ends the process with the error */
+/* The order's digests into the farm, from the dossier in the controller's folder: once for each rollout. */
+void work_read_dossier(struct farm *f, const uint8_t hash[DIGEST_SIZE]);
+/* Of this offer with this outcome, not yet numbered and chained. Borrows `steps`, the offer's target and the name. */
+struct report work_report(const struct farm *f, const char *agent, const struct msg_offer *o, enum outcome outcome,
+                          struct step_outcome steps[FARM_STEPS_MAX]);
+
 /* play.c: the loop of one process, over the identities [first, first + n). */
 void farm_play(const struct farm_config *c, struct farm_shared *s, const struct identity *ids, size_t first, size_t n, unsigned process);
 

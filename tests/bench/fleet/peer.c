@@ -6,10 +6,8 @@
 #include <sys/epoll.h>
 
 #include "common/base/clock.h"
-#include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
-#include "common/crypto/blobs.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/dsse.h"
 #include "common/link/frame.h"
@@ -26,7 +24,6 @@
 #define MUTE_BEAT_MS 20
 #define REPORT_ARENA ((size_t)256 * 1024)
 #define TARGET_SIZE  64
-#define STEPS_MAX    8
 
 enum peer_state { PEER_WAITING, PEER_CONNECTING, PEER_GREETING, PEER_DELAYED, PEER_UP };
 
@@ -55,14 +52,6 @@ struct peer {
 	uint64_t acked;
 	uint8_t report_hash[DIGEST_SIZE];
 };
-
-static void must(int rc, const struct err *e)
-{
-	if (rc == 0)
-		return;
-	fprintf(stderr, "farm: %s\n", e->msg);
-	abort();
-}
 
 static uint32_t random_ms(uint32_t low, uint32_t high)
 {
@@ -124,8 +113,8 @@ static void read_events(struct peer *p);
 static void dial(struct peer *p)
 {
 	struct err e = ERR_INIT;
-	must(link_socket_client(LINK_CTRL_DEALER, &p->id->key, p->id->controller_key, &p->socket, &e), &e);
-	must(monitor_new(p->socket, &p->monitor, &e), &e);
+	farm_must(link_socket_client(LINK_CTRL_DEALER, &p->id->key, p->id->controller_key, &p->socket, &e), &e);
+	farm_must(monitor_new(p->socket, &p->monitor, &e), &e);
 	watch(&p->link_end, p->socket);
 	watch(&p->monitor_end, p->monitor);
 	p->state = PEER_CONNECTING;
@@ -213,66 +202,20 @@ static void send_reports(struct peer *p, uint64_t after)
 	}
 }
 
-/* ---- the work that is none ------------------------------------------------------------------------------------------------------------------------------ */
-
-/* The order's digests, from the dossier in the controller's folder: once for each rollout. */
-static void read_dossier(struct farm *f, const uint8_t hash[DIGEST_SIZE])
-{
-	AUTO(buf_done) struct buf data = BUF_INIT;
-	AUTO(mem_free_ptr) char *dir = file_join(f->config->dir, "controller/blobs");
-	struct dossier d;
-	struct err e = ERR_INIT;
-	if (f->order_arena && memcmp(f->dossier_hash, hash, DIGEST_SIZE) == 0)
-		return;
-	arena_destroy(&f->order_arena);
-	f->order_arena = arena_new(LIMIT_ARENA_DOCUMENT);
-	must(blobs_get(dir, hash, LIMIT_DOSSIER, &data, &e), &e);
-	must(dossier_decode(arena_bytes(f->order_arena, buf_bytes(&data)), f->order_arena, &d, &e), &e);
-	must(order_decode(d.order, f->order_arena, &f->order, &e), &e);
-	memcpy(f->dossier_hash, hash, DIGEST_SIZE);
-}
-
-static struct report report_of(struct peer *p, const struct msg_offer *o, const struct done *d, struct step_outcome *steps)
-{
-	unsigned n = atomic_load(&p->farm->shared->steps);
-	int64_t now_us = clock_wall_us();
-	struct report r = {.agent = p->id->name,
-	                   .target = o->target,
-	                   .attempt = o->attempt,
-	                   .direction = o->direction,
-	                   .outcome = d->outcome,
-	                   .steps = steps,
-	                   .n_steps = n < STEPS_MAX ? n : STEPS_MAX,
-	                   .started_at_us = now_us,
-	                   .ended_at_us = now_us,
-	                   .report_seq = d->report_seq,
-	                   .epoch = o->epoch,
-	                   .agent_version = "0.1.0"};
-	for (size_t i = 0; i < r.n_steps; i++)
-		steps[i] = (struct step_outcome){.changeset = "bench:one",
-		                                 .direction = o->direction,
-		                                 .run = 1,
-		                                 .step = (uint32_t)i,
-		                                 .state = d->outcome == OUTCOME_FAILED ? STEP_FAILED : STEP_DONE};
-	if (d->outcome == OUTCOME_FAILED)
-		r.failure = (struct failure){.code = "db", .message = "planted.", .changeset = "bench:one", .database_state = "unchanged"};
-	memcpy(r.task, o->task, TASK_SIZE);
-	memcpy(r.order_digest, p->farm->order.digest, DIGEST_SIZE);
-	memcpy(r.release_digest, p->farm->order.release_digest, DIGEST_SIZE);
-	memcpy(r.prev_report_hash, p->report_hash, DIGEST_SIZE);
-	return r;
-}
+/* ---- tasks ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
 static void write_report(struct peer *p, const struct msg_offer *o, const struct done *d)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(REPORT_ARENA);
 	AUTO(buf_done) struct buf payload = BUF_INIT;
-	struct step_outcome steps[STEPS_MAX] = {0};
+	struct step_outcome steps[FARM_STEPS_MAX] = {0};
 	struct err e = ERR_INIT;
-	const struct report r = report_of(p, o, d, steps);
+	struct report r = work_report(p->farm, p->id->name, o, d->outcome, steps);
+	r.report_seq = d->report_seq;
+	memcpy(r.prev_report_hash, p->report_hash, DIGEST_SIZE);
 	report_encode(&r, &payload);
 	struct envelope env = {.type = TYPE_REPORT, .payload = buf_bytes(&payload)};
-	must(dsse_sign(&env, p->id->report_key, a, &e), &e);
+	farm_must(dsse_sign(&env, p->id->report_key, a, &e), &e);
 	vec_grow(p->reports, p->n_reports, p->cap_reports);
 	struct buf *kept = &p->reports[p->n_reports++];
 	*kept = BUF_INIT;
@@ -297,7 +240,7 @@ static void on_offer(struct peer *p, const struct msg_offer *o)
 		send_reports(p, p->acked);
 		return;
 	}
-	read_dossier(p->farm, o->dossier_hash);
+	work_read_dossier(p->farm, o->dossier_hash);
 	struct msg m = {.type = MSG_ACCEPT, .task = {.attempt = o->attempt}};
 	memcpy(m.task.task, o->task, TASK_SIZE);
 	struct done d = {.attempt = o->attempt, .target = name ? strtoul(name + 2, NULL, 10) : 0, .report_seq = p->n_reports + 1};
