@@ -106,7 +106,7 @@ static int try_address(const struct agent_config *c, const struct curve_key *key
 		return -1;
 	int rc = zmq_connect(zsock_resolve(socket), endpoint) != 0
 	             ? err_set(e, ERR_USAGE, "controller address '%s': %s: write tcp://HOST:PORT", endpoint, zmq_strerror(zmq_errno()))
-	             : knock_wait(monitor, &k, e);
+	             : knock_wait(monitor, &k, NULL, e);
 	monitor_end(socket, &monitor);
 	return rc;
 }

@@ -3,10 +3,6 @@
 
 #include "common/base/buf.h"
 #include "common/crypto/sign.h"
-#include "common/wire/limits.h"
-
-#define FLOOD_MS   100
-#define UNREAD_MAX (4 * LIMIT_CHUNK_CREDIT * (uint64_t)LIMIT_CHUNK) /* several times what may be on its way unread */
 
 static int on_socket(zloop_t *loop, zsock_t *socket, void *arg)
 {
@@ -27,14 +23,13 @@ static int on_socket(zloop_t *loop, zsock_t *socket, void *arg)
 	return 0;
 }
 
-/* Neither MAXMSGSIZE nor RCVHWM bounds a message of many parts; what has come over the connection since the last whole one does. */
 static int on_flood(zloop_t *loop, int id, void *arg)
 {
 	(void)loop, (void)id;
 	struct dial *d = arg;
 	const struct frame none = {.n_parts = 0};
-	uint64_t received = link_received(d->fd);
-	if (received > d->received && received - d->received > UNREAD_MAX)
+	bool unread = d->socket && zsock_events(d->socket) & ZMQ_POLLIN; /* whole ones, which this loop has had no time for */
+	if (d->socket && !unread && link_is_endless(d->fd, d->received))
 		d->handler.frame(d->handler.arg, FRAME_BAD, &none, "it sends a message that does not end");
 	return 0;
 }
@@ -60,7 +55,7 @@ int dial_open(struct dial *d, zloop_t *loop, enum link_socket_kind kind, const s
 		dial_close(d);
 		return -1;
 	}
-	d->timer = zloop_timer(loop, FLOOD_MS, 0, on_flood, d);
+	d->timer = zloop_timer(loop, LINK_FLOOD_MS, 0, on_flood, d);
 	zloop_reader(loop, d->socket, on_socket, d);
 	zloop_reader(loop, d->monitor, on_monitor, d);
 	if (zmq_connect(zsock_resolve(d->socket), endpoint) != 0) {

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "common/wire/limits.h"
+
+#define UNREAD_MAX (4 * LIMIT_CHUNK_CREDIT * (uint64_t)LIMIT_CHUNK) /* several times what may be on its way unread */
+
 static bool ask(int fd, uint64_t *ret)
 {
 	struct tcp_info info = {0};
@@ -26,6 +30,12 @@ uint64_t link_received(int fd)
 {
 	uint64_t received = 0;
 	return fd >= 0 && ask(fd, &received) ? received : 0;
+}
+
+bool link_is_endless(int fd, uint64_t received)
+{
+	uint64_t now = link_received(fd);
+	return now > received && now - received > UNREAD_MAX;
 }
 
 const char *link_unheard(int fd)

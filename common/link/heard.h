@@ -13,6 +13,10 @@
 bool link_heard(int fd);
 /* Octets that have come over it so far; 0 when that cannot be told. */
 uint64_t link_received(int fd);
+/* Neither MAXMSGSIZE nor RCVHWM bounds a message of many parts, which libzmq would gather in memory: what has come since the last whole message does. True: more than an honest end
+ * ever leaves unread. To be asked every LINK_FLOOD_MS, while no whole message waits to be read. received: link_received after that message, 0 before the first one. */
+#define LINK_FLOOD_MS 100
+bool link_is_endless(int fd, uint64_t received);
 /* Why nothing was heard, to stand behind the address: for people. */
 const char *link_unheard(int fd);
 

@@ -25,7 +25,7 @@ static int explain(const struct knock *k, enum monitor_event event, int fd, stru
 	               k->timeout_ms);
 }
 
-int knock_wait(zsock_t *monitor, const struct knock *k, struct err *e)
+int knock_wait(zsock_t *monitor, const struct knock *k, int *ret_fd, struct err *e)
 {
 	uint32_t first_word_ms = k->timeout_ms < LINK_FIRST_WORD_MS ? k->timeout_ms : LINK_FIRST_WORD_MS;
 	int64_t now_us = clock_mono_us(), end_us = now_us + (int64_t)k->timeout_ms * 1000, first_word_us = now_us + (int64_t)first_word_ms * 1000;
@@ -41,5 +41,9 @@ int knock_wait(zsock_t *monitor, const struct knock *k, struct err *e)
 		else if (zmq_errno() == EINTR)
 			return err_set(e, ERR_LINK, "interrupted while connecting to %s", k->endpoint);
 	}
-	return event == MONITOR_READY ? 0 : explain(k, event, fd, e);
+	if (event != MONITOR_READY)
+		return explain(k, event, fd, e);
+	if (ret_fd)
+		*ret_fd = fd;
+	return 0;
 }

@@ -12,8 +12,8 @@ struct knock { /* borrowed */
 	uint32_t timeout_ms; /* of the whole handshake */
 };
 
-/* `monitor` of a socket that connects (monitor_new). 0: both keys are proven. ERR_LINK names the address and what to do; at the latest after timeout_ms, and after LINK_FIRST_WORD_MS
+/* `monitor` of a socket that connects (monitor_new). 0: both keys are proven; *ret_fd is the connection, for link_is_endless, and may be NULL. ERR_LINK names the address and what to do; at the latest after timeout_ms, and after LINK_FIRST_WORD_MS
  * where not one byte has come. */
-int knock_wait(zsock_t *monitor, const struct knock *k, struct err *e) MUST_CHECK;
+int knock_wait(zsock_t *monitor, const struct knock *k, int *ret_fd, struct err *e) MUST_CHECK;
 
 #endif

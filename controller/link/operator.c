@@ -9,6 +9,7 @@
 #include "common/crypto/digest.h"
 #include "common/link/curve.h"
 #include "common/link/frame.h"
+#include "common/link/heard.h"
 #include "common/link/knock.h"
 #include "common/link/monitor.h"
 #include "common/link/options.h"
@@ -16,6 +17,8 @@
 
 struct channel { /* one socket and what becomes of it */
 	zsock_t *socket, *monitor;
+	int fd; /* of the connection */
+	uint64_t received; /* octets of it when its last whole message was read */
 	const char *endpoint; /* borrowed */
 };
 
@@ -43,7 +46,7 @@ static int channel_open(const struct operator_link *l, enum link_socket_kind kin
 	char advice[128];
 	snprintf(advice, sizeof advice, "have its administrator list %s as an operator", l->key.public_text);
 	const struct knock k = {.endpoint = endpoint, .server_key = l->controller_key, .if_refused = advice, .timeout_ms = l->timeout_ms};
-	return knock_wait(c->monitor, &k, e);
+	return knock_wait(c->monitor, &k, &c->fd, e);
 }
 
 int operator_connect(const struct operator_config *c, struct operator_link **ret, struct err *e)
@@ -98,18 +101,25 @@ static int wait_frame(struct operator_link *l, struct channel *c, const char *do
 	int64_t end_us = clock_mono_us() + (int64_t)l->timeout_ms * 1000;
 	for (;;) {
 		int64_t left_ms = (end_us - clock_mono_us()) / 1000;
-		int n = left_ms > 0 ? zmq_poll(items, 2, (long)left_ms) : 0;
-		if (n == 0)
+		int n = left_ms > 0 ? zmq_poll(items, 2, left_ms < LINK_FLOOD_MS ? (long)left_ms : LINK_FLOOD_MS) : 0;
+		if (left_ms <= 0)
 			return err_set(e, ERR_TIMEOUT, "no answer to %s from %s within %u ms: it may still be done; look before you ask again", doing,
 			               c->endpoint, l->timeout_ms);
 		if (n < 0)
 			return err_set(e, ERR_LINK, "interrupted while waiting for the answer to %s: it may still be done", doing);
-		enum frame_result r = frame_recv(items[0].socket, false, ret, e);
-		if (r == FRAME_OK)
+		enum frame_result r = n ? frame_recv(items[0].socket, false, ret, e) : FRAME_NONE;
+		if (r == FRAME_OK) {
+			c->received = link_received(c->fd);
 			return 0;
+		}
 		frame_done(ret);
 		if (r == FRAME_BAD)
 			return err_wrap(e, "%s sent a message that cannot be read", c->endpoint);
+		if (link_is_endless(c->fd, c->received))
+			return err_set(
+			    e, ERR_LIMIT,
+			    "%s sends a message that does not end: it is not the controller that it should be, or it is damaged: look at what runs there",
+			    c->endpoint);
 		if ((items[1].revents & ZMQ_POLLIN) && monitor_read(c->monitor, NULL) == MONITOR_LOST)
 			return err_set(e, ERR_LINK, "the connection to %s was lost before the answer to %s: it may still be done; look before you ask again",
 			               c->endpoint, doing);

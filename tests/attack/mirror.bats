@@ -105,7 +105,11 @@ unknown_release() { # NAME [EDIT]
 	agent_of_site status -o json 2>/dev/null | jq -e '[.refusals[].detail] | any(test("no chunk came in time, twice in a row: agent.yaml names no other address"))'
 }
 
-small() { # WHERE: the site's process never was large
+sample() { # PID: how large it becomes, into peaks
+	for _ in $(seq 130); do awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$1/status" 2>/dev/null && sleep 0.1; done >peaks 3>&-
+}
+
+small() { # WHERE: the process never was large
 	echo "# peak $1: $(sort -n peaks | tail -n 1) MB" >&3
 	[ "$(sort -n peaks | tail -n 1)" -lt 300 ]
 }
@@ -120,7 +124,7 @@ refused_as_endless() { agent_of_site status -o json 2>/dev/null | jq -e '.refusa
 		fleet_start_agent eu-1
 		local pid
 		pid=$(cat eu-1.pid)
-		for _ in $(seq 130); do awk '/VmHWM/ { print int($2 / 1024) }' "/proc/$pid/status" 2>/dev/null && sleep 0.1; done >peaks 3>&- &
+		sample "$pid" &
 		sampler=$!
 	}
 	EPOCH=1000 attack ATK-16 "parts without an end, to the site" "no answer|REPORT refused: C18 content" offer "$OFFER,wait=12000"
@@ -133,6 +137,22 @@ refused_as_endless() { agent_of_site status -o json 2>/dev/null | jq -e '.refusa
 	wait "$sampler" || true
 	small HELLO
 	told ATK-16 "parts without an end, by who is taken for the controller" "refused (C1 message), the connection is closed, 0 statements"
+}
+
+@test "ATK-16 at the operator's desk: a message whose parts do not end" {
+	local desk rc
+	export ROLLCALL_CONFIG=$F/foreign.yaml
+	mirror parts
+	quietly rc connect --offline --endpoint "$MIRROR" --blobs "$MIRROR" --key keys/controller.curve.pub --operator-key keys/operator.curve
+	"$ROLLCALL_BIN/rollcall" status >desk.log 2>&1 3>&- &
+	desk=$!
+	sample "$desk" || true # it ends
+	rc=0
+	wait "$desk" || rc=$?
+	[ "$rc" -ne 0 ]
+	grep -F "$MIRROR sends a message that does not end" desk.log
+	small desk
+	told ATK-16 "parts without an end, to the operator's tool" "refused, the connection is closed"
 }
 
 @test "ATK-15: offers without an end, whose content never comes" {
