@@ -28,8 +28,10 @@ static int on_flood(zloop_t *loop, int id, void *arg)
 	(void)loop, (void)id;
 	struct dial *d = arg;
 	const struct frame none = {.n_parts = 0};
-	bool unread = d->socket && zsock_events(d->socket) & ZMQ_POLLIN; /* whole ones, which this loop has had no time for */
-	if (d->socket && !unread && link_is_endless(d->fd, d->received))
+	if (!d->socket) /* closed in this very turn of the loop */
+		return 0;
+	bool unread = zsock_events(d->socket) & ZMQ_POLLIN; /* whole ones, which this loop has had no time for */
+	if (!unread && link_is_endless(d->fd, d->received))
 		d->handler.frame(d->handler.arg, FRAME_BAD, &none, "it sends a message that does not end");
 	return 0;
 }
