@@ -111,7 +111,8 @@ consented() { # NAME "release edits" ["order edits"]
 
 # The plan's waves, limits and times are in the order, and have no version of their own: an older plan is an older order.
 @test "ATK-10: an older plan" {
-	local older=target=eu/lite/one,release=$F/1.0.0.release,dossier=$F/older.dossier,proof=$F/loot/1.0.0.proof,task=$(cat loot/1.0.0.task),attempt=ATTEMPT
+	local older
+	older=target=eu/lite/one,release=$F/1.0.0.release,dossier=$F/older.dossier,proof=$F/loot/1.0.0.proof,task=$(cat loot/1.0.0.task),attempt=ATTEMPT
 	forge dossier loot/1.0.0.order loot/1.1.0.approver loot/1.1.0.approver2 >older.dossier
 	attack ATK-10 "the older order under the approvals of the newer one" "REPORT refused: C9 approvals: .*approves another order" offer "$older"
 	forge dossier loot/1.0.0.order loot/1.0.0.approver loot/1.0.0.approver2 >older.dossier
