@@ -80,12 +80,13 @@ static size_t n_mirrors(const struct fetch *f)
 static size_t next_address(const struct fetch *f, size_t from)
 {
 	int64_t now_us = clock_mono_us();
-	for (size_t i = 1; i <= n_mirrors(f); i++) {
-		size_t at = (from + i) % n_mirrors(f);
+	size_t at = from;
+	for (size_t i = 0; i <= n_mirrors(f); i++) { /* all of them, and the next one again */
+		at = at + 1 < n_mirrors(f) ? at + 1 : 0;
 		if (f->mirrors[at].marked_until_us <= now_us)
-			return at;
+			break;
 	}
-	return (from + 1) % n_mirrors(f);
+	return at;
 }
 
 static void mark(struct fetch *f, const char *why)

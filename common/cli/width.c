@@ -80,7 +80,7 @@ bool output_is_utf8(void)
 	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		const char *locale = getenv(names[i]);
-		if (!str_empty(locale))
+		if (locale && *locale)
 			return strcasestr(locale, "utf-8") || strcasestr(locale, "utf8");
 	}
 	return false;

@@ -156,6 +156,7 @@ static void serve(struct mirror *m, void (*answer)(struct mirror *m))
 		m->asked = &f;
 		parts(m);
 	}
+	m->asked = NULL;
 	frame_done(&f);
 }
 
