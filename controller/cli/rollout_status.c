@@ -234,6 +234,18 @@ static bool is_folded(const struct cmd_args *a)
 	return cmd_output(a) == OUTPUT_TABLE && isatty(STDOUT_FILENO) && !cmd_option_given(a, "all") && !cmd_option_given(a, "target");
 }
 
+static int check_found(const struct cmd_args *a, const struct answer *r, struct err *e)
+{
+	const char *rollout = cmd_argument(a, 0);
+	const char *const *targets = NULL;
+	const struct answer_table *t = answer_find(r, "target");
+	size_t n = cmd_option_values(a, "target", &targets);
+	if (n == 0 || (t && t->n_rows > 0))
+		return 0;
+	return err_set(e, ERR_NOT_FOUND, "no target of rollout %.8s is named %s%s: `rollcall rollout status %.8s --all` lists them", rollout, targets[0],
+	               n > 1 ? " or as the others" : "", rollout);
+}
+
 int run_rollout_status(const struct cmd_args *a, struct err *e)
 {
 	AUTO(live_close) struct live l = {0};
@@ -251,7 +263,7 @@ int run_rollout_status(const struct cmd_args *a, struct err *e)
 		if (code < 0 || code == EXIT_INTERRUPTED)
 			return code;
 	}
-	if (live_ask(&l, &q, &r, e) != 0)
+	if (live_ask(&l, &q, &r, e) != 0 || check_found(a, &r, e) != 0)
 		return -1;
 	return cmd_output(a) == OUTPUT_TABLE ? rollout_status_print(&r, cmd_argument(a, 0), is_folded(a)) : answer_print(&r, cmd_output(a));
 }

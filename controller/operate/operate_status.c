@@ -214,9 +214,6 @@ int operate_status(struct request *q, struct err *e)
 	if (request_run(q, &u, e) < 0 || request_number(q, "fold", 1, FOLD_MAX, &w.fold, e) < 0 || view_rollout(q->b, q->a, &u->rec, u, &v, e) < 0)
 		return -1;
 	w.targets = request_args(q, "target", &w.n_targets);
-	if (w.n_targets && count_asked(u, &w) == 0)
-		return err_set(e, ERR_NOT_FOUND, "no target of rollout %.8s is named %s%s: `rollcall rollout status %.8s --all` lists them", u->rec.id,
-		               w.targets[0], w.n_targets > 1 ? " or as the others" : "", u->rec.id);
 	reply_columns(q, STATUS_COLUMNS);
 	status_row(q, &v);
 	reply_columns(q, WAVE_COLUMNS);

@@ -249,6 +249,9 @@ agent() { timeout 5 "$ROLLCALL_BIN/rollcall-agent" run --config "$1/agent.yaml";
 	says 2 "rollcall: --endpoint nowhere: write it as tcp://HOST:PORT" rc agents invite eu-9 --site eu --targets 'eu/*' --endpoint nowhere --controller-key keys/controller.curve.pub --key keys/enrol
 	says 2 "rollcall: --operator-key keys/operator.curve.pub: that is the public half: give the private one, of the same name without .pub" \
 		rc connect --endpoint "$FLEET_CONTROL" --blobs "$FLEET_BLOBS" --key keys/controller.curve.pub --operator-key keys/operator.curve.pub
+	id=$(rc rollout list -o json | jq -r '[.[] | arrays][0][0].rollout')
+	says 1 "rollcall: no target of rollout ${id:0:8} is named no/such/target: \`rollcall rollout status ${id:0:8} --all\` lists them" rc rollout status "$id" --target no/such/target
+	# of rollouts that do not have the target, an export of it just says nothing
 	[[ "$(rc audit export --target no/such/target 2>&1 >/dev/null | tr '\n' ' ')" == *"the log says nothing of target no/such/target: nothing was done there, or its id is another one"* ]]
 	# shellcheck disable=SC2046 # each a word
 	says 1 "rollcall: more than 2048 targets or other arguments: ask for fewer at a time" rc rollout status deadbeef $(printf -- '--target x%s ' {1..2100})
