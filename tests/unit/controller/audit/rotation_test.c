@@ -11,6 +11,7 @@
 #include "common/base/str.h"
 #include "common/crypto/digest.h"
 #include "controller/audit/verify.h"
+#include "tests/support/audit_rows.h"
 #include "tests/support/trust_fixture.h"
 
 struct scene {
@@ -20,26 +21,13 @@ struct scene {
 	struct bundle b;
 };
 
-static void add_row(struct scene *s, const char *object, const char *event, const char *detail, struct bytes evidence)
-{
-	struct bundle *b = &s->b;
-	arena_vec_grow(b->arena, b->rows, b->n_rows, b->cap_rows);
-	struct audit_row *r = &b->rows[b->n_rows++];
-	*r = (struct audit_row){.seq = b->n_rows, .ev = {.at_us = 1, .actor = "operator olga", .object = object, .event = event, .detail = detail}};
-	if (evidence.n) {
-		uint8_t *hash = arena_alloc(b->arena, DIGEST_SIZE);
-		digest_sha256(evidence, hash);
-		r->ev.evidence = hash;
-	}
-}
-
 static void add_release(struct scene *s, const char *version, enum fixture_person one, enum fixture_person other)
 {
 	s->f.release.version = version;
 	s->f.release_signers[0] = one, s->f.release_signers[1] = other;
 	trust_fixture_build(&s->f);
 	bundle_add_document(&s->b, "release", version, s->f.release_bytes);
-	add_row(s, "release", "add", version, s->f.release_bytes);
+	(void)audit_rows_add(&s->b, "release", "add", version, s->f.release_bytes);
 }
 
 /* The release role goes from alice and bob to carol and dave; the root role keeps its keys. */
@@ -51,7 +39,7 @@ static void rotate(struct scene *s, bool logged)
 	s->second = s->f.trust;
 	bundle_add_document(&s->b, "trust", "2", s->f.trust_bytes);
 	if (logged)
-		add_row(s, "trust", "push", "version 2", bytes_of(NULL, 0));
+		(void)audit_rows_add(&s->b, "trust", "push", "version 2", bytes_of(NULL, 0));
 }
 
 static int setup(void **state)

@@ -11,6 +11,7 @@
 #include "common/wire/documents.h"
 #include "controller/audit/chain.h"
 #include "controller/audit/wave.h"
+#include "tests/support/audit_rows.h"
 #include "tests/support/trust_fixture.h"
 
 /* The fixture's order in three waves (canary 1, early 2, rest 2); agent eu-1 of site eu has MALLORY's key, us-1 of site us has CI's. */
@@ -267,14 +268,7 @@ static void add_row(struct scene *s, const char *object, const char *event, cons
 {
 	static const uint8_t none[DIGEST_SIZE];
 	struct bundle *b = &s->b;
-	arena_vec_grow(b->arena, b->rows, b->n_rows, b->cap_rows);
-	struct audit_row *r = &b->rows[b->n_rows++];
-	*r = (struct audit_row){.seq = b->n_rows, .ev = {.at_us = 1, .actor = "operator olga", .object = object, .event = event, .detail = detail}};
-	if (evidence.n) {
-		uint8_t *hash = arena_alloc(b->arena, DIGEST_SIZE);
-		digest_sha256(evidence, hash);
-		r->ev.evidence = hash;
-	}
+	struct audit_row *r = audit_rows_add(b, object, event, detail, evidence);
 	audit_hash(r->seq, &r->ev, b->n_rows > 1 ? b->rows[b->n_rows - 2].hash : none, r->hash);
 }
 
