@@ -48,6 +48,7 @@ struct engine_identity {
 	char database[128]; /* "system_identifier/oid", "server_uuid or host/db", "inode 4711 made 1795693813.123456789" */
 	char formerly[64]; /* as ledgers of before may name it still; "": not otherwise */
 	char version[64]; /* as the server says it */
+	char run[24]; /* tells this run of the server from its others, where transactions have numbers; "" elsewhere */
 	bool primary; /* writable and not a replica */
 };
 

@@ -44,7 +44,10 @@ static void postgres_patience(struct conn *c, uint32_t lock_timeout_ms)
 
 static void begin_text(const struct conn *c, struct buf *ret)
 {
-	buf_adds(ret, c->begin_sql);
+	buf_adds(ret, "BEGIN");
+	if (c->dirty) /* and so it stays: should the transaction be rolled back, this is too */
+		buf_addf(ret, ";%s", c->reset_sql);
+	buf_adds(ret, c->in_transaction_sql);
 	if (c->lock_ms != c->target->lock_timeout_ms)
 		buf_addf(ret, ";SET LOCAL lock_timeout=%u", c->lock_ms);
 }

@@ -13,7 +13,7 @@ struct conn {
 	struct pg_conn *pg;
 	struct pg_cancel *cancel; /* made once: PQcancel may come from any thread */
 	char *reset_sql; /* session state back to what the start-up packet said */
-	char *begin_sql; /* BEGIN with everything that a step may rely on, in one round trip */
+	const char *in_transaction_sql; /* what each transaction has beyond that */
 	char *prefix; /* "rollcall". or "schema".rollcall_ */
 	uint32_t lock_ms; /* what transactions, and releases' statements outside them, get for lock_timeout */
 	bool dirty; /* a release's statement may have changed session state since the last reset */

@@ -344,15 +344,16 @@ static int witness_row(void *arg, size_t n, const char *const *v, struct err *e)
 	return 0;
 }
 
+/* A server that was killed since gives a number again when no log of it had reached the disk: what it says then is of another transaction. */
 int pg_catalog_witness(struct conn *c, const char *transaction, enum engine_witness *ret, struct err *e)
 {
 	struct err why = ERR_INIT;
 	enum engine_witness says = ENGINE_WITNESS_SILENT;
-	char number[24], start[24];
-	const char *params[] = {number, start};
-	if (sscanf(transaction, "%23[0-9]/%23[0-9a-f]", number, start) != 2)
+	char number[24], run[24];
+	const char *params[] = {number};
+	if (sscanf(transaction, "%23[0-9]/%23s", number, run) != 2)
 		return err_set(e, ERR_STATE, "'%s' is not a transaction that Rollcall records for PostgreSQL", transaction);
-	if (pg_query_text(c, pg_sql_witness, params, 2, witness_row, &says, &why) == 0)
+	if (!str_eq(run, c->identity.run) || pg_query_text(c, pg_sql_witness, params, 1, witness_row, &says, &why) == 0)
 		return *ret = says, 0;
 	if (str_eq(why.sqlstate, "22023")) /* "transaction ID is in the future" */
 		return *ret = ENGINE_WITNESS_UNKNOWN, 0;

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
 
-#define LEDGER_SCHEMA        "rollcall"
-#define SECONDS_1970_TO_2000 946684800
+#define LEDGER_SCHEMA "rollcall"
 
 /* ---- options ---- */
 
@@ -187,54 +187,84 @@ static int connect_until(struct conn *c, int64_t deadline_us, struct err *e)
 /* ---- who answers ---- */
 
 struct answer {
-	char pid[24], start_us[24], system[24], oid[24], version[64], database[128];
+	char pid[24], start_us[24], run[24], system[24], oid[24], database[128];
 	struct buf path; /* search_path */
-	bool recovery, read_only, ledgers_name;
+	bool ledgers_name, recovery, read_only;
 };
 
-/* From what timestamptz_send gives, in hex: microseconds since 2000. */
-static void since_1970(const char *hex, char *to, size_t size)
+/* "2026-11-22 21:52:07.123456+00", as a session says it whose dates are ISO's and whose zone is UTC, in microseconds since 1970. */
+static void since_1970(const char *text, char *to, size_t size)
 {
-	snprintf(to, size, "%" PRId64, hex ? (int64_t)strtoull(hex, NULL, 16) + (int64_t)SECONDS_1970_TO_2000 * 1000000 : 0);
+	struct tm t = {0};
+	const char *rest = text ? strptime(text, "%Y-%m-%d %H:%M:%S", &t) : NULL;
+	int64_t us = 0;
+	if (rest && *rest == '.')
+		for (int64_t unit = 100000; *++rest >= '0' && *rest <= '9'; unit /= 10)
+			us += (*rest - '0') * unit;
+	snprintf(to, size, "%" PRId64, rest ? (int64_t)timegm(&t) * 1000000 + us : 0);
 }
 
 static int answer_row(void *arg, size_t n, const char *const *v, struct err *e)
 {
-	(void)n, (void)e;
+	(void)e;
 	struct answer *a = arg;
+	if (n == 1) { /* SHOW search_path */
+		buf_clear(&a->path);
+		buf_adds(&a->path, v[0] ? v[0] : "");
+		return 0;
+	}
 	str_copy(a->pid, sizeof a->pid, v[0]);
 	since_1970(v[1], a->start_us, sizeof a->start_us);
-	a->recovery = str_eq(v[2], "t");
-	a->read_only = str_eq(v[3], "on");
-	str_copy(a->oid, sizeof a->oid, v[4]);
-	str_copy(a->version, sizeof a->version, v[5]);
-	str_copy(a->database, sizeof a->database, v[6]);
-	str_copy(a->system, sizeof a->system, v[7]);
-	a->ledgers_name = str_eq(v[8], LEDGER_SCHEMA);
-	buf_clear(&a->path);
-	buf_adds(&a->path, v[9] ? v[9] : "");
+	since_1970(v[2], a->run, sizeof a->run);
+	str_copy(a->oid, sizeof a->oid, v[3]);
+	str_copy(a->database, sizeof a->database, v[4]);
+	a->ledgers_name = str_eq(v[5], LEDGER_SCHEMA);
+	str_copy(a->system, sizeof a->system, v[6]);
 	return 0;
 }
 
-/* Functions, and no table, operator or subquery: it is a new session's first query, which pays for each catalog row that it needs. */
-#define ASK_WHO(system, from)                                                                                      \
-	"SELECT pg_catalog.pg_backend_pid(), pg_catalog.encode(pg_catalog.timestamptz_send(a.backend_start), 'hex'), " \
-	"pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only'), a.datid, "       \
-	"pg_catalog.current_setting('server_version'), pg_catalog.current_database(), " system ", current_user, "      \
-	"pg_catalog.current_setting('search_path') "                                                                   \
-	"FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a" from
+/* It is a new session's first query, which pays for each catalog row that it needs: few functions, and no table, operator or subquery. */
+#define ASK_WHO(system, from)                                                                                                         \
+	"SET LOCAL DateStyle='ISO';SELECT pg_catalog.pg_backend_pid(), a.backend_start, pg_catalog.pg_postmaster_start_time(), a.datid, " \
+	"CURRENT_CATALOG, current_user, " system " FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) a" from ";SHOW search_path"
+
+static int run_who(struct conn *c, const char *sql, struct answer *a, struct err *e)
+{
+	return pg_run(c, &(struct pg_call){.sql = bytes_of_str(sql), .fn = answer_row, .arg = a, .script = true}, NULL, e);
+}
 
 static int ask_who(struct conn *c, struct answer *a, struct err *e)
 {
 	struct err first = ERR_INIT;
-	if (pg_query_text(c, ASK_WHO("s.system_identifier", ", pg_catalog.pg_control_system() s"), NULL, 0, answer_row, a, &first) == 0)
+	if (run_who(c, ASK_WHO("s.system_identifier", ", pg_catalog.pg_control_system() s"), a, &first) == 0)
 		return 0;
 	if (!str_eq(first.sqlstate, "42501")) { /* a hardened server may keep pg_control_system for itself */
 		if (e)
 			*e = first;
 		return -1;
 	}
-	return pg_query_text(c, ASK_WHO("'unknown'", ""), NULL, 0, answer_row, a, e);
+	return run_who(c, ASK_WHO("'unknown'", ""), a, e);
+}
+
+static int state_row(void *arg, size_t n, const char *const *v, struct err *e)
+{
+	(void)n, (void)e;
+	struct answer *a = arg;
+	a->recovery = str_eq(v[0], "t");
+	a->read_only = str_eq(v[1], "on");
+	return 0;
+}
+
+/* From 14 on the server says both by itself, at the start of a session. */
+static int ask_state(struct conn *c, struct answer *a, struct err *e)
+{
+	const char *recovery = PQparameterStatus(c->pg, "in_hot_standby"), *read_only = PQparameterStatus(c->pg, "default_transaction_read_only");
+	if (!recovery || !read_only)
+		return pg_query_text(c, "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')", NULL, 0,
+		                     state_row, a, e);
+	a->recovery = str_eq(recovery, "on");
+	a->read_only = str_eq(read_only, "on");
+	return 0;
 }
 
 static int check_answer(struct conn *c, const struct answer *a, struct err *e)
@@ -321,15 +351,13 @@ static int take_user_out(struct conn *c, const char *path, struct buf *reset, st
 static int make_scripts(struct conn *c, const struct answer *a, struct err *e)
 {
 	AUTO(buf_done) struct buf reset = BUF_INIT;
-	struct buf begin = BUF_INIT;
 	buf_adds(&reset, "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;DISCARD TEMP");
 	if (a->ledgers_name && !c->target->schema && take_user_out(c, buf_str(&a->path), &reset, e) < 0)
 		return -1;
 	/* A dead agent's transaction ends soon instead of holding its locks to the end of a long statement; LOCAL, because a class N statement had better finish. */
 	const char *watch = PQserverVersion(c->pg) >= 140000 ? ";SET LOCAL client_connection_check_interval='5s'" : "";
-	buf_addf(&begin, "BEGIN;%s%s", buf_str(&reset), watch);
 	c->reset_sql = buf_take(&reset);
-	c->begin_sql = buf_take(&begin);
+	c->in_transaction_sql = watch;
 	return 0;
 }
 
@@ -341,7 +369,7 @@ static void answer_done(struct answer *a)
 static int identify(struct conn *c, struct err *e)
 {
 	AUTO(answer_done) struct answer a = {0};
-	if (ask_who(c, &a, e) < 0) {
+	if (ask_who(c, &a, e) < 0 || ask_state(c, &a, e) < 0) {
 		if (e)
 			e->code = ERR_DB_CONNECT;
 		return err_wrap(e, "PostgreSQL at %s port %s", host_of(c->pg), PQport(c->pg));
@@ -352,7 +380,8 @@ static int identify(struct conn *c, struct err *e)
 		return -1;
 	snprintf(c->backend, sizeof c->backend, "%s/%s", a.pid, a.start_us);
 	snprintf(c->identity.database, sizeof c->identity.database, "%s/%s", a.system, a.oid);
-	str_copy(c->identity.version, sizeof c->identity.version, a.version);
+	str_copy(c->identity.version, sizeof c->identity.version, PQparameterStatus(c->pg, "server_version"));
+	str_copy(c->identity.run, sizeof c->identity.run, a.run);
 	c->identity.primary = true;
 	return 0;
 }
@@ -382,7 +411,6 @@ void pg_connect_close(struct conn **cp)
 		return;
 	PQfreeCancel(c->cancel);
 	PQfinish(c->pg);
-	free(c->begin_sql);
 	free(c->reset_sql);
 	free(c->prefix);
 	free(c);

@@ -10,10 +10,23 @@
 		.epoch = UINT64_MAX \
 	}
 
+/* A number means the transaction of one run of the server only. */
+static int note_witness(const struct engine *en, struct conn *c, struct ledger *l, const char *number, struct err *e)
+{
+	struct engine_identity id = {0};
+	l->witness[0] = '\0';
+	if (!number[0])
+		return 0;
+	if (en->identity(c, &id, e) < 0)
+		return -1;
+	snprintf(l->witness, sizeof l->witness, "%s%s%s", number, id.run[0] ? "/" : "", id.run);
+	return 0;
+}
+
 int ledger_fence_row(void *arg, size_t n, const char *const *values, struct err *e)
 {
 	struct fence *f = arg;
-	str_copy(f->witness, sizeof f->witness, n > 1 && values[1] ? values[1] : "");
+	str_copy(f->transaction, sizeof f->transaction, n > 1 && values[1] ? values[1] : "");
 	return str_to_u64(values[0], "epoch", 0, UINT32_MAX, &f->epoch, e);
 }
 
@@ -38,8 +51,7 @@ static int check_epoch(const struct engine *en, struct conn *c, struct ledger *l
 			return err_wrap(e, "write the ledger's epoch");
 	}
 	l->raised = epoch;
-	str_copy(l->witness, sizeof l->witness, f->witness);
-	return 0;
+	return note_witness(en, c, l, f->transaction, e);
 }
 
 int ledger_fence(const struct engine *en, struct conn *c, struct ledger *l, uint32_t epoch, struct err *e)
@@ -73,11 +85,11 @@ int ledger_begin(const struct engine *en, struct conn *c, struct ledger *l, uint
 	return check_epoch(en, c, l, &f, epoch, e);
 }
 
-static int witness_row(void *arg, size_t n, const char *const *values, struct err *e)
+static int number_row(void *arg, size_t n, const char *const *values, struct err *e)
 {
 	(void)n, (void)e;
-	struct ledger *l = arg;
-	str_copy(l->witness, sizeof l->witness, values[0] ? values[0] : "");
+	struct fence *f = arg;
+	str_copy(f->transaction, sizeof f->transaction, values[0] ? values[0] : "");
 	return 0;
 }
 
@@ -89,7 +101,9 @@ int ledger_begin_row(const struct engine *en, struct conn *c, struct ledger *l, 
 		return fenced_off(l->epoch, epoch, e);
 	if (l->epoch < epoch || (l->n_rows && l->rows[l->n_rows - 1].state == STEP_INTENT))
 		return ledger_begin(en, c, l, epoch, e);
+	struct fence f = {0};
 	l->raised = epoch;
-	l->witness[0] = '\0';
-	return begin_and_ask(en, c, en->ledger->transaction, witness_row, l, e);
+	if (begin_and_ask(en, c, en->ledger->transaction, number_row, &f, e) < 0)
+		return -1;
+	return note_witness(en, c, l, f.transaction, e);
 }

@@ -11,7 +11,7 @@ int ledger_meta_write(const struct engine *en, struct conn *c, const char *name,
 
 struct fence {
 	uint64_t epoch;
-	char witness[48];
+	char transaction[24]; /* its number; "": the engine gives none */
 };
 
 /* A row of `epoch` or `claim_again`; arg: struct fence. An engine_row_fn. */

@@ -9,7 +9,7 @@
 
 #define BATCH_EVENTS 1024 /* so that a decision never waits long */
 #define BATCH_BYTES  ((size_t)8 * 1024 * 1024)
-#define PATIENT_MS   10 /* what nobody waits for shares a commit with what comes just behind it */
+#define PATIENT_MS   50 /* what nobody waits for shares a commit with what comes just behind it */
 
 struct batch {
 	struct arena *memory; /* what the events point to */

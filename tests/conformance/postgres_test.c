@@ -109,6 +109,22 @@ static void test_timeouts_of_role_and_database_do_not_reach_us(void **state)
 	OK(f->en->rollback(f->c, &f->e));
 }
 
+/* How a database writes its dates is its releases' matter, and does not hide since when a session is there. */
+static void test_dates_stay_the_databases_own(void **state)
+{
+	struct fixture *f = *state;
+	char sql[120];
+	bool alive = false;
+	snprintf(sql, sizeof sql, "ALTER DATABASE %s SET DateStyle = 'German, DMY'", f->database);
+	solo_admin(f, sql);
+	solo_connect(f);
+	assert_string_equal(solo_ask(f, "SHOW DateStyle"), "German, DMY");
+	OK(f->en->backend_alive(f->c, f->en->backend(f->c), &alive, &f->e));
+	assert_true(alive);
+	snprintf(sql, sizeof sql, "SELECT (extract(epoch FROM backend_start) * 1000000)::bigint FROM pg_stat_activity WHERE pid = pg_backend_pid()");
+	assert_string_equal(solo_ask(f, sql), strchr(f->en->backend(f->c), '/') + 1);
+}
+
 static void test_patience_outside_transactions(void **state)
 {
 	struct fixture *f = *state;
@@ -361,6 +377,7 @@ int main(void)
 	    TEST(test_pooler),
 	    TEST(test_read_only_database),
 	    TEST(test_timeouts_of_role_and_database_do_not_reach_us),
+	    TEST(test_dates_stay_the_databases_own),
 	    TEST(test_patience_outside_transactions),
 	    TEST(test_role),
 	    TEST(test_tables_do_not_land_in_the_ledgers_schema),

@@ -113,8 +113,7 @@ UNION ALL SELECT pg_catalog.format('index %I.%I is INVALID: a CONCURRENTLY that 
 UNION ALL SELECT pg_catalog.format('role %s is a superuser: a role that owns the schema is enough', r.rolname) FROM pg_catalog.pg_roles r
 	WHERE r.rolname = session_user AND r.rolsuper;
 --: pg_sql_witness
--- $2: when the server that gave the number was started. One that was killed since gives a number again when no log of it had reached the disk, so what it says is of another transaction.
-SELECT pg_catalog.txid_status($1::bigint) WHERE pg_catalog.encode(pg_catalog.timestamptz_send(pg_catalog.pg_postmaster_start_time()), 'hex') = $2;
+SELECT pg_catalog.txid_status($1::bigint);
 --: pg_sql_cancel_backend
 -- Only when the start says that it is the one.
 SELECT pg_catalog.pg_cancel_backend(a.pid) FROM pg_catalog.pg_stat_get_activity($1::int) a WHERE (extract(epoch FROM a.backend_start) * 1000000)::bigint = $2::bigint;

@@ -61,10 +61,9 @@ WITH old AS (DELETE FROM %smeta WHERE name IN ('epoch', 'database', 'uuid', 'tar
 		('database', $1::varchar), ('uuid', $2::varchar), ('target', $3::varchar) RETURNING name, value)
 SELECT value FROM new WHERE name = 'epoch';
 --: postgres_ledger_epoch
-SELECT value, pg_catalog.concat(pg_catalog.txid_current(), '/', pg_catalog.encode(pg_catalog.timestamptz_send(pg_catalog.pg_postmaster_start_time()), 'hex'))
-FROM %smeta WHERE name = 'epoch' FOR UPDATE;
+SELECT value, pg_catalog.txid_current() FROM %smeta WHERE name = 'epoch' FOR UPDATE;
 --: postgres_ledger_transaction
-SELECT pg_catalog.concat(pg_catalog.txid_current(), '/', pg_catalog.encode(pg_catalog.timestamptz_send(pg_catalog.pg_postmaster_start_time()), 'hex'));
+SELECT pg_catalog.txid_current();
 --: postgres_ledger_cursor_create
 CREATE TABLE IF NOT EXISTS %sbatch (step text PRIMARY KEY, key_columns text NOT NULL, bound text, done_to text, batches bigint NOT NULL,
 	passed bigint NOT NULL, changed bigint NOT NULL, total bigint NOT NULL) WITH (fillfactor = 50);
