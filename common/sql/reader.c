@@ -4,12 +4,14 @@
 void reader_begin(struct reader *r, enum dialect d, struct bytes text)
 {
 	lex_init(&r->l, d, text, 1);
+	r->ended = false;
 	reader_next(r);
 }
 
 void reader_next(struct reader *r)
 {
-	if (!lex_next_code(&r->l, &r->t) || r->t.kind == TOKEN_BAD || r->t.kind == TOKEN_SEMICOLON)
+	r->ended = r->ended || !lex_next_code(&r->l, &r->t) || r->t.kind == TOKEN_BAD || r->t.kind == TOKEN_SEMICOLON;
+	if (r->ended)
 		r->t = (struct token){.kind = TOKEN_SPACE, .text = bytes_of(r->l.in.p + r->l.in.n, 0)};
 }
 

@@ -6,7 +6,8 @@
 
 struct reader {
 	struct lexer l;
-	struct token t; /* in hand; kind TOKEN_SPACE at the end */
+	struct token t; /* in hand; kind TOKEN_SPACE at the end, and its text behind all others: there it stays */
+	bool ended;
 };
 
 void reader_begin(struct reader *r, enum dialect d, struct bytes text);
