@@ -30,6 +30,7 @@ struct lite {
 	struct lite_stmt *statements[STATEMENTS_MAX];
 	size_t n_statements;
 	struct lite_stmt *by_sql[SLOTS]; /* the same, by the hash of the address; linear probing */
+	int wal_pages, wal_max; /* see lite_keep_wal */
 };
 
 static int lite_error(struct lite *l, const char *doing, struct err *e)
@@ -212,6 +213,44 @@ void lite_rollback(struct lite *l)
 {
 	if (!sqlite3_get_autocommit(l->db))
 		sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* SQLITE_OK also when a reader holds some of it back. */
+static int move_wal(struct lite *l)
+{
+	int in_wal = 0, moved = 0;
+	int rc = sqlite3_wal_checkpoint_v2(l->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_wal, &moved);
+	if (rc == SQLITE_OK && in_wal == moved)
+		l->wal_pages = 0;
+	return (rc & 0xff) == SQLITE_BUSY ? SQLITE_OK : rc;
+}
+
+/* What cannot be moved now is moved later: the commit itself is done. */
+static int after_commit(void *arg, sqlite3 *db, const char *schema, int pages)
+{
+	struct lite *l = arg;
+	(void)db;
+	(void)schema;
+	l->wal_pages = pages;
+	if (pages >= l->wal_max)
+		move_wal(l);
+	return SQLITE_OK;
+}
+
+void lite_keep_wal(struct lite *l, int max_pages)
+{
+	l->wal_max = max_pages;
+	sqlite3_wal_hook(l->db, after_commit, l); /* in the place of SQLite's own */
+}
+
+int lite_wal_pages(const struct lite *l)
+{
+	return l->wal_pages;
+}
+
+int lite_checkpoint(struct lite *l, struct err *e)
+{
+	return move_wal(l) == SQLITE_OK ? 0 : lite_error(l, "moving the WAL into the database", e);
 }
 
 /* Where the statement is, or would go. */

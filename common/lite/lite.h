@@ -28,6 +28,13 @@ int lite_begin(struct lite *l, struct err *e) MUST_CHECK; /* IMMEDIATE */
 int lite_commit(struct lite *l, struct err *e) MUST_CHECK;
 void lite_rollback(struct lite *l); /* fine outside a transaction */
 
+/* SQLite moves the WAL into the database within a commit, every 1000 pages. From here on that is the caller's: lite_checkpoint in a quiet moment, and within a commit only when
+ * the WAL has this many pages. */
+void lite_keep_wal(struct lite *l, int max_pages);
+int lite_wal_pages(const struct lite *l); /* as of our last commit under lite_keep_wal; 0 once all of it is in the database */
+/* Moves what no reader holds back. ERR_IO: it stays in the WAL, where it is as safe. Not inside a transaction. */
+int lite_checkpoint(struct lite *l, struct err *e) MUST_CHECK;
+
 /* A cached statement, reset and without bindings. `sql` must have static storage: its address is the cache key. */
 int lite_prepare(struct lite *l, const char *sql, struct lite_stmt **ret, struct err *e) MUST_CHECK;
 /* Texts and blobs are borrowed: they stay as they are until the statement was run to its end. */

@@ -257,16 +257,19 @@ int brain_end(struct brain *b, struct err *e)
 	b->n_out = 0;
 	targets_end_turn(b);
 	arena_destroy(&b->turn);
+	rest_end_turn(b);
 	return 0;
 }
 
 int64_t brain_wake_at(const struct brain *b)
 {
-	int64_t at = surveys_wake_at(b), fresh_at = trusted_wake_at(b), probes_at = probes_wake_at(b);
+	int64_t at = surveys_wake_at(b), fresh_at = trusted_wake_at(b), probes_at = probes_wake_at(b), rest_at = rest_wake_at(b);
 	if (fresh_at < at)
 		at = fresh_at;
 	if (probes_at < at)
 		at = probes_at;
+	if (rest_at < at)
+		at = rest_at;
 	if (b->keys_due_us < at)
 		at = b->keys_due_us;
 	if (b->catch_up_at_us && b->catch_up_at_us < at)

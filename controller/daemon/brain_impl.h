@@ -142,6 +142,7 @@ struct brain {
 	size_t n_principals;
 	bool principals_changed;
 	int64_t keys_as_of_us, keys_due_us; /* when the principals were collected, and when the first of their keys ends */
+	int64_t rest_at_us; /* nothing of a rollout has moved for so long by then that the store may rest */
 	int64_t catch_up_at_us; /* look then for targets that lack their environment's release; 0: no need */
 	struct probe_round *probe_rounds; /* waves whose probes are being asked */
 	bool probes_changed;
@@ -312,6 +313,8 @@ int run_persist(struct brain *b, struct run *u, const struct decision *d, const 
 void run_unsaved(struct run *u, uint32_t index); /* the delivery's row is to be written before the turn's commit */
 /* Writes the rows of the deliveries that moved since the last call, each once. Before the commit, and before anybody counts deliveries in the store. */
 int runs_save(struct brain *b, struct err *e) MUST_CHECK;
+void rest_end_turn(struct brain *b); /* after the sends: store_rest when it is wanted, and no rollout moves */
+int64_t rest_wake_at(const struct brain *b);
 
 /* brain_steer.c */
 int steer_load(struct brain *b, struct err *e) MUST_CHECK; /* freezes that are not over, and quarantine, from the store */

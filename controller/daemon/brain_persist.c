@@ -2,8 +2,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/base/log.h"
 #include "common/base/str.h"
 #include "controller/daemon/brain_impl.h"
+
+#define REST_AFTER_US (INT64_C(1000000))
 
 void run_unsaved(struct run *u, uint32_t index)
 {
@@ -30,6 +33,8 @@ static int save_deliveries(struct brain *b, struct run *u, struct err *e)
 		if (store_delivery_save(b->store, u->rec.id, &u->r.deliveries[index], &u->notes[index], e) < 0)
 			return -1;
 	}
+	if (u->n_unsaved)
+		b->rest_at_us = b->now_us + REST_AFTER_US;
 	u->n_unsaved = 0;
 	return 0;
 }
@@ -40,6 +45,21 @@ int runs_save(struct brain *b, struct err *e)
 		if (save_deliveries(b, b->runs[i], e) < 0)
 			return err_wrap(e, "rollout %s", b->runs[i]->rec.id);
 	return 0;
+}
+
+void rest_end_turn(struct brain *b)
+{
+	struct err e = ERR_INIT;
+	if (b->now_us < b->rest_at_us || !store_wants_rest(b->store))
+		return;
+	b->rest_at_us = b->now_us + REST_AFTER_US;
+	if (store_rest(b->store, &e) < 0)
+		log_warn("%s: what was committed stays in the WAL, as safe, and this is tried again: look whether its disk is full", e.msg);
+}
+
+int64_t rest_wake_at(const struct brain *b)
+{
+	return store_wants_rest(b->store) ? b->rest_at_us : INT64_MAX;
 }
 
 static const char *object_name(const struct brain *b, const struct run *u, const struct transition *t)

@@ -18,6 +18,9 @@ void store_close(struct store **s);
 int store_begin(struct store *s, struct err *e) MUST_CHECK;
 int store_commit(struct store *s, struct err *e) MUST_CHECK;
 void store_rollback(struct store *s);
+/* What was committed is safe, and moved into its place later: in a quiet moment, or within a commit once there is much of it. */
+bool store_wants_rest(const struct store *s); /* enough for a quiet moment */
+int store_rest(struct store *s, struct err *e) MUST_CHECK; /* takes that moment; waits for the disk. Outside a transaction */
 
 /* The fencing epoch of this start: one more than the last, and at least `at_least`. On disk when it returns. Not inside a transaction. */
 int store_next_epoch(struct store *s, uint32_t at_least, uint32_t *ret, struct err *e) MUST_CHECK;

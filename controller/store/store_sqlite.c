@@ -8,6 +8,9 @@
 #include "common/base/str.h"
 #include "controller/store/sql/store.sql.h"
 
+#define WAL_PAGES_MAX  16384 /* 64 MB: a fan-out rewrites the same pages many times, and moving them waits for the disk */
+#define WAL_PAGES_REST 1000 /* fewer are not worth the wait */
+
 int store_open(const char *path, struct store **ret, struct err *e)
 {
 	static const char *const migrations[] = {store_schema_1,
@@ -30,9 +33,7 @@ int store_open(const char *path, struct store **ret, struct err *e)
 	AUTO(store_close) struct store *s = mem_alloc(sizeof *s);
 	if (lite_open(path, migrations, &s->db, e) < 0)
 		return err_wrap(e, "the controller's store");
-	if (lite_exec(s->db, "PRAGMA wal_autocheckpoint = 4000", e) <
-	    0) /* pages, 16 MB: a fan-out rewrites the same ones many times, and each checkpoint waits for the disk */
-		return err_wrap(e, "the controller's store");
+	lite_keep_wal(s->db, WAL_PAGES_MAX);
 	if (audit_load_head(s, e) < 0)
 		return err_wrap(e, "the audit chain");
 	*ret = take_ptr(&s);
@@ -60,6 +61,16 @@ int store_commit(struct store *s, struct err *e)
 		return -1;
 	s->kept_head = s->head;
 	return 0;
+}
+
+bool store_wants_rest(const struct store *s)
+{
+	return lite_wal_pages(s->db) >= WAL_PAGES_REST;
+}
+
+int store_rest(struct store *s, struct err *e)
+{
+	return lite_checkpoint(s->db, e) < 0 ? err_wrap(e, "the controller's store") : 0;
 }
 
 void store_rollback(struct store *s)

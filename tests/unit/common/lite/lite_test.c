@@ -184,9 +184,62 @@ static void test_lists(void **state)
 	assert_int_equal(lite_exec(l, "DROP TABLE t", &e), 0); /* SQLITE_LOCKED while a read is open */
 }
 
+static void put_megabyte(struct lite *l)
+{
+	struct err e = ERR_INIT;
+	assert_int_equal(lite_exec(l, "INSERT INTO t (w) VALUES (randomblob(1000000))", &e), 0);
+}
+
+static int64_t database_size(void)
+{
+	struct stat st;
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* In a moment of the caller's choice, as far as no reader needs what was before; by itself only once it has so many pages. */
+static void test_keeps_the_wal(void **state)
+{
+	(void)state;
+	AUTO(lite_close) struct lite *l = NULL;
+	AUTO(lite_close) struct lite *reader = NULL;
+	struct err e = ERR_INIT;
+	bool row = false;
+	struct lite_stmt *reading = NULL;
+	unlink(path);
+	assert_int_equal(lite_open(path, two, &l, &e), 0);
+	lite_keep_wal(l, 4000);
+	for (int i = 0; i < 5; i++)
+		put_megabyte(l); /* more pages than SQLite keeps by itself */
+	assert_true(lite_wal_pages(l) > 1200);
+	assert_true(database_size() < 100000);
+	assert_int_equal(lite_checkpoint(l, &e), 0);
+	assert_int_equal(lite_wal_pages(l), 0);
+	assert_true(database_size() > 5000000);
+
+	assert_int_equal(lite_open_readonly(path, &reader, &e), 0);
+	assert_int_equal(lite_prepare(reader, keys_sql, &reading, &e), 0);
+	lite_bind_int(reading, 1, 1000);
+	assert_int_equal(lite_step(reading, &row, &e), 0);
+	assert_true(row);
+	put_megabyte(l);
+	int kept = lite_wal_pages(l);
+	assert_true(kept > 200);
+	assert_int_equal(lite_checkpoint(l, &e), 0);
+	assert_int_equal(lite_wal_pages(l), kept);
+	lite_reset(reading);
+	assert_int_equal(lite_checkpoint(l, &e), 0);
+	assert_int_equal(lite_wal_pages(l), 0);
+
+	lite_keep_wal(l, 200);
+	put_megabyte(l);
+	assert_int_equal(lite_wal_pages(l), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_migrates_and_keeps), cmocka_unit_test(test_second_handle_keeps_the_locks),
-	                                   cmocka_unit_test(test_lists), cmocka_unit_test(test_migrates_once_for_several_processes)};
+	                                   cmocka_unit_test(test_lists), cmocka_unit_test(test_keeps_the_wal),
+	                                   cmocka_unit_test(test_migrates_once_for_several_processes)};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

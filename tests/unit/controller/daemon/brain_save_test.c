@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include "common/base/str.h"
 #include "tests/support/brain_fixture.h"
@@ -117,11 +118,51 @@ static void test_a_turn_that_was_not_committed(void **state)
 	brain_fixture_done(&f);
 }
 
+/* As much as the WAL has after a fan-out, by somebody who does not move it himself. */
+static void fatten(struct brain_fixture *f)
+{
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open(f->config.store_path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA wal_autocheckpoint = 0; CREATE TABLE fat AS SELECT randomblob(8000000)", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static bool has_rested(const struct brain_fixture *f)
+{
+	struct stat st;
+	assert_int_equal(stat(f->config.store_path, &st), 0);
+	return st.st_size > 8000000;
+}
+
+/* The WAL goes into the database, which waits for the disk, a second after a rollout moved, and not while it moves. */
+static void test_the_store_rests_when_nothing_moves(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer offers[4];
+	brain_fixture_begin(&f, targets, ARRAY_LEN(targets));
+	(void)brain_fixture_run(&f, plan_text, digest);
+	assert_int_equal(brain_fixture_offers(&f, offers, 4), 2);
+	const struct msg_offer o = offers[0];
+	fatten(&f);
+	brain_fixture_idle(&f, 900000);
+	brain_fixture_outcome(&f, &o, digest, OUTCOME_APPLIED);
+	brain_fixture_idle(&f, 900000);
+	assert_false(has_rested(&f));
+	assert_int_equal(brain_wake_at(f.brain), f.now_us + 100000);
+	brain_fixture_idle(&f, 100000);
+	assert_true(has_rested(&f));
+	assert_true(brain_wake_at(f.brain) > f.now_us + 1000000);
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_a_row_once_a_turn_an_event_for_each_move),
 	    cmocka_unit_test(test_a_turn_that_was_not_committed),
+	    cmocka_unit_test(test_the_store_rests_when_nothing_moves),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
