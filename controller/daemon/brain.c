@@ -67,7 +67,7 @@ int brain_new(const struct controller_config *c, struct brain **ret, struct err 
 	AUTO(brain_destroy) struct brain *b = mem_alloc(sizeof *b);
 	b->config = c;
 	b->lock_fd = -1;
-	b->next_survey = 1;
+	b->next_survey = b->session_moves = 1;
 	b->catch_up_at_us = 1; /* tenants may have come and releases gone out since the last look */
 	if (file_make_dirs(c->data_dir, 0700, e) < 0 || dirlock_take(c->data_dir, "controller", &b->lock_fd, e) < 0 ||
 	    file_make_dirs(c->blob_dir, 0700, e) < 0 || store_open(c->store_path, &b->store, e) < 0 || store_next_epoch(b->store, 1, &b->epoch, e) < 0)

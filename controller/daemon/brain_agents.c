@@ -47,6 +47,7 @@ void agent_set_session(struct brain *b, struct brain_agent *g, uint64_t session)
 	if (session)
 		map_put(b->agent_by_session, map_fixed(&g->session), g);
 	g->ready = false;
+	b->session_moves++;
 	g->load = (struct agent_load){0};
 }
 

@@ -89,6 +89,7 @@ struct run {
 	size_t n_passes, cap_passes;
 	struct arena *arena;
 	bool touched; /* decide at the end of this turn */
+	uint64_t sessions_as_of; /* brain.session_moves when the sessions of its deliveries were taken from the agents; 0: not yet */
 	int64_t wake_at_us; /* 0: no need */
 	struct places *places; /* where its deliveries go: brain_places.c */
 };
@@ -119,6 +120,7 @@ struct brain {
 	struct brain_agent **agents;
 	size_t n_agents, cap_agents;
 	struct map *agent_by_name, *agent_by_session;
+	uint64_t session_moves; /* grows whenever an agent's session, or whether it is ready, changes; never 0 */
 	uint64_t revoked_as_of; /* version of the freshness document that the agents were last compared with */
 	struct brain_agent **stirred; /* what the turn's end has to look at */
 	size_t n_stirred, cap_stirred;

@@ -52,9 +52,11 @@ static int draft_targets(struct brain *b, const struct order_request *q, struct 
 	d->r.deliveries = arena_alloc(b->turn, n * sizeof *d->r.deliveries);
 	d->r.n_deliveries = n;
 	d->notes = arena_alloc(b->turn, n * sizeof *d->notes);
+	uint8_t(*salts)[TARGET_SALT_SIZE] = arena_alloc(b->turn, n * sizeof *salts);
+	if (crypto_random(salts, n * sizeof *salts, e) < 0) /* at once: each call is a lock and a generator's start */
+		return -1;
 	for (size_t i = 0; i < n; i++) {
-		if (crypto_random(d->notes[i].salt, TARGET_SALT_SIZE, e) < 0)
-			return -1;
+		memcpy(d->notes[i].salt, salts[i], TARGET_SALT_SIZE);
 		d->notes[i].since_us = b->now_us;
 		d->r.deliveries[i] = (struct delivery){
 		    .index = (uint32_t)i, .wave = q->target_waves[i], .target = q->targets[i], .direction = q->direction, .order_direction = q->direction};

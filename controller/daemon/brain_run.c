@@ -120,6 +120,7 @@ void run_bind_agents(const struct brain *b, struct run *u)
 		const struct brain_target *t = target_by_id(b, u->r.deliveries[i].target);
 		u->agents[i] = t ? t->owner : NULL;
 	}
+	u->sessions_as_of = 0;
 }
 
 static int run_load(struct brain *b, const struct store_rollout *rec, struct arena *arena, struct run **ret, struct err *e)

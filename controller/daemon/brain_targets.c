@@ -200,6 +200,7 @@ int targets_event(struct brain *b, struct brain_agent *g, const struct msg_targe
 	if (!m->last)
 		return 0;
 	g->ready = true;
+	b->session_moves++;
 	runs_touch(b);
 	catch_up_later(b);
 	return drop_unnamed(b, g, e);

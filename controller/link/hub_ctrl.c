@@ -238,8 +238,9 @@ bool hub_ctrl_read(struct hub *h)
 	enum frame_result r = frame_recv(h->ctrl_raw, true, &f, &e);
 	if (r == FRAME_NONE)
 		return false;
-	const struct principal *who = principals_find(h->known, f.user);
 	struct session *s = sessions_by_routing(h->sessions, f.routing);
+	/* The sessions that are open are those of known keys: hub_ctrl_recheck. */
+	const struct principal *who = s && str_eq(s->who.curve_key, f.user) ? &s->who : principals_find(h->known, f.user);
 	if (!who)
 		hub_violation(h, f.user, "its key is not known any more");
 	else if (f.named || (s && !str_eq(s->who.curve_key, f.user)))

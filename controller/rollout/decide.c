@@ -78,9 +78,12 @@ static void count_flight(struct work *w, const struct delivery *d, int by)
 int move_delivery(struct work *w, struct delivery *d, enum delivery_event ev, struct err *e)
 {
 	bool was = delivery_in_flight(d);
+	enum delivery_state before = d->state;
 	if (decide_delivery_event(w->r, d->index, ev, w->now_us, w->d, e) < 0)
 		return -1;
 	count_flight(w, d, (int)delivery_in_flight(d) - (int)was);
+	w->in_state[before]--;
+	w->in_state[d->state]++;
 	w->moved = true;
 	return 0;
 }
@@ -335,7 +338,7 @@ static int drive_aborting(struct work *w, struct err *e)
 /* on_failure rollback-target: at once, whatever the wave goes on to do. */
 static int undo_failed_targets(struct work *w, struct err *e)
 {
-	if (w->r->direction != DIRECTION_APPLY)
+	if (w->r->direction != DIRECTION_APPLY || !w->in_state[DELIVERY_FAILED])
 		return 0;
 	for (size_t i = 0; i < w->r->n_deliveries; i++)
 		if (delivery_undo_is_due(w->r, &w->r->deliveries[i]) && move_delivery(w, &w->r->deliveries[i], DELIVERY_EV_UNDO, e) < 0)
@@ -406,9 +409,11 @@ int decide(struct rollout *r, int64_t now_us, struct decision *d, struct err *e)
 	                 .per_site = mem_alloc(r->n_deliveries * sizeof(uint32_t) + 1),
 	                 .per_instance = mem_alloc(r->n_deliveries * sizeof(uint32_t) + 1),
 	                 .per_wave = mem_alloc(r->n_waves * sizeof(uint32_t) + 1)};
-	for (size_t i = 0; i < r->n_deliveries; i++)
+	for (size_t i = 0; i < r->n_deliveries; i++) {
+		w.in_state[r->deliveries[i].state]++;
 		if (delivery_in_flight(&r->deliveries[i]))
 			count_flight(&w, &r->deliveries[i], 1);
+	}
 	note_away(&w);
 	do {
 		w.moved = false;

@@ -33,7 +33,7 @@ static bool wants_undo_offer(const struct delivery *d)
 
 int offer_undos(struct work *w, struct err *e)
 {
-	for (size_t i = 0; i < w->r->n_deliveries; i++)
+	for (size_t i = 0; w->in_state[DELIVERY_ROLLING_BACK] && i < w->r->n_deliveries; i++)
 		if (wants_undo_offer(&w->r->deliveries[i]) && offer_one(w, &w->r->deliveries[i], e) < 0)
 			return -1;
 	return 0;
@@ -49,7 +49,7 @@ static bool hold_is_over(struct work *w, const struct delivery *d)
 
 int end_holds(struct work *w, bool only_undos, struct err *e)
 {
-	for (size_t i = 0; i < w->r->n_deliveries; i++) {
+	for (size_t i = 0; w->in_state[DELIVERY_HELD] && i < w->r->n_deliveries; i++) {
 		struct delivery *d = &w->r->deliveries[i];
 		if (d->state != DELIVERY_HELD || (only_undos && d->direction == d->order_direction) || !hold_is_over(w, d))
 			continue;

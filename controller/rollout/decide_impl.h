@@ -4,12 +4,14 @@
 
 #include "controller/rollout/decide.h"
 
-/* What decide() works with: the snapshot, the clock, the list being made, and how many deliveries are under way in each group. */
+/* What decide() works with: the snapshot, the clock, the list being made, and how many deliveries are under way in each group and how many are in each state: a pass that is for
+ * one state only need not go over a whole fleet when nobody is in it. */
 struct work {
 	struct rollout *r;
 	int64_t now_us;
 	struct decision *d;
 	uint32_t *per_site, *per_instance, *per_wave;
+	uint32_t in_state[DELIVERY_STATE_COUNT];
 	bool moved; /* a transition happened in this pass */
 };
 

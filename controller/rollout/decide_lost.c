@@ -33,7 +33,7 @@ int lose(struct work *w, struct err *e)
 
 int ask_what_became(struct work *w, struct err *e)
 {
-	for (size_t i = 0; i < w->r->n_deliveries; i++) {
+	for (size_t i = 0; w->in_state[DELIVERY_UNKNOWN] && i < w->r->n_deliveries; i++) {
 		struct delivery *d = &w->r->deliveries[i];
 		if (d->state == DELIVERY_UNKNOWN && d->session && move_delivery(w, d, DELIVERY_EV_AGENT_BACK, e) < 0)
 			return -1;

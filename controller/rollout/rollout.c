@@ -39,15 +39,16 @@ struct wave_tally wave_tally(const struct rollout *r, uint32_t wave)
 	bool may_go_on = r->waves[wave].defer_after_ms > 0; /* without what its agents went away with */
 	for (size_t i = wave_first(r, wave); i < r->n_deliveries && r->deliveries[i].wave == wave; i++) {
 		const struct delivery *d = &r->deliveries[i];
+		bool open = !delivery_settled(d);
 		t.failures += d->failed;
 		t.done += delivery_done(d);
-		t.open += !delivery_settled(d);
-		t.hopeful += !delivery_settled(d) && d->direction == d->order_direction;
+		t.open += open;
+		t.hopeful += open && d->direction == d->order_direction;
 		t.skipped += d->state == DELIVERY_SKIPPED;
-		bool waits = (d->state == DELIVERY_DEFERRED || (d->state == DELIVERY_UNKNOWN && may_go_on)) && !delivery_settled(d);
+		bool waits = open && (d->state == DELIVERY_DEFERRED || (d->state == DELIVERY_UNKNOWN && may_go_on));
 		t.deferred += waits;
 		t.waiting |= d->state == DELIVERY_PENDING || d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_HELD;
-		t.unsettled |= (!delivery_settled(d) && !waits) || delivery_undo_is_due(r, d);
+		t.unsettled |= (open && !waits) || delivery_undo_is_due(r, d);
 	}
 	return t;
 }

@@ -77,12 +77,34 @@ static void test_another_controller_has_taken_over(void **state)
 	brain_fixture_done(&f);
 }
 
+/* A delivery whose turn has not come follows its agent, gone and back, and what was offered goes to the new session. */
+static void test_deliveries_follow_the_session(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	struct msg_offer offer;
+	brain_fixture_begin(&f, brain_fixture_targets, 2);
+	const char *id =
+	    brain_fixture_run(&f, "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_parallel: 1}\n", digest);
+	assert_int_equal(brain_fixture_offers(&f, &offer, 1), 1);
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/b", "state"), "pending");
+	brain_fixture_gone(&f);
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/b", "state"), "unreachable");
+	brain_fixture_connect(&f, brain_fixture_targets, 2);
+	assert_int_equal(brain_fixture_offers(&f, &offer, 1), 1);
+	assert_string_equal(offer.target, "eu/pg1/a");
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/b", "state"), "pending");
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_agent_is_denied),
 	    cmocka_unit_test(test_epoch_that_an_agent_claims),
 	    cmocka_unit_test(test_another_controller_has_taken_over),
+	    cmocka_unit_test(test_deliveries_follow_the_session),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
