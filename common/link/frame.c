@@ -48,14 +48,13 @@ static bool read_parts(void *socket, struct frame *f, size_t *ret_total)
 	return true;
 }
 
-static void read_peer(struct frame *f, bool routed)
+static void read_peer(struct frame *f)
 {
 	zmq_msg_t *m = &f->parts[f->n_parts > 1 ? 1 : 0];
 	const char *user = zmq_msg_gets(m, "User-Id"), *identity = zmq_msg_gets(m, "Identity");
 	str_copy(f->user, sizeof f->user, user ? user : "");
 	f->named = identity && identity[0];
-	if (routed)
-		f->routing = part_bytes(&f->parts[0]);
+	f->routing = part_bytes(&f->parts[0]);
 }
 
 enum frame_result frame_recv(void *socket, bool routed, struct frame *ret, struct err *e)
@@ -64,7 +63,8 @@ enum frame_result frame_recv(void *socket, bool routed, struct frame *ret, struc
 	size_t total = 0, first = routed ? 1 : 0;
 	if (!read_parts(socket, ret, &total))
 		return FRAME_NONE;
-	read_peer(ret, routed);
+	if (routed)
+		read_peer(ret);
 	if (total < first + 2 || total > first + 3)
 		return err_set(e, ERR_PARSE, "%zu frames, must be 2 or 3", total - first), FRAME_BAD;
 	if (link_header_decode(part_bytes(&ret->parts[first]), &ret->header, e) != 0)

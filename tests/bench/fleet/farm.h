@@ -53,19 +53,21 @@ struct farm { /* of one process */
 	struct farm_shared *shared;
 	int epoll_fd;
 	struct peer **peers;
+	int64_t *due_us; /* of each peer's tick, side by side: they are looked at all the time */
 	size_t n_peers;
 	struct order order; /* of the dossier read last; its digests go into the reports */
 	uint8_t dossier_hash[DIGEST_SIZE];
 	struct arena *order_arena;
 };
-struct peer *peer_new(struct farm *f, const struct identity *id, size_t number);
+struct peer *peer_new(struct farm *f, const struct identity *id, size_t number,
+                      int64_t *due_us); /* *due_us: when its next tick is; the peer writes it, and its owner keeps the place */
 void peer_destroy(struct peer **p);
 struct peer_end { /* what the process's epoll knows a descriptor by */
 	struct peer *peer;
 	bool is_monitor;
 };
 void peer_read(struct peer_end *end); /* it was ready */
-void peer_tick(struct peer *p, int64_t now_us);
+void peer_tick(struct peer *p, int64_t now_us); /* it was due */
 void peer_record(const struct peer *p, FILE *to); /* "agent|target|task|attempt|report-seq|outcome", a line for each task */
 
 /* work.c */

@@ -41,8 +41,10 @@ struct peer {
 	const struct identity *id;
 	size_t number;
 	zsock_t *socket, *monitor;
+	void *raw; /* of the socket */
 	enum peer_state state;
-	int64_t due_us, beat_us, heard_us;
+	int64_t *due_us; /* of this peer's tick, in the farm's list of them: its next attempt, the end of its patience, its next heartbeat */
+	int64_t heard_us;
 	uint64_t counter, session, seq_in, seq_out;
 	uint32_t epoch, heartbeat_ms, spread_ms, pause_ms;
 	struct done *done;
@@ -90,7 +92,7 @@ static void fall(struct peer *p, uint32_t wait_ms)
 	}
 	hang_up(p);
 	p->state = PEER_WAITING;
-	p->due_us = clock_mono_us() + (int64_t)wait_ms * 1000;
+	*p->due_us = clock_mono_us() + (int64_t)wait_ms * 1000;
 }
 
 static void fail_attempt(struct peer *p)
@@ -114,12 +116,13 @@ static void dial(struct peer *p)
 {
 	struct err e = ERR_INIT;
 	farm_must(link_socket_client(LINK_CTRL_DEALER, &p->id->key, p->id->controller_key, &p->socket, &e), &e);
+	p->raw = zsock_resolve(p->socket);
 	farm_must(monitor_new(p->socket, &p->monitor, &e), &e);
 	watch(&p->link_end, p->socket);
 	watch(&p->monitor_end, p->monitor);
 	p->state = PEER_CONNECTING;
-	p->due_us = clock_mono_us() + (int64_t)HANDSHAKE_MS * 1000;
-	if (zmq_connect(zsock_resolve(p->socket), p->farm->config->endpoint) != 0)
+	*p->due_us = clock_mono_us() + (int64_t)HANDSHAKE_MS * 1000;
+	if (zmq_connect(p->raw, p->farm->config->endpoint) != 0)
 		fail_attempt(p);
 	read_events(p); /* libzmq signals what comes to a reader that has found nothing */
 }
@@ -131,7 +134,7 @@ static bool send_msg(struct peer *p, const struct msg *m, atomic_uint *size)
 	AUTO(buf_done) struct buf body = BUF_INIT;
 	struct link_header header = {.type = (uint8_t)m->type, .session = p->session, .seq = p->seq_out + 1, .ack = p->seq_in, .epoch = p->epoch};
 	msg_encode(m, &body);
-	if (frame_send(zsock_resolve(p->socket), bytes_of(NULL, 0), header, buf_bytes(&body), bytes_of(NULL, 0)) != FRAME_SENT)
+	if (frame_send(p->raw, bytes_of(NULL, 0), header, buf_bytes(&body), bytes_of(NULL, 0)) != FRAME_SENT)
 		return false;
 	p->seq_out++;
 	if (size)
@@ -159,7 +162,7 @@ static void greet(struct peer *p)
 	m.hello.signature = bytes_of(signature, sizeof signature);
 	p->seq_in = p->seq_out = p->session = 0;
 	p->state = PEER_GREETING;
-	p->due_us = clock_mono_us() + (int64_t)HANDSHAKE_MS * 1000;
+	*p->due_us = clock_mono_us() + (int64_t)HANDSHAKE_MS * 1000;
 	if (!send_msg(p, &m, NULL))
 		fail_attempt(p);
 }
@@ -189,7 +192,7 @@ static bool send_targets(struct peer *p)
 
 static void beat(struct peer *p, int64_t now_us)
 {
-	p->beat_us = now_us + (is_mute(p) ? MUTE_BEAT_MS : (int64_t)p->heartbeat_ms) * 1000;
+	*p->due_us = now_us + (is_mute(p) ? MUTE_BEAT_MS : (int64_t)p->heartbeat_ms) * 1000;
 	(void)send_msg(p, &(struct msg){.type = MSG_HEARTBEAT, .heartbeat = {.report_seq = p->n_reports}}, NULL);
 }
 
@@ -309,7 +312,7 @@ static void on_message(struct peer *p, const struct msg *m)
 	case MSG_RETRY_AFTER:
 		atomic_fetch_add(&p->farm->shared->retries_after, 1);
 		p->state = PEER_DELAYED;
-		p->due_us = clock_mono_us() + (int64_t)(m->retry_after.ms + random_ms(0, m->retry_after.jitter_ms)) * 1000;
+		*p->due_us = clock_mono_us() + (int64_t)(m->retry_after.ms + random_ms(0, m->retry_after.jitter_ms)) * 1000;
 		break;
 	case MSG_HEARTBEAT_ACK:
 		p->heartbeat_ms = m->heartbeat_ack.heartbeat_ms;
@@ -348,7 +351,7 @@ static bool read_frame(struct peer *p)
 	struct err e = ERR_INIT;
 	if (!p->socket || (p->state == PEER_UP && is_mute(p)))
 		return false;
-	enum frame_result r = frame_recv(zsock_resolve(p->socket), false, &f, &e);
+	enum frame_result r = frame_recv(p->raw, false, &f, &e);
 	if (r == FRAME_NONE)
 		return false;
 	if (r == FRAME_OK)
@@ -403,30 +406,24 @@ void peer_tick(struct peer *p, int64_t now_us)
 {
 	switch (p->state) {
 	case PEER_WAITING:
-		if (now_us >= p->due_us)
-			dial(p);
+		dial(p);
 		break;
 	case PEER_CONNECTING:
 	case PEER_GREETING:
-		if (now_us >= p->due_us) {
-			atomic_fetch_add(&p->farm->shared->handshake_timeouts, 1);
-			fail_attempt(p);
-		}
+		atomic_fetch_add(&p->farm->shared->handshake_timeouts, 1);
+		fail_attempt(p);
 		break;
 	case PEER_DELAYED:
-		if (now_us >= p->due_us)
-			greet(p);
+		greet(p);
 		break;
 	case PEER_UP:
-		if (now_us >= p->beat_us) {
-			beat(p, now_us);
-			read_frames(p);
-		}
+		beat(p, now_us);
+		read_frames(p);
 		break;
 	}
 }
 
-struct peer *peer_new(struct farm *f, const struct identity *id, size_t number)
+struct peer *peer_new(struct farm *f, const struct identity *id, size_t number, int64_t *due_us)
 {
 	struct peer *p = mem_alloc(sizeof *p);
 	p->link_end.peer = p->monitor_end.peer = p;
@@ -435,7 +432,8 @@ struct peer *peer_new(struct farm *f, const struct identity *id, size_t number)
 	p->id = id;
 	p->number = number;
 	p->pause_ms = RETRY_MIN_MS;
-	p->due_us = clock_mono_us() + random_ms(0, (uint32_t)(f->config->n_agents * 2)) * INT64_C(1000); /* 500 a second */
+	p->due_us = due_us;
+	*p->due_us = clock_mono_us() + random_ms(0, (uint32_t)(f->config->n_agents * 2)) * INT64_C(1000); /* 500 a second */
 	return p;
 }
 

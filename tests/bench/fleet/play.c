@@ -44,8 +44,9 @@ void farm_play(const struct farm_config *c, struct farm_shared *s, const struct 
 	zsys_handler_set(NULL);
 	zsys_set_max_sockets(0);
 	f.peers = mem_alloc(n * sizeof(struct peer *));
+	f.due_us = mem_alloc(n * sizeof *f.due_us);
 	for (size_t i = 0; i < n; i++)
-		f.peers[i] = peer_new(&f, &ids[first + i], first + i);
+		f.peers[i] = peer_new(&f, &ids[first + i], first + i, &f.due_us[i]);
 	while (!atomic_load(&s->quit)) {
 		turn(&f);
 		int64_t now_us = clock_mono_us();
@@ -53,7 +54,8 @@ void farm_play(const struct farm_config *c, struct farm_shared *s, const struct 
 			continue;
 		ticked_us = now_us;
 		for (size_t i = 0; i < n; i++)
-			peer_tick(f.peers[i], now_us);
+			if (now_us >= f.due_us[i])
+				peer_tick(f.peers[i], now_us);
 		if (atomic_load(&s->record) != recorded) {
 			recorded = atomic_load(&s->record);
 			record(&f, process);
@@ -62,6 +64,7 @@ void farm_play(const struct farm_config *c, struct farm_shared *s, const struct 
 	for (size_t i = 0; i < n; i++)
 		peer_destroy(&f.peers[i]);
 	free(f.peers);
+	free(f.due_us);
 	close(f.epoll_fd);
 	arena_destroy(&f.order_arena);
 }
