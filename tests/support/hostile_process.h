@@ -31,7 +31,7 @@ int hostile_main(const char *name, hostile_errand_fn *run, size_t errand_size, c
 void hostile_send(const void *errand, size_t errand_size);
 /* The word on the errand; 0 when its child died. With `wait` it always comes. */
 bool hostile_over(bool wait, uint64_t *ret);
-/* SIGSTOP or SIGCONT to the whole of it. */
+/* SIGSTOP or SIGCONT to the whole of it; SIGTERM ends the present errand. */
 void hostile_signal(int signal);
 
 #endif
