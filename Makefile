@@ -54,7 +54,8 @@ OBJ_agent := $(SRC_agent:%.c=$(O)/%.o)
 # Unit and conformance tests mirror the sources: tests/unit/<side>/.../x_test.c becomes one program, linked with that side (tests/unit/both: with both sides).
 TESTS := $(call find,tests/unit tests/sim tests/conformance,*_test.c)
 TEST_BINS := $(TESTS:%.c=$(O)/%)
-TEST_SUPPORT := $(call find,tests/support,*.c)
+# What plays deaths at crash points (row_*) is for test builds: a release, which the benches measure, has none.
+TEST_SUPPORT := $(filter-out $(if $(filter release,$(MODE)),tests/support/row_%),$(call find,tests/support,*.c))
 OBJ_support := $(TEST_SUPPORT:%.c=$(O)/%.o)
 # What runs under TSan too: the tests of both sides, and whatever else starts a thread. conformance/apply_test.c takes a minute there; apply/runner_test.c runs the same threads.
 THREAD_TESTS := $(sort $(filter tests/unit/both/%,$(TESTS)) $(filter-out tests/conformance/apply_test.c,$(shell grep -lE 'pthread_create|zactor_new|hub_new|checkers_new' $(TESTS))))
@@ -193,9 +194,11 @@ CHECK_asan := $(filter tests/unit/% tests/sim/%,$(TESTS)) $(FUZZ)
 CHECK_tsan := $(THREAD_TESTS)
 CHECK_debug := $(filter tests/conformance/%,$(TESTS))
 CHECK_BATS := $(sort $(wildcard tests/fault/*.bats tests/attack/*.bats tests/e2e/*.bats))
+# The benches are run by hand; that they can be built is seen here.
+BENCH_BINS := $(addprefix $(O)/bin/,fleet_farm raw_apply verify_bench) $(addprefix $(O)/tests/conformance/,locks_test batch_test whole_test)
 .PHONY: check-bins
 check-bins: $(CHECK_$(MODE):%.c=$(O)/%) $(if $(filter debug,$(MODE)),build $(FAULT_BINS) $(ATTACK_BINS))
-check: check-layers build $(O)/bin/fleet_farm
+check: check-layers build $(BENCH_BINS)
 	@for mode in asan tsan debug; do $(MAKE) --no-print-directory MODE=$$mode check-bins || exit 1; done
 	@ROLLCALL_BIN=$(CURDIR)/$(O)/bin ROLLCALL_DEBUG_BIN=$(CURDIR)/build/debug/bin tests/run-tap \
 		$(call longest_first,$(foreach m,asan tsan debug,$(CHECK_$(m):%.c=build/$(m)/%)) $(CHECK_BATS))
