@@ -239,11 +239,11 @@ bool hub_ctrl_read(struct hub *h)
 	if (r == FRAME_NONE)
 		return false;
 	struct session *s = sessions_by_routing(h->sessions, f.routing);
-	/* The sessions that are open are those of known keys: hub_ctrl_recheck. */
-	const struct principal *who = s && str_eq(s->who.curve_key, f.user) ? &s->who : principals_find(h->known, f.user);
+	bool own = s && str_eq(s->who.curve_key, f.user);
+	const struct principal *who = own ? &s->who : principals_find(h->known, f.user); /* an open session is of a known key: hub_ctrl_recheck */
 	if (!who)
 		hub_violation(h, f.user, "its key is not known any more");
-	else if (f.named || (s && !str_eq(s->who.curve_key, f.user)))
+	else if (f.named || (s && !own))
 		hub_violation(h, f.user, "a routing id that is not ours to give"); /* the session, if any, is somebody else's and stays */
 	else if (r == FRAME_BAD)
 		violation(h, s, &f, e.msg);

@@ -121,8 +121,9 @@ static void test_dates_stay_the_databases_own(void **state)
 	assert_string_equal(solo_ask(f, "SHOW DateStyle"), "German, DMY");
 	OK(f->en->backend_alive(f->c, f->en->backend(f->c), &alive, &f->e));
 	assert_true(alive);
-	snprintf(sql, sizeof sql, "SELECT (extract(epoch FROM backend_start) * 1000000)::bigint FROM pg_stat_activity WHERE pid = pg_backend_pid()");
-	assert_string_equal(solo_ask(f, sql), strchr(f->en->backend(f->c), '/') + 1);
+	assert_string_equal(
+	    solo_ask(f, "SELECT (extract(epoch FROM backend_start) * 1000000)::bigint FROM pg_stat_activity WHERE pid = pg_backend_pid()"),
+	    strchr(f->en->backend(f->c), '/') + 1);
 }
 
 static void test_patience_outside_transactions(void **state)
