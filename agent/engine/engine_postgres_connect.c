@@ -14,6 +14,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/str.h"
+#include "common/crypto/context.h"
 
 #define LEDGER_SCHEMA "rollcall"
 
@@ -417,18 +418,22 @@ void pg_connect_close(struct conn **cp)
 	*cp = NULL;
 }
 
+static int log_in(struct conn *c, struct err *e)
+{
+	AUTO(crypto_context_return) struct crypto_context *side_by_side = crypto_context_borrow();
+	AUTO(buf_done) struct buf options = BUF_INIT;
+	int64_t deadline_us = clock_mono_us() + (int64_t)c->target->connect_timeout_ms * 1000;
+	startup_options(c->target, &options);
+	c->pg = start(c->target, buf_str(&options));
+	return c->pg ? connect_until(c, deadline_us, e) : err_set(e, ERR_INTERNAL, "libpq has no memory");
+}
+
 int pg_connect_open(const struct engine_target *t, struct conn **ret, struct err *e)
 {
 	AUTO(pg_connect_close) struct conn *c = mem_alloc(sizeof *c);
-	AUTO(buf_done) struct buf options = BUF_INIT;
-	int64_t deadline_us = clock_mono_us() + (int64_t)t->connect_timeout_ms * 1000;
 	c->target = t;
 	c->lock_ms = t->lock_timeout_ms;
-	startup_options(t, &options);
-	c->pg = start(t, buf_str(&options));
-	if (!c->pg)
-		return err_set(e, ERR_INTERNAL, "libpq has no memory");
-	if (connect_until(c, deadline_us, e) < 0)
+	if (log_in(c, e) < 0)
 		return -1;
 	PQsetNoticeReceiver(c->pg, on_notice, c);
 	if (PQsetnonblocking(c->pg, 1) < 0)

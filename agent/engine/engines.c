@@ -8,6 +8,7 @@
 #include "agent/engine/engine_impl.h"
 #include "agent/ledger/ledger.h"
 #include "common/base/str.h"
+#include "common/crypto/context.h"
 
 const struct engine *const engines[] = {&engine_postgres, &engine_mariadb, &engine_sqlite, NULL};
 
@@ -58,6 +59,7 @@ void engines_thread_end(void)
 void engines_done(void)
 {
 	engine_mariadb_library_end();
+	crypto_contexts_done();
 }
 
 static bool rule_fits(const struct retry_rule *r, const struct err *e)

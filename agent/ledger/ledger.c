@@ -2,6 +2,7 @@
 #include "agent/ledger/ledger.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/ledger/ledger_impl.h"
@@ -179,23 +180,6 @@ static int meta_row(void *arg, size_t n, const char *const *values, struct err *
 	return 0;
 }
 
-static int chain_check(const struct ledger *l, const struct ledger_row *row, struct err *e)
-{
-	uint64_t expected = l->n_rows + 1;
-	uint8_t hash[DIGEST_SIZE];
-	if (row->seq != expected)
-		return err_set(e, ERR_STATE, "ledger row %llu is missing: nothing runs here until a person has compared the ledger with the reports",
-		               (unsigned long long)expected);
-	row_hash(row, hash);
-	if (memcmp(hash, row->row_hash, DIGEST_SIZE) != 0)
-		return err_set(e, ERR_STATE, "ledger row %llu was changed: its hash is not that of its values; nothing runs here until a person has looked",
-		               (unsigned long long)row->seq);
-	if (memcmp(row->prev_hash, l->head, DIGEST_SIZE) != 0)
-		return err_set(e, ERR_STATE, "ledger row %llu was changed: it does not follow row %llu; nothing runs here until a person has looked",
-		               (unsigned long long)row->seq, (unsigned long long)l->n_rows);
-	return 0;
-}
-
 static void push(struct ledger *l, const struct ledger_row *row)
 {
 	arena_vec_grow(l->arena, l->rows, l->n_rows, l->cap_rows);
@@ -212,10 +196,48 @@ static int ledger_row(void *arg, size_t n, const char *const *values, struct err
 	if (arena_used(l->arena) > LEDGER_BYTES_MAX)
 		return err_set(e, ERR_LIMIT, "the ledger holds more than %zu rows, more than this agent can read", l->n_rows);
 	if (row_from_text(values, l->arena, &row, e) < 0)
-		return err_wrap(e, "ledger row %llu was changed", (unsigned long long)l->n_rows + 1);
-	if (chain_check(l, &row, e) < 0)
-		return -1;
+		return err_wrap(e, "ledger row %s was changed", values[0] ? values[0] : "without a number");
 	push(l, &row);
+	return 0;
+}
+
+static int row_order(const void *a, const void *b)
+{
+	uint64_t x = ((const struct ledger_row *)a)->seq, y = ((const struct ledger_row *)b)->seq;
+	return x < y ? -1 : x > y;
+}
+
+/* They come as the table holds them: to have the server sort them costs it more than to read them. */
+static void put_in_order(struct ledger *l)
+{
+	bool in_order = true;
+	for (size_t i = 1; i < l->n_rows && in_order; i++)
+		in_order = l->rows[i - 1].seq < l->rows[i].seq;
+	if (!in_order)
+		qsort(l->rows, l->n_rows, sizeof *l->rows, row_order);
+	if (l->n_rows)
+		memcpy(l->head, l->rows[l->n_rows - 1].row_hash, DIGEST_SIZE);
+}
+
+static int chain_check(const struct ledger *l, struct err *e)
+{
+	static const uint8_t none[DIGEST_SIZE];
+	const uint8_t *head = none;
+	uint8_t hash[DIGEST_SIZE];
+	for (size_t i = 0; i < l->n_rows; i++) {
+		const struct ledger_row *row = &l->rows[i];
+		if (row->seq != i + 1)
+			return err_set(e, ERR_STATE, "ledger row %zu is missing: nothing runs here until a person has compared the ledger with the reports",
+			               i + 1);
+		row_hash(row, hash);
+		if (memcmp(hash, row->row_hash, DIGEST_SIZE) != 0)
+			return err_set(e, ERR_STATE,
+			               "ledger row %zu was changed: its hash is not that of its values; nothing runs here until a person has looked", i + 1);
+		if (memcmp(row->prev_hash, head, DIGEST_SIZE) != 0)
+			return err_set(e, ERR_STATE, "ledger row %zu was changed: it does not follow row %zu; nothing runs here until a person has looked", i + 1,
+			               i);
+		head = row->row_hash;
+	}
 	return 0;
 }
 
@@ -231,7 +253,10 @@ static int cannot_be_read(const struct engine *en, struct conn *c, struct err *e
 
 static int load_rows(const struct engine *en, struct conn *c, struct ledger *l, struct err *e)
 {
-	return ledger_run(en, c, en->ledger->read, NULL, 0, ledger_row, l, e) < 0 ? cannot_be_read(en, c, e) : 0;
+	if (ledger_run(en, c, en->ledger->read, NULL, 0, ledger_row, l, e) < 0)
+		return cannot_be_read(en, c, e);
+	put_in_order(l);
+	return chain_check(l, e) < 0 ? err_wrap(e, "read the ledger %sledger", en->ledger_prefix(c)) : 0;
 }
 
 static int ledger_load(const struct engine *en, struct conn *c, struct ledger *l, struct err *e)

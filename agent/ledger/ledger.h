@@ -15,7 +15,7 @@ struct ledger_sql { /* each engine's, from sql/<engine>_ledger.sql */
 	const char *const *create; /* NULL-terminated; idempotent; run one by one */
 	const char *exists; /* one row: 1 or 0; any other text says why the ledger there cannot be used; with `claim` then: is there a meta, 1 or 0 */
 	const char *former; /* asked when `read` fails: one row, one column, empty or what is to be done about a ledger of an earlier form */
-	const char *read; /* all rows by seq, columns in the order of struct ledger_row */
+	const char *read; /* all rows, in any order, columns in the order of struct ledger_row */
 	const char *insert; /* parameters in the same order, then `once` */
 	const char *meta_read; /* key, value */
 	const char *meta_write; /* $1 key, $2 value: insert or replace */

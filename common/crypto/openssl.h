@@ -5,6 +5,7 @@
 
 #define OPENSSL_NO_DEPRECATED
 #define ERR_STATE openssl_ERR_STATE
+#include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>

@@ -239,6 +239,13 @@ static void test_ledger_row_and_effect_roll_back_together(void **state)
 	assert_int_equal(opened(f).n_rows, 0);
 }
 
+static void on_ledger(struct fixture *f, const char *before, const char *after)
+{
+	AUTO(buf_done) struct buf sql = BUF_INIT;
+	buf_addf(&sql, "%s %sledger %s", before, f->en->ledger_prefix(f->c), after);
+	OK(f->en->query(f->c, buf_bytes(&sql), NULL, 0, NULL, NULL, &f->e));
+}
+
 static void test_ledger_tampering_shows(void **state)
 {
 	struct fixture *f = *state;
@@ -247,12 +254,32 @@ static void test_ledger_tampering_shows(void **state)
 		struct ledger_row row = sample(i);
 		OK(ledger_append(f->en, f->c, &l, &row, &f->e));
 	}
-	AUTO(buf_done) struct buf sql = BUF_INIT;
-	buf_addf(&sql, "UPDATE %sledger SET agent = 'mallory' WHERE seq = 2", f->en->ledger_prefix(f->c));
-	OK(f->en->query(f->c, buf_bytes(&sql), NULL, 0, NULL, NULL, &f->e));
+	on_ledger(f, "UPDATE", "SET agent = 'mallory' WHERE seq = 2");
 	FAILS(ledger_open(f->en, f->c, "eu/one/shop", 1, f->arena, &l, &f->e));
 	assert_int_equal(f->e.code, ERR_STATE);
 	assert_non_null(strstr(f->e.msg, "ledger row 2 was changed: "));
+}
+
+/* A table has no order: a row may lie where a dead one lay before. */
+static void test_rows_are_read_in_whatever_order_they_lie(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger l = opened(f);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct ledger_row row = sample(i);
+		OK(ledger_append(f->en, f->c, &l, &row, &f->e));
+	}
+	on_ledger(f, "CREATE TABLE other AS SELECT * FROM", "");
+	on_ledger(f, "DELETE FROM", "");
+	on_ledger(f, "INSERT INTO", "SELECT * FROM other ORDER BY seq DESC");
+	struct ledger again = opened(f);
+	assert_int_equal(again.n_rows, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(again.rows[i].seq, i + 1);
+	assert_memory_equal(again.head, l.head, DIGEST_SIZE);
+	on_ledger(f, "DELETE FROM", "WHERE seq = 2");
+	FAILS(ledger_open(f->en, f->c, "eu/one/shop", 1, f->arena, &l, &f->e));
+	assert_non_null(strstr(f->e.msg, "ledger row 2 is missing: "));
 }
 
 /* The statement that a refusal names makes the ledger usable: what it holds is believed as it is. */
@@ -330,6 +357,7 @@ static const struct bench_test suite[] = {
     BENCH_TEST(test_ledger_refuses_a_second_effect),
     BENCH_TEST(test_ledger_row_and_effect_roll_back_together),
     BENCH_TEST(test_ledger_tampering_shows),
+    BENCH_TEST(test_rows_are_read_in_whatever_order_they_lie),
     BENCH_TEST(test_a_ledger_from_before_projects),
     BENCH_TEST(test_a_copy_is_told_from_its_original),
 };
