@@ -1,4 +1,5 @@
-/* Protobuf bodies of the link into plain structs: strict, capped, everything in the caller's arena. Texts are never NULL after decoding, "" when absent. */
+/* Protobuf bodies of the link into plain structs: strict, capped, everything in the caller's arena. Texts are never NULL after decoding, "" when absent. What agent and controller say to
+ * each other is here; enrolment, blobs and operators have a file each (link_codec.h). */
 #include <inttypes.h>
 #include <string.h>
 
@@ -11,7 +12,6 @@
 #define PROOF_MAX      ((size_t)4 * 1024)
 #define LABELS_MAX     64
 #define LABEL_TEXT_MAX 256
-#define ARGUMENTS_MAX  4096
 
 int link_check_length(const char *s, const char *what, size_t max, struct err *e)
 {
@@ -351,102 +351,6 @@ static int decode_trust_update(const void *pb, struct arena *a, struct msg *ret,
 	return 0;
 }
 
-static int decode_fetch(const void *pb, struct arena *a, struct msg *ret, struct err *e)
-{
-	(void)a;
-	const Rollcall__V1__Fetch *p = pb;
-	struct msg_fetch f = {.first = p->first, .count = p->count};
-	if (pb_fixed(p->hash, "hash", f.hash, DIGEST_SIZE, e) != 0)
-		return -1;
-	if (p->count == 0 || p->count > LIMIT_CHUNK_CREDIT || p->first > LIMIT_ENVELOPE / LIMIT_CHUNK)
-		return err_set(e, ERR_LIMIT, "count: %u chunks from %u; 1 to %d may be asked for", p->count, p->first, LIMIT_CHUNK_CREDIT);
-	ret->fetch = f;
-	return 0;
-}
-
-static int decode_chunk(const void *pb, struct arena *a, struct msg *ret, struct err *e)
-{
-	(void)a;
-	const Rollcall__V1__Chunk *p = pb;
-	struct msg_chunk c = {.index = p->index, .of = p->of};
-	if (pb_fixed(p->hash, "hash", c.hash, DIGEST_SIZE, e) != 0)
-		return -1;
-	if (p->index >= p->of || p->of > LIMIT_ENVELOPE / LIMIT_CHUNK)
-		return err_set(e, ERR_LIMIT, "index: chunk %u of %u; at most %zu chunks are allowed", p->index, p->of, LIMIT_ENVELOPE / LIMIT_CHUNK);
-	ret->chunk = c;
-	return 0;
-}
-
-static int decode_nak(const void *pb, struct arena *a, struct msg *ret, struct err *e)
-{
-	(void)a;
-	const Rollcall__V1__Nak *p = pb;
-	struct msg_nak n = {.message = p->message};
-	if (pb_fixed(p->hash, "hash", n.hash, DIGEST_SIZE, e) != 0 || link_check_length(p->message, "message", LIMIT_LINK_TEXT, e) != 0)
-		return -1;
-	ret->nak = n;
-	return 0;
-}
-
-static int decode_put_ack(const void *pb, struct arena *a, struct msg *ret, struct err *e)
-{
-	(void)a;
-	const Rollcall__V1__PutAck *p = pb;
-	struct msg_put_ack k = {.index = p->index, .complete = p->complete};
-	if (pb_fixed(p->hash, "hash", k.hash, DIGEST_SIZE, e) != 0)
-		return -1;
-	ret->put_ack = k;
-	return 0;
-}
-
-static int decode_command(const void *pb, struct arena *a, struct msg *ret, struct err *e)
-{
-	const Rollcall__V1__Command *p = pb;
-	if (p->verb == VERB_INVALID || p->verb >= VERB_COUNT)
-		return err_set(e, ERR_PARSE, "verb: unknown verb %u", p->verb);
-	if (p->n_arguments > ARGUMENTS_MAX)
-		return err_set(e, ERR_LIMIT, "%zu arguments; at most %d are allowed", p->n_arguments, ARGUMENTS_MAX);
-	struct link_argument *args = arena_try_alloc(a, p->n_arguments * sizeof *args);
-	if (!args)
-		return err_set(e, ERR_LIMIT, "arguments: too large");
-	for (size_t i = 0; i < p->n_arguments; i++)
-		args[i] = (struct link_argument){.key = p->arguments[i]->key, .value = p->arguments[i]->value};
-	ret->command = (struct msg_command){
-	    .id = p->id,
-	    .verb = (enum verb)p->verb,
-	    .arguments = args,
-	    .n_arguments = p->n_arguments,
-	    .document = pb_to_bytes(p->document),
-	};
-	return 0;
-}
-
-static int decode_reply(const void *pb, struct arena *a, struct msg *ret, struct err *e)
-{
-	const Rollcall__V1__Reply *p = pb;
-	struct link_row *rows = arena_try_alloc(a, p->n_rows * sizeof *rows);
-	if (!rows)
-		return err_set(e, ERR_LIMIT, "rows: too many");
-	for (size_t i = 0; i < p->n_rows; i++) {
-		if (p->rows[i]->n_cells != p->n_columns)
-			return err_set(e, ERR_PARSE, "rows: %zu cells in a row of %zu columns", p->rows[i]->n_cells, p->n_columns);
-		rows[i] = (struct link_row){.cells = (const char **)p->rows[i]->cells, .n_cells = p->rows[i]->n_cells};
-	}
-	ret->reply = (struct msg_reply){
-	    .id = p->id,
-	    .last = p->last,
-	    .exit_code = p->exit_code,
-	    .error_code = p->error_code,
-	    .message = p->message,
-	    .columns = (const char **)p->columns,
-	    .n_columns = p->n_columns,
-	    .rows = rows,
-	    .n_rows = p->n_rows,
-	    .document = pb_to_bytes(p->document),
-	};
-	return 0;
-}
-
 static const struct {
 	const ProtobufCMessageDescriptor *descriptor; /* NULL: an empty body */
 	decode_fn *decode;
@@ -469,13 +373,13 @@ static const struct {
     [MSG_STOP] = {&rollcall__v1__task_call__descriptor, decode_call},
     [MSG_REPORT_ACK] = {&rollcall__v1__report_ack__descriptor, decode_report_ack},
     [MSG_SURVEY] = {&rollcall__v1__survey__descriptor, decode_survey},
-    [MSG_FETCH] = {&rollcall__v1__fetch__descriptor, decode_fetch},
-    [MSG_CHUNK] = {&rollcall__v1__chunk__descriptor, decode_chunk},
-    [MSG_NAK] = {&rollcall__v1__nak__descriptor, decode_nak},
-    [MSG_PUT] = {&rollcall__v1__chunk__descriptor, decode_chunk},
-    [MSG_PUT_ACK] = {&rollcall__v1__put_ack__descriptor, decode_put_ack},
-    [MSG_COMMAND] = {&rollcall__v1__command__descriptor, decode_command},
-    [MSG_REPLY] = {&rollcall__v1__reply__descriptor, decode_reply},
+    [MSG_FETCH] = {&rollcall__v1__fetch__descriptor, link_decode_fetch},
+    [MSG_CHUNK] = {&rollcall__v1__chunk__descriptor, link_decode_chunk},
+    [MSG_NAK] = {&rollcall__v1__nak__descriptor, link_decode_nak},
+    [MSG_PUT] = {&rollcall__v1__chunk__descriptor, link_decode_chunk},
+    [MSG_PUT_ACK] = {&rollcall__v1__put_ack__descriptor, link_decode_put_ack},
+    [MSG_COMMAND] = {&rollcall__v1__command__descriptor, link_decode_command},
+    [MSG_REPLY] = {&rollcall__v1__reply__descriptor, link_decode_reply},
     [MSG_UNHELD] = {&rollcall__v1__task_call__descriptor, decode_call},
     [MSG_FACTS] = {&rollcall__v1__facts__descriptor, decode_facts},
     [MSG_TRUST_UPDATE] = {&rollcall__v1__trust_update__descriptor, decode_trust_update},

@@ -8,13 +8,7 @@
 
 #define ENCODE_ARENA ((size_t)256 * 1024 * 1024) /* our own messages: reached only by a bug */
 
-static char *text(const char *s)
-{
-	return (char *)(uintptr_t)(s ? s : "");
-}
-
-/* Free text comes from databases and operating systems: it is cut and cleaned here, because the other end refuses what is too long or not UTF-8. */
-static char *free_text(const char *s, struct arena *a)
+char *link_free_text(const char *s, struct arena *a)
 {
 	size_t n = s ? strnlen(s, LIMIT_LINK_TEXT) : 0;
 	char *copy = arena_strndup(a, s ? s : "", n);
@@ -36,7 +30,7 @@ static void encode_hello(const struct msg *m, struct arena *a, struct buf *ret)
 {
 	(void)a;
 	Rollcall__V1__Hello p = ROLLCALL__V1__HELLO__INIT;
-	p.agent = text(m->hello.agent);
+	p.agent = link_text(m->hello.agent);
 	p.certificate = pb_from_bytes(m->hello.certificate);
 	p.proto_min = m->hello.proto_min;
 	p.proto_max = m->hello.proto_max;
@@ -45,7 +39,7 @@ static void encode_hello(const struct msg *m, struct arena *a, struct buf *ret)
 	p.trust_version = m->hello.trust_version;
 	p.max_epoch = m->hello.max_epoch;
 	p.report_seq = m->hello.report_seq;
-	p.agent_version = text(m->hello.agent_version);
+	p.agent_version = link_text(m->hello.agent_version);
 	p.signature = pb_from_bytes(m->hello.signature);
 	pb_pack(&p.base, ret);
 }
@@ -69,8 +63,8 @@ static void encode_welcome(const struct msg *m, struct arena *a, struct buf *ret
 static void encode_deny(const struct msg *m, struct arena *a, struct buf *ret)
 {
 	Rollcall__V1__Deny p = ROLLCALL__V1__DENY__INIT;
-	p.code = text(m->deny.code);
-	p.message = free_text(m->deny.message, a);
+	p.code = link_text(m->deny.code);
+	p.message = link_free_text(m->deny.message, a);
 	pb_pack(&p.base, ret);
 }
 
@@ -86,14 +80,14 @@ static void encode_retry_after(const struct msg *m, struct arena *a, struct buf 
 static void fill_target(const struct target *t, struct arena *a, Rollcall__V1__TargetInfo *p)
 {
 	rollcall__v1__target_info__init(p);
-	p->id = text(t->id);
-	p->engine = text(t->engine);
+	p->id = link_text(t->id);
+	p->engine = link_text(t->engine);
 	p->n_label_keys = p->n_label_values = t->n_labels;
 	p->label_keys = arena_alloc(a, t->n_labels * sizeof(char *));
 	p->label_values = arena_alloc(a, t->n_labels * sizeof(char *));
 	for (size_t i = 0; i < t->n_labels; i++) {
-		p->label_keys[i] = text(t->labels[i].key);
-		p->label_values[i] = text(t->labels[i].value);
+		p->label_keys[i] = link_text(t->labels[i].key);
+		p->label_values[i] = link_text(t->labels[i].value);
 	}
 }
 
@@ -136,7 +130,7 @@ static void encode_offer(const struct msg *m, struct arena *a, struct buf *ret)
 	Rollcall__V1__Offer p = ROLLCALL__V1__OFFER__INIT;
 	p.task = fixed(m->offer.task, TASK_SIZE);
 	p.attempt = m->offer.attempt;
-	p.target = text(m->offer.target);
+	p.target = link_text(m->offer.target);
 	p.release_hash = fixed(m->offer.release_hash, DIGEST_SIZE);
 	p.release_size = m->offer.release_size;
 	p.dossier_hash = fixed(m->offer.dossier_hash, DIGEST_SIZE);
@@ -144,7 +138,7 @@ static void encode_offer(const struct msg *m, struct arena *a, struct buf *ret)
 	p.proof = pb_from_bytes(m->offer.proof);
 	p.epoch = m->offer.epoch;
 	p.deadline_us = m->offer.deadline_us;
-	p.direction = text(direction_name(m->offer.direction));
+	p.direction = link_text(direction_name(m->offer.direction));
 	pb_pack(&p.base, ret);
 }
 
@@ -153,8 +147,8 @@ static void encode_answer(const struct msg *m, struct arena *a, struct buf *ret)
 	Rollcall__V1__TaskAnswer p = ROLLCALL__V1__TASK_ANSWER__INIT;
 	p.task = fixed(m->task.task, TASK_SIZE);
 	p.attempt = m->task.attempt;
-	p.code = text(m->task.code);
-	p.message = free_text(m->task.message, a);
+	p.code = link_text(m->task.code);
+	p.message = link_free_text(m->task.message, a);
 	p.until_us = m->task.until_us;
 	pb_pack(&p.base, ret);
 }
@@ -173,11 +167,11 @@ static void encode_progress(const struct msg *m, struct arena *a, struct buf *re
 	Rollcall__V1__Progress p = ROLLCALL__V1__PROGRESS__INIT;
 	p.task = fixed(m->progress.task, TASK_SIZE);
 	p.attempt = m->progress.attempt;
-	p.state = text(m->progress.state);
-	p.changeset = free_text(m->progress.changeset, a);
+	p.state = link_text(m->progress.state);
+	p.changeset = link_free_text(m->progress.changeset, a);
 	p.step = m->progress.step;
 	p.of_steps = m->progress.of_steps;
-	p.detail = free_text(m->progress.detail, a);
+	p.detail = link_free_text(m->progress.detail, a);
 	pb_pack(&p.base, ret);
 }
 
@@ -205,7 +199,7 @@ static void encode_survey(const struct msg *m, struct arena *a, struct buf *ret)
 	(void)a;
 	Rollcall__V1__Survey p = ROLLCALL__V1__SURVEY__INIT;
 	p.id = m->survey.id;
-	p.target = text(m->survey.target);
+	p.target = link_text(m->survey.target);
 	p.probe = m->survey.probe;
 	if (m->survey.probe)
 		p.task = fixed(m->survey.task, TASK_SIZE);
@@ -217,12 +211,12 @@ static void encode_survey_result(const struct msg *m, struct arena *a, struct bu
 	const struct msg_survey_result *r = &m->survey_result;
 	Rollcall__V1__SurveyResult p = ROLLCALL__V1__SURVEY_RESULT__INIT;
 	p.id = r->id;
-	p.target = text(r->target);
-	p.error_code = text(r->error_code);
-	p.error_message = free_text(r->error_message, a);
-	p.engine_version = free_text(r->engine_version, a);
-	p.database_identity = free_text(r->database_identity, a);
-	p.probe_value = free_text(r->probe_value, a);
+	p.target = link_text(r->target);
+	p.error_code = link_text(r->error_code);
+	p.error_message = link_free_text(r->error_message, a);
+	p.engine_version = link_free_text(r->engine_version, a);
+	p.database_identity = link_free_text(r->database_identity, a);
+	p.probe_value = link_free_text(r->probe_value, a);
 	p.last = r->last;
 	p.fingerprint = fixed(r->fingerprint, DIGEST_SIZE);
 	p.fingerprint_form = r->fingerprint_form;
@@ -231,99 +225,13 @@ static void encode_survey_result(const struct msg *m, struct arena *a, struct bu
 	for (size_t i = 0; i < r->n_entries; i++) {
 		Rollcall__V1__SurveyEntry *s = p.entries[i] = arena_alloc(a, sizeof *s);
 		rollcall__v1__survey_entry__init(s);
-		s->project = text(r->entries[i].project);
-		s->changeset = text(r->entries[i].changeset);
-		s->state = text(r->entries[i].state);
+		s->project = link_text(r->entries[i].project);
+		s->changeset = link_text(r->entries[i].changeset);
+		s->state = link_text(r->entries[i].state);
 		s->digest = fixed(r->entries[i].digest, DIGEST_SIZE);
-		s->release_version = text(r->entries[i].release_version);
+		s->release_version = link_text(r->entries[i].release_version);
 		s->steps_done = r->entries[i].steps_done;
 	}
-	pb_pack(&p.base, ret);
-}
-
-static void encode_fetch(const struct msg *m, struct arena *a, struct buf *ret)
-{
-	(void)a;
-	Rollcall__V1__Fetch p = ROLLCALL__V1__FETCH__INIT;
-	p.hash = fixed(m->fetch.hash, DIGEST_SIZE);
-	p.first = m->fetch.first;
-	p.count = m->fetch.count;
-	pb_pack(&p.base, ret);
-}
-
-static void encode_chunk(const struct msg *m, struct arena *a, struct buf *ret)
-{
-	(void)a;
-	Rollcall__V1__Chunk p = ROLLCALL__V1__CHUNK__INIT;
-	p.hash = fixed(m->chunk.hash, DIGEST_SIZE);
-	p.index = m->chunk.index;
-	p.of = m->chunk.of;
-	pb_pack(&p.base, ret);
-}
-
-static void encode_nak(const struct msg *m, struct arena *a, struct buf *ret)
-{
-	Rollcall__V1__Nak p = ROLLCALL__V1__NAK__INIT;
-	p.hash = fixed(m->nak.hash, DIGEST_SIZE);
-	p.message = free_text(m->nak.message, a);
-	pb_pack(&p.base, ret);
-}
-
-static void encode_put_ack(const struct msg *m, struct arena *a, struct buf *ret)
-{
-	(void)a;
-	Rollcall__V1__PutAck p = ROLLCALL__V1__PUT_ACK__INIT;
-	p.hash = fixed(m->put_ack.hash, DIGEST_SIZE);
-	p.index = m->put_ack.index;
-	p.complete = m->put_ack.complete;
-	pb_pack(&p.base, ret);
-}
-
-static void encode_command(const struct msg *m, struct arena *a, struct buf *ret)
-{
-	Rollcall__V1__Command p = ROLLCALL__V1__COMMAND__INIT;
-	p.id = m->command.id;
-	p.verb = m->command.verb;
-	p.n_arguments = m->command.n_arguments;
-	p.arguments = arena_alloc(a, p.n_arguments * sizeof *p.arguments);
-	for (size_t i = 0; i < p.n_arguments; i++) {
-		Rollcall__V1__Argument *g = p.arguments[i] = arena_alloc(a, sizeof *g);
-		rollcall__v1__argument__init(g);
-		g->key = text(m->command.arguments[i].key);
-		g->value = text(m->command.arguments[i].value);
-	}
-	p.document = pb_from_bytes(m->command.document);
-	pb_pack(&p.base, ret);
-}
-
-static char **texts(const char **v, size_t n, struct arena *a)
-{
-	char **out = arena_alloc(a, n * sizeof *out);
-	for (size_t i = 0; i < n; i++)
-		out[i] = text(v[i]);
-	return out;
-}
-
-static void encode_reply(const struct msg *m, struct arena *a, struct buf *ret)
-{
-	const struct msg_reply *r = &m->reply;
-	Rollcall__V1__Reply p = ROLLCALL__V1__REPLY__INIT;
-	p.id = r->id;
-	p.last = r->last;
-	p.exit_code = r->exit_code;
-	p.error_code = text(r->error_code);
-	p.message = text(r->message);
-	p.n_columns = r->n_columns;
-	p.columns = texts(r->columns, r->n_columns, a);
-	p.n_rows = r->n_rows;
-	p.rows = arena_alloc(a, r->n_rows * sizeof *p.rows);
-	for (size_t i = 0; i < r->n_rows; i++) {
-		Rollcall__V1__Row *w = p.rows[i] = arena_alloc(a, sizeof *w);
-		rollcall__v1__row__init(w);
-		w->n_cells = r->rows[i].n_cells;
-		w->cells = texts(r->rows[i].cells, r->rows[i].n_cells, a);
-	}
-	p.document = pb_from_bytes(r->document);
 	pb_pack(&p.base, ret);
 }
 
@@ -358,9 +266,9 @@ static void encode_facts(const struct msg *m, struct arena *a, struct buf *ret)
 		const struct target_facts *f = &m->facts.facts[i];
 		Rollcall__V1__TargetFacts *to = p.facts[i] = arena_alloc(a, sizeof *to);
 		rollcall__v1__target_facts__init(to);
-		to->target = text(f->target);
-		to->version = free_text(f->version, a);
-		to->trouble = free_text(f->trouble, a);
+		to->target = link_text(f->target);
+		to->version = link_free_text(f->version, a);
+		to->trouble = link_free_text(f->trouble, a);
 		to->size_bytes = f->size_bytes;
 		to->lag_ms = f->lag_ms;
 		to->at_us = f->at_us;
@@ -392,13 +300,13 @@ static encode_fn *const encoders[MSG_TYPE_COUNT] = {
     [MSG_STOP] = encode_call,
     [MSG_REPORT_ACK] = encode_report_ack,
     [MSG_SURVEY] = encode_survey,
-    [MSG_FETCH] = encode_fetch,
-    [MSG_CHUNK] = encode_chunk,
-    [MSG_NAK] = encode_nak,
-    [MSG_PUT] = encode_chunk,
-    [MSG_PUT_ACK] = encode_put_ack,
-    [MSG_COMMAND] = encode_command,
-    [MSG_REPLY] = encode_reply,
+    [MSG_FETCH] = link_encode_fetch,
+    [MSG_CHUNK] = link_encode_chunk,
+    [MSG_NAK] = link_encode_nak,
+    [MSG_PUT] = link_encode_chunk,
+    [MSG_PUT_ACK] = link_encode_put_ack,
+    [MSG_COMMAND] = link_encode_command,
+    [MSG_REPLY] = link_encode_reply,
     [MSG_UNHELD] = encode_call,
     [MSG_TRUST_UPDATE] = encode_trust_update,
     [MSG_ENROL_REQ] = link_encode_enrol_req,

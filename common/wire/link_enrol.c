@@ -28,7 +28,7 @@ void link_encode_enrol_pending(const struct msg *m, struct arena *a, struct buf 
 {
 	(void)a;
 	Rollcall__V1__EnrolPending p = ROLLCALL__V1__ENROL_PENDING__INIT;
-	p.fingerprint = (char *)(uintptr_t)(m->enrol_pending.fingerprint ? m->enrol_pending.fingerprint : "");
+	p.fingerprint = link_text(m->enrol_pending.fingerprint);
 	p.poll_ms = m->enrol_pending.poll_ms;
 	pb_pack(&p.base, ret);
 }
