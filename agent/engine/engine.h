@@ -168,7 +168,7 @@ struct engine {
 	int (*rollback)(struct conn *c, struct err *e);
 	bool (*in_transaction)(struct conn *c);
 	/* NULL where round trips are free. Statements of Rollcall's own in as few round trips as can be, after BEGIN or before COMMIT as asked. The first error ends it and
-	 * is told as query or commit would tell it; *ret_done counts the statements before it: all of them when the COMMIT failed. */
+	 * is told as query or commit would tell it; *ret_done counts the statements before it: all of them when the COMMIT failed. From BEGIN to COMMIT they are one, done or not. */
 	int (*batch)(struct conn *c, bool begin, const struct engine_own *statements, size_t n, bool commit, size_t *ret_done, struct err *e);
 
 	/* One statement, no parameters, exact bytes. e->sqlstate and e->db_errno are set on ERR_DB; ERR_UNKNOWN when the connection was lost in flight. */

@@ -2,6 +2,7 @@
 #include "agent/engine/engine_postgres.h"
 
 #include <libpq-fe.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/engine/sql/inventory.sql.h"
@@ -118,8 +119,43 @@ static int postgres_rollback(struct conn *c, struct err *e)
 
 #define BATCH_MAX 15
 
-/* BEGIN and statements without parameters: one simple query. */
-static int begin_script(struct conn *c, const struct engine_own *own, size_t n, size_t *ret_done, struct err *e)
+/* A simple query takes no parameters: they stand in it as literals. */
+static int add_literal(struct conn *c, const struct engine_param *p, struct buf *to, struct err *e)
+{
+	if (p->null) {
+		buf_adds(to, "NULL");
+		return 0;
+	}
+	char *literal = PQescapeLiteral(c->pg, (const char *)p->value.p, p->value.n);
+	if (!literal)
+		return err_set(e, ERR_INTERNAL, "a parameter cannot be written as a literal: %.200s", PQerrorMessage(c->pg));
+	buf_adds(to, literal);
+	PQfreemem(literal);
+	return 0;
+}
+
+/* Our own statements have no $ but their parameters'. */
+static int add_own(struct conn *c, const struct engine_own *own, struct buf *to, struct err *e)
+{
+	AUTO(buf_done) struct buf sql = BUF_INIT;
+	buf_add(&sql, own->sql.p, own->sql.n);
+	const char *at = buf_str(&sql);
+	for (const char *mark; own->n_params && (mark = strchr(at, '$'));) {
+		char *after = NULL;
+		unsigned long number = strtoul(mark + 1, &after, 10);
+		if (number < 1 || number > own->n_params)
+			return err_set(e, ERR_INTERNAL, "a statement of Rollcall's own has parameter $%lu of %zu", number, own->n_params);
+		buf_add(to, at, (size_t)(mark - at));
+		if (add_literal(c, &own->params[number - 1], to, e) < 0)
+			return -1;
+		at = after;
+	}
+	buf_adds(to, at);
+	return 0;
+}
+
+/* BEGIN, statements, and `end`: one simple query. The rows of one statement alone can be told from those of the others. */
+static int run_script(struct conn *c, const struct engine_own *own, size_t n, const char *end, struct err *e)
 {
 	AUTO(buf_done) struct buf script = BUF_INIT;
 	engine_row_fn *fn = NULL;
@@ -129,16 +165,21 @@ static int begin_script(struct conn *c, const struct engine_own *own, size_t n, 
 	begin_text(c, &script);
 	for (size_t i = 0; i < n; i++) {
 		buf_addc(&script, ';');
-		buf_add(&script, own[i].sql.p, own[i].sql.n);
+		if (add_own(c, &own[i], &script, e) < 0)
+			return -1;
 		fn = own[i].fn ? own[i].fn : fn;
 		arg = own[i].fn ? own[i].arg : arg;
 	}
-	if (pg_run(c, &(struct pg_call){.sql = buf_bytes(&script), .fn = fn, .arg = arg, .script = true}, NULL, e) < 0) {
-		undo(c);
-		return err_wrap(e, "BEGIN");
-	}
-	*ret_done = n;
-	return 0;
+	buf_adds(&script, end);
+	struct err why = ERR_INIT;
+	if (pg_run(c, &(struct pg_call){.sql = buf_bytes(&script), .fn = fn, .arg = arg, .script = true}, NULL, &why) == 0)
+		return 0;
+	if (end[0] && leaves_unknown(&why))
+		why.code = ERR_UNKNOWN;
+	undo(c);
+	if (e)
+		*e = why;
+	return -1;
 }
 
 static int pipeline(struct conn *c, const struct engine_own *own, size_t n, bool commit, size_t *ret_done, struct err *e)
@@ -165,11 +206,13 @@ static int postgres_batch(struct conn *c, bool begin, const struct engine_own *o
 	*ret_done = 0;
 	if (n > BATCH_MAX)
 		return err_set(e, ERR_INTERNAL, "%zu statements in one batch", n);
-	while (begin && first < n && own[first].n_params == 0 && rows + (own[first].fn != NULL) < 2)
-		rows += own[first++].fn != NULL; /* the rows of one alone can be told from those of the others */
-	if (begin && begin_script(c, own, first, ret_done, e) < 0)
-		return -1;
-	if (first == n && !commit)
+	while (begin && first < n && (commit || own[first].n_params == 0) && rows + (own[first].fn != NULL) < 2)
+		rows += own[first++].fn != NULL;
+	bool whole = begin && commit && first == n;
+	if (begin && run_script(c, own, first, whole ? ";COMMIT" : "", e) < 0)
+		return err_wrap(e, whole ? "BEGIN to COMMIT" : "BEGIN");
+	*ret_done = first;
+	if (whole || (first == n && !commit))
 		return 0;
 	int rc = pipeline(c, own + first, n - first, commit, &done, e);
 	*ret_done = first + done;

@@ -308,6 +308,58 @@ static void test_deferred_constraint_fails_the_commit(void **state)
 	assert_string_equal(solo_ask(f, "SELECT count(*) FROM t"), "0");
 }
 
+static int keep_row(void *arg, size_t n, const char *const *values, struct err *e)
+{
+	(void)e;
+	for (size_t i = 0; i < n; i++)
+		buf_addf(arg, "%s|", values[i] ? values[i] : "(null)");
+	return 0;
+}
+
+/* BEGIN to COMMIT is one message: parameters are literals there, whatever is in them. */
+static void test_a_whole_transaction_of_our_own(void **state)
+{
+	struct fixture *f = *state;
+	static const char text[] = "it's $1, \\ and \"$2\"; --";
+	AUTO(buf_done) struct buf rows = BUF_INIT;
+	const struct engine_param params[] = {{.value = bytes_of_str(text)}, {.null = true}};
+	const struct engine_own own[] = {{.sql = bytes_of_str("CREATE TABLE t (a text, b text, c text)")},
+	                                 {.sql = bytes_of_str("INSERT INTO t VALUES ($1, $2, $1) RETURNING a, b, c"),
+	                                  .params = params,
+	                                  .n_params = ARRAY_LEN(params),
+	                                  .fn = keep_row,
+	                                  .arg = &rows}};
+	size_t done = 0;
+	solo_connect(f);
+	OK(f->en->batch(f->c, true, own, ARRAY_LEN(own), true, &done, &f->e));
+	assert_int_equal(done, 2);
+	assert_false(f->en->in_transaction(f->c));
+	assert_string_equal(buf_str(&rows), "it's $1, \\ and \"$2\"; --|(null)|it's $1, \\ and \"$2\"; --|");
+	FAILS(f->en->batch(f->c, true, own, ARRAY_LEN(own), true, &done, &f->e)); /* it is there */
+	assert_string_equal(f->e.sqlstate, "42P07");
+	assert_int_equal(done, 0);
+	assert_false(f->en->in_transaction(f->c));
+	const struct engine_own wrong[] = {{.sql = bytes_of_str("INSERT INTO t VALUES ($3)"), .params = params, .n_params = ARRAY_LEN(params)}};
+	FAILS(f->en->batch(f->c, true, wrong, 1, true, &done, &f->e));
+	assert_int_equal(f->e.code, ERR_INTERNAL);
+	OK(solo_run(f, "INSERT INTO t VALUES ('after')"));
+}
+
+/* What only COMMIT sees leaves nothing of the whole. */
+static void test_a_whole_transaction_that_its_commit_refuses(void **state)
+{
+	struct fixture *f = *state;
+	size_t done = 0;
+	solo_connect(f);
+	OK(solo_run(f, "CREATE TABLE d (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)"));
+	const struct engine_own own[] = {{.sql = bytes_of_str("INSERT INTO d VALUES (1)")}, {.sql = bytes_of_str("INSERT INTO d VALUES (1)")}};
+	FAILS(f->en->batch(f->c, true, own, ARRAY_LEN(own), true, &done, &f->e));
+	assert_int_equal(f->e.code, ERR_DB);
+	assert_true(f->en->unique_violation(&f->e));
+	assert_false(f->en->in_transaction(f->c));
+	OK(solo_run(f, "INSERT INTO d VALUES (1)"));
+}
+
 static void test_terminated_backend(void **state)
 {
 	struct fixture *f = *state;
@@ -388,6 +440,8 @@ int main(void)
 	    TEST(test_copy_from_the_client_is_refused),
 	    TEST(test_chained_commit_is_seen),
 	    TEST(test_deferred_constraint_fails_the_commit),
+	    TEST(test_a_whole_transaction_of_our_own),
+	    TEST(test_a_whole_transaction_that_its_commit_refuses),
 	    TEST(test_terminated_backend),
 	    TEST(test_witness),
 	    TEST(test_cautions),
