@@ -22,7 +22,7 @@ struct session {
 	uint64_t counter; /* HELLO's session_counter */
 	uint64_t seq_in, seq_out;
 	uint32_t heartbeat_ms, epoch;
-	int64_t opened_at_us, heard_at_us; /* monotonic */
+	int64_t opened_at_us, heard_at_us, beat_at_us; /* monotonic; beat_at_us: its last heartbeat that was passed on */
 	struct pending *first, *last; /* in order */
 	size_t n_pending, pending_bytes;
 	int64_t stalled_at_us; /* since when it takes nothing; 0: it does */

@@ -214,6 +214,54 @@ static void test_garbage_body_ends_the_session(void **state)
 	link_run(w, is_connected);
 }
 
+static bool has_targets(struct link_world *w)
+{
+	return w->targets_seen >= w->hellos;
+}
+
+/* Heartbeats from seq on, and behind them one target, by which one sees that they were read. */
+static void beat(struct link_world *w, zsock_t *peer, uint64_t seq, unsigned n)
+{
+	AUTO(buf_done) struct buf body = BUF_INIT;
+	uint8_t head[LINK_HEADER_SIZE];
+	struct target target = {.id = "eu/pg1/shop1", .engine = "postgresql"};
+	struct msg m = {.type = MSG_HEARTBEAT};
+	msg_encode(&m, &body);
+	for (; n; n--)
+		send_parts(peer, (struct bytes[]){header_bytes(head, MSG_HEARTBEAT, w->session, seq++, body.n), buf_bytes(&body)}, 2);
+	m = (struct msg){.type = MSG_TARGETS, .targets = {.targets = &target, .n_targets = 1, .first = true, .last = true}};
+	buf_clear(&body);
+	msg_encode(&m, &body);
+	send_parts(peer, (struct bytes[]){header_bytes(head, MSG_TARGETS, w->session, seq, body.n), buf_bytes(&body)}, 2);
+	w->targets_seen = 0;
+	link_run(w, has_targets);
+}
+
+static bool has_hello(struct link_world *w)
+{
+	return w->hellos >= 1;
+}
+
+static void test_heartbeats_that_come_too_soon_go_no_further(void **state)
+{
+	struct link_world *w = *state;
+	AUTO(buf_done) struct buf hello = BUF_INIT;
+	uint8_t head[LINK_HEADER_SIZE];
+	w->heartbeat_ms = 2000;
+	hello_body("eu-1", 1, &hello);
+	AUTO(zsock_destroy) zsock_t *peer = hostile(w, &w->agent_key, NULL);
+	send_parts(peer, (struct bytes[]){header_bytes(head, MSG_HELLO, 0, 1, hello.n), buf_bytes(&hello)}, 2);
+	link_run(w, has_hello);
+	beat(w, peer, 2, 40);
+	assert_in_range(w->heartbeats, 1, 2); /* two, should the machine be busy for half a second in the middle of it */
+	unsigned before = w->heartbeats;
+	assert_false(link_run_for(w, link_never, 600));
+	beat(w, peer, 43, 1);
+	assert_int_equal(w->heartbeats, before + 1);
+	assert_int_equal(w->gones, 0);
+	assert_int_equal(hub_violations(), 0);
+}
+
 static bool has_two_hellos(struct link_world *w)
 {
 	return w->hellos >= 2;
@@ -393,6 +441,7 @@ int main(void)
 	    CASE(test_routing_id_of_another_does_nothing),
 	    CASE(test_broken_frames_are_dropped_and_counted),
 	    CASE(test_garbage_body_ends_the_session),
+	    CASE(test_heartbeats_that_come_too_soon_go_no_further),
 	    CASE(test_newer_session_replaces_the_older),
 	    CASE(test_same_counter_twice_holds_both),
 	    CASE(test_the_next_address_is_tried),
