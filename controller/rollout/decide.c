@@ -228,7 +228,7 @@ static int drive_paused(struct work *w, struct err *e)
 
 static bool is_being_undone(const struct delivery *d)
 {
-	return d->state == DELIVERY_ROLLING_BACK || (d->state == DELIVERY_HELD && d->direction != d->order_direction);
+	return d->state == DELIVERY_ROLLING_BACK || delivery_undo_waits(d);
 }
 
 /* Undoing goes against the order of the waves: a wave is taken back when every later one is done, but for what waits for lost agents. Deliveries that never started stay as

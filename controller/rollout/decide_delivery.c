@@ -31,8 +31,24 @@ static bool wants_undo_offer(const struct delivery *d)
 	return d->state == DELIVERY_ROLLING_BACK && !d->offered_at_us;
 }
 
+/* Whatever its wave does: it repairs, and no freeze is meant for it. */
+static int catch_up_undos(struct work *w, struct err *e)
+{
+	for (size_t i = 0; w->in_state[DELIVERY_DEFERRED] && i < w->r->n_deliveries; i++) {
+		struct delivery *d = &w->r->deliveries[i];
+		if (d->state != DELIVERY_DEFERRED || !delivery_undo_waits(d))
+			continue;
+		wake(w, d->retry_at_us);
+		if (d->session && d->retry_at_us <= w->now_us && move_delivery(w, d, DELIVERY_EV_CATCH_UP, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int offer_undos(struct work *w, struct err *e)
 {
+	if (catch_up_undos(w, e) < 0)
+		return -1;
 	for (size_t i = 0; w->in_state[DELIVERY_ROLLING_BACK] && i < w->r->n_deliveries; i++)
 		if (wants_undo_offer(&w->r->deliveries[i]) && offer_one(w, &w->r->deliveries[i], e) < 0)
 			return -1;
@@ -67,15 +83,19 @@ static bool is_untaken(const struct delivery *d)
 	return d->state == DELIVERY_OFFERED && !d->accepted && !d->session;
 }
 
+bool is_unoffered_undo(const struct delivery *d)
+{
+	return d->state == DELIVERY_ROLLING_BACK && delivery_undo_waits(d);
+}
+
 /* Since when the wave waits for it; 0: it does not. */
 static int64_t stalled_since(const struct delivery *d)
 {
 	if (is_untaken(d))
 		return d->offered_at_us;
-	if (delivery_in_flight(d))
+	if (delivery_in_flight(d) || is_unoffered_undo(d))
 		return d->away_since_us;
-	bool forward = d->direction == d->order_direction;
-	return d->state == DELIVERY_UNREACHABLE || (d->state == DELIVERY_HELD && forward) ? d->stalled_since_us : 0;
+	return d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_HELD ? d->stalled_since_us : 0;
 }
 
 /* *ret_deferred: the wave goes on without it. */

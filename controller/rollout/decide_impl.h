@@ -24,6 +24,7 @@ void queue_offer(struct work *w, uint32_t index);
 
 /* decide_delivery.c: who may start */
 int offer_undos(struct work *w, struct err *e) MUST_CHECK; /* undoing comes first: it repairs */
+bool is_unoffered_undo(const struct delivery *d); /* waits for room, or for its agent */
 int end_holds(struct work *w, bool only_undos, struct err *e) MUST_CHECK;
 int drive_delivery(struct work *w, struct delivery *d, struct err *e) MUST_CHECK; /* one that waits for its turn in an open wave */
 int catch_up_delivery(struct work *w, struct delivery *d, struct err *e) MUST_CHECK; /* the same for one whose wave does not wait for it */
@@ -31,7 +32,7 @@ int catch_up_delivery(struct work *w, struct delivery *d, struct err *e) MUST_CH
 /* decide_lost.c: agents that are away with what they took */
 void note_away(struct work *w); /* since when; at the beginning */
 bool is_lost(struct work *w, const struct delivery *d); /* its agent is away, and for longer than a connection that comes back at once */
-int lose(struct work *w, struct err *e) MUST_CHECK; /* what lost agents have is unknown from here on */
+int lose(struct work *w, struct err *e) MUST_CHECK; /* what lost agents have is unknown from here on; what they were to take back is deferred */
 int ask_what_became(struct work *w, struct err *e) MUST_CHECK; /* of what is unknown, where the agent is back */
 int expire_undos(struct work *w, struct err *e) MUST_CHECK; /* the order's time is over: what waits for lost agents is not taken back any more */
 

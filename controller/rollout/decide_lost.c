@@ -25,7 +25,8 @@ int lose(struct work *w, struct err *e)
 {
 	for (size_t i = 0; i < w->r->n_deliveries; i++) {
 		struct delivery *d = &w->r->deliveries[i];
-		if (delivery_in_flight(d) && is_lost(w, d) && move_delivery(w, d, DELIVERY_EV_LOSE, e) < 0)
+		enum delivery_event ev = delivery_in_flight(d) ? DELIVERY_EV_LOSE : DELIVERY_EV_DEFER;
+		if ((delivery_in_flight(d) || is_unoffered_undo(d)) && is_lost(w, d) && move_delivery(w, d, ev, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -45,7 +46,7 @@ int expire_undos(struct work *w, struct err *e)
 {
 	for (size_t i = 0; i < w->r->n_deliveries; i++) {
 		struct delivery *d = &w->r->deliveries[i];
-		bool waits = d->state == DELIVERY_UNKNOWN || d->state == DELIVERY_ROLLING_BACK;
+		bool waits = d->state == DELIVERY_UNKNOWN || delivery_undo_waits(d);
 		if (waits && is_lost(w, d) && fsm_find(&delivery_fsm, (int)d->state, DELIVERY_EV_EXPIRE, d) && move_delivery(w, d, DELIVERY_EV_EXPIRE, e) < 0)
 			return -1;
 	}

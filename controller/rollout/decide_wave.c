@@ -60,10 +60,10 @@ static int drive_open(struct work *w, uint32_t i, struct err *e)
 	return wave_tally(w->r, i).waiting ? 0 : move_wave(w, i, WAVE_EV_ALL_OFFERED, e);
 }
 
-/* Everything but the deferred targets is settled: are they needed for the gate? Then they are waited for after all. */
+/* Everything but the deferred targets is settled: are those of them that may still be done needed for the gate? Then they are waited for after all. */
 static bool needs_deferred(const struct wave_run *v, const struct wave_tally *t)
 {
-	return t->deferred > 0 && (t->done == 0 || t->done < wanted(v, t));
+	return t->hopeful > 0 && (t->done == 0 || t->done < wanted(v, t));
 }
 
 static int drive_draining(struct work *w, uint32_t i, struct err *e)

@@ -11,9 +11,12 @@
  *     +---------------+---- report ---+-------------+------> APPLIED | FAILED | REFUSED | NEEDS-ATTENTION | ROLLED-BACK (rollback order)
  *     | recalled: to PENDING      undo (on_failure)
  *     v    APPLIED, FAILED, begun ones ----> ROLLING-BACK --report--> ROLLED-BACK | FAILED | NEEDS-ATTENTION
+ *                                               |  ^ agent back, hold over
+ *                                        defer  v  | catch up
+ *                                             DEFERRED, while nobody has it
  *
- *   defer (waited for defer_after): UNREACHABLE, HELD, OFFERED without its agent --> DEFERRED --catch up--> PENDING
- *   leave out (an operator's skip): PENDING, UNREACHABLE, HELD, DEFERRED, FAILED, REFUSED, NEEDS-ATTENTION, ROLLED-BACK --> SKIPPED
+ *   defer (waited for defer_after): UNREACHABLE, HELD, OFFERED without its agent --> DEFERRED --catch up--> PENDING (one to be taken back: ROLLING-BACK)
+ *   leave out (an operator's skip): PENDING, UNREACHABLE, HELD, DEFERRED, UNKNOWN, FAILED, REFUSED, NEEDS-ATTENTION, ROLLED-BACK, an undo that is not offered --> SKIPPED
  *   retry: FAILED, REFUSED, NEEDS-ATTENTION, ROLLED-BACK --> PENDING (or ROLLING-BACK, when it was the undoing that failed)
  *
  *   lose (its agent went away with it, and nobody waits for it): OFFERED, WAITING-LOCK, APPLYING, VALIDATING, ROLLING-BACK --> UNKNOWN --agent back, progress, report--> as it is
@@ -32,11 +35,12 @@ static const char *const events[DELIVERY_EVENT_COUNT] = {"offer",           "acc
                                                          "report-held",     "undo",       "retry",       "skip",       "freeze",      "defer",
                                                          "catch-up",        "expire",     "leave-out",   "lose"};
 
-enum { NOTHING, FROZEN, EXCUSE, SENT, ACCEPTED, AGAIN, AGAIN_ANEW, FAILURE, COUNT, START_UNDO, NEXT_ATTEMPT, CLOSE };
+enum { NOTHING, FROZEN, EXCUSE, SENT, ASK, ACCEPTED, AGAIN, AGAIN_ANEW, FAILURE, COUNT, START_UNDO, NEXT_ATTEMPT, CLOSE };
 static const char *const actions[] = {NULL,
                                       "hold by freeze",
                                       "forget failure",
                                       "send offer",
+                                      "ask again",
                                       "note accept",
                                       "offer again later",
                                       "offer anew later",
@@ -82,17 +86,12 @@ static bool is_away(const void *facts)
 	const struct delivery *d = facts;
 	return !d->session && d->offered_at_us;
 }
-static bool is_uncounted(const void *facts)
+static bool is_waited_for(const void *facts)
 {
-	return !((const struct delivery *)facts)->failed;
+	return !delivery_settled(facts);
 }
 static const struct fsm_guard away_with_it = {"offered, its agent away", is_away};
-static bool is_away_forward(const void *facts)
-{
-	return is_away(facts) && is_forward(facts);
-}
-static const struct fsm_guard away_forward = {"offered, its agent away, not undoing", is_away_forward};
-static const struct fsm_guard uncounted = {"not counted as failed", is_uncounted};
+static const struct fsm_guard waited_for = {"still waited for", is_waited_for};
 static const struct fsm_guard begun = {"begun, not undoing", is_begun};
 static const struct fsm_guard untaken = {"not accepted, its agent away", is_untaken};
 static const struct fsm_guard unoffered_undo = {"undoing, not offered", is_unoffered_undo};
@@ -132,6 +131,13 @@ static const struct fsm_guard apply_order = {"apply order", is_apply_order};
 	{                                                             \
 		S(from), EV(LEAVE_OUT), &forward, S(SKIPPED), EXCUSE, why \
 	}
+/* What is to be taken back, and no agent has been given that task: it waits, and may end without. */
+#define UNDO_WAITS(from, guard)                                                                                                                \
+	{S(from), EV(SKIP), guard, S(FAILED), FAILURE, "the rollout was aborted before it was taken back: what was applied stays"},                \
+	    {S(from), EV(EXPIRE), guard, S(FAILED), FAILURE, "the order's time ran out before it was taken back: what was applied stays"},         \
+	{                                                                                                                                          \
+		S(from), EV(LEAVE_OUT), guard, S(SKIPPED), EXCUSE, "an operator lets the rollout go on without taking it back: what was applied stays" \
+	}
 /* What PROGRESS does to a delivery that an agent works on. */
 #define PROGRESS(from)                                                                     \
 	{S(from), EV(IS_WAITING), NULL, S(WAITING_LOCK), ACCEPTED, "the lock is polled"},      \
@@ -147,7 +153,7 @@ static const struct fsm_guard apply_order = {"apply order", is_apply_order};
 	    {S(from), EV(HOLD), NULL, S(HELD), AGAIN, "the site holds it, or its window is closed: not a failure"},        \
 	    {S(from), EV(REFUSE), &undo, S(FAILED), FAILURE, "the undoing was refused: what was applied stays"},           \
 	    {S(from), EV(REFUSE), NULL, S(REFUSED), FAILURE, "the agent will not take it"},                                \
-	    {S(from), EV(LEAVE_OUT), &away_forward, S(SKIPPED), EXCUSE, "an operator does not wait for its agent"},        \
+	    {S(from), EV(LEAVE_OUT), &away_with_it, S(SKIPPED), EXCUSE, "an operator does not wait for its agent"},        \
 	{                                                                                                                  \
 		S(from), EV(LOSE), &away_with_it, S(UNKNOWN), NOTHING, "its agent went away with it and is not waited for"     \
 	}
@@ -180,14 +186,17 @@ static const struct fsm_row rows[] = {
 
     {S(HELD), EV(HOLD_OVER), &undo, S(ROLLING_BACK), NOTHING, "ask the site again"},
     {S(HELD), EV(HOLD_OVER), NULL, S(PENDING), NOTHING, "ask the site again"},
+    UNDO_WAITS(HELD, &undo),
     {S(HELD), EV(SKIP), NULL, S(SKIPPED), CLOSE, "the rollout was aborted while the site held it"},
-    {S(HELD), EV(DEFER), &forward, S(DEFERRED), NOTHING, "held for defer_after: the others go on without it"},
-    {S(HELD), EV(EXPIRE), &forward, S(SKIPPED), CLOSE, "the order's time ran out while it was held"},
+    {S(HELD), EV(DEFER), NULL, S(DEFERRED), NOTHING, "held for defer_after: the others go on without it"},
+    {S(HELD), EV(EXPIRE), NULL, S(SKIPPED), CLOSE, "the order's time ran out while it was held"},
     LEFT_OUT(HELD, "an operator skips it instead of waiting for the hold's end"),
     TAKEN_BACK(HELD),
     PROGRESS(HELD),
     REPORTS(HELD),
 
+    {S(DEFERRED), EV(CATCH_UP), &undo, S(ROLLING_BACK), NOTHING, "it can be taken back now, as it was to be"},
+    UNDO_WAITS(DEFERRED, &undo),
     {S(DEFERRED), EV(CATCH_UP), NULL, S(PENDING), NOTHING, "it can start now: it follows the others"},
     {S(DEFERRED), EV(SKIP), NULL, S(SKIPPED), CLOSE, "the rollout was aborted before it could follow"},
     {S(DEFERRED), EV(EXPIRE), NULL, S(SKIPPED), CLOSE, "the order's time ran out before it could follow"},
@@ -208,18 +217,19 @@ static const struct fsm_row rows[] = {
 
     ANSWERS(ROLLING_BACK),
     {S(ROLLING_BACK), EV(RECALLED), NULL, S(ROLLING_BACK), AGAIN_ANEW, "taken back before it started: its agent has closed this attempt"},
-    {S(ROLLING_BACK), EV(SKIP), &unoffered_undo, S(FAILED), FAILURE, "the rollout was aborted before it was taken back: what was applied stays"},
+    {S(ROLLING_BACK), EV(DEFER), &unoffered_undo, S(DEFERRED), NOTHING,
+     "its agent is away: the others go on, and it is taken back when that is there"},
+    UNDO_WAITS(ROLLING_BACK, &unoffered_undo),
     {S(ROLLING_BACK), EV(SKIP), &unoffered, S(SKIPPED), CLOSE, "the rollout was aborted before it could be offered again"},
-    {S(ROLLING_BACK), EV(EXPIRE), &unoffered_undo, S(FAILED), FAILURE, "the order's time ran out before it was taken back: what was applied stays"},
     {S(ROLLING_BACK), EV(BUSY), NULL, S(ROLLING_BACK), AGAIN, "the agent has no room just now"},
     PROGRESS(ROLLING_BACK),
     REPORTS(ROLLING_BACK),
 
-    {S(UNKNOWN), EV(AGENT_BACK), &undo, S(ROLLING_BACK), NOTHING, "its agent is back: it is asked what became of it"},
+    {S(UNKNOWN), EV(AGENT_BACK), &undo, S(ROLLING_BACK), ASK, "its agent is back: it is asked what became of it"},
     {S(UNKNOWN), EV(AGENT_BACK), NULL, S(OFFERED), NOTHING, "its agent is back: it is asked what became of it"},
-    {S(UNKNOWN), EV(EXPIRE), &uncounted, S(UNKNOWN), COUNT,
+    {S(UNKNOWN), EV(EXPIRE), &waited_for, S(UNKNOWN), COUNT,
      "the order's time ran out and its agent has not said: it counts as a failure until it does"},
-    LEFT_OUT(UNKNOWN, "an operator lets the rollout go on without knowing; its report is taken all the same"),
+    {S(UNKNOWN), EV(LEAVE_OUT), NULL, S(SKIPPED), EXCUSE, "an operator lets the rollout go on without knowing; its report is taken all the same"},
     PROGRESS(UNKNOWN),
     REPORTS(UNKNOWN),
 
@@ -236,6 +246,7 @@ static const struct fsm_row rows[] = {
     LEFT_OUT(REFUSED, "an operator lets the rollout go on without it"),
     LEFT_OUT(NEEDS_ATTENTION, "an operator lets the rollout go on without it; at the site it is still to be settled"),
     {S(ROLLED_BACK), EV(LEAVE_OUT), &apply_order, S(SKIPPED), EXCUSE, "an operator lets the rollout go on without it"},
+    {S(SKIPPED), EV(ROLLED_BACK), &undo, S(SKIPPED), CLOSE, "taken back after all; the rollout went on without it"},
     OUTCOMES(SKIPPED),
     {S(SKIPPED), EV(HELD), NULL, S(SKIPPED), CLOSE, "the rollout went on without it, and so does the site"},
 };
@@ -260,6 +271,12 @@ static void forget_offer(struct delivery *d)
 	d->offered_session = 0;
 }
 
+/* Of one that was given up waiting for: its agent may have it all the same. */
+static void note_offered(struct delivery *d, int64_t now_us)
+{
+	d->offered_at_us = d->offered_at_us ? d->offered_at_us : now_us;
+}
+
 static void again(struct delivery *d, int64_t now_us)
 {
 	forget_offer(d);
@@ -271,9 +288,10 @@ static void again(struct delivery *d, int64_t now_us)
 static void note_stall(struct delivery *d, int64_t now_us)
 {
 	bool waits = d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_HELD;
+	bool asked = d->state == DELIVERY_PENDING || d->state == DELIVERY_OFFERED || (d->state == DELIVERY_ROLLING_BACK && is_undo(d) && !d->accepted);
 	if (waits && !d->stalled_since_us)
 		d->stalled_since_us = now_us;
-	else if (!waits && d->state != DELIVERY_PENDING && d->state != DELIVERY_OFFERED)
+	else if (!waits && !asked)
 		d->stalled_since_us = 0;
 }
 
@@ -305,7 +323,10 @@ static void act(struct delivery *d, int action, int64_t now_us)
 		break;
 	case ACCEPTED:
 		d->accepted = true;
-		d->offered_at_us = d->offered_at_us ? d->offered_at_us : now_us; /* of one that was given up waiting for: its agent has it all the same */
+		note_offered(d, now_us);
+		break;
+	case ASK:
+		note_offered(d, now_us);
 		break;
 	case FAILURE:
 		d->failed = true;
@@ -313,10 +334,12 @@ static void act(struct delivery *d, int action, int64_t now_us)
 		break;
 	case COUNT:
 		d->failed = true;
+		if (is_undo(d))
+			d->offered_at_us = 0; /* by which it is not waited for any more: it may have counted before */
 		break;
 	case START_UNDO:
 		d->direction = DIRECTION_ROLLBACK;
-		d->retry_at_us = 0;
+		d->retry_at_us = d->stalled_since_us = 0;
 		forget_offer(d);
 		break;
 	case NEXT_ATTEMPT:
@@ -414,7 +437,12 @@ bool delivery_done(const struct delivery *d)
 
 bool delivery_settled(const struct delivery *d)
 {
-	return delivery_fsm.final >> d->state & 1 || (d->state == DELIVERY_UNKNOWN && d->failed);
+	return delivery_fsm.final >> d->state & 1 || (d->state == DELIVERY_UNKNOWN && d->failed && !(is_undo(d) && d->offered_at_us));
+}
+
+bool delivery_undo_waits(const struct delivery *d)
+{
+	return is_undo(d) && (d->state == DELIVERY_HELD || d->state == DELIVERY_DEFERRED || (d->state == DELIVERY_ROLLING_BACK && !d->offered_at_us));
 }
 
 const char *delivery_state_name(enum delivery_state s)

@@ -18,7 +18,7 @@ enum delivery_state {
 	DELIVERY_UNREACHABLE, /* its turn has come, its agent is not connected */
 	DELIVERY_OFFERED, /* committed and sent; the agent fetches and verifies */
 	DELIVERY_HELD, /* not now: the site's hold or window, or a freeze of the central team */
-	DELIVERY_DEFERRED, /* waited for long enough: its wave goes on without it, and it follows when it can */
+	DELIVERY_DEFERRED, /* waited for long enough: its wave goes on without it, and it follows, or is taken back, when it can */
 	DELIVERY_WAITING_LOCK,
 	DELIVERY_APPLYING,
 	DELIVERY_VALIDATING,
@@ -57,9 +57,9 @@ enum delivery_event {
 	DELIVERY_EV_RETRY,
 	DELIVERY_EV_SKIP,
 	DELIVERY_EV_FREEZE, /* a freeze of the central team covers it */
-	DELIVERY_EV_DEFER, /* it has waited for defer_after */
+	DELIVERY_EV_DEFER, /* it has waited for defer_after, or its agent is lost and nothing waits for it */
 	DELIVERY_EV_CATCH_UP, /* deferred, and it can start now */
-	DELIVERY_EV_EXPIRE, /* deferred until the order's time was over */
+	DELIVERY_EV_EXPIRE, /* it waited until the order's time was over */
 	DELIVERY_EV_LEAVE_OUT, /* an operator skips it, with a reason */
 	DELIVERY_EV_LOSE, /* its agent is away with it, and is not waited for any more */
 	DELIVERY_EVENT_COUNT
@@ -149,7 +149,7 @@ struct delivery {
 	bool touched; /* a statement may have had a lasting effect that is not undone yet: what a rollback takes back */
 	bool frozen; /* held by a freeze, not by its site */
 	bool retry_guessed; /* retry_at_us is when it is asked again, not an end that its site gave; not persisted */
-	int64_t offered_at_us, retry_at_us, recalled_at_us; /* 0: not offered, at once, not recalled */
+	int64_t offered_at_us, retry_at_us, recalled_at_us; /* 0: not offered (of an unknown undo: not waited for any more), at once, not recalled */
 	int64_t stalled_since_us; /* its turn has come and it cannot start; 0: not so */
 	int64_t away_since_us; /* its agent is not connected; 0: it is. Not persisted: counted anew after a restart */
 	int64_t frozen_until_us; /* a freeze covers it until then; not persisted: the brain says it anew before each decision */
@@ -211,7 +211,8 @@ enum delivery_event delivery_event_of_outcome(enum outcome o);
 bool delivery_event_of_progress(const char *state, enum delivery_event *ret);
 
 bool delivery_in_flight(const struct delivery *d); /* an agent has it, or may have it */
-bool delivery_settled(const struct delivery *d); /* nothing more happens to it by itself; an unknown one is, once it counts as a failure */
+bool delivery_settled(const struct delivery *d); /* nothing more happens to it by itself; an unknown one is, once it failed by the order's end */
+bool delivery_undo_waits(const struct delivery *d); /* to be taken back, and no agent has that task: for its agent, its site's hold, or room */
 bool rollout_is_final(enum rollout_state s); /* nothing more happens by itself; halted is not final */
 struct delivery *rollout_delivery(struct rollout *r, const char *target); /* NULL: not in it */
 bool delivery_done(const struct delivery *d); /* applied under an apply order, rolled back under a rollback order */

@@ -55,6 +55,8 @@ int view_say(struct brain *b, struct arena *a, struct view_rollout *v, struct er
 const char *view_wave_failed(struct arena *a, const struct rollout *r, uint32_t wave);
 /* What is known of one delivery; "" when nothing is. */
 const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i);
+/* What to type for a rollout to go on without `targets` that it waits for. Of a wave that on_failure takes back nobody can be left out: that rollout can only be given up. */
+const char *view_go_on_without(struct arena *a, const struct run *u, const char *targets);
 /* What to type about one delivery, or what happens by itself; "" when there is nothing to say. */
 const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, int64_t now_us);
 /* Until when it is held or frozen; 0: not held, or nobody has said. */

@@ -101,6 +101,7 @@ static enum rank rank_of(enum delivery_state s)
 	    [DELIVERY_ROLLED_BACK] = RANK_FAILED,
 	    [DELIVERY_HELD] = RANK_HELD,
 	    [DELIVERY_DEFERRED] = RANK_DEFERRED,
+	    [DELIVERY_ROLLING_BACK] = RANK_DEFERRED,
 	    [DELIVERY_WAITING_LOCK] = RANK_LOCK,
 	    [DELIVERY_UNREACHABLE] = RANK_UNREACHABLE,
 	};
@@ -119,9 +120,10 @@ static const char *next_for_all(struct list *l, const struct run *u, const struc
 	case RANK_UNKNOWN:
 		if (rollout_is_final(u->r.state))
 			return "their agents' reports are taken whenever they come";
-		return arena_printf(l->a, "their agents tell when they are back; not to wait: rollcall rollout skip %.8s TARGET... --reason TEXT", u->rec.id);
+		return arena_printf(l->a, "their agents tell when they are back; not to wait: %s", view_go_on_without(l->a, u, "TARGET..."));
 	case RANK_DEFERRED:
-		return arena_printf(l->a, "they follow by themselves; not to wait: rollcall rollout skip %.8s TARGET... --reason TEXT", u->rec.id);
+		return arena_printf(l->a, "they %s by themselves; not to wait: %s", delivery_undo_waits(d) ? "are taken back" : "follow",
+		                    view_go_on_without(l->a, u, "TARGET..."));
 	default:
 		return view_delivery_next(l->a, u, d->index, l->b->now_us);
 	}

@@ -21,8 +21,9 @@ enum view_interest view_interest(const struct delivery *d)
 	case DELIVERY_OFFERED:
 	case DELIVERY_APPLYING:
 	case DELIVERY_VALIDATING:
-	case DELIVERY_ROLLING_BACK:
 		return INTEREST_MOVING;
+	case DELIVERY_ROLLING_BACK:
+		return delivery_undo_waits(d) && !d->session ? INTEREST_EYES : INTEREST_MOVING;
 	case DELIVERY_PENDING:
 	case DELIVERY_APPLIED:
 	case DELIVERY_SKIPPED:

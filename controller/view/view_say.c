@@ -54,11 +54,20 @@ static const char *unknown_detail(struct arena *a, const struct run *u, size_t i
 	return arena_printf(a, "%s: agent %s is away since %s", what, g->rec.name, clock_text(g->rec.seen_at_us, at));
 }
 
+/* Whom its rollback waits for comes first: it is what holds it up now. */
+static const char *undo_waits_detail(struct arena *a, const struct run *u, size_t i)
+{
+	const char *why = str_or_empty(u->notes[i].detail);
+	return arena_printf(a, "its rollback waits: %s%s%s", away(a, u, i), *why ? "; before that: " : "", why);
+}
+
 const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i)
 {
 	const struct delivery *d = &u->r.deliveries[i];
 	if (d->state == DELIVERY_UNKNOWN)
 		return unknown_detail(a, u, i);
+	if (delivery_undo_waits(d) && !d->session)
+		return undo_waits_detail(a, u, i);
 	bool gone =
 	    !d->session && !rollout_is_final(u->r.state) && (d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_DEFERRED || delivery_in_flight(d));
 	return gone && (d->state != DELIVERY_DEFERRED || str_empty(u->notes[i].detail)) ? away(a, u, i) : str_or_empty(u->notes[i].detail);
@@ -80,6 +89,13 @@ static const char *next_after_expiry(struct arena *a, const struct delivery *d)
 	return "repair the cause; this order has expired, so a new rollout brings it";
 }
 
+const char *view_go_on_without(struct arena *a, const struct run *u, const char *targets)
+{
+	if (u->r.state == ROLLOUT_ROLLING_BACK)
+		return arena_printf(a, "rollcall rollout abort %.8s", u->rec.id);
+	return arena_printf(a, "rollcall rollout skip %.8s %s --reason TEXT", u->rec.id, targets);
+}
+
 const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, int64_t now_us)
 {
 	const struct delivery *d = &u->r.deliveries[i];
@@ -90,18 +106,20 @@ const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, i
 	if (never_began(u, i, now_us))
 		return arena_printf(a, "the order's time was over before it could begin; it needs a new order: rollcall rollout catch-up PLAN -e %s",
 		                    u->rec.environment);
+	if (delivery_undo_waits(d) && (d->state == DELIVERY_DEFERRED || !d->session))
+		return arena_printf(a, "is taken back by itself when its %s; not to wait: %s", d->session ? "site lets it" : "agent is back",
+		                    view_go_on_without(a, u, d->target));
 	switch (d->state) {
 	case DELIVERY_UNREACHABLE:
 		return "starts when its agent is back";
 	case DELIVERY_HELD:
 		return held_next(a, u, d, str_or_empty(u->notes[i].code));
 	case DELIVERY_DEFERRED:
-		return arena_printf(a, "follows by itself; not to wait: rollcall rollout skip %.8s %s --reason TEXT", u->rec.id, d->target);
+		return arena_printf(a, "follows by itself; not to wait: %s", view_go_on_without(a, u, d->target));
 	case DELIVERY_UNKNOWN:
 		return rollout_is_final(u->r.state)
 		           ? "its agent's report is taken whenever it comes"
-		           : arena_printf(a, "its agent tells when it is back; not to wait: rollcall rollout skip %.8s %s --reason TEXT", u->rec.id,
-		                          d->target);
+		           : arena_printf(a, "its agent tells when it is back; not to wait: %s", view_go_on_without(a, u, d->target));
 	case DELIVERY_FAILED:
 	case DELIVERY_REFUSED:
 		return arena_printf(a, "repair the cause, then: rollcall rollout retry %.8s %s", u->rec.id, d->target);
@@ -255,12 +273,25 @@ static void say_running(struct brain *b, struct arena *a, struct view_rollout *v
 	                     : str_or_empty(v->rec->detail);
 }
 
+static uint32_t still_to_undo(const struct rollout *r)
+{
+	uint32_t n = 0;
+	for (size_t i = 0; i < r->n_deliveries; i++)
+		n += r->deliveries[i].direction != r->deliveries[i].order_direction && !delivery_settled(&r->deliveries[i]);
+	return n;
+}
+
 static void say_catching_up(struct arena *a, struct view_rollout *v)
 {
 	char at[CLOCK_TEXT_SIZE];
-	v->detail = v->run ? arena_printf(a, "every wave passed; %" PRIu32 " deferred target%s may follow until %s", v->counts.open,
-	                                  plural(v->counts.open), clock_text(v->run->r.not_after_us, at))
-	                   : str_or_empty(v->rec->detail);
+	v->detail = str_or_empty(v->rec->detail);
+	if (!v->run)
+		return;
+	uint32_t back = still_to_undo(&v->run->r), follow = v->counts.open - back;
+	const char *follows = follow ? arena_printf(a, "%" PRIu32 " deferred target%s may follow", follow, plural(follow)) : "";
+	const char *backs = back ? arena_printf(a, "%" PRIu32 " failed target%s may be taken back", back, plural(back)) : "";
+	v->detail =
+	    arena_printf(a, "every wave passed; %s%s%s until %s", follows, follow && back ? ", and " : "", backs, clock_text(v->run->r.not_after_us, at));
 }
 
 static void say_succeeded(const struct brain *b, struct arena *a, struct view_rollout *v)

@@ -120,13 +120,15 @@ static void check_passed(struct world *w)
 	for (size_t i = 0; i < w->d.n_transitions; i++) {
 		const struct transition *t = &w->d.transitions[i];
 		bool good = str_eq(t->to, "passed") || (str_eq(t->to, "awaiting-pass") && !str_eq(t->event, "ask-pass"));
-		if (t->object != OBJECT_WAVE || !good || w->r.state == ROLLOUT_ROLLING_BACK) /* passed, and taken back at once by a later one */
+		bool undone = w->r.state == ROLLOUT_ROLLING_BACK; /* passed, and taken back at once by a later one */
+		if (t->object != OBJECT_WAVE || !good || undone ||
+		    w->waves[t->index].state == WAVE_FAILED) /* its gate was looked at again, in the same decision */
 			continue;
 		const struct wave_run *v = &w->waves[t->index];
 		HOLDS(w, !str_eq(t->to, "passed") || !v->needs_pass || v->has_pass, "wave %s passed", v->name);
 		struct wave_tally y = wave_tally(&w->r, t->index);
 		HOLDS(w, y.done >= limit_of(v->min_success, v->target_count - y.skipped), "wave %s passed", v->name);
-		HOLDS(w, y.done > 0 || y.deferred == 0, "wave %s passed by its deferred targets", v->name);
+		HOLDS(w, y.done > 0 || y.hopeful == 0, "wave %s passed by its deferred targets", v->name);
 		HOLDS(w, y.failures <= limit_of(v->max_failures, v->target_count), "wave %s passed", v->name);
 		HOLDS(w, !v->n_probes || v->probing == PROBING_HOLD || str_eq(t->event, "pass"), "wave %s passed", v->name); /* they were asked before it */
 	}
@@ -165,6 +167,8 @@ static void check_end(struct world *w)
 		HOLDS(w, w->r.state != ROLLOUT_SUCCEEDED || delivery_settled(d), "%s is %s", d->target, delivery_state_name(d->state));
 		HOLDS(w, !delivery_in_flight(d), "%s is %s", d->target, delivery_state_name(d->state));
 		HOLDS(w, d->state != DELIVERY_UNKNOWN || !d->session || rollout_is_final(w->r.state), "%s is unknown, and its agent is there", d->target);
+		HOLDS(w, !delivery_undo_waits(d) || !d->session || d->retry_at_us > w->now_us, "%s waits to be taken back, and its agent is there",
+		      d->target);
 	}
 	for (size_t v = 0; v < w->r.n_waves; v++)
 		HOLDS(w, w->r.state != ROLLOUT_SUCCEEDED || w->waves[v].state == WAVE_PASSED, "wave %s", w->waves[v].name);

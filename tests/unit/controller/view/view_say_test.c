@@ -106,6 +106,47 @@ static void test_a_deferred_target_follows_when_its_hold_is_lifted(void **state)
 	brain_fixture_done(&f);
 }
 
+/* Its agent was busy with something else, and went away before it could take the way back: the others go on, and it is taken back when its agent is there. */
+static void test_an_undo_that_waits_says_for_whom(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	char seen[CLOCK_TEXT_SIZE];
+	brain_fixture_begin(&f, targets, 2);
+	const char *id = start(&f, "      - {name: all, max_failures: 1, on_failure: rollback-target, unreachable: defer, defer_after: 10s}\n", NULL);
+	struct msg_offer o = offer_of(&f, A), other = offer_of(&f, B);
+	brain_fixture_outcome(&f, &o, digest, OUTCOME_FAILED);
+	struct msg_offer undo = offer_of(&f, A);
+	assert_int_equal(undo.direction, DIRECTION_ROLLBACK);
+	say(&f, &undo, MSG_REFUSE, "busy", 0);
+	brain_fixture_outcome(&f, &other, digest, OUTCOME_APPLIED);
+	clock_text(f.now_us, seen);
+	brain_fixture_gone(&f);
+	const char *detail = arena_printf(f.arena, "its rollback waits: agent eu-agent is offline, last seen %s; before that: the site says so", seen);
+	const char *next =
+	    arena_printf(f.arena, "is taken back by itself when its agent is back; not to wait: rollcall rollout skip %.8s " A " --reason TEXT", id);
+	assert_string_equal(cell(&f, id, A, "state"), "rolling-back");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", A, "detail"), detail);
+	assert_string_equal(brain_fixture_cell_of(&f, "target", A, "next"), next);
+	brain_fixture_idle(&f, 11 * SECOND);
+	assert_string_equal(cell(&f, id, A, "state"), "deferred");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", A, "detail"), detail);
+	assert_string_equal(brain_fixture_cell_of(&f, "target", A, "next"), next);
+	(void)brain_fixture_command(&f, "viewer", VERB_FLEET_STATUS, NONE, NULL);
+	assert_string_equal(brain_fixture_cell_of(&f, "needs-eyes", A, "next"), next);
+	assert_non_null(strstr(message(&f, id), "catching-up: every wave passed; 1 failed target may be taken back until "));
+	const struct msg_reply *r = brain_fixture_start(&f, "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all}\n");
+	assert_non_null(strstr(r->message, "still has target " A ": let it end, or skip the target there"));
+	brain_fixture_restart(&f);
+	brain_fixture_connect(&f, targets, 2);
+	undo = brain_fixture_offer(&f, A);
+	assert_int_equal(undo.direction, DIRECTION_ROLLBACK);
+	brain_fixture_outcome(&f, &undo, digest, OUTCOME_ROLLED_BACK);
+	assert_string_equal(cell(&f, id, A, "state"), "rolled-back");
+	assert_non_null(strstr(message(&f, id), "succeeded: every wave passed, with 1 failure that the plan allows"));
+	brain_fixture_done(&f);
+}
+
 static void test_an_agent_that_is_away_is_named(void **state)
 {
 	(void)state;
@@ -265,6 +306,7 @@ int main(void)
 	    cmocka_unit_test(test_an_aborted_rollout_says_what_stays),    cmocka_unit_test(test_an_expired_rollout_is_not_retried),
 	    cmocka_unit_test(test_an_order_that_nobody_approved_in_time), cmocka_unit_test(test_a_failure_whose_order_has_expired),
 	    cmocka_unit_test(test_a_pause_that_outlasted_its_order),      cmocka_unit_test(test_a_halted_rollout_names_who_has_to_act),
+	    cmocka_unit_test(test_an_undo_that_waits_says_for_whom),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
