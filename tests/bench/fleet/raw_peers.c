@@ -13,6 +13,8 @@
 #define EVENTS       256
 #define WAIT_MS      20
 #define SIZE_MAX_RAW 65536
+#define DIAL_MS \
+	5 /* between two of a process: a listener takes some thousand handshakes a second on all its processors, and who waits for 30 s does not come again */
 
 struct raw_peer {
 	zsock_t *socket;
@@ -72,8 +74,7 @@ void raw_peers(struct raw_shared *s, const struct identity *ids, size_t first, s
 		zclock_sleep(2);
 	for (size_t i = 0; i < n; i++) {
 		peers[i] = dial(s, &ids[first + i], epoll_fd);
-		if (i % 8 == 7) /* not faster than the listener takes them */
-			zclock_sleep(5);
+		zclock_sleep(DIAL_MS);
 	}
 	while (!atomic_load(&s->done)) {
 		int ready = epoll_wait(epoll_fd, events, EVENTS, WAIT_MS);
