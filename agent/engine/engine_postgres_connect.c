@@ -137,12 +137,15 @@ static bool mentions(const char *message, const char *const *words)
 
 /* libpq gives no SQLSTATE for a refused connection: the advice goes by its words, and without a match the message alone is told. */
 static const struct refusal {
-	const char *words[4];
+	const char *words[4]; /* the last one NULL */
 	const char *sqlstate, *advice;
 } refusals[] = {
     {{"password authentication failed", "no password supplied", "authentication failed for user", NULL},
      "28P01",
      "correct the target's user, or its password (file, command, credential or option_file) in agent.yaml"},
+    {{"certificate verify failed", "does not match host name", "root certificate file", NULL},
+     "28000",
+     "name the file of the authority that signed the server's certificate (sslrootcert in the target's dsn), and the host as the certificate has it"},
     {{"no pg_hba.conf entry", NULL}, "28000", "let the agent's host and user in by pg_hba.conf"},
     {{"permission denied for database", NULL}, "42501", "grant the agent's role CONNECT on it"},
     {{"role \"", NULL}, "28000", "make the role first, or correct the target's user"},
