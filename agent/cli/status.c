@@ -67,7 +67,7 @@ static size_t add_holds(const struct site_view *v, struct table *t, int64_t now_
 	return n;
 }
 
-static int add_held(struct desk *d, struct table *t, size_t *ret_n, struct err *e)
+static int add_held(struct desk *d, struct table *t, int64_t now_us, size_t *ret_n, struct err *e)
 {
 	struct held *list = NULL;
 	size_t n = 0;
@@ -75,9 +75,12 @@ static int add_held(struct desk *d, struct table *t, size_t *ret_n, struct err *
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		char until[CLOCK_TEXT_SIZE], since[CLOCK_TEXT_SIZE];
-		table_row(t,
-		          (const char *const[]){list[i].task.target, list[i].code, direction_name(list[i].task.direction), or_dash(list[i].until_us, until),
-		                                clock_text(list[i].at_us, since), list[i].reason, check_title(C2_SITE_POLICY)});
+		bool ended = list[i].task.deadline_us && list[i].task.deadline_us < now_us;
+		const char *reason =
+		    ended ? arena_printf(d->arena, "%s; the time of its order is over: the controller is told when it is let go", list[i].reason)
+		          : list[i].reason;
+		table_row(t, (const char *const[]){list[i].task.target, list[i].code, direction_name(list[i].task.direction),
+		                                   or_dash(list[i].until_us, until), clock_text(list[i].at_us, since), reason, check_title(C2_SITE_POLICY)});
 	}
 	*ret_n = n;
 	return 0;
@@ -251,7 +254,7 @@ static int run_status(const struct cmd_args *a, struct err *e)
 	if (desk_open(a, &d, e) != 0 || look_at_process(&d, &process, e) != 0 || site_view_read(&d.config, d.journal, d.arena, &v, e) != 0)
 		return -1;
 	size_t n_holds = add_holds(&v, holds, now_us);
-	if (add_held(&d, held, &n_held, e) != 0 || add_tasks(&d, tasks, e) != 0 || add_refusals(&d, refused, e) != 0 ||
+	if (add_held(&d, held, now_us, &n_held, e) != 0 || add_tasks(&d, tasks, e) != 0 || add_refusals(&d, refused, e) != 0 ||
 	    add_marks(&d, marked, now_us, e) != 0 || add_certificate(&d, certificate, now_us, e) != 0)
 		return -1;
 	add_windows(&d.config, &v, windows, now_us);

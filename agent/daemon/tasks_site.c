@@ -9,6 +9,7 @@
 
 #define HELD_ARENA   ((size_t)64 * 1024 * 1024) /* all deliveries that wait for the site */
 #define SITE_TICK_MS 1000 /* how soon a hold, an opening or a yes is seen */
+#define ENDED_KEPT   8 /* of one target, which several projects may share */
 
 void tasks_hold_back(struct tasks *t, const struct task *k, const struct policy_verdict *v)
 {
@@ -60,6 +61,21 @@ static void let_go(struct tasks *t, const struct held *h)
 	drop_held(t, h);
 }
 
+static bool has_ended(const struct held *h, int64_t now_us)
+{
+	return h->task.deadline_us && now_us > h->task.deadline_us;
+}
+
+/* Of those whose order has ended, which are not offered any more. A yes would be for that order alone, so such a one goes. Of the others a target's last ones stay until the site
+ * lets it go: then the controller is told, which can give it a new order. */
+static bool is_of_the_past(const struct held *list, size_t n, size_t i)
+{
+	size_t later = 0;
+	for (size_t j = i + 1; j < n; j++)
+		later += str_eq(list[j].task.target, list[i].task.target);
+	return later >= ENDED_KEPT || list[i].task.direction != DIRECTION_APPLY || str_eq(list[i].code, policy_answer_code(POLICY_CONSENT));
+}
+
 static void review_held(struct tasks *t)
 {
 	AUTO(arena_destroy) struct arena *a = arena_new(HELD_ARENA);
@@ -75,9 +91,10 @@ static void review_held(struct tasks *t)
 	for (size_t i = 0; i < n; i++) {
 		struct policy_verdict v;
 		site_ask(t->site, &list[i].task, &v);
-		if (list[i].task.deadline_us && now_us > list[i].task.deadline_us)
-			drop_held(t, &list[i]); /* its order has ended: it is not offered any more */
-		else if (v.answer == POLICY_YES)
+		bool ended = has_ended(&list[i], now_us);
+		if (ended && is_of_the_past(list, n, i))
+			drop_held(t, &list[i]);
+		else if (v.answer == POLICY_YES || (ended && v.answer == POLICY_CONSENT)) /* the new order will ask for that */
 			let_go(t, &list[i]);
 		else
 			keep_held(t, &list[i], &v);

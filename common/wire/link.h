@@ -57,7 +57,7 @@ enum msg_type {
 	MSG_COMMAND,
 	MSG_REPLY,
 	/* agent -> controller */
-	MSG_UNHELD, /* a task that was refused as held may be offered again now */
+	MSG_UNHELD, /* a task that was refused as held may be offered again now, or its target have a new order */
 	/* controller -> agent */
 	MSG_TRUST_UPDATE,
 	/* enrolment socket: a stranger asks, the controller answers */

@@ -229,7 +229,8 @@ const struct cmd rollout_commands[] = {
      "For tenants that came later, were in quarantine, or were skipped. It is a rollout of its own, over the plan's waves, and needs its own "
      "approval; "
      "targets that another rollout still has are left to that one. With 'catch_up: automatic' in the plan's environment the controller makes such an "
-     "order by itself when new tenants appear; it still awaits the approvals that the trust document asks for.",
+     "order by itself when new tenants appear, or when one that was away, or held by its site, until its order's time was over can have it; it still "
+     "awaits the approvals that the trust document asks for.",
      "rollcall rollout catch-up plans/production.yaml -e production --reason 'three new tenants'", catch_up_options, run_catch_up, 1, 1},
     {"rollout approve", "ROLLOUT", "Look at a rollout's order and sign your approval of it",
      "Fetches the order and its target list, recomputes the list's Merkle root here and shows what is approved; the key never leaves this machine. "

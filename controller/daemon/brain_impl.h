@@ -388,6 +388,8 @@ const char *schema_word(const struct store_schema *c); /* "as-left", "drift", ""
 
 /* controller/operate/operate_catch_up.c: soon, so that several newcomers share one order. */
 void catch_up_later(struct brain *b);
+/* The site has let go what this task, of an order whose time is over, was for: it may catch up now. Nothing when no target of the agent was held so. */
+int catch_up_let_go(struct brain *b, const struct brain_agent *g, const uint8_t task[TASK_SIZE], struct err *e) MUST_CHECK;
 
 /* brain_preview.c */
 struct request;

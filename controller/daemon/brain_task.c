@@ -64,11 +64,15 @@ static int progress(struct brain *b, struct run *u, struct delivery *d, const st
 	return run_delivery_event(b, u, d, ev, who, e);
 }
 
-/* The site has nothing against it any more: it is asked again now, not when its time would come. */
+/* The site has nothing against it any more: it is asked again now, not when its time would come; and should that not come to it in time, then not by its site's doing. */
 static int unheld(struct brain *b, struct run *u, struct delivery *d)
 {
-	if (d->state != DELIVERY_HELD && d->state != DELIVERY_DEFERRED)
+	struct delivery_note *n = &u->notes[d->index];
+	bool holds = is_hold(str_or_empty(n->code));
+	if (d->state != DELIVERY_HELD && d->state != DELIVERY_DEFERRED && !(d->state == DELIVERY_SKIPPED && holds))
 		return 0;
+	if (holds)
+		run_text(&n->code, NULL);
 	d->retry_at_us = b->now_us;
 	u->touched = true;
 	run_unsaved(u, d->index);
@@ -82,8 +86,8 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	bool is_progress = ev->msg.type == MSG_PROGRESS;
 	const uint8_t *task = is_progress ? ev->msg.progress.task : ev->msg.task.task;
 	struct delivery *d = g ? run_by_task(b, g, task, &u) : NULL;
-	if (d && ev->msg.type == MSG_UNHELD)
-		return unheld(b, u, d);
+	if (g && ev->msg.type == MSG_UNHELD)
+		return d ? unheld(b, u, d) : catch_up_let_go(b, g, task, e);
 	if (d && rollout_is_final(u->r.state))
 		return 0; /* what it was doing when that ended is unknown until its report comes */
 	if (!d || d->attempt != (is_progress ? ev->msg.progress.attempt : ev->msg.task.attempt))

@@ -81,6 +81,41 @@ void catch_up_later(struct brain *b)
 		b->catch_up_at_us = b->now_us + GATHER_US;
 }
 
+static bool is_task_of(const struct brain *b, const struct store_held *h, const struct brain_agent *g, const uint8_t task[TASK_SIZE])
+{
+	uint8_t id[TASK_SIZE];
+	const struct brain_target *t = target_by_id(b, h->target);
+	task_id(h->order_digest, h->target, DIRECTION_APPLY, id);
+	return t && t->owner == g && memcmp(id, task, TASK_SIZE) == 0;
+}
+
+static int let_go(struct brain *b, const struct brain_agent *g, const struct store_held *h, struct err *e)
+{
+	if (store_target_let_go(b->store, h, e) < 0)
+		return -1;
+	catch_up_later(b);
+	return brain_log(b, brain_agent_actor(b, g->rec.name), h->rollout, h->target, "unheld",
+	                 "its site has nothing against it any more: it may catch up", e);
+}
+
+int catch_up_let_go(struct brain *b, const struct brain_agent *g, const uint8_t task[TASK_SIZE], struct err *e)
+{
+	struct store_rollout *list = NULL;
+	size_t n = 0;
+	if (store_catch_ups(b->store, b->turn, &list, &n, e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		struct store_held *held = NULL;
+		size_t n_held = 0;
+		if (store_targets_held(b->store, list[i].release_digest, b->turn, &held, &n_held, e) < 0)
+			return -1;
+		for (size_t k = 0; k < n_held; k++)
+			if (is_task_of(b, &held[k], g, task))
+				return let_go(b, g, &held[k], e);
+	}
+	return 0;
+}
+
 /* One order at a time for a project's environment: newcomers of meanwhile share the next one. */
 static bool is_under_way(const struct brain *b, const struct store_rollout *r)
 {

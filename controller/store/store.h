@@ -175,9 +175,20 @@ int store_environment_done(struct store *s, const uint8_t release_digest[DIGEST_
 
 /* Targets that have this release of the project or a newer one, by their reports. */
 int store_targets_having(struct store *s, const char *project, uint64_t sequence, struct arena *a, struct store_names *ret, struct err *e) MUST_CHECK;
-/* Targets that any rollout of this release had in its list, but for those that it could not reach in its time. */
+/* Targets that any rollout of this release had in its list, but for those that it could not reach in its time, or that their site has let go since then. */
 int store_targets_tried(struct store *s, const uint8_t release_digest[DIGEST_SIZE], struct arena *a, struct store_names *ret,
                         struct err *e) MUST_CHECK;
+/* A target that its site had kept back when the time of its order was over. */
+struct store_held {
+	const char *rollout, *target;
+	uint32_t no; /* of the delivery in its rollout */
+	uint8_t order_digest[DIGEST_SIZE];
+};
+/* Of all rollouts of this release that have succeeded without them. */
+int store_targets_held(struct store *s, const uint8_t release_digest[DIGEST_SIZE], struct arena *a, struct store_held **ret, size_t *ret_n,
+                       struct err *e) MUST_CHECK;
+/* Its site has nothing against it any more: it counts as one that could not be reached. */
+int store_target_let_go(struct store *s, const struct store_held *h, struct err *e) MUST_CHECK;
 /* For each project and environment the rollout that made its present release, where its plan's text was kept: id, project, environment, release, plan_text. */
 int store_catch_ups(struct store *s, struct arena *a, struct store_rollout **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 

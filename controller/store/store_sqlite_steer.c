@@ -139,6 +139,38 @@ int store_targets_tried(struct store *s, const uint8_t release_digest[DIGEST_SIZ
 	return read_names(q, a, ret, e);
 }
 
+static int read_held(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
+{
+	struct store_held *h = ret;
+	*h = (struct store_held){.rollout = column_text(q, 0, a), .no = (uint32_t)lite_int(q, 1), .target = column_text(q, 2, a)};
+	return column_exact(q, 3, h->order_digest, DIGEST_SIZE, "rollout.order_digest", e);
+}
+
+int store_targets_held(struct store *s, const uint8_t release_digest[DIGEST_SIZE], struct arena *a, struct store_held **ret, size_t *ret_n,
+                       struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	struct lite_list list = {0};
+	if (lite_prepare(s->db, sql_targets_held, &q, e) < 0)
+		return -1;
+	lite_bind_blob(q, 1, bytes_of(release_digest, DIGEST_SIZE));
+	if (lite_list(q, a, sizeof **ret, read_held, &list, e) < 0)
+		return -1;
+	*ret = list.rows;
+	*ret_n = list.n;
+	return 0;
+}
+
+int store_target_let_go(struct store *s, const struct store_held *h, struct err *e)
+{
+	struct lite_stmt *q = NULL;
+	if (lite_prepare(s->db, sql_target_let_go, &q, e) < 0)
+		return -1;
+	lite_bind_text(q, 1, h->rollout);
+	lite_bind_int(q, 2, h->no);
+	return lite_run(q, e);
+}
+
 static int read_catch_up(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
 {
 	struct store_rollout *r = ret;

@@ -81,6 +81,31 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	[ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0].state')" = succeeded ]
 }
 
+@test "what its site held until the order's time was over catches up once the site lets it go" {
+	cat >plan.yaml <<-'EOF2'
+		name: shop
+		environments:
+		  - name: dev
+		    catch_up: automatic
+		    not_after: 10s
+		    waves: [{name: all, max_parallel: 2, unreachable: defer, defer_after: 500ms}]
+	EOF2
+	fleet_up
+	site hold eu/lite/one --reason 'year-end closing' >/dev/null
+	begin 1.0.0
+	await eu/lite/two applied
+	await eu/lite/one deferred
+	await eu/lite/one skipped
+	[ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0].state')" = succeeded ]
+	sleep 1.5
+	[[ "$(site status -o json 2>/dev/null | jq -r '.held[0].detail')" == *"year-end closing; the time of its order is over: the controller is told when it is let go" ]]
+	site unhold eu/lite/one >/dev/null
+	for _ in $(seq 100); do [ "$(rc rollout list -o name 2>/dev/null | wc -l)" = 2 ] && break; sleep 0.5; done
+	id=$(rc rollout list -o name 2>/dev/null | head -n 1)
+	await eu/lite/one applied
+	[ "$(site status -o json 2>/dev/null | jq '.held | length')" = 0 ]
+}
+
 @test "a hold of everything survives kill -9 and a restart of both sides, and the controller cannot lift it" {
 	fleet_up
 	site hold --all >/dev/null

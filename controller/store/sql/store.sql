@@ -309,9 +309,17 @@ SELECT count(*) FROM rollout r WHERE r.release_digest = ?1 AND r.environment = ?
 SELECT target FROM current_release WHERE project = ?1 AND sequence >= ?2 ORDER BY target;
 
 --: sql_targets_tried
--- Not those that the order's time ran out for before they could be reached: nobody has tried them, and neither a person (code skipped) nor their site has kept them back.
+-- Not those that the order's time ran out for before they could be reached: nobody has tried them, and neither a person (code skipped) nor their site, or it no longer
+-- (sql_target_let_go), has kept them back.
 SELECT DISTINCT d.target FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE r.release_digest = ?1
 	AND NOT (d.state = 'skipped' AND r.state = 'succeeded' AND d.code IS NULL) ORDER BY d.target;
+
+--: sql_targets_held
+SELECT d.rollout, d.no, d.target, r.order_digest FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE r.release_digest = ?1 AND r.direction = 'apply'
+	AND r.state = 'succeeded' AND d.state = 'skipped' AND d.code IS NOT NULL AND d.code <> 'skipped' ORDER BY d.rollout, d.no;
+
+--: sql_target_let_go
+UPDATE delivery SET code = NULL WHERE rollout = ?1 AND no = ?2;
 
 --: sql_catch_ups
 SELECT r.id, r.project, r.environment, r.release_digest, r.plan_text, l.version FROM rollout r JOIN release l ON l.digest = r.release_digest

@@ -164,138 +164,7 @@ static void test_retry_of_a_target_that_another_rollout_has(void **state)
 	brain_fixture_done(&f);
 }
 
-/* Everything that is offered is applied. */
-static void apply_all(struct brain_fixture *f, const uint8_t digest[DIGEST_SIZE])
-{
-	struct msg_offer o[8];
-	for (size_t n; (n = brain_fixture_offers(f, o, ARRAY_LEN(o))) > 0;)
-		for (size_t i = 0; i < n; i++)
-			brain_fixture_outcome(f, &o[i], digest, OUTCOME_APPLIED);
-}
-
 static const char *const more[] = {"eu/pg1/a", "eu/pg1/b", "eu/pg1/c", "eu/pg1/d", "eu/pg1/e"};
-
-static void test_catch_up_by_command(void **state)
-{
-	(void)state;
-	struct brain_fixture f;
-	uint8_t digest[DIGEST_SIZE];
-	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
-	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_CATCH_UP, bytes_of_str(plan_text), "environment", "production", NULL);
-	assert_string_equal(r->message,
-	                    "no rollout of plan p has succeeded in production yet: name the release with -r, or `rollcall rollout start` one");
-	(void)brain_fixture_run(&f, plan_text, digest);
-	apply_all(&f, digest);
-	r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_CATCH_UP, bytes_of_str(plan_text), "environment", "production", NULL);
-	assert_string_equal(r->message, "every free target of production has release 1.2.0: there is nothing to catch up");
-	brain_fixture_connect(&f, more, 4);
-	r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_CATCH_UP, bytes_of_str(plan_text), "environment", "production", NULL);
-	assert_int_equal(r->exit_code, EXIT_WAITING); /* nobody has approved it for the newcomer */
-	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
-	const char *id = brain_fixture_approve_last(&f, digest);
-	apply_all(&f, digest);
-	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/d", "wave"), "rest");
-	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
-	brain_fixture_done(&f);
-}
-
-static size_t rollouts(struct brain_fixture *f)
-{
-	(void)brain_fixture_command(f, "viewer", VERB_ROLLOUT_LIST, NONE, NULL);
-	size_t n = 0;
-	for (size_t i = 0; i < f->n_sent; i++)
-		n += f->sent[i].msg.type == MSG_REPLY ? f->sent[i].msg.reply.n_rows : 0;
-	return n;
-}
-
-/* An order for those who came later is made once, and not for those who failed. */
-static void test_catch_up_by_itself(void **state)
-{
-	(void)state;
-	static const char plan[] =
-	    "name: p\nenvironments:\n  - name: production\n    catch_up: automatic\n    waves:\n      - {name: all, max_failures: 3}\n";
-	struct brain_fixture f;
-	uint8_t digest[DIGEST_SIZE];
-	struct msg_offer o[4];
-	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
-	(void)brain_fixture_run(&f, plan, digest);
-	assert_int_equal(brain_fixture_offers(&f, o, 4), 3);
-	for (int i = 0; i < 3; i++)
-		brain_fixture_outcome(&f, &o[i], digest, i ? OUTCOME_APPLIED : OUTCOME_FAILED);
-	brain_fixture_idle(&f, 1 * MINUTE);
-	assert_int_equal(rollouts(&f), 1);
-	brain_fixture_connect(&f, more, 4);
-	brain_fixture_idle(&f, 20 * INT64_C(1000000));
-	brain_fixture_connect(&f, more, 5);
-	assert_int_equal(rollouts(&f), 1);
-	brain_fixture_idle(&f, 10 * INT64_C(1000000));
-	assert_int_equal(rollouts(&f), 2);
-	assert_string_equal(brain_fixture_cell(&f, "state"), "awaiting-approval");
-	assert_string_equal(brain_fixture_cell(&f, "targets"), "2");
-	brain_fixture_restart(&f);
-	brain_fixture_connect(&f, more, 5);
-	brain_fixture_idle(&f, 2 * MINUTE);
-	assert_int_equal(rollouts(&f), 2);
-	(void)brain_fixture_approve_last(&f, digest);
-	apply_all(&f, digest);
-	assert_int_equal(rollouts(&f), 2);
-	assert_string_equal(brain_fixture_cell(&f, "state"), "succeeded");
-	brain_fixture_idle(&f, 2 * MINUTE);
-	assert_int_equal(rollouts(&f), 2);
-	brain_fixture_done(&f);
-}
-
-/* Away until the order's time was over: nobody has tried it, and it has an order of its own once it is back. */
-static void test_catch_up_of_what_could_not_be_reached(void **state)
-{
-	(void)state;
-	static const char plan[] = "name: p\nenvironments:\n  - name: production\n    catch_up: automatic\n    not_after: 2h\n    waves:\n"
-	                           "      - {name: all, unreachable: defer, defer_after: 1m}\n";
-	struct brain_fixture f;
-	uint8_t digest[DIGEST_SIZE];
-	struct msg_offer o[4];
-	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
-	const char *id = brain_fixture_run(&f, plan, digest);
-	assert_int_equal(brain_fixture_offers(&f, o, 4), 3);
-	for (int i = 0; i < 2; i++)
-		brain_fixture_outcome(&f, &o[i], digest, OUTCOME_APPLIED);
-	brain_fixture_gone(&f);
-	brain_fixture_idle(&f, 2 * MINUTE);
-	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "state"), "deferred");
-	brain_fixture_idle(&f, 120 * MINUTE);
-	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
-	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "state"), "skipped");
-	assert_string_equal(brain_fixture_cell_of(&f, "target", "eu/pg1/c", "next"),
-	                    "the order's time was over before it could begin; it needs a new order: rollcall rollout catch-up PLAN -e production");
-	brain_fixture_idle(&f, 2 * MINUTE);
-	assert_int_equal(rollouts(&f), 1); /* not while it is away */
-	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
-	brain_fixture_idle(&f, 1 * MINUTE);
-	assert_int_equal(rollouts(&f), 2);
-	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
-	brain_fixture_done(&f);
-}
-
-/* Some targets of an environment are not the environment: the next one is not opened by them, and nobody else is brought after them. */
-static void test_a_start_for_some_targets_is_not_the_environment(void **state)
-{
-	(void)state;
-	static const char plan[] = "name: p\nenvironments:\n  - name: production\n    catch_up: automatic\n    waves:\n      - {name: all}\n";
-	struct brain_fixture f;
-	uint8_t digest[DIGEST_SIZE];
-	struct msg_offer o[4];
-	brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
-	const struct msg_reply *r = brain_fixture_command(&f, NULL, VERB_ROLLOUT_START, bytes_of_str(plan), "release", "1.2.0", "environment",
-	                                                  "production", "target", "eu/pg1/a", NULL);
-	assert_non_null(strstr(r->message, "; it leaves targets of production out, so the release does not count as rolled out there"));
-	const char *id = brain_fixture_approve_last(&f, digest);
-	assert_int_equal(brain_fixture_offers(&f, o, 4), 1);
-	brain_fixture_outcome(&f, &o[0], digest, OUTCOME_APPLIED);
-	assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
-	brain_fixture_idle(&f, 2 * MINUTE);
-	assert_int_equal(rollouts(&f), 1);
-	brain_fixture_done(&f);
-}
 
 /* Two rollouts at once: the server has no more room for it. */
 static void test_caps_of_a_server_hold_over_all_rollouts(void **state)
@@ -390,11 +259,7 @@ int main(void)
 	    cmocka_unit_test(test_freeze_holds_and_says_why),
 	    cmocka_unit_test(test_start_at_a_set_time),
 	    cmocka_unit_test(test_retry_of_a_target_that_another_rollout_has),
-	    cmocka_unit_test(test_catch_up_by_command),
 	    cmocka_unit_test(test_caps_of_a_server_hold_over_all_rollouts),
-	    cmocka_unit_test(test_catch_up_by_itself),
-	    cmocka_unit_test(test_catch_up_of_what_could_not_be_reached),
-	    cmocka_unit_test(test_a_start_for_some_targets_is_not_the_environment),
 	    cmocka_unit_test(test_inventory),
 	    cmocka_unit_test(test_versions_out_of_range_are_named_at_the_start),
 	};
