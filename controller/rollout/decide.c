@@ -174,7 +174,7 @@ static int drive_running(struct work *w, struct err *e)
 		return -1;
 	uint32_t i = first_open_wave(r);
 	bool stop = false;
-	if (over && r->state == ROLLOUT_CATCHING_UP && expire_deferred(w, e) < 0)
+	if (over && r->state != ROLLOUT_RUNNING && expire_deferred(w, e) < 0) /* soaking or catching up: only deferred ones have not begun */
 		return -1;
 	if (i < r->n_waves && wave_fails(r, i)) /* no deferred target of an earlier wave is let go beside it */
 		return drive_wave(w, i, e);
@@ -346,6 +346,15 @@ static int undo_failed_targets(struct work *w, struct err *e)
 	return 0;
 }
 
+/* An agent that was lost says late that its site holds the way back: nobody asks it again any more. */
+static int end_late_undos(struct work *w, struct err *e)
+{
+	for (size_t i = 0; i < w->r->n_deliveries; i++)
+		if (delivery_undo_waits(&w->r->deliveries[i]) && move_delivery(w, &w->r->deliveries[i], DELIVERY_EV_SKIP, e) < 0)
+			return -1;
+	return 0;
+}
+
 static int drive(struct work *w, struct err *e)
 {
 	if (!rollout_is_final(w->r->state) && ask_what_became(w, e) < 0)
@@ -366,8 +375,9 @@ static int drive(struct work *w, struct err *e)
 		return take_back_silent(w, e) < 0 || end_holds(w, true, e) < 0 || drive_undoing(w, e) < 0 ? -1 : offer_undos(w, e);
 	case ROLLOUT_ABORTING:
 		return drive_aborting(w, e);
-	case ROLLOUT_PENDING:
 	case ROLLOUT_ABORTED:
+		return end_late_undos(w, e);
+	case ROLLOUT_PENDING:
 	case ROLLOUT_SUCCEEDED:
 	case ROLLOUT_FAILED:
 	case ROLLOUT_STATE_COUNT:

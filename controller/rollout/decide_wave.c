@@ -53,8 +53,9 @@ static int drive_open(struct work *w, uint32_t i, struct err *e)
 {
 	bool failed = false;
 	struct wave_tally t = wave_tally(w->r, i);
-	if (check_gate(w, i, &t, &failed, e) < 0 || failed)
-		return failed ? 0 : -1;
+	int rc = check_gate(w, i, &t, &failed, e);
+	if (rc < 0 || failed)
+		return rc;
 	if (for_wave(w, i, drive_delivery, e) < 0)
 		return -1;
 	return wave_tally(w->r, i).waiting ? 0 : move_wave(w, i, WAVE_EV_ALL_OFFERED, e);
@@ -66,12 +67,25 @@ static bool needs_deferred(const struct wave_run *v, const struct wave_tally *t)
 	return t->hopeful > 0 && (t->done == 0 || t->done < wanted(v, t));
 }
 
+/* A wave whose targets are settled is looked at as before: what was left out may count again by a late report. *ret_moved: it has failed, or waits for deferred ones after all. */
+static int look_again(struct work *w, uint32_t i, bool *ret_moved, struct err *e)
+{
+	struct wave_tally t = wave_tally(w->r, i);
+	if (check_gate(w, i, &t, ret_moved, e) < 0)
+		return -1;
+	if (*ret_moved || !needs_deferred(&w->r->waves[i], &t))
+		return 0;
+	*ret_moved = true;
+	return move_wave(w, i, WAVE_EV_MORE, e);
+}
+
 static int drive_draining(struct work *w, uint32_t i, struct err *e)
 {
 	bool failed = false;
 	struct wave_tally t = wave_tally(w->r, i);
-	if (check_gate(w, i, &t, &failed, e) < 0 || failed)
-		return failed ? 0 : -1;
+	int rc = check_gate(w, i, &t, &failed, e);
+	if (rc < 0 || failed)
+		return rc;
 	if (t.waiting)
 		return move_wave(w, i, WAVE_EV_MORE, e);
 	if (for_wave(w, i, drive_delivery, e) < 0) /* an offered one whose agent went away may have to be deferred */
@@ -84,9 +98,10 @@ static int drive_draining(struct work *w, uint32_t i, struct err *e)
 static int drive_soaking(struct work *w, uint32_t i, struct err *e)
 {
 	const struct wave_run *v = &w->r->waves[i];
-	struct wave_tally t = wave_tally(w->r, i);
-	if (is_exceeded(v, &t))
-		return fail_wave(w, i, WAVE_EV_EXCEEDED, e);
+	bool moved = false;
+	int rc = look_again(w, i, &moved, e);
+	if (rc < 0 || moved)
+		return rc;
 	if (v->soak_until_us <= w->now_us)
 		return move_wave(w, i, WAVE_EV_SOAK_OVER, e);
 	wake(w, v->soak_until_us);
@@ -98,9 +113,10 @@ static int drive_soaking(struct work *w, uint32_t i, struct err *e)
 static int drive_probing(struct work *w, uint32_t i, struct err *e)
 {
 	struct wave_run *v = &w->r->waves[i];
-	struct wave_tally t = wave_tally(w->r, i);
-	if (is_exceeded(v, &t))
-		return fail_wave(w, i, WAVE_EV_EXCEEDED, e);
+	bool moved = false;
+	int rc = look_again(w, i, &moved, e);
+	if (rc < 0 || moved)
+		return rc;
 	switch (v->probing) {
 	case PROBING_NOT:
 		v->probing = PROBING_ASKED;
@@ -123,17 +139,21 @@ static int drive_awaiting_pass(struct work *w, uint32_t i, struct err *e)
 	const struct wave_run *v = &w->r->waves[i];
 	bool failed = false;
 	struct wave_tally t = wave_tally(w->r, i);
-	if (check_gate(w, i, &t, &failed, e) < 0 || failed)
-		return failed ? 0 : -1;
-	if (v->has_pass || !v->needs_pass)
+	int rc = check_gate(w, i, &t, &failed, e);
+	if (rc < 0 || failed)
+		return rc;
+	if ((v->has_pass || !v->needs_pass) && !needs_deferred(v, &t))
 		return move_wave(w, i, WAVE_EV_PASS, e);
 	return t.waiting || t.deferred ? for_wave(w, i, catch_up_delivery, e) : 0;
 }
 
 static int drive_evaluating(struct work *w, uint32_t i, struct err *e)
 {
-	struct wave_tally t = wave_tally(w->r, i);
-	return is_exceeded(&w->r->waves[i], &t) ? fail_wave(w, i, WAVE_EV_EXCEEDED, e) : move_wave(w, i, WAVE_EV_WITHIN, e);
+	bool moved = false;
+	int rc = look_again(w, i, &moved, e);
+	if (rc < 0 || moved)
+		return rc;
+	return move_wave(w, i, WAVE_EV_WITHIN, e);
 }
 
 bool wave_fails(const struct rollout *r, uint32_t i)
@@ -146,13 +166,12 @@ bool wave_fails(const struct rollout *r, uint32_t i)
 	case WAVE_FAILED:
 	case WAVE_OPEN:
 	case WAVE_DRAINING:
-	case WAVE_AWAITING_PASS:
-		return is_exceeded(v, &t) || is_short(v, &t);
 	case WAVE_EVALUATING:
 	case WAVE_SOAKING:
-		return is_exceeded(v, &t);
+	case WAVE_AWAITING_PASS:
+		return is_exceeded(v, &t) || is_short(v, &t);
 	case WAVE_PROBING:
-		return is_exceeded(v, &t) || v->probing == PROBING_FAIL;
+		return is_exceeded(v, &t) || is_short(v, &t) || v->probing == PROBING_FAIL;
 	case WAVE_PASSED:
 	case WAVE_STATE_COUNT:
 		break;

@@ -206,6 +206,8 @@ static bool at_rest(const struct world *w)
 {
 	for (uint32_t i = 0; i < w->r.n_deliveries; i++) {
 		bool lost = (int)world_site_of(w, i) == w->lost_site;
+		if (delivery_undo_waits(&w->deliveries[i]) && w->deliveries[i].session) /* the room that it waits for may have come just now */
+			return false;
 		if (delivery_in_flight(&w->deliveries[i]) || (!lost && (w->targets[i].has_task || w->targets[i].report_waits)))
 			return false;
 	}

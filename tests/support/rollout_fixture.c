@@ -34,6 +34,12 @@ void rollout_fixture_think(struct rollout_fixture *f)
 		fail_msg("%s", e.msg);
 }
 
+void rollout_fixture_later(struct rollout_fixture *f, int64_t by_us)
+{
+	f->now_us += by_us;
+	rollout_fixture_think(f);
+}
+
 void rollout_fixture_report(struct rollout_fixture *f, uint32_t i, enum outcome o)
 {
 	struct err e = ERR_INIT;

@@ -8,12 +8,6 @@
 #include "common/base/mem.h"
 #include "tests/support/rollout_fixture.h"
 
-static void later(struct rollout_fixture *f, int64_t by_us)
-{
-	f->now_us += by_us;
-	rollout_fixture_think(f);
-}
-
 static void rollout_event(struct rollout_fixture *f, enum rollout_event ev)
 {
 	struct err e = ERR_INIT;
@@ -46,29 +40,29 @@ static void test_everything_else_is_taken_back_at_once(void **state)
 	struct rollout_fixture f;
 	begin(&f, ON_FAILURE_ROLLBACK_ALL);
 	rollout_fixture_report(&f, 4, OUTCOME_FAILED);
-	later(&f, 0);
+	rollout_fixture_later(&f, 0);
 	assert_int_equal(f.r.state, ROLLOUT_ROLLING_BACK);
 	rollout_fixture_offers(&f, 2, 2, 4);
 	rollout_fixture_report(&f, 2, OUTCOME_ROLLED_BACK);
 	rollout_fixture_report(&f, 4, OUTCOME_ROLLED_BACK);
-	later(&f, LOST_AFTER_US);
+	rollout_fixture_later(&f, LOST_AFTER_US);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_UNKNOWN);
 	rollout_fixture_offers(&f, 2, 0, 1);
 	rollout_fixture_report(&f, 0, OUTCOME_ROLLED_BACK);
 	rollout_fixture_report(&f, 1, OUTCOME_ROLLED_BACK);
-	later(&f, 60 * SECOND);
+	rollout_fixture_later(&f, 60 * SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_ROLLING_BACK); /* not over before it has told, */
 	assert_int_equal(f.last.wake_at_us, f.r.not_after_us); /* or the order's time has */
 	f.deliveries[3].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 3); /* the same task: it answers with what became of it */
 	assert_int_equal(f.deliveries[3].attempt, 1);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_ROLLING_BACK);
 	rollout_fixture_offers(&f, 1, 3);
 	rollout_fixture_report(&f, 3, OUTCOME_ROLLED_BACK);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_FAILED);
 	rollout_fixture_done(&f);
 }
@@ -81,11 +75,11 @@ static void test_an_undo_that_cannot_be_offered_holds_nobody_up(void **state)
 	begin(&f, ON_FAILURE_ROLLBACK_ALL);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
 	rollout_fixture_report(&f, 4, OUTCOME_FAILED);
-	later(&f, LOST_AFTER_US);
+	rollout_fixture_later(&f, LOST_AFTER_US);
 	rollout_fixture_offers(&f, 2, 2, 4);
 	rollout_fixture_report(&f, 2, OUTCOME_ROLLED_BACK);
 	rollout_fixture_report(&f, 4, OUTCOME_ROLLED_BACK);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 2, 0, 1);
 	rollout_fixture_report(&f, 0, OUTCOME_ROLLED_BACK);
 	rollout_fixture_report(&f, 1, OUTCOME_ROLLED_BACK);
@@ -105,13 +99,13 @@ static void test_a_way_back_that_was_lost_ends_with_the_order(void **state)
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
 	f.deliveries[3].session = 5;
 	rollout_fixture_report(&f, 4, OUTCOME_FAILED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 3, 2, 3, 4);
 	rollout_fixture_report(&f, 2, OUTCOME_ROLLED_BACK);
 	rollout_fixture_report(&f, 4, OUTCOME_ROLLED_BACK);
 	f.deliveries[3].session = 0;
-	later(&f, SECOND);
-	later(&f, LOST_AFTER_US);
+	rollout_fixture_later(&f, SECOND);
+	rollout_fixture_later(&f, LOST_AFTER_US);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_UNKNOWN);
 	assert_int_equal(f.deliveries[3].direction, DIRECTION_ROLLBACK);
 	f.now_us = f.r.not_after_us;
@@ -131,15 +125,15 @@ static void test_an_abort_ends_without_it(void **state)
 	begin(&f, ON_FAILURE_HALT);
 	f.deliveries[4].session = 0; /* offered; whether its agent has taken it nobody knows either */
 	rollout_event(&f, ROLLOUT_EV_ABORT);
-	later(&f, 0);
+	rollout_fixture_later(&f, 0);
 	assert_int_equal(f.r.state, ROLLOUT_ABORTING);
-	later(&f, LOST_AFTER_US);
+	rollout_fixture_later(&f, LOST_AFTER_US);
 	assert_int_equal(f.r.state, ROLLOUT_ABORTED);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_UNKNOWN);
 	assert_int_equal(f.deliveries[4].state, DELIVERY_UNKNOWN);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED); /* a fact is a fact */
 	assert_int_equal(f.deliveries[3].state, DELIVERY_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_ABORTED);
 	rollout_fixture_done(&f);
 }
@@ -151,9 +145,9 @@ static void test_a_wave_that_defers_goes_on_without_it(void **state)
 	begin(&f, ON_FAILURE_HALT);
 	f.waves[1].defer_after_ms = 60000;
 	rollout_fixture_report(&f, 4, OUTCOME_APPLIED);
-	later(&f, 60 * SECOND - 1);
+	rollout_fixture_later(&f, 60 * SECOND - 1);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_APPLYING);
-	later(&f, 1);
+	rollout_fixture_later(&f, 1);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_UNKNOWN);
 	assert_int_equal(f.waves[1].state, WAVE_PASSED);
 	assert_int_equal(f.r.state, ROLLOUT_CATCHING_UP);
@@ -163,7 +157,7 @@ static void test_a_wave_that_defers_goes_on_without_it(void **state)
 	assert_true(f.deliveries[3].failed); /* never as a success */
 	assert_int_equal(f.r.state, ROLLOUT_HALTED); /* max_failures is 0 */
 	f.deliveries[3].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
 	assert_false(f.deliveries[3].failed);
 	rollout_fixture_done(&f);
@@ -178,12 +172,12 @@ static void test_a_wave_that_waits_waits(void **state)
 	AUTO(decision_done) struct decision d = DECISION_INIT;
 	begin(&f, ON_FAILURE_HALT);
 	rollout_fixture_report(&f, 4, OUTCOME_APPLIED);
-	later(&f, 600 * SECOND);
+	rollout_fixture_later(&f, 600 * SECOND);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_APPLYING);
 	assert_int_equal(f.waves[1].state, WAVE_DRAINING);
 	const char *target = f.names[3];
 	assert_int_equal(decide_skip(&f.r, &target, 1, f.now_us, &d, &e), 0);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_SKIPPED);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
@@ -200,7 +194,7 @@ static void test_a_retry_waits_for_it_again(void **state)
 	size_t n = 0;
 	begin(&f, ON_FAILURE_HALT);
 	rollout_fixture_report(&f, 4, OUTCOME_FAILED);
-	later(&f, LOST_AFTER_US);
+	rollout_fixture_later(&f, LOST_AFTER_US);
 	assert_int_equal(f.r.state, ROLLOUT_HALTED);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_UNKNOWN);
 	const char *target = f.names[3];
@@ -210,16 +204,16 @@ static void test_a_retry_waits_for_it_again(void **state)
 	           "for it: `rollcall rollout skip r1 us/pg1/t3 --reason TEXT`");
 	assert_int_equal(decide_retry(&f.r, NULL, 0, f.now_us, &d, &n, &e), 0);
 	assert_int_equal(n, 1);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 4);
 	rollout_fixture_report(&f, 4, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.waves[1].state, WAVE_DRAINING); /* the plan does not let it go on without */
 	f.deliveries[3].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 3);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
 	rollout_fixture_done(&f);
 }
@@ -230,10 +224,10 @@ static void test_a_connection_that_comes_back_at_once_loses_nothing(void **state
 	struct rollout_fixture f;
 	begin(&f, ON_FAILURE_HALT);
 	rollout_event(&f, ROLLOUT_EV_ABORT);
-	later(&f, LOST_AFTER_US - 1);
+	rollout_fixture_later(&f, LOST_AFTER_US - 1);
 	f.deliveries[3].session = 9;
 	f.deliveries[4].session = 9;
-	later(&f, 1);
+	rollout_fixture_later(&f, 1);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_APPLYING);
 	assert_int_equal(f.r.state, ROLLOUT_ABORTING);
 	rollout_fixture_done(&f);
@@ -253,7 +247,7 @@ static void begin_stuck(struct rollout_fixture *f)
 	f->deliveries[0].session = 0;
 	rollout_fixture_report(f, 1, OUTCOME_APPLIED);
 	rollout_fixture_report(f, 2, OUTCOME_APPLIED);
-	later(f, 0);
+	rollout_fixture_later(f, 0);
 	assert_int_equal(f->deliveries[0].state, DELIVERY_ROLLING_BACK);
 	assert_false(delivery_in_flight(&f->deliveries[0]));
 }
@@ -265,26 +259,26 @@ static void test_a_wave_goes_on_without_an_undo_that_waits_for_its_agent(void **
 	begin_stuck(&f);
 	assert_int_equal(f.waves[0].state, WAVE_DRAINING);
 	assert_int_equal(f.last.wake_at_us, f.now_us + 60 * SECOND);
-	later(&f, 60 * SECOND - 1);
+	rollout_fixture_later(&f, 60 * SECOND - 1);
 	assert_int_equal(f.waves[0].state, WAVE_DRAINING);
-	later(&f, 1);
+	rollout_fixture_later(&f, 1);
 	assert_int_equal(f.waves[0].state, WAVE_PASSED);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_DEFERRED);
 	assert_int_equal(f.deliveries[0].direction, DIRECTION_ROLLBACK);
 	assert_true(f.deliveries[0].failed); /* within max_failures, as before */
 	rollout_fixture_offers(&f, 1, 3);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_CATCHING_UP); /* not over before it is taken back, */
 	assert_int_equal(f.last.wake_at_us, f.r.not_after_us); /* or the order's time is over */
 	f.deliveries[0].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 0);
 	assert_int_equal(f.deliveries[0].direction, DIRECTION_ROLLBACK);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 0); /* once */
 	rollout_fixture_report(&f, 0, OUTCOME_ROLLED_BACK);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
 	assert_true(f.deliveries[0].failed);
 	rollout_fixture_done(&f);
@@ -296,20 +290,20 @@ static void test_a_deferred_undo_needs_no_wave(void **state)
 	(void)state;
 	struct rollout_fixture f;
 	begin_stuck(&f);
-	later(&f, 60 * SECOND);
+	rollout_fixture_later(&f, 60 * SECOND);
 	rollout_fixture_offers(&f, 1, 3);
 	f.deliveries[0].session = 9;
 	f.deliveries[0].frozen_until_us = FOREVER; /* a freeze stops what is new, not this */
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 0);
 	f.deliveries[0].session = 0; /* and goes away again, before it could say that it took it */
-	later(&f, 60 * SECOND);
+	rollout_fixture_later(&f, 60 * SECOND);
 	f.deliveries[0].session = 10;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.deliveries[0].attempt, 1); /* the same task: an agent that has it answers with what became of it */
 	rollout_fixture_report(&f, 0, OUTCOME_ROLLED_BACK);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
 	rollout_fixture_done(&f);
 }
@@ -323,18 +317,18 @@ static void test_one_that_was_unknown_waits_for_its_undo_in_the_same_way(void **
 	f.waves[1].defer_after_ms = 60000;
 	f.waves[1].max_failures = (struct limit){.value = 1};
 	rollout_fixture_report(&f, 4, OUTCOME_APPLIED);
-	later(&f, 60 * SECOND);
+	rollout_fixture_later(&f, 60 * SECOND);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_UNKNOWN);
 	assert_int_equal(f.r.state, ROLLOUT_CATCHING_UP);
 	rollout_fixture_report(&f, 3, OUTCOME_FAILED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_ROLLING_BACK);
 	assert_int_equal(f.r.state, ROLLOUT_CATCHING_UP);
 	f.deliveries[3].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 3);
 	rollout_fixture_report(&f, 3, OUTCOME_ROLLED_BACK);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
 	rollout_fixture_done(&f);
 }
@@ -351,22 +345,22 @@ static void test_a_lost_undo_is_no_success_to_wait_for(void **state)
 	f.waves[0].defer_after_ms = 60000;
 	rollout_fixture_think(&f);
 	rollout_fixture_report(&f, 0, OUTCOME_FAILED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 0);
 	f.deliveries[0].session = 0;
-	later(&f, SECOND);
-	later(&f, 60 * SECOND);
+	rollout_fixture_later(&f, SECOND);
+	rollout_fixture_later(&f, 60 * SECOND);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_UNKNOWN);
 	assert_int_equal(f.waves[0].state, WAVE_PASSED); /* as when it had been taken back */
 	rollout_fixture_offers(&f, 1, 1);
 	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_CATCHING_UP); /* its agent may never have got it: the rollout is not over before that is known */
 	f.deliveries[0].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 0);
 	rollout_fixture_report(&f, 0, OUTCOME_ROLLED_BACK);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
 	rollout_fixture_done(&f);
 }
@@ -379,16 +373,16 @@ static void test_a_lost_undo_can_be_given_up(void **state)
 	AUTO(decision_done) struct decision d = DECISION_INIT;
 	begin_stuck(&f);
 	f.deliveries[0].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 0);
 	f.deliveries[0].session = 0;
-	later(&f, SECOND);
-	later(&f, 60 * SECOND);
+	rollout_fixture_later(&f, SECOND);
+	rollout_fixture_later(&f, 60 * SECOND);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_UNKNOWN);
 	const char *target = f.names[0];
 	assert_int_equal(decide_skip(&f.r, &target, 1, f.now_us, &d, &e), 0);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
 	rollout_fixture_report(&f, 0, OUTCOME_ROLLED_BACK); /* its agent had it after all: it stands as somebody wanted it, */
 	assert_int_equal(f.deliveries[0].state, DELIVERY_SKIPPED);
@@ -403,19 +397,19 @@ static void test_an_undo_that_its_site_holds_is_deferred_too(void **state)
 	struct err e = ERR_INIT;
 	begin_stuck(&f);
 	f.deliveries[0].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	for (int asked = 0; asked < 2; asked++) { /* asking again and again starts no new count */
 		rollout_fixture_offers(&f, 1, 0);
 		assert_int_equal(delivery_step(&f.deliveries[0], DELIVERY_EV_HOLD, f.now_us, NULL, &e), 0);
-		later(&f, 31 * SECOND);
+		rollout_fixture_later(&f, 31 * SECOND);
 	}
 	assert_int_equal(delivery_step(&f.deliveries[0], DELIVERY_EV_HOLD, f.now_us, NULL, &e), 0);
-	later(&f, 0);
+	rollout_fixture_later(&f, 0);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_DEFERRED);
 	assert_int_equal(f.waves[0].state, WAVE_PASSED);
 	rollout_fixture_offers(&f, 1, 3);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
-	later(&f, 31 * SECOND);
+	rollout_fixture_later(&f, 31 * SECOND);
 	rollout_fixture_offers(&f, 1, 0); /* the site is asked again */
 	rollout_fixture_done(&f);
 }
@@ -426,14 +420,14 @@ static void test_a_halted_rollout_takes_it_back_when_its_agent_is_there(void **s
 	struct rollout_fixture f;
 	begin_stuck(&f);
 	f.waves[0].max_failures = (struct limit){.value = 0};
-	later(&f, LOST_AFTER_US);
+	rollout_fixture_later(&f, LOST_AFTER_US);
 	assert_int_equal(f.r.state, ROLLOUT_HALTED);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_DEFERRED); /* nobody waits for it here */
 	f.deliveries[0].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 0);
 	rollout_fixture_report(&f, 0, OUTCOME_ROLLED_BACK);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_HALTED);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_ROLLED_BACK);
 	rollout_fixture_done(&f);
@@ -449,32 +443,35 @@ static void test_an_undo_that_waits_can_be_given_up(void **state)
 	begin_stuck(&f);
 	const char *target = f.names[0];
 	f.waves[0].defer_after_ms = 0; /* a plan that waits for who is away waits for this too */
-	later(&f, 600 * SECOND);
+	rollout_fixture_later(&f, 600 * SECOND);
 	assert_int_equal(f.waves[0].state, WAVE_DRAINING);
 	assert_int_equal(decide_skip(&f.r, &target, 1, f.now_us, &d, &e), 0);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_SKIPPED);
 	assert_true(f.deliveries[0].touched);
 	rollout_fixture_offers(&f, 1, 3);
 	f.deliveries[0].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 0);
 	rollout_fixture_done(&f);
 
 	begin_stuck(&f);
-	later(&f, 60 * SECOND);
+	rollout_fixture_later(&f, 60 * SECOND);
 	rollout_event(&f, ROLLOUT_EV_ABORT);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_FAILED);
 	assert_true(f.deliveries[0].touched);
+	f.deliveries[0].state = DELIVERY_HELD; /* a lost agent's late word: nobody asks its site again */
+	rollout_fixture_later(&f, SECOND);
+	assert_int_equal(f.deliveries[0].state, DELIVERY_FAILED);
 	rollout_fixture_done(&f);
 
 	begin_stuck(&f);
-	later(&f, 60 * SECOND);
+	rollout_fixture_later(&f, 60 * SECOND);
 	rollout_fixture_report(&f, 3, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	f.now_us = f.r.not_after_us;
-	later(&f, 0);
+	rollout_fixture_later(&f, 0);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_FAILED);
 	assert_true(f.deliveries[0].touched);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED); /* with a failure that the plan allows */

@@ -1,4 +1,4 @@
-/* The gates of waves: min_success, deferred targets and how they follow, freezes, and going on without targets. */
+/* The gates of waves: min_success, deferred targets and how they follow, freezes, probes and passes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,12 +10,6 @@
 #include "tests/support/rollout_fixture.h"
 
 #define MINUTE (60 * SECOND)
-
-static void later(struct rollout_fixture *f, int64_t by_us)
-{
-	f->now_us += by_us;
-	rollout_fixture_think(f);
-}
 
 /* Wave canary of 4, wave rest of 2; targets are given up waiting for after a minute; target 3's agent is away. */
 static void begin_deferring(struct rollout_fixture *f)
@@ -52,19 +46,19 @@ static void test_deferred_targets_do_not_hold_the_wave_up(void **state)
 	(void)state;
 	struct rollout_fixture f;
 	begin_deferring(&f);
-	later(&f, MINUTE - 1);
+	rollout_fixture_later(&f, MINUTE - 1);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_UNREACHABLE);
 	assert_int_equal(f.last.wake_at_us, f.now_us + 1);
-	later(&f, 1);
+	rollout_fixture_later(&f, 1);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_DEFERRED);
 	assert_int_equal(f.waves[0].state, WAVE_PASSED);
 	rollout_fixture_offers(&f, 2, 4, 5);
 	f.deliveries[3].session = 9; /* back while the next wave runs */
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 3);
 	for (uint32_t i = 3; i < 6; i++)
 		rollout_fixture_report(&f, i, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
 	rollout_fixture_done(&f);
 }
@@ -75,10 +69,10 @@ static void test_catching_up_until_the_order_expires(void **state)
 	struct rollout_fixture f;
 	begin_deferring(&f);
 	f.r.not_after_us = 60 * MINUTE;
-	later(&f, MINUTE);
+	rollout_fixture_later(&f, MINUTE);
 	rollout_fixture_report(&f, 4, OUTCOME_APPLIED);
 	rollout_fixture_report(&f, 5, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.r.state, ROLLOUT_CATCHING_UP);
 	assert_false(rollout_is_final(f.r.state));
 	assert_int_equal(f.last.wake_at_us, f.r.not_after_us);
@@ -98,11 +92,11 @@ static void test_an_offer_that_nobody_took_expires(void **state)
 	struct rollout_fixture f;
 	begin_deferring(&f);
 	f.r.not_after_us = 60 * MINUTE;
-	later(&f, MINUTE);
+	rollout_fixture_later(&f, MINUTE);
 	rollout_fixture_report(&f, 4, OUTCOME_APPLIED);
 	rollout_fixture_report(&f, 5, OUTCOME_APPLIED);
 	f.deliveries[3].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 3);
 	f.deliveries[3].session = 0;
 	f.now_us = f.r.not_after_us;
@@ -122,15 +116,15 @@ static void test_a_wave_that_proved_nothing_waits(void **state)
 	f.waves[0].defer_after_ms = 60000;
 	f.deliveries[0].session = 0;
 	rollout_fixture_think(&f);
-	later(&f, 10 * MINUTE);
-	later(&f, 10 * MINUTE);
+	rollout_fixture_later(&f, 10 * MINUTE);
+	rollout_fixture_later(&f, 10 * MINUTE);
 	assert_int_equal(f.waves[0].state, WAVE_DRAINING);
 	rollout_fixture_offers(&f, 0);
 	f.deliveries[0].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 0);
 	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 2, 1, 2);
 	rollout_fixture_done(&f);
 }
@@ -141,11 +135,11 @@ static void test_min_success_waits_for_deferred_ones(void **state)
 	struct rollout_fixture f;
 	begin_deferring(&f);
 	f.waves[0].min_success = (struct limit){.value = 4};
-	later(&f, 2 * MINUTE);
+	rollout_fixture_later(&f, 2 * MINUTE);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_DEFERRED);
 	assert_int_equal(f.waves[0].state, WAVE_DRAINING);
 	f.deliveries[3].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 3);
 	rollout_fixture_done(&f);
 }
@@ -159,11 +153,11 @@ static void test_held_targets_are_deferred_too(void **state)
 	begin_deferring(&f);
 	f.deliveries[3].session = 9;
 	for (int i = 0; i < 3 && f.deliveries[3].state != DELIVERY_DEFERRED; i++) {
-		later(&f, 31 * SECOND);
+		rollout_fixture_later(&f, 31 * SECOND);
 		if (f.deliveries[3].state == DELIVERY_OFFERED)
 			assert_int_equal(delivery_step(&f.deliveries[3], DELIVERY_EV_HOLD, f.now_us, NULL, &e), 0);
 	}
-	later(&f, 0);
+	rollout_fixture_later(&f, 0);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_DEFERRED);
 	assert_int_equal(f.waves[0].state, WAVE_PASSED);
 	rollout_fixture_done(&f);
@@ -178,17 +172,17 @@ static void test_an_offer_whose_agent_went_away(void **state)
 	rollout_fixture_think(&f);
 	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
 	f.deliveries[1].session = 0;
-	later(&f, MINUTE);
+	rollout_fixture_later(&f, MINUTE);
 	assert_int_equal(f.deliveries[1].state, DELIVERY_DEFERRED);
 	assert_int_equal(f.r.state, ROLLOUT_CATCHING_UP);
 	f.deliveries[1].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 1);
 	assert_int_equal(f.deliveries[1].attempt, 1); /* the same task: an agent that has it after all answers with its state */
 
 	f.deliveries[1].accepted = true; /* it may be running: only its report ends this */
 	f.deliveries[1].session = 0;
-	later(&f, 10 * MINUTE);
+	rollout_fixture_later(&f, 10 * MINUTE);
 	assert_int_equal(f.deliveries[1].state, DELIVERY_OFFERED);
 	rollout_fixture_done(&f);
 }
@@ -204,11 +198,11 @@ static void test_a_deferred_failure_fails_its_wave(void **state)
 		struct rollout_fixture f;
 		begin_deferring(&f);
 		f.waves[0].on_failure = cases[c].rule;
-		later(&f, MINUTE);
+		rollout_fixture_later(&f, MINUTE);
 		f.deliveries[3].session = 9;
-		later(&f, SECOND);
+		rollout_fixture_later(&f, SECOND);
 		rollout_fixture_report(&f, 3, OUTCOME_FAILED);
-		later(&f, SECOND);
+		rollout_fixture_later(&f, SECOND);
 		assert_int_equal(f.r.state, cases[c].after);
 		assert_int_equal(f.waves[0].state, WAVE_FAILED);
 		rollout_fixture_done(&f);
@@ -229,13 +223,13 @@ static void test_a_freeze_holds_what_is_new(void **state)
 	assert_true(f.deliveries[1].frozen);
 	f.deliveries[0].frozen_until_us = 10 * MINUTE; /* what is to be taken back is taken back */
 	rollout_fixture_report(&f, 0, OUTCOME_FAILED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 0);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_ROLLING_BACK);
-	later(&f, MINUTE);
+	rollout_fixture_later(&f, MINUTE);
 	assert_int_equal(f.deliveries[1].state, DELIVERY_HELD);
 	f.deliveries[1].frozen_until_us = 0; /* removed early */
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.deliveries[1].state, DELIVERY_OFFERED);
 	assert_false(f.deliveries[1].frozen);
 	rollout_fixture_done(&f);
@@ -256,22 +250,22 @@ static void test_probes_hold_the_gate(void **state)
 	rollout_fixture_think(&f);
 	assert_int_equal(f.waves[0].state, WAVE_SOAKING);
 	assert_int_equal(f.last.n_probes, 0);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.waves[0].state, WAVE_PROBING);
 	assert_int_equal(f.last.n_probes, 1);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.last.n_probes, 0); /* asked once */
 	f.waves[0].probing = PROBING_FAIL;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.waves[0].state, WAVE_FAILED);
 	assert_int_equal(f.r.state, ROLLOUT_HALTED);
 	assert_int_equal(decide_retry(&f.r, NULL, 0, f.now_us, &d, &n, &e), 0); /* nothing failed but the gate */
 	assert_int_equal(n, 0);
-	later(&f, SECOND);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.last.n_probes, 1);
 	f.waves[0].probing = PROBING_HOLD;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 1);
 	rollout_fixture_done(&f);
 }
@@ -287,16 +281,16 @@ static void test_a_gates_signature_is_waited_for(void **state)
 	rollout_fixture_think(&f);
 	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
 	rollout_fixture_think(&f);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.waves[0].state, WAVE_PROBING);
 	f.waves[0].probing = PROBING_HOLD;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.waves[0].state, WAVE_AWAITING_PASS);
 	assert_int_equal(f.r.state, ROLLOUT_RUNNING);
-	later(&f, 1000 * SECOND);
+	rollout_fixture_later(&f, 1000 * SECOND);
 	rollout_fixture_offers(&f, 0);
 	f.waves[0].has_pass = true;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.waves[0].state, WAVE_PASSED);
 	rollout_fixture_offers(&f, 1, 1);
 	rollout_fixture_done(&f);
@@ -315,11 +309,11 @@ static void test_a_pass_that_is_asked_for_later_keeps_back_what_has_not_begun(vo
 	rollout_fixture_offers(&f, 1, 1);
 	f.waves[0].needs_pass = true;
 	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.waves[0].state, WAVE_AWAITING_PASS);
 	rollout_fixture_offers(&f, 0);
 	f.waves[0].has_pass = true;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 2);
 	rollout_fixture_done(&f);
 }
@@ -330,79 +324,38 @@ static void test_a_failure_is_no_less_one_while_a_pass_is_awaited(void **state)
 	struct rollout_fixture f;
 	begin_deferring(&f);
 	f.waves[0].needs_pass = true;
-	later(&f, MINUTE);
+	rollout_fixture_later(&f, MINUTE);
 	assert_int_equal(f.deliveries[3].state, DELIVERY_DEFERRED);
 	assert_int_equal(f.waves[0].state, WAVE_AWAITING_PASS);
 	f.deliveries[3].session = 9;
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	rollout_fixture_offers(&f, 1, 3); /* it follows meanwhile */
 	rollout_fixture_report(&f, 3, OUTCOME_FAILED);
-	later(&f, SECOND);
+	rollout_fixture_later(&f, SECOND);
 	assert_int_equal(f.waves[0].state, WAVE_FAILED);
 	assert_int_equal(f.r.state, ROLLOUT_HALTED);
 	rollout_fixture_done(&f);
 }
 
-static void leave_out(struct rollout_fixture *f, const char *target)
-{
-	struct err e = ERR_INIT;
-	AUTO(decision_done) struct decision d = DECISION_INIT;
-	if (decide_skip(&f->r, &target, 1, f->now_us, &d, &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
-static void test_skipping_what_failed_lets_a_halted_rollout_go_on(void **state)
-{
-	(void)state;
-	struct rollout_fixture f;
-	rollout_fixture_init(&f, 2, 2);
-	rollout_fixture_think(&f);
-	rollout_fixture_report(&f, 0, OUTCOME_FAILED);
-	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
-	rollout_fixture_think(&f);
-	assert_int_equal(f.r.state, ROLLOUT_HALTED);
-	leave_out(&f, "eu/pg0/t0");
-	assert_int_equal(f.deliveries[0].state, DELIVERY_SKIPPED);
-	assert_true(f.deliveries[0].touched); /* a rollback has to look at it */
-	rollout_fixture_think(&f);
-	rollout_fixture_offers(&f, 2, 2, 3);
-	rollout_fixture_done(&f);
-}
-
-static void test_skipping_one_of_too_many_failures_halts_again(void **state)
-{
-	(void)state;
-	struct rollout_fixture f;
-	rollout_fixture_init(&f, 3, 0);
-	f.waves[0].max_parallel = 2;
-	rollout_fixture_think(&f);
-	rollout_fixture_report(&f, 0, OUTCOME_FAILED);
-	rollout_fixture_report(&f, 1, OUTCOME_FAILED);
-	rollout_fixture_think(&f);
-	leave_out(&f, "eu/pg0/t0");
-	rollout_fixture_think(&f);
-	rollout_fixture_offers(&f, 0);
-	assert_int_equal(f.r.state, ROLLOUT_HALTED);
-	rollout_fixture_done(&f);
-}
-
-static void test_skip_names_what_is_wrong(void **state)
+/* A soak that ends with the order's time lets nobody follow: its agent would refuse it. */
+static void test_nobody_follows_a_soak_beyond_the_orders_time(void **state)
 {
 	(void)state;
 	struct rollout_fixture f;
 	rollout_fixture_init(&f, 2, 0);
+	f.waves[0].defer_after_ms = 60000;
+	f.waves[0].soak_ms = 1000;
+	f.deliveries[1].session = 0;
 	rollout_fixture_think(&f);
-	rollout_fixture_report(&f, 1, OUTCOME_APPLIED);
-	struct err e = ERR_INIT;
-	AUTO(decision_done) struct decision d = DECISION_INIT;
-	const char *unknown = "eu/pg9/x", *running = "eu/pg0/t0", *applied = "eu/pg0/t1";
-	assert_int_equal(decide_skip(&f.r, &unknown, 1, 0, &d, &e), -1);
-	assert_string_equal(e.msg, "target eu/pg9/x is not in rollout r1: `rollcall rollout status r1` lists its targets");
-	assert_int_equal(decide_skip(&f.r, &running, 1, 0, &d, &e), -1);
-	assert_string_equal(e.msg, "target eu/pg0/t0 is offered and cannot be skipped: let that end first");
-	assert_int_equal(decide_skip(&f.r, &applied, 1, 0, &d, &e), -1);
-	assert_string_equal(e.msg, "target eu/pg0/t1 is applied and cannot be skipped: it is settled");
-	assert_int_equal(d.n_transitions, 0);
+	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
+	rollout_fixture_later(&f, MINUTE);
+	assert_int_equal(f.r.state, ROLLOUT_SOAKING);
+	f.r.not_after_us = f.now_us + SECOND;
+	f.deliveries[1].session = 9;
+	rollout_fixture_later(&f, SECOND);
+	rollout_fixture_offers(&f, 0);
+	assert_int_equal(f.deliveries[1].state, DELIVERY_SKIPPED);
+	assert_int_equal(f.r.state, ROLLOUT_SUCCEEDED);
 	rollout_fixture_done(&f);
 }
 
@@ -422,10 +375,8 @@ int main(void)
 	    cmocka_unit_test(test_probes_hold_the_gate),
 	    cmocka_unit_test(test_a_gates_signature_is_waited_for),
 	    cmocka_unit_test(test_a_pass_that_is_asked_for_later_keeps_back_what_has_not_begun),
+	    cmocka_unit_test(test_nobody_follows_a_soak_beyond_the_orders_time),
 	    cmocka_unit_test(test_a_failure_is_no_less_one_while_a_pass_is_awaited),
-	    cmocka_unit_test(test_skipping_what_failed_lets_a_halted_rollout_go_on),
-	    cmocka_unit_test(test_skipping_one_of_too_many_failures_halts_again),
-	    cmocka_unit_test(test_skip_names_what_is_wrong),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
