@@ -48,6 +48,7 @@ unknown_release() { # NAME [EDIT]
 	cp both.yaml eu-1/agent.yaml
 	mirror other "$MIRROR" controller/blobs
 	fleet_start_controller
+	fleet_connect "$FLEET_CONTROL" "$FLEET_BLOBS" # an agent that finds nobody here goes on by its next address, and never sees the mirror
 	fleet_start_agent eu-1
 	fleet_wait_connected 1
 	local id k
