@@ -213,10 +213,10 @@ static void put_in_order(struct ledger *l)
 	bool in_order = true;
 	for (size_t i = 1; i < l->n_rows && in_order; i++)
 		in_order = l->rows[i - 1].seq < l->rows[i].seq;
-	if (!in_order)
-		qsort(l->rows, l->n_rows, sizeof *l->rows, row_order);
-	if (l->n_rows)
-		memcpy(l->head, l->rows[l->n_rows - 1].row_hash, DIGEST_SIZE);
+	if (in_order)
+		return;
+	qsort(l->rows, l->n_rows, sizeof *l->rows, row_order);
+	memcpy(l->head, l->rows[l->n_rows - 1].row_hash, DIGEST_SIZE);
 }
 
 static int chain_check(const struct ledger *l, struct err *e)

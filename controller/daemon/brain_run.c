@@ -25,7 +25,7 @@ void run_note(struct run *u, uint32_t index, const char *changeset, const char *
 
 bool run_keeps_reason(const struct delivery *d)
 {
-	return d->failed && d->direction != d->order_direction;
+	return d->failed && delivery_is_undo(d);
 }
 
 void run_free(struct run *u)

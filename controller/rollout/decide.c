@@ -395,7 +395,7 @@ static int resend(struct work *w, struct delivery *d, struct err *e)
 	if (!delivery_in_flight(d) || !d->session)
 		return 0;
 	bool starts = w->r->state == ROLLOUT_RUNNING || w->r->state == ROLLOUT_SOAKING || w->r->state == ROLLOUT_CATCHING_UP;
-	starts |= (w->r->state == ROLLOUT_HALTED || w->r->state == ROLLOUT_ROLLING_BACK) && d->direction != d->order_direction;
+	starts |= (w->r->state == ROLLOUT_HALTED || w->r->state == ROLLOUT_ROLLING_BACK) && delivery_is_undo(d);
 	if (!d->accepted && !starts)
 		return 0;
 	bool new_session = d->offered_session != d->session, silent = !d->accepted && d->offered_at_us + OFFER_RESEND_US <= w->now_us;

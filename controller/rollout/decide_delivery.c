@@ -67,7 +67,7 @@ int end_holds(struct work *w, bool only_undos, struct err *e)
 {
 	for (size_t i = 0; w->in_state[DELIVERY_HELD] && i < w->r->n_deliveries; i++) {
 		struct delivery *d = &w->r->deliveries[i];
-		if (d->state != DELIVERY_HELD || (only_undos && d->direction == d->order_direction) || !hold_is_over(w, d))
+		if (d->state != DELIVERY_HELD || (only_undos && !delivery_is_undo(d)) || !hold_is_over(w, d))
 			continue;
 		if (d->frozen)
 			d->retry_at_us = 0;

@@ -50,10 +50,14 @@ static const char *const actions[] = {NULL,
                                       "next attempt",
                                       "close"};
 
+bool delivery_is_undo(const struct delivery *d)
+{
+	return d->direction != d->order_direction;
+}
+
 static bool is_undo(const void *facts)
 {
-	const struct delivery *d = facts;
-	return d->direction != d->order_direction;
+	return delivery_is_undo(facts);
 }
 static bool is_apply_order(const void *facts)
 {
@@ -74,12 +78,12 @@ static bool is_unoffered(const void *facts)
 static bool is_begun(const void *facts)
 {
 	const struct delivery *d = facts;
-	return d->touched && !is_undo(d);
+	return d->touched && !delivery_is_undo(d);
 }
 static bool is_untaken(const void *facts)
 {
 	const struct delivery *d = facts;
-	return !d->accepted && !d->session && !is_undo(d);
+	return !d->accepted && !d->session && !delivery_is_undo(d);
 }
 static bool is_away(const void *facts)
 {
@@ -288,7 +292,8 @@ static void again(struct delivery *d, int64_t now_us)
 static void note_stall(struct delivery *d, int64_t now_us)
 {
 	bool waits = d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_HELD;
-	bool asked = d->state == DELIVERY_PENDING || d->state == DELIVERY_OFFERED || (d->state == DELIVERY_ROLLING_BACK && is_undo(d) && !d->accepted);
+	bool asked =
+	    d->state == DELIVERY_PENDING || d->state == DELIVERY_OFFERED || (d->state == DELIVERY_ROLLING_BACK && delivery_is_undo(d) && !d->accepted);
 	if (waits && !d->stalled_since_us)
 		d->stalled_since_us = now_us;
 	else if (!waits && !asked)
@@ -334,7 +339,7 @@ static void act(struct delivery *d, int action, int64_t now_us)
 		break;
 	case COUNT:
 		d->failed = true;
-		if (is_undo(d))
+		if (delivery_is_undo(d))
 			d->offered_at_us = 0; /* by which it is not waited for any more: it may have counted before */
 		break;
 	case START_UNDO:
@@ -437,12 +442,13 @@ bool delivery_done(const struct delivery *d)
 
 bool delivery_settled(const struct delivery *d)
 {
-	return delivery_fsm.final >> d->state & 1 || (d->state == DELIVERY_UNKNOWN && d->failed && !(is_undo(d) && d->offered_at_us));
+	return delivery_fsm.final >> d->state & 1 || (d->state == DELIVERY_UNKNOWN && d->failed && !(delivery_is_undo(d) && d->offered_at_us));
 }
 
 bool delivery_undo_waits(const struct delivery *d)
 {
-	return is_undo(d) && (d->state == DELIVERY_HELD || d->state == DELIVERY_DEFERRED || (d->state == DELIVERY_ROLLING_BACK && !d->offered_at_us));
+	return delivery_is_undo(d) &&
+	       (d->state == DELIVERY_HELD || d->state == DELIVERY_DEFERRED || (d->state == DELIVERY_ROLLING_BACK && !d->offered_at_us));
 }
 
 const char *delivery_state_name(enum delivery_state s)

@@ -43,7 +43,7 @@ struct wave_tally wave_tally(const struct rollout *r, uint32_t wave)
 		t.failures += d->failed;
 		t.done += delivery_done(d);
 		t.open += open;
-		t.hopeful += open && d->direction == d->order_direction;
+		t.hopeful += open && !delivery_is_undo(d);
 		t.skipped += d->state == DELIVERY_SKIPPED;
 		bool waits = open && (d->state == DELIVERY_DEFERRED || (d->state == DELIVERY_UNKNOWN && may_go_on));
 		t.deferred += waits;

@@ -212,6 +212,7 @@ bool delivery_event_of_progress(const char *state, enum delivery_event *ret);
 
 bool delivery_in_flight(const struct delivery *d); /* an agent has it, or may have it */
 bool delivery_settled(const struct delivery *d); /* nothing more happens to it by itself; an unknown one is, once it failed by the order's end */
+bool delivery_is_undo(const struct delivery *d); /* what the order brought here is being taken back */
 bool delivery_undo_waits(const struct delivery *d); /* to be taken back, and no agent has that task: for its agent, its site's hold, or room */
 bool rollout_is_final(enum rollout_state s); /* nothing more happens by itself; halted is not final */
 struct delivery *rollout_delivery(struct rollout *r, const char *target); /* NULL: not in it */

@@ -277,7 +277,7 @@ static uint32_t still_to_undo(const struct rollout *r)
 {
 	uint32_t n = 0;
 	for (size_t i = 0; i < r->n_deliveries; i++)
-		n += r->deliveries[i].direction != r->deliveries[i].order_direction && !delivery_settled(&r->deliveries[i]);
+		n += delivery_is_undo(&r->deliveries[i]) && !delivery_settled(&r->deliveries[i]);
 	return n;
 }
 
