@@ -54,6 +54,7 @@ void output_add_visible(struct buf *b, const char *s)
 
 enum colour { COLOUR_NONE = 0, COLOUR_BAD = 31, COLOUR_GOOD = 32, COLOUR_MOVING = 33, COLOUR_ASK = 35, COLOUR_QUIET = 90 };
 
+/* clang-format off */
 static const struct {
 	const char *state;
 	enum colour colour;
@@ -67,6 +68,7 @@ static const struct {
     {"blocked", COLOUR_QUIET},
     {"passed", COLOUR_GOOD},
     {"verified", COLOUR_GOOD},
+    {"joining", COLOUR_MOVING},
     {"online", COLOUR_GOOD},
     {"ok", COLOUR_GOOD},
     {"valid", COLOUR_GOOD},
@@ -74,6 +76,7 @@ static const struct {
     {"refused", COLOUR_BAD},
     {"unreachable", COLOUR_BAD},
     {"cloned", COLOUR_BAD},
+    {"revoked", COLOUR_BAD},
     {"expired", COLOUR_BAD},
     {"trouble", COLOUR_BAD},
     {"offline", COLOUR_BAD},
@@ -109,6 +112,7 @@ static const struct {
     {"scheduled", COLOUR_QUIET},
     {"quarantine", COLOUR_QUIET},
 };
+/* clang-format on */
 
 static enum colour colour_of(const char *s)
 {

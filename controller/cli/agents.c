@@ -228,6 +228,7 @@ const struct cmd agents_commands[] = {
      "rollcall agents invite eu-1 --site eu --targets 'eu/*' --endpoint tcp://controller:7100 --controller-key controller.key.pub --key enrol",
      invite_options, run_agents_invite, 1, 1},
     {"agents list", NULL, "List the agents that were admitted, and which are connected",
+     "An agent that has just connected is joining until it has told which targets it has, and online then. "
      "-o wide and the formats for programs also have what each connected agent's last heartbeat said: tasks that run and that wait there, and "
      "reports "
      "that have not come here. In the table for people the detail says so when reports do not come, or tasks wait and nothing runs, for a minute.",

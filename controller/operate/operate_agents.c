@@ -21,7 +21,9 @@ static const char *state_of(const struct brain_agent *g)
 		return "revoked";
 	if (g->rec.held_at_us)
 		return "held";
-	return g->session ? "online" : "offline";
+	if (!g->session)
+		return "offline";
+	return g->ready ? "online" : "joining";
 }
 
 /* What a person has to know of it. */
@@ -35,6 +37,8 @@ static const char *detail_of(struct request *q, const struct brain_agent *g)
 		                    g->rec.standing, g->rec.name);
 	if (q->b->now_us >= g->cert.not_after_us)
 		return "its certificate has expired: at its site, rollcall-agent renew asks for a new one";
+	if (g->session && !g->ready)
+		return "it is connected and has not told yet which targets it has";
 	const char *clock = load_clock(g, LINK_CLOCK_BAD_US, q->a);
 	if (*clock)
 		return arena_printf(q->a, "%s: windows, expiry and freshness go by it: set the wrong one right", clock);

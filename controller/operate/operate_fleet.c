@@ -18,7 +18,7 @@ int operate_ping(struct request *q, struct err *e)
 		return -1;
 	size_t online = 0;
 	for (size_t i = 0; i < q->b->n_agents; i++)
-		online += q->b->agents[i]->session != 0;
+		online += q->b->agents[i]->ready;
 	reply_columns(q, "key,value");
 	reply_row(q, "controller\t%s", ROLLCALL_VERSION);
 	reply_row(q, "epoch\t%" PRIu32, q->b->epoch);

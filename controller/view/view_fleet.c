@@ -19,7 +19,7 @@ static void count_agents(const struct brain *b, struct arena *a, struct view_fle
 		if (g->rec.revoked_at_us)
 			continue;
 		v->agents++;
-		v->agents_online += g->session != 0;
+		v->agents_online += g->ready;
 		if (str_empty(g->rec.version))
 			continue; /* it has never come */
 		while (k < v->n_versions && !str_eq(v->versions[k].version, g->rec.version))
@@ -29,7 +29,7 @@ static void count_agents(const struct brain *b, struct arena *a, struct view_fle
 			v->versions[v->n_versions++] = (struct view_version){.version = g->rec.version};
 		}
 		v->versions[k].agents++;
-		v->versions[k].online += g->session != 0;
+		v->versions[k].online += g->ready;
 	}
 	if (v->n_versions)
 		qsort(v->versions, v->n_versions, sizeof *v->versions, by_agents);

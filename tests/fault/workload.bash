@@ -223,7 +223,7 @@ faults_release() { # K: one more change file, the release of all so far, and the
 
 faults_roll() { # K: starts and approves; what the approver was shown is kept
 	ROLLOUT=$(fleet_start "$F/project/plans/production.yaml" production "$1") || return 1
-	fleet_approve "$ROLLOUT" $((FAULTS_TENANTS * 2)) >"$F/shown.$ROLLOUT" 2>"$F/approve.log" || { cat "$F/approve.log" >&2; return 1; }
+	faults_approve
 }
 
 # ---- a death at a chosen instant (test builds only) --------------------------------------------------------------------------------------------------------
@@ -232,7 +232,9 @@ faults_again() { if [ "$1" = controller ]; then fleet_start_controller; else fle
 
 faults_state() { rc rollout status "$ROLLOUT" -o json 2>/dev/null | jq -r '.rollouts[0].state'; }
 
-faults_approve() { fleet_approve "$ROLLOUT" $((FAULTS_TENANTS * 2)) >"$F/shown.$ROLLOUT" 2>"$F/approve.log"; }
+faults_approve() {
+	fleet_approve "$ROLLOUT" $((FAULTS_TENANTS * 2)) >"$F/shown.$ROLLOUT" 2>"$F/approve.log" || { cat "$F/approve.log" >&2; return 1; }
+}
 
 faults_start() { # one more release, and its rollout, which waits for approval
 	ROUND=$((${ROUND:-0} + 1))

@@ -326,7 +326,7 @@ struct hub_event brain_fixture_message(const struct brain_fixture *f, enum msg_t
 	return ev;
 }
 
-void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, size_t n)
+bool brain_fixture_hello(struct brain_fixture *f)
 {
 	uint8_t sig[SIGNATURE_SIZE];
 	struct buf data = BUF_INIT;
@@ -348,14 +348,21 @@ void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, 
 	ev.msg.hello.signature = bytes_of(sig, sizeof sig);
 	brain_fixture_event(f, &ev);
 	if (f->n_sent == 0 || f->sent[0].msg.type != MSG_WELCOME)
-		return;
+		return false;
 	f->agent.proto = f->sent[0].msg.welcome.proto;
+	return true;
+}
+
+void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, size_t n)
+{
+	if (!brain_fixture_hello(f))
+		return;
 	struct label labels[] = {{"environment", "production"}, {"ring", "rest"}};
 	struct label canary[] = {{"environment", "production"}, {"ring", "canary"}};
 	struct target list[16] = {0};
 	for (size_t i = 0; i < n; i++)
 		list[i] = (struct target){.id = targets[i], .engine = "sqlite", .labels = i == 0 ? canary : labels, .n_labels = 2};
-	ev = brain_fixture_message(f, MSG_TARGETS);
+	struct hub_event ev = brain_fixture_message(f, MSG_TARGETS);
 	ev.msg.targets = (struct msg_targets){.targets = list, .n_targets = n, .first = true, .last = true};
 	brain_fixture_event(f, &ev);
 }

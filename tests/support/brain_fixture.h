@@ -78,8 +78,9 @@ const char *brain_fixture_cell_of(const struct brain_fixture *f, const char *key
 /* What rollout-status says of a target, or, with NULL, of the rollout itself. */
 const char *brain_fixture_status(struct brain_fixture *f, const char *rollout, const char *target, const char *column);
 
-/* The agent: admitted, connected, its targets said. */
+/* The agent: admitted; connected, with true when it is welcome; the same, and its targets said. */
 void brain_fixture_admit(struct brain_fixture *f);
+bool brain_fixture_hello(struct brain_fixture *f);
 void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, size_t n);
 /* Copies of the offers that the last event caused; how many. */
 size_t brain_fixture_offers(const struct brain_fixture *f, struct msg_offer *ret, size_t max);

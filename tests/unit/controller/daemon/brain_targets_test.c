@@ -102,6 +102,42 @@ static void test_targets_outside_the_certificate_are_not_taken(void **state)
 	brain_fixture_done(&f);
 }
 
+static void say(struct brain_fixture *f, const char *id, bool last)
+{
+	struct target t = {.id = id, .engine = "sqlite"};
+	struct hub_event ev = brain_fixture_message(f, MSG_TARGETS);
+	ev.msg.targets = (struct msg_targets){.targets = &t, .n_targets = 1, .first = !last, .last = last};
+	brain_fixture_event(f, &ev);
+}
+
+static void expect_agent(struct brain_fixture *f, const char *state, const char *online)
+{
+	assert_non_null(brain_fixture_command(f, "viewer", VERB_AGENT_LIST, NONE, NULL));
+	assert_string_equal(brain_fixture_cell(f, "state"), state);
+	assert_non_null(brain_fixture_command(f, "viewer", VERB_PING, NONE, NULL));
+	assert_string_equal(brain_fixture_cell_of(f, "key", "agents-online", "value"), online);
+}
+
+/* Whoever waits for "online" and starts a rollout then has all of its targets in it. */
+static void test_an_agent_is_online_once_its_whole_list_is_here(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	brain_fixture_init(&f);
+	brain_fixture_admit(&f);
+	expect_agent(&f, "offline", "0");
+	assert_true(brain_fixture_hello(&f));
+	expect_agent(&f, "joining", "0");
+	say(&f, "eu/pg/a", false);
+	expect_agent(&f, "joining", "0");
+	say(&f, "eu/pg/b", true);
+	expect_agent(&f, "online", "1");
+	assert_true(brain_fixture_hello(&f)); /* it was away, and what it has now is not known yet */
+	expect_agent(&f, "joining", "0");
+	assert_string_equal(state_of(&f, "eu/pg/a"), "offline");
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +145,7 @@ int main(void)
 	    cmocka_unit_test(test_what_is_not_named_again_is_gone),
 	    cmocka_unit_test(test_a_changed_label_is_written),
 	    cmocka_unit_test(test_targets_outside_the_certificate_are_not_taken),
+	    cmocka_unit_test(test_an_agent_is_online_once_its_whole_list_is_here),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
