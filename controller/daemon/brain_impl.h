@@ -84,11 +84,13 @@ struct run {
 	uint32_t *unsaved; /* delivery indexes whose rows are older than memory: see runs_save */
 	size_t n_unsaved;
 	bool *is_unsaved; /* by delivery index */
-	struct merkle_tree *tree; /* made with the first offer */
+	struct merkle_tree *tree; /* of an order that was not made by this process: made with the first offer */
 	struct store_gate_pass *passes; /* by role gate, for any wave; as they came */
 	size_t n_passes, cap_passes;
 	struct arena *arena;
 	bool touched; /* decide at the end of this turn */
+	bool more; /* and of the next one: see struct decision */
+	bool had_freezes; /* at the last decision */
 	uint64_t sessions_as_of; /* brain.session_moves when the sessions of its deliveries were taken from the agents; 0: not yet */
 	int64_t wake_at_us; /* 0: no need */
 	struct places *places; /* where its deliveries go: brain_places.c */
@@ -275,6 +277,12 @@ int runs_load(struct brain *b, struct err *e) MUST_CHECK;
 void runs_free(struct brain *b);
 /* Takes a rollout that is in the store into memory; the same object when it is there already. NULL in *ret when the store has none. */
 int run_open(struct brain *b, const char *id, struct run **ret, struct err *e) MUST_CHECK;
+/* The same for one that was put into the store in this turn: its targets, which may be many, are copied and not read back. */
+struct run_draft {
+	const struct rollout *r;
+	const struct delivery_note *notes;
+};
+int run_begin(struct brain *b, const struct run_draft *draft, struct run **ret, struct err *e) MUST_CHECK;
 /* By a unique beginning of its id. ERR_NOT_FOUND, ERR_USAGE when several begin so. */
 int run_find(struct brain *b, const char *prefix, struct run **ret, struct err *e) MUST_CHECK;
 int run_by_order(struct brain *b, const uint8_t order_digest[DIGEST_SIZE], struct run **ret, struct err *e) MUST_CHECK; /* NULL: none */

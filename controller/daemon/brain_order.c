@@ -43,7 +43,13 @@ struct draft { /* the rollout being made, in the turn's arena */
 	struct rollout r;
 	struct delivery_note *notes;
 	struct store_rollout rec;
+	struct merkle_tree *tree;
 };
+
+static void draft_done(struct draft *d)
+{
+	merkle_destroy(&d->tree);
+}
 
 static int draft_targets(struct brain *b, const struct order_request *q, struct draft *d, struct err *e)
 {
@@ -63,9 +69,8 @@ static int draft_targets(struct brain *b, const struct order_request *q, struct 
 		leaves[i] = (struct merkle_leaf){.wave = q->target_waves[i], .target = q->targets[i]};
 		memcpy(leaves[i].salt, d->notes[i].salt, TARGET_SALT_SIZE);
 	}
-	struct merkle_tree *tree = merkle_new(leaves, n);
-	merkle_root(tree, d->order.targets_root);
-	merkle_destroy(&tree);
+	d->tree = merkle_new(leaves, n);
+	merkle_root(d->tree, d->order.targets_root);
 	return 0;
 }
 
@@ -85,7 +90,7 @@ static void draft_waves(struct brain *b, const struct order_request *q, struct d
 static void draft_order(struct brain *b, const struct order_request *q, struct draft *d, const char *id)
 {
 	struct order *o = &d->order;
-	o->id = id;
+	d->r.id = o->id = id;
 	o->project = q->release->project;
 	o->release_version = q->release->version;
 	o->release_sequence = q->release->sequence;
@@ -213,7 +218,7 @@ static int release_dossier(struct brain *b, struct run *u, const char *actor, st
 
 int order_start(struct brain *b, const struct order_request *q, struct run **ret, struct err *e)
 {
-	struct draft d = {0};
+	AUTO(draft_done) struct draft d = {0};
 	const char *id = new_id(b->turn, e);
 	if (!id || draft_targets(b, q, &d, e) < 0)
 		return -1;
@@ -225,8 +230,9 @@ int order_start(struct brain *b, const struct order_request *q, struct run **ret
 	draft_waves(b, q, &d);
 	draft_order(b, q, &d, id);
 	draft_record(b, q, &d);
-	if (store_rollout_put(b->store, &d.rec, &d.r, d.notes, e) < 0 || run_open(b, id, ret, e) < 0)
+	if (store_rollout_put(b->store, &d.rec, &d.r, d.notes, e) < 0 || run_begin(b, &(struct run_draft){.r = &d.r, .notes = d.notes}, ret, e) < 0)
 		return -1;
+	(*ret)->tree = take_ptr(&d.tree);
 	if (brain_log_evidence(b, q->actor, id, "rollout", "start", q->reason, (struct brain_evidence){.hash = d.rec.order_digest}, e) < 0)
 		return -1;
 	return approvals_wanted(&who) == 0 ? release_dossier(b, *ret, q->actor, e) : run_rollout_event(b, *ret, ROLLOUT_EV_ASK, q->actor, NULL, e);

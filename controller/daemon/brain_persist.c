@@ -99,12 +99,10 @@ static int save_object(struct brain *b, struct run *u, const struct transition *
 static const char *attempt_of(const struct brain *b, const struct run *u, const struct transition *t)
 {
 	char task[TASK_SIZE * 2 + 1];
-	uint8_t id[TASK_SIZE];
 	if (t->object != OBJECT_DELIVERY || !str_eq(t->event, delivery_fsm.events[DELIVERY_EV_OFFER]))
 		return NULL;
 	const struct delivery *d = &u->r.deliveries[t->index];
-	task_id(u->rec.order_digest, d->target, d->direction, id);
-	return arena_printf(b->turn, "%s/%" PRIu32, bytes_to_hex(bytes_of(id, TASK_SIZE), task), d->attempt);
+	return arena_printf(b->turn, "%s/%" PRIu32, bytes_to_hex(bytes_of(u->tasks[d->index], TASK_SIZE), task), d->attempt);
 }
 
 int run_wave_detail(struct brain *b, struct run *u, uint32_t wave, const char *text, struct err *e)

@@ -66,7 +66,6 @@ static void offer(struct brain *b, struct run *u, struct delivery *d)
 		make_tree(b, u);
 	merkle_prove(u->tree, d->index, &proof);
 	merkle_proof_encode(&proof, &encoded);
-	run_set_task(u, d);
 	struct msg m = {.type = MSG_OFFER,
 	                .offer = {.attempt = d->attempt,
 	                          .epoch = b->epoch,
@@ -114,9 +113,12 @@ static int think(struct brain *b, struct run *u, struct err *e)
 		return -1;
 	places_touch_others(b, u);
 	freezes_note(b, u, &d);
+	for (size_t i = 0; i < d.n_offers; i++)
+		run_set_task(u, &u->r.deliveries[d.offers[i]]); /* the log names it */
 	if (run_persist(b, u, &d, "controller", NULL, e) < 0)
 		return -1;
 	u->wake_at_us = d.wake_at_us;
+	u->more = d.more;
 	for (size_t i = 0; i < d.n_offers; i++)
 		offer(b, u, &u->r.deliveries[d.offers[i]]);
 	for (size_t i = 0; i < d.n_probes; i++)
@@ -158,6 +160,7 @@ int runs_end_turn(struct brain *b, struct err *e)
 	if (runs_save(b, e) < 0)
 		return -1;
 	for (size_t i = b->n_runs; i-- > 0;) {
+		b->runs[i]->touched |= b->runs[i]->more;
 		if (!rollout_is_final(b->runs[i]->r.state))
 			continue;
 		probes_forget(b, b->runs[i]);

@@ -123,12 +123,36 @@ void run_bind_agents(const struct brain *b, struct run *u)
 	u->sessions_as_of = 0;
 }
 
-static int run_load(struct brain *b, const struct store_rollout *rec, struct arena *arena, struct run **ret, struct err *e)
+static void copy_draft(struct run *u, const struct run_draft *from)
+{
+	size_t n = from->r->n_deliveries;
+	u->r = *from->r;
+	u->r.waves = arena_alloc(u->arena, (from->r->n_waves + 1) * sizeof *u->r.waves);
+	u->r.deliveries = arena_alloc(u->arena, (n + 1) * sizeof *u->r.deliveries);
+	u->notes = arena_alloc(u->arena, (n + 1) * sizeof *u->notes);
+	memcpy(u->r.waves, from->r->waves, from->r->n_waves * sizeof *u->r.waves);
+	memcpy(u->r.deliveries, from->r->deliveries, n * sizeof *u->r.deliveries);
+	memcpy(u->notes, from->notes, n * sizeof *u->notes);
+	for (size_t i = 0; i < n; i++)
+		u->r.deliveries[i].target = arena_strdup(u->arena, from->r->deliveries[i].target);
+}
+
+/* What moves: from the draft that was put into the store in this turn, or, with NULL, from the store. */
+static int load_moving(struct brain *b, struct run *u, const struct run_draft *from, struct err *e)
+{
+	if (!from)
+		return store_rollout_load(b->store, u->rec.id, u->arena, &u->r, &u->notes, e);
+	copy_draft(u, from);
+	return 0;
+}
+
+static int run_load(struct brain *b, const struct store_rollout *rec, const struct run_draft *from, struct arena *arena, struct run **ret,
+                    struct err *e)
 {
 	struct run *u = mem_alloc(sizeof *u);
 	u->rec = *rec;
 	u->arena = arena;
-	if (store_rollout_load(b->store, rec->id, arena, &u->r, &u->notes, e) < 0 || complete_from_order(u, e) < 0 ||
+	if (load_moving(b, u, from, e) < 0 || complete_from_order(u, e) < 0 ||
 	    store_gate_passes(b->store, rec->id, arena, &u->passes, &u->n_passes, e) < 0) {
 		free(u); /* the arena stays the caller's */
 		return -1;
@@ -166,21 +190,30 @@ static struct run *in_memory(const struct brain *b, const char *id)
 	return NULL;
 }
 
-int run_open(struct brain *b, const char *id, struct run **ret, struct err *e)
+static int take_in(struct brain *b, const char *id, const struct run_draft *from, struct run **ret, struct err *e)
 {
 	struct store_rollout *list = NULL;
 	size_t n = 0;
-	*ret = in_memory(b, id);
-	if (*ret)
-		return 0;
+	*ret = NULL;
 	struct arena *arena = arena_new(LIMIT_ARENA_DOCUMENT);
-	if (store_rollouts(b->store, id, false, arena, &list, &n, e) < 0 || (n > 0 && run_load(b, &list[0], arena, ret, e) < 0)) {
+	if (store_rollouts(b->store, id, false, arena, &list, &n, e) < 0 || (n > 0 && run_load(b, &list[0], from, arena, ret, e) < 0)) {
 		arena_destroy(&arena);
 		return -1;
 	}
 	if (n == 0)
 		arena_destroy(&arena);
 	return 0;
+}
+
+int run_open(struct brain *b, const char *id, struct run **ret, struct err *e)
+{
+	*ret = in_memory(b, id);
+	return *ret ? 0 : take_in(b, id, NULL, ret, e);
+}
+
+int run_begin(struct brain *b, const struct run_draft *draft, struct run **ret, struct err *e)
+{
+	return take_in(b, draft->r->id, draft, ret, e);
 }
 
 int runs_load(struct brain *b, struct err *e)

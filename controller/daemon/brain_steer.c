@@ -56,6 +56,9 @@ const struct store_quarantine *quarantine_of(const struct brain *b, const char *
 
 void freezes_to_run(const struct brain *b, struct run *u)
 {
+	if (!b->n_freezes && !u->had_freezes)
+		return;
+	u->had_freezes = b->n_freezes;
 	for (size_t i = 0; i < u->r.n_deliveries; i++) {
 		const struct brain_freeze *f = delivery_settled(&u->r.deliveries[i]) ? NULL : freeze_of(b, u->r.deliveries[i].target);
 		u->r.deliveries[i].frozen_until_us = f ? f->rec.until_us : 0;

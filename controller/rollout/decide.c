@@ -56,15 +56,21 @@ int decide_delivery_event(struct rollout *r, uint32_t index, enum delivery_event
 	return 0;
 }
 
-int move_rollout(struct work *w, enum rollout_event ev, struct err *e)
+static void set_moved(struct work *w)
 {
 	w->moved = true;
+	w->tally_known = false;
+}
+
+int move_rollout(struct work *w, enum rollout_event ev, struct err *e)
+{
+	set_moved(w);
 	return decide_rollout_event(w->r, ev, w->d, e);
 }
 
 int move_wave(struct work *w, uint32_t i, enum wave_event ev, struct err *e)
 {
-	w->moved = true;
+	set_moved(w);
 	return decide_wave_event(w->r, i, ev, w->now_us, w->d, e);
 }
 
@@ -84,7 +90,7 @@ int move_delivery(struct work *w, struct delivery *d, enum delivery_event ev, st
 	count_flight(w, d, (int)delivery_in_flight(d) - (int)was);
 	w->in_state[before]--;
 	w->in_state[d->state]++;
-	w->moved = true;
+	set_moved(w);
 	return 0;
 }
 
@@ -176,7 +182,7 @@ static int drive_running(struct work *w, struct err *e)
 	bool stop = false;
 	if (over && r->state != ROLLOUT_RUNNING && expire_deferred(w, e) < 0) /* soaking or catching up: only deferred ones have not begun */
 		return -1;
-	if (i < r->n_waves && wave_fails(r, i)) /* no deferred target of an earlier wave is let go beside it */
+	if (i < r->n_waves && fails(w, i)) /* no deferred target of an earlier wave is let go beside it */
 		return drive_wave(w, i, e);
 	if (drive_passed_waves(w, i, &stop, e) < 0 || stop)
 		return stop ? 0 : -1;
@@ -199,6 +205,7 @@ static void stop_batches(struct work *w)
 		if (!delivery_in_flight(d) || !d->accepted || !d->session || d->paused_session == d->session)
 			continue;
 		d->paused_session = d->session;
+		w->paused = true;
 		vec_grow(w->d->stops, w->d->n_stops, w->d->cap_stops);
 		w->d->stops[w->d->n_stops++] = d->index;
 	}
@@ -207,12 +214,13 @@ static void stop_batches(struct work *w)
 /* The pause is over: what ended for it goes on at once, not when a site would be asked again. */
 static void end_pause(struct work *w)
 {
-	for (size_t i = 0; i < w->r->n_deliveries; i++) {
+	for (size_t i = 0; w->paused && i < w->r->n_deliveries; i++) {
 		struct delivery *d = &w->r->deliveries[i];
 		if (d->paused_session && d->state == DELIVERY_HELD)
 			d->retry_at_us = 0;
 		d->paused_session = 0;
 	}
+	w->paused = false;
 }
 
 static int drive_paused(struct work *w, struct err *e)
@@ -420,11 +428,13 @@ int decide(struct rollout *r, int64_t now_us, struct decision *d, struct err *e)
 	                 .per_instance = mem_alloc(r->n_deliveries * sizeof(uint32_t) + 1),
 	                 .per_wave = mem_alloc(r->n_waves * sizeof(uint32_t) + 1)};
 	for (size_t i = 0; i < r->n_deliveries; i++) {
-		w.in_state[r->deliveries[i].state]++;
-		if (delivery_in_flight(&r->deliveries[i]))
-			count_flight(&w, &r->deliveries[i], 1);
+		struct delivery *of = &r->deliveries[i];
+		w.in_state[of->state]++;
+		w.paused |= of->paused_session != 0;
+		if (delivery_in_flight(of))
+			count_flight(&w, of, 1);
+		note_away(&w, of);
 	}
-	note_away(&w);
 	do {
 		w.moved = false;
 		if (drive(&w, e) < 0)

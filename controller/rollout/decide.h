@@ -8,6 +8,7 @@
 
 #define OFFER_RESEND_US   (10 * INT64_C(1000000)) /* an offer without ACCEPT or PROGRESS is sent again */
 #define LOST_AFTER_US     (15 * INT64_C(1000000)) /* an agent that is away for so long is not waited for where something else can go on */
+#define OFFERS_MAX        256 /* of what starts, in one decision: the first agents work while the next ones' offers are stored */
 #define RECALL_GIVE_UP_US (30 * INT64_C(1000000)) /* a connected agent that says nothing to a recall has not got the task */
 
 enum object { OBJECT_ROLLOUT, OBJECT_WAVE, OBJECT_DELIVERY };
@@ -30,6 +31,7 @@ struct decision {
 	size_t n_probes, cap_probes;
 	uint32_t *stops;
 	size_t n_stops, cap_stops;
+	bool more; /* OFFERS_MAX are listed: decide again when these are on their way */
 	int64_t wake_at_us; /* decide again at this time even if nothing happens; 0: no need */
 };
 

@@ -20,6 +20,10 @@ static int offer_one(struct work *w, struct delivery *d, struct err *e)
 	}
 	if (!d->session || !has_room(w, d))
 		return 0;
+	if (w->d->n_offers >= OFFERS_MAX) {
+		w->d->more = true;
+		return 0;
+	}
 	if (move_delivery(w, d, DELIVERY_EV_OFFER, e) < 0)
 		return -1;
 	queue_offer(w, d->index);

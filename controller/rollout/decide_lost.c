@@ -2,15 +2,12 @@
  * never guessed, never given to anybody else, and nothing else waits for it: a rollout that is aborted or taken back goes on without, and comes back to it when it is heard of. */
 #include "controller/rollout/decide_impl.h"
 
-void note_away(struct work *w)
+void note_away(const struct work *w, struct delivery *d)
 {
-	for (size_t i = 0; i < w->r->n_deliveries; i++) {
-		struct delivery *d = &w->r->deliveries[i];
-		if (d->session)
-			d->away_since_us = 0;
-		else if (!d->away_since_us)
-			d->away_since_us = w->now_us;
-	}
+	if (d->session)
+		d->away_since_us = 0;
+	else if (!d->away_since_us)
+		d->away_since_us = w->now_us;
 }
 
 bool is_lost(struct work *w, const struct delivery *d)

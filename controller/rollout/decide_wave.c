@@ -8,6 +8,16 @@ static bool takes_more_back(enum on_failure f)
 	return f == ON_FAILURE_ROLLBACK_WAVE || f == ON_FAILURE_ROLLBACK_ALL;
 }
 
+/* A pass asks several times, and mostly nothing has moved in between. */
+static struct wave_tally tally(struct work *w, uint32_t i)
+{
+	if (!w->tally_known || w->tally_of != i)
+		w->tally = wave_tally(w->r, i);
+	w->tally_of = i;
+	w->tally_known = true;
+	return w->tally;
+}
+
 static int fail_wave(struct work *w, uint32_t i, enum wave_event ev, struct err *e)
 {
 	bool undo = w->r->direction == DIRECTION_APPLY && takes_more_back(w->r->waves[i].on_failure);
@@ -52,13 +62,13 @@ static int for_wave(struct work *w, uint32_t i, drive_fn *fn, struct err *e)
 static int drive_open(struct work *w, uint32_t i, struct err *e)
 {
 	bool failed = false;
-	struct wave_tally t = wave_tally(w->r, i);
+	struct wave_tally t = tally(w, i);
 	int rc = check_gate(w, i, &t, &failed, e);
 	if (rc < 0 || failed)
 		return rc;
 	if (for_wave(w, i, drive_delivery, e) < 0)
 		return -1;
-	return wave_tally(w->r, i).waiting ? 0 : move_wave(w, i, WAVE_EV_ALL_OFFERED, e);
+	return tally(w, i).waiting ? 0 : move_wave(w, i, WAVE_EV_ALL_OFFERED, e);
 }
 
 /* Everything but the deferred targets is settled: are those of them that may still be done needed for the gate? Then they are waited for after all. */
@@ -70,7 +80,7 @@ static bool needs_deferred(const struct wave_run *v, const struct wave_tally *t)
 /* A wave whose targets are settled is looked at as before: what was left out may count again by a late report. *ret_moved: it has failed, or waits for deferred ones after all. */
 static int look_again(struct work *w, uint32_t i, bool *ret_moved, struct err *e)
 {
-	struct wave_tally t = wave_tally(w->r, i);
+	struct wave_tally t = tally(w, i);
 	if (check_gate(w, i, &t, ret_moved, e) < 0)
 		return -1;
 	if (*ret_moved || !needs_deferred(&w->r->waves[i], &t))
@@ -82,7 +92,7 @@ static int look_again(struct work *w, uint32_t i, bool *ret_moved, struct err *e
 static int drive_draining(struct work *w, uint32_t i, struct err *e)
 {
 	bool failed = false;
-	struct wave_tally t = wave_tally(w->r, i);
+	struct wave_tally t = tally(w, i);
 	int rc = check_gate(w, i, &t, &failed, e);
 	if (rc < 0 || failed)
 		return rc;
@@ -138,7 +148,7 @@ static int drive_awaiting_pass(struct work *w, uint32_t i, struct err *e)
 {
 	const struct wave_run *v = &w->r->waves[i];
 	bool failed = false;
-	struct wave_tally t = wave_tally(w->r, i);
+	struct wave_tally t = tally(w, i);
 	int rc = check_gate(w, i, &t, &failed, e);
 	if (rc < 0 || failed)
 		return rc;
@@ -156,10 +166,8 @@ static int drive_evaluating(struct work *w, uint32_t i, struct err *e)
 	return move_wave(w, i, WAVE_EV_WITHIN, e);
 }
 
-bool wave_fails(const struct rollout *r, uint32_t i)
+static bool fails_by(const struct wave_run *v, const struct wave_tally *t)
 {
-	const struct wave_run *v = &r->waves[i];
-	struct wave_tally t = wave_tally(r, i);
 	switch (v->state) {
 	case WAVE_BLOCKED: /* reopened by a retry or a skip that does not help enough */
 	case WAVE_HELD:
@@ -169,14 +177,26 @@ bool wave_fails(const struct rollout *r, uint32_t i)
 	case WAVE_EVALUATING:
 	case WAVE_SOAKING:
 	case WAVE_AWAITING_PASS:
-		return is_exceeded(v, &t) || is_short(v, &t);
+		return is_exceeded(v, t) || is_short(v, t);
 	case WAVE_PROBING:
-		return is_exceeded(v, &t) || is_short(v, &t) || v->probing == PROBING_FAIL;
+		return is_exceeded(v, t) || is_short(v, t) || v->probing == PROBING_FAIL;
 	case WAVE_PASSED:
 	case WAVE_STATE_COUNT:
 		break;
 	}
 	return false;
+}
+
+bool wave_fails(const struct rollout *r, uint32_t i)
+{
+	const struct wave_tally t = wave_tally(r, i);
+	return fails_by(&r->waves[i], &t);
+}
+
+bool fails(struct work *w, uint32_t i)
+{
+	const struct wave_tally t = tally(w, i);
+	return fails_by(&w->r->waves[i], &t);
 }
 
 int drive_wave(struct work *w, uint32_t i, struct err *e)
@@ -219,7 +239,7 @@ int ask_passes(struct work *w, struct err *e)
 
 int drive_passed(struct work *w, uint32_t i, struct err *e)
 {
-	struct wave_tally t = wave_tally(w->r, i);
+	struct wave_tally t = tally(w, i);
 	if (is_exceeded(&w->r->waves[i], &t))
 		return fail_wave(w, i, WAVE_EV_EXCEEDED, e);
 	return t.waiting || t.deferred ? for_wave(w, i, catch_up_delivery, e) : 0;

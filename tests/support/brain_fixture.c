@@ -359,7 +359,7 @@ void brain_fixture_connect(struct brain_fixture *f, const char *const *targets, 
 		return;
 	struct label labels[] = {{"environment", "production"}, {"ring", "rest"}};
 	struct label canary[] = {{"environment", "production"}, {"ring", "canary"}};
-	struct target list[16] = {0};
+	AUTO(mem_free_ptr) struct target *list = mem_alloc((n + 1) * sizeof *list);
 	for (size_t i = 0; i < n; i++)
 		list[i] = (struct target){.id = targets[i], .engine = "sqlite", .labels = i == 0 ? canary : labels, .n_labels = 2};
 	struct hub_event ev = brain_fixture_message(f, MSG_TARGETS);

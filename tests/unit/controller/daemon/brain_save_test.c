@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/base/str.h"
+#include "controller/rollout/decide.h"
 #include "tests/support/brain_fixture.h"
 
 static const char plan_text[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_parallel: 2}\n";
@@ -157,12 +158,61 @@ static void test_the_store_rests_when_nothing_moves(void **state)
 	brain_fixture_done(&f);
 }
 
+/* A rollout that was just started is in memory as it was drafted; after a restart as the store has it. Its agents must see no difference. */
+static void test_what_was_drafted_is_what_the_store_has(void **state)
+{
+	(void)state;
+	static const char one_by_one[] = "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_parallel: 1}\n";
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	brain_fixture_begin(&f, targets, ARRAY_LEN(targets));
+	const char *id = brain_fixture_run(&f, one_by_one, digest);
+	struct msg_offer before = brain_fixture_offer(&f, "eu/pg1/a");
+	before.proof = arena_bytes(f.arena, before.proof);
+	const char *pending_since = arena_strdup(f.arena, brain_fixture_status(&f, id, "eu/pg1/b", "since"));
+	brain_fixture_restart(&f);
+	brain_fixture_connect(&f, targets, ARRAY_LEN(targets));
+	struct msg_offer after = brain_fixture_offer(&f, "eu/pg1/a");
+	assert_memory_equal(after.task, before.task, TASK_SIZE);
+	assert_int_equal(after.proof.n, before.proof.n);
+	assert_memory_equal(after.proof.p, before.proof.p, before.proof.n);
+	assert_int_equal(after.deadline_us, before.deadline_us);
+	assert_memory_equal(after.dossier_hash, before.dossier_hash, DIGEST_SIZE);
+	assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/b", "since"), pending_since);
+	brain_fixture_done(&f);
+}
+
+/* More than one decision offers: the next turn comes at once, though nothing happens, until all are offered. */
+static void test_the_next_share_is_offered_at_once(void **state)
+{
+	(void)state;
+	enum { ALL = OFFERS_MAX + 10 };
+	struct brain_fixture f;
+	uint8_t digest[DIGEST_SIZE];
+	static struct msg_offer offers[ALL];
+	const char *many[ALL];
+	char plan[200];
+	AUTO(arena_destroy) struct arena *a = arena_new(1 << 20);
+	for (size_t i = 0; i < ALL; i++)
+		many[i] = arena_printf(a, "eu/pg1/t%03zu", i);
+	brain_fixture_begin(&f, many, ALL);
+	snprintf(plan, sizeof plan, "name: p\nenvironments:\n  - name: production\n    waves:\n      - {name: all, max_parallel: %d}\n", ALL);
+	(void)brain_fixture_run(&f, plan, digest);
+	assert_int_equal(brain_fixture_offers(&f, offers, ALL), OFFERS_MAX);
+	assert_int_equal(brain_wake_at(f.brain), 0);
+	brain_fixture_idle(&f, 1);
+	assert_int_equal(brain_fixture_offers(&f, offers, ALL), ALL - OFFERS_MAX);
+	assert_string_equal(offers[0].target, many[OFFERS_MAX]);
+	assert_true(brain_wake_at(f.brain) > f.now_us);
+	brain_fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_row_once_a_turn_an_event_for_each_move),
-	    cmocka_unit_test(test_a_turn_that_was_not_committed),
-	    cmocka_unit_test(test_the_store_rests_when_nothing_moves),
+	    cmocka_unit_test(test_a_row_once_a_turn_an_event_for_each_move), cmocka_unit_test(test_a_turn_that_was_not_committed),
+	    cmocka_unit_test(test_the_store_rests_when_nothing_moves),       cmocka_unit_test(test_what_was_drafted_is_what_the_store_has),
+	    cmocka_unit_test(test_the_next_share_is_offered_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,32 @@ static void test_caps_of_wave_site_and_server(void **state)
 	rollout_fixture_done(&f);
 }
 
+/* However many have room: the first agents work while the offers of the next ones are stored. */
+static void test_a_decision_offers_a_share(void **state)
+{
+	(void)state;
+	enum { ALL = 2 * OFFERS_MAX + 10 };
+	struct rollout_fixture f;
+	rollout_fixture_init(&f, 1, 0);
+	AUTO(mem_free_ptr) struct delivery *many = mem_alloc(ALL * sizeof *many);
+	for (uint32_t i = 0; i < ALL; i++) {
+		many[i] = f.deliveries[0];
+		many[i].index = i;
+	}
+	f.r.deliveries = many;
+	f.r.n_deliveries = f.waves[0].target_count = f.waves[0].max_parallel = ALL;
+	static const size_t shares[] = {OFFERS_MAX, OFFERS_MAX, 10, 0};
+	for (size_t k = 0; k < ARRAY_LEN(shares); k++) {
+		rollout_fixture_think(&f);
+		assert_int_equal(f.last.n_offers, shares[k]);
+		assert_int_equal(f.last.more, k < 2);
+		assert_int_equal(f.waves[0].state, k < 2 ? WAVE_OPEN : WAVE_DRAINING);
+		if (shares[k])
+			assert_int_equal(f.last.offers[0], k * OFFERS_MAX);
+	}
+	rollout_fixture_done(&f);
+}
+
 static void test_limits_halt_on_one_failure_more(void **state)
 {
 	(void)state;
@@ -335,6 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_next_wave_waits_for_the_first),
 	    cmocka_unit_test(test_caps_of_wave_site_and_server),
+	    cmocka_unit_test(test_a_decision_offers_a_share),
 	    cmocka_unit_test(test_limits_halt_on_one_failure_more),
 	    cmocka_unit_test(test_halt_starts_nothing_and_lets_the_rest_end),
 	    cmocka_unit_test(test_rollback_target_goes_back_at_once_and_the_wave_goes_on),
