@@ -290,9 +290,10 @@ struct delivery *run_delivery(struct run *u, const char *target); /* NULL: not i
 /* The delivery under way that a task of this agent belongs to; NULL for a task that is over or not ours. */
 struct delivery *run_by_task(struct brain *b, const struct brain_agent *g, const uint8_t task[TASK_SIZE], struct run **ret_run);
 void runs_touch(struct brain *b); /* who is connected changed */
-void run_note(struct run *u, uint32_t index, const char *changeset, const char *code, const char *detail); /* copies; NULL clears */
+void run_note(struct run *u, uint32_t index, const char *changeset, const char *code, const char *detail); /* copies; NULL clears; nothing waits */
 /* A failed target that is being taken back: why it failed stays its note, also when the way back went well. */
 bool run_keeps_reason(const struct delivery *d);
+void run_waits(struct run *u, uint32_t index, const char *code, const char *text); /* what holds that way back up, beside its note; NULL: nothing */
 void task_id(const uint8_t order_digest[DIGEST_SIZE], const char *target, enum direction d, uint8_t out[TASK_SIZE]);
 void run_set_task(struct run *u, struct delivery *d); /* names its task for its present direction */
 void run_bind_agents(const struct brain *b, struct run *u); /* which agent has which target */

@@ -67,6 +67,17 @@ static void add_to_reason(struct brain *b, struct run *u, uint32_t index)
 	         arena_printf(b->turn, "%s Since then this release was rolled back here.", n->detail ? n->detail : "It failed."));
 }
 
+static void note_report(struct brain *b, struct run *u, const struct delivery *d, const struct report *r, const char *detail)
+{
+	bool keeps = run_keeps_reason(d);
+	if (keeps && r->outcome == OUTCOME_HELD)
+		run_waits(u, d->index, r->failure.code, detail);
+	else if (detail || !keeps)
+		run_note(u, d->index, r->failure.changeset, r->failure.code, detail);
+	else
+		add_to_reason(b, u, d->index);
+}
+
 /* Held between two steps: what was run before stays until it goes on, or is taken back. */
 static bool left_something(const struct report *r)
 {
@@ -87,10 +98,7 @@ static int move_delivery(struct brain *b, struct brain_agent *g, struct run *u, 
 	}
 	d->touched |= r->outcome == OUTCOME_HELD && left_something(r);
 	d->attempt = r->attempt; /* higher than ours only after the store was set back */
-	if (detail || !run_keeps_reason(d))
-		run_note(u, d->index, r->failure.changeset, r->failure.code, detail);
-	else
-		add_to_reason(b, u, d->index);
+	note_report(b, u, d, r, detail);
 	return run_delivery_event(b, u, d, delivery_event_of_outcome(r->outcome), who, e);
 }
 

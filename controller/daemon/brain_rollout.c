@@ -11,10 +11,11 @@
 int run_delivery_event(struct brain *b, struct run *u, struct delivery *d, enum delivery_event ev, const char *actor, struct err *e)
 {
 	AUTO(decision_done) struct decision moved = DECISION_INIT;
+	const struct delivery_note *n = &u->notes[d->index];
 	u->touched = true;
 	if (decide_delivery_event(&u->r, d->index, ev, b->now_us, &moved, e) < 0)
 		return -1;
-	return run_persist(b, u, &moved, actor, u->notes[d->index].detail, e);
+	return run_persist(b, u, &moved, actor, n->waits ? n->waits : n->detail, e);
 }
 
 int run_rollout_event(struct brain *b, struct run *u, enum rollout_event ev, const char *actor, const char *reason, struct err *e)
@@ -80,6 +81,7 @@ static void offer(struct brain *b, struct run *u, struct delivery *d)
 	memcpy(m.offer.release_hash, u->rec.release_hash, DIGEST_SIZE);
 	memcpy(m.offer.dossier_hash, u->rec.dossier_hash, DIGEST_SIZE);
 	brain_queue(b, d->session, &m);
+	run_waits(u, d->index, NULL, NULL); /* it is asked anew */
 	run_unsaved(u, d->index);
 }
 

@@ -21,6 +21,14 @@ void run_note(struct run *u, uint32_t index, const char *changeset, const char *
 	run_text(&n->changeset, str_empty(changeset) ? NULL : changeset);
 	run_text(&n->code, str_empty(code) ? NULL : code);
 	run_text(&n->detail, str_empty(detail) ? NULL : detail);
+	run_waits(u, index, NULL, NULL);
+}
+
+void run_waits(struct run *u, uint32_t index, const char *code, const char *text)
+{
+	struct delivery_note *n = &u->notes[index];
+	run_text(&n->waits_code, str_empty(code) ? NULL : code);
+	run_text(&n->waits, str_empty(text) ? NULL : text);
 }
 
 bool run_keeps_reason(const struct delivery *d)
@@ -111,6 +119,8 @@ static void own_texts(struct run *u)
 		n->changeset = mem_strdup(n->changeset);
 		n->code = mem_strdup(n->code);
 		n->detail = mem_strdup(n->detail);
+		n->waits_code = mem_strdup(n->waits_code);
+		n->waits = mem_strdup(n->waits);
 	}
 }
 

@@ -20,12 +20,21 @@ static enum delivery_event event_of_refusal(const struct msg_task *m)
 	return str_eq(m->code, "recalled") ? DELIVERY_EV_RECALLED : DELIVERY_EV_REFUSE;
 }
 
+/* What only has to wait does not take the place of why it failed. */
+static void note_refusal(struct run *u, const struct delivery *d, enum delivery_event ev, const struct msg_task *m)
+{
+	if (ev != DELIVERY_EV_REFUSE && run_keeps_reason(d))
+		run_waits(u, d->index, m->code, m->message);
+	else
+		run_note(u, d->index, NULL, m->code, m->message);
+}
+
 static int refusal(struct brain *b, struct run *u, struct delivery *d, const struct msg_task *m, const char *who, struct err *e)
 {
 	enum delivery_event ev = event_of_refusal(m);
 	if (!fsm_find(&delivery_fsm, (int)d->state, (int)ev, d))
 		return 0; /* it answered an offer that events have overtaken */
-	run_note(u, d->index, NULL, m->code, m->message);
+	note_refusal(u, d, ev, m);
 	if (run_delivery_event(b, u, d, ev, who, e) < 0)
 		return -1;
 	if (m->until_us <= b->now_us || (ev != DELIVERY_EV_HOLD && ev != DELIVERY_EV_BUSY))
@@ -73,6 +82,7 @@ static int unheld(struct brain *b, struct run *u, struct delivery *d)
 		return 0;
 	if (holds)
 		run_text(&n->code, NULL);
+	run_waits(u, d->index, NULL, NULL);
 	d->retry_at_us = b->now_us;
 	u->touched = true;
 	run_unsaved(u, d->index);

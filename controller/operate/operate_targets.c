@@ -62,8 +62,9 @@ const char *target_detail(struct request *q, const struct view_target *t)
 {
 	if (t->quarantine)
 		return arena_printf(q->a, "%s (%s)", t->quarantine->reason, t->quarantine->added_by);
-	if (t->held_by && t->held_by->notes[t->held_index].detail)
-		return t->held_by->notes[t->held_index].detail;
+	const char *held = t->held_by ? view_delivery_detail(q->a, t->held_by, t->held_index) : "";
+	if (*held)
+		return held;
 	if (*t->facts->trouble)
 		return t->facts->trouble;
 	return t->marks & VIEW_DRIFTED ? "its schema is not as its last delivery left it" : "";

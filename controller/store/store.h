@@ -139,6 +139,7 @@ int store_releases(struct store *s, struct arena *a, struct store_release **ret,
 struct delivery_note { /* beside the state: what people read */
 	uint32_t step, of_steps;
 	const char *changeset, *code, *detail; /* NULL: none */
+	const char *waits_code, *waits; /* what holds the way back up, where the rest says why the target failed; NULL: nothing does */
 	int64_t since_us; /* of the present state */
 	uint8_t salt[TARGET_SALT_SIZE];
 };

@@ -13,23 +13,10 @@
 
 int store_open(const char *path, struct store **ret, struct err *e)
 {
-	static const char *const migrations[] = {store_schema_1,
-	                                         store_schema_2,
-	                                         store_schema_3,
-	                                         store_schema_audit,
-	                                         store_schema_standing,
-	                                         store_schema_documents,
-	                                         store_schema_schemas,
-	                                         store_schema_probes,
-	                                         store_schema_enrol,
-	                                         store_schema_renewal,
-	                                         store_schema_facts,
-	                                         store_schema_current,
-	                                         store_schema_gates,
-	                                         store_schema_lean,
-	                                         store_schema_projects,
-	                                         store_schema_partial,
-	                                         NULL};
+	static const char *const migrations[] = {
+	    store_schema_1,       store_schema_2,      store_schema_3,        store_schema_audit,   store_schema_standing, store_schema_documents,
+	    store_schema_schemas, store_schema_probes, store_schema_enrol,    store_schema_renewal, store_schema_facts,    store_schema_current,
+	    store_schema_gates,   store_schema_lean,   store_schema_projects, store_schema_partial, store_schema_waits,    NULL};
 	AUTO(store_close) struct store *s = mem_alloc(sizeof *s);
 	if (lite_open(path, migrations, &s->db, e) < 0)
 		return err_wrap(e, "the controller's store");

@@ -108,6 +108,8 @@ int store_delivery_save(struct store *s, const char *rollout, const struct deliv
 	lite_bind_int(q, 16, d->touched);
 	lite_bind_int(q, 17, d->frozen);
 	lite_bind_int(q, 18, d->stalled_since_us);
+	lite_bind_text(q, 19, n->waits_code);
+	lite_bind_text(q, 20, n->waits);
 	return lite_run(q, e);
 }
 
@@ -200,7 +202,9 @@ static int read_delivery(struct lite_stmt *q, struct arena *a, struct delivery *
 	                            .of_steps = (uint32_t)lite_int(q, 13),
 	                            .changeset = column_text(q, 14, a),
 	                            .code = column_text(q, 15, a),
-	                            .detail = column_text(q, 16, a)};
+	                            .detail = column_text(q, 16, a),
+	                            .waits_code = column_text(q, 20, a),
+	                            .waits = column_text(q, 21, a)};
 	if (!delivery_state_parse(lite_text(q, 4), &d->state))
 		return damaged("delivery.state", lite_text(q, 4), e);
 	if (!direction_parse(lite_text(q, 5), &d->direction))

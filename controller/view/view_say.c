@@ -13,8 +13,10 @@ static const char *plural(uint32_t n)
 /* ---- a delivery ------------------------------------------------------------------------------------------------------------------------------------------- */
 
 /* By what its site answered; what the site said until when, or whom to ask, stands in its detail. */
-static const char *held_next(struct arena *a, const struct run *u, const struct delivery *d, const char *code)
+static const char *held_next(struct arena *a, const struct run *u, const struct delivery *d)
 {
+	const struct delivery_note *n = &u->notes[d->index];
+	const char *code = str_or_empty(n->waits_code ? n->waits_code : n->code);
 	if (d->frozen)
 		return "starts when the freeze is over";
 	if (u->r.state == ROLLOUT_PAUSED)
@@ -54,11 +56,11 @@ static const char *unknown_detail(struct arena *a, const struct run *u, size_t i
 	return arena_printf(a, "%s: agent %s is away since %s", what, g->rec.name, clock_text(g->rec.seen_at_us, at));
 }
 
-/* Whom its rollback waits for comes first: it is what holds it up now. */
-static const char *undo_waits_detail(struct arena *a, const struct run *u, size_t i)
+/* What its rollback waits for comes first: it is what holds it up now. */
+static const char *undo_waits_detail(struct arena *a, const struct run *u, size_t i, const char *waits)
 {
 	const char *why = str_or_empty(u->notes[i].detail);
-	return arena_printf(a, "its rollback waits: %s%s%s", away(a, u, i), *why ? "; before that: " : "", why);
+	return arena_printf(a, "its rollback waits: %s%s%s", waits, *why ? "; before that: " : "", why);
 }
 
 const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i)
@@ -66,8 +68,8 @@ const char *view_delivery_detail(struct arena *a, const struct run *u, size_t i)
 	const struct delivery *d = &u->r.deliveries[i];
 	if (d->state == DELIVERY_UNKNOWN)
 		return unknown_detail(a, u, i);
-	if (delivery_undo_waits(d) && !d->session)
-		return undo_waits_detail(a, u, i);
+	if (delivery_undo_waits(d) && (!d->session || u->notes[i].waits))
+		return undo_waits_detail(a, u, i, d->session ? u->notes[i].waits : away(a, u, i));
 	bool gone =
 	    !d->session && !rollout_is_final(u->r.state) && (d->state == DELIVERY_UNREACHABLE || d->state == DELIVERY_DEFERRED || delivery_in_flight(d));
 	return gone && (d->state != DELIVERY_DEFERRED || str_empty(u->notes[i].detail)) ? away(a, u, i) : str_or_empty(u->notes[i].detail);
@@ -113,7 +115,7 @@ const char *view_delivery_next(struct arena *a, const struct run *u, size_t i, i
 	case DELIVERY_UNREACHABLE:
 		return "starts when its agent is back";
 	case DELIVERY_HELD:
-		return held_next(a, u, d, str_or_empty(u->notes[i].code));
+		return held_next(a, u, d);
 	case DELIVERY_DEFERRED:
 		return arena_printf(a, "follows by itself; not to wait: %s", view_go_on_without(a, u, d->target));
 	case DELIVERY_UNKNOWN:

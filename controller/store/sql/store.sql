@@ -166,6 +166,11 @@ DROP INDEX report_rollout;
 -- Of a rollout that was started for some of its environment's targets only: it brings the release to no environment.
 ALTER TABLE rollout ADD COLUMN partial INTEGER NOT NULL DEFAULT 0;
 
+--: store_schema_waits
+-- Of a failed target that is being taken back: what its agent answered, beside why it failed (code, detail).
+ALTER TABLE delivery ADD COLUMN waits_code TEXT;
+ALTER TABLE delivery ADD COLUMN waits TEXT;
+
 --: sql_epoch_next
 INSERT INTO meta (key, value) VALUES ('epoch', ?1) ON CONFLICT (key) DO UPDATE SET value = CASE WHEN value >= excluded.value THEN value + 1 ELSE excluded.value END RETURNING value;
 
@@ -254,11 +259,11 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, 0, 0, 0, ?8, 0, 0);
 
 --: sql_delivery_save
 UPDATE delivery SET state = ?3, direction = ?4, attempt = ?5, failed = ?6, accepted = ?7, offered_at_us = ?8, retry_at_us = ?9, since_us = ?10, step = ?11, of_steps = ?12,
-	changeset = ?13, code = ?14, detail = ?15, touched = ?16, frozen = ?17, stalled_since_us = ?18 WHERE rollout = ?1 AND no = ?2;
+	changeset = ?13, code = ?14, detail = ?15, touched = ?16, frozen = ?17, stalled_since_us = ?18, waits_code = ?19, waits = ?20 WHERE rollout = ?1 AND no = ?2;
 
 --: sql_deliveries
 SELECT no, wave, target, salt, state, direction, attempt, failed, accepted, offered_at_us, retry_at_us, since_us, step, of_steps, changeset, code, detail,
-	touched, frozen, stalled_since_us
+	touched, frozen, stalled_since_us, waits_code, waits
 FROM delivery WHERE rollout = ?1 ORDER BY no;
 
 --: sql_delivery_counts

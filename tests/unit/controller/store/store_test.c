@@ -128,7 +128,15 @@ static void test_rollout_survives_reopening(void **state)
 	                       .accepted = true,
 	                       .offered_at_us = 11,
 	                       .retry_at_us = 12};
-	notes[1] = (struct delivery_note){.salt = {8}, .step = 2, .of_steps = 5, .changeset = "alice:a", .code = "db", .detail = "no", .since_us = 13};
+	notes[1] = (struct delivery_note){.salt = {8},
+	                                  .step = 2,
+	                                  .of_steps = 5,
+	                                  .changeset = "alice:a",
+	                                  .code = "db",
+	                                  .detail = "no",
+	                                  .waits_code = "hold",
+	                                  .waits = "later",
+	                                  .since_us = 13};
 	OK(store_delivery_save(f.s, "r1", d, &notes[1], &f.e));
 	run.waves[0].state = WAVE_SOAKING;
 	run.waves[0].soak_until_us = 99;
@@ -155,6 +163,8 @@ static void test_rollout_survives_reopening(void **state)
 	assert_true(d->failed && d->accepted);
 	assert_int_equal(d->retry_at_us, 12);
 	assert_string_equal(back[1].changeset, "alice:a");
+	assert_string_equal(back[1].waits_code, "hold");
+	assert_string_equal(back[1].waits, "later");
 	assert_int_equal(back[1].of_steps, 5);
 	assert_int_equal(back[1].salt[0], 8);
 	struct delivery_counts c = {0};

@@ -106,23 +106,93 @@ static void test_a_deferred_target_follows_when_its_hold_is_lifted(void **state)
 	brain_fixture_done(&f);
 }
 
+#define WHY "alice:a: duplicate key. In the database: unchanged." /* of the fixture's failed report */
+
+/* A failed, and its way back is offered; B is applied. */
+static const char *fail_first(struct brain_fixture *f, const char *waves, struct msg_offer *ret_undo)
+{
+	brain_fixture_begin(f, targets, 2);
+	const char *id = start(f, waves, NULL);
+	struct msg_offer o = offer_of(f, A), other = offer_of(f, B);
+	brain_fixture_outcome(f, &other, digest, OUTCOME_APPLIED);
+	brain_fixture_outcome(f, &o, digest, OUTCOME_FAILED);
+	*ret_undo = offer_of(f, A);
+	assert_int_equal(ret_undo->direction, DIRECTION_ROLLBACK);
+	return id;
+}
+
+/* What its agent answers to the way back is told beside why it failed, not in its place. */
+static void test_why_it_failed_stays_while_the_way_back_waits(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *code, *state, *detail, *next; /* code NULL: it ends as held, by a report that says nothing more */
+	} cases[] = {
+	    {"busy", "rolling-back", "its rollback waits: the site says so; before that: " WHY, ""},
+	    {"hold", "held", "its rollback waits: the site says so; before that: " WHY, "its site lets it go on: rollcall-agent unhold " A},
+	    {NULL, "held", WHY, "its site is asked again by itself"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct brain_fixture f;
+		char until[CLOCK_TEXT_SIZE];
+		struct msg_offer undo;
+		const char *id = fail_first(&f, "      - {name: all, max_failures: 1, on_failure: rollback-target}\n", &undo);
+		int64_t until_us = f.now_us + 3600 * SECOND;
+		if (cases[i].code)
+			say(&f, &undo, MSG_REFUSE, cases[i].code, until_us);
+		else
+			brain_fixture_outcome(&f, &undo, digest, OUTCOME_HELD);
+		bool held = str_eq(cases[i].code, "hold");
+		for (int restarts = 0; restarts < 2; restarts++) {
+			assert_string_equal(cell(&f, id, A, "state"), cases[i].state);
+			assert_string_equal(brain_fixture_cell_of(&f, "target", A, "detail"), cases[i].detail);
+			assert_string_equal(brain_fixture_cell_of(&f, "target", A, "next"), cases[i].next);
+			assert_string_equal(brain_fixture_cell_of(&f, "target", A, "changeset"), "alice:a");
+			if (held)
+				assert_string_equal(brain_fixture_cell_of(&f, "target", A, "until"), clock_text(until_us, until));
+			(void)brain_fixture_command(&f, "viewer", VERB_TARGET_LIST, NONE, NULL);
+			assert_string_equal(brain_fixture_cell_of(&f, "target", A, "detail"), str_eq(cases[i].state, "held") ? cases[i].detail : "");
+			brain_fixture_restart(&f);
+			brain_fixture_connect(&f, targets, 2);
+		}
+		if (held)
+			say(&f, &undo, MSG_UNHELD, NULL, 0);
+		else
+			brain_fixture_idle(&f, 3601 * SECOND);
+		undo = brain_fixture_offer(&f, A);
+		assert_string_equal(cell(&f, id, A, "detail"), WHY); /* it is asked anew */
+		brain_fixture_outcome(&f, &undo, digest, OUTCOME_ROLLED_BACK);
+		assert_string_equal(cell(&f, id, A, "detail"), WHY " Since then this release was rolled back here.");
+		brain_fixture_done(&f);
+	}
+}
+
+static void test_why_it_failed_stays_when_the_way_back_is_given_up(void **state)
+{
+	(void)state;
+	struct brain_fixture f;
+	struct msg_offer undo;
+	const char *id = fail_first(&f, "      - {name: all, max_failures: 0, on_failure: rollback-target}\n", &undo);
+	(void)brain_fixture_command(&f, NULL, VERB_ROLLOUT_ABORT, NONE, "rollout", id, "reason", "no", NULL);
+	say(&f, &undo, MSG_REFUSE, "recalled", 0);
+	assert_string_equal(cell(&f, id, A, "state"), "failed");
+	assert_string_equal(brain_fixture_cell_of(&f, "target", A, "detail"), WHY);
+	brain_fixture_done(&f);
+}
+
 /* Its agent was busy with something else, and went away before it could take the way back: the others go on, and it is taken back when its agent is there. */
 static void test_an_undo_that_waits_says_for_whom(void **state)
 {
 	(void)state;
 	struct brain_fixture f;
 	char seen[CLOCK_TEXT_SIZE];
-	brain_fixture_begin(&f, targets, 2);
-	const char *id = start(&f, "      - {name: all, max_failures: 1, on_failure: rollback-target, unreachable: defer, defer_after: 10s}\n", NULL);
-	struct msg_offer o = offer_of(&f, A), other = offer_of(&f, B);
-	brain_fixture_outcome(&f, &o, digest, OUTCOME_FAILED);
-	struct msg_offer undo = offer_of(&f, A);
-	assert_int_equal(undo.direction, DIRECTION_ROLLBACK);
+	struct msg_offer undo;
+	const char *id =
+	    fail_first(&f, "      - {name: all, max_failures: 1, on_failure: rollback-target, unreachable: defer, defer_after: 10s}\n", &undo);
 	say(&f, &undo, MSG_REFUSE, "busy", 0);
-	brain_fixture_outcome(&f, &other, digest, OUTCOME_APPLIED);
 	clock_text(f.now_us, seen);
 	brain_fixture_gone(&f);
-	const char *detail = arena_printf(f.arena, "its rollback waits: agent eu-agent is offline, last seen %s; before that: the site says so", seen);
+	const char *detail = arena_printf(f.arena, "its rollback waits: agent eu-agent is offline, last seen %s; before that: " WHY, seen);
 	const char *next =
 	    arena_printf(f.arena, "is taken back by itself when its agent is back; not to wait: rollcall rollout skip %.8s " A " --reason TEXT", id);
 	assert_string_equal(cell(&f, id, A, "state"), "rolling-back");
@@ -301,12 +371,19 @@ static void test_a_pause_that_outlasted_its_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_a_held_target_names_who_lets_it_go_on), cmocka_unit_test(test_a_deferred_target_follows_when_its_hold_is_lifted),
-	    cmocka_unit_test(test_an_agent_that_is_away_is_named),        cmocka_unit_test(test_a_scheduled_rollout_says_when),
-	    cmocka_unit_test(test_an_aborted_rollout_says_what_stays),    cmocka_unit_test(test_an_expired_rollout_is_not_retried),
-	    cmocka_unit_test(test_an_order_that_nobody_approved_in_time), cmocka_unit_test(test_a_failure_whose_order_has_expired),
-	    cmocka_unit_test(test_a_pause_that_outlasted_its_order),      cmocka_unit_test(test_a_halted_rollout_names_who_has_to_act),
+	    cmocka_unit_test(test_a_held_target_names_who_lets_it_go_on),
+	    cmocka_unit_test(test_a_deferred_target_follows_when_its_hold_is_lifted),
+	    cmocka_unit_test(test_an_agent_that_is_away_is_named),
+	    cmocka_unit_test(test_a_scheduled_rollout_says_when),
+	    cmocka_unit_test(test_an_aborted_rollout_says_what_stays),
+	    cmocka_unit_test(test_an_expired_rollout_is_not_retried),
+	    cmocka_unit_test(test_an_order_that_nobody_approved_in_time),
+	    cmocka_unit_test(test_a_failure_whose_order_has_expired),
+	    cmocka_unit_test(test_a_pause_that_outlasted_its_order),
+	    cmocka_unit_test(test_a_halted_rollout_names_who_has_to_act),
 	    cmocka_unit_test(test_an_undo_that_waits_says_for_whom),
+	    cmocka_unit_test(test_why_it_failed_stays_while_the_way_back_waits),
+	    cmocka_unit_test(test_why_it_failed_stays_when_the_way_back_is_given_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
