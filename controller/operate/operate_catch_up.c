@@ -75,10 +75,23 @@ int operate_catch_up(struct request *q, struct err *e)
 
 /* ---- by itself --------------------------------------------------------------------------------------------------------------------------------------- */
 
+static void look_at(struct brain *b, int64_t at_us)
+{
+	if (!b->catch_up_at_us || at_us < b->catch_up_at_us)
+		b->catch_up_at_us = at_us;
+}
+
 void catch_up_later(struct brain *b)
 {
-	if (!b->catch_up_at_us)
-		b->catch_up_at_us = b->now_us + GATHER_US;
+	look_at(b, b->now_us + GATHER_US);
+}
+
+/* One that was passed over for a freeze is free when that ends, which nobody tells. */
+static void look_after_freezes(struct brain *b)
+{
+	for (size_t i = 0; i < b->n_freezes; i++)
+		if (b->freezes[i].rec.until_us > b->now_us)
+			look_at(b, b->freezes[i].rec.until_us);
 }
 
 static bool is_task_of(const struct brain *b, const struct store_held *h, const struct brain_agent *g, const uint8_t task[TASK_SIZE])
@@ -155,6 +168,7 @@ int catch_up_end_turn(struct brain *b, struct err *e)
 	if (!b->catch_up_at_us || b->catch_up_at_us > b->now_us)
 		return 0;
 	b->catch_up_at_us = 0;
+	look_after_freezes(b);
 	if (store_catch_ups(b->store, b->turn, &list, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {

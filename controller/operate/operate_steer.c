@@ -171,6 +171,7 @@ int operate_freeze_remove(struct request *q, struct err *e)
 		return err_set(e, ERR_NOT_FOUND, "there is no freeze %s: `rollcall freeze list` shows them", text);
 	if (brain_log(q->b, q->actor, NULL, arena_printf(q->a, "freeze %s", text), "remove", request_arg(q, "reason"), e) < 0 || steer_load(q->b, e) < 0)
 		return -1;
+	catch_up_later(q->b);
 	reply_end(q, EXIT_DONE, "freeze %s is over: what it held goes on", text);
 	return 0;
 }

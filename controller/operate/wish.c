@@ -109,6 +109,12 @@ static bool has_its_version(const struct wish *w, const struct brain_target *t)
 	return w->direction == DIRECTION_ROLLBACK || !r || str_empty(t->facts.version) || engine_range_has(r, t->facts.version);
 }
 
+/* For an order that the controller makes by itself: it is looked at again when its agent is back, and when no freeze covers it any more. */
+static bool has_to_wait(const struct request *q, const struct wish *w, const struct brain_target *t)
+{
+	return w->newcomers && (!(t->owner->session && t->owner->ready) || freeze_of(q->b, t->target.id));
+}
+
 /* The targets that may be chosen from: all, or those that the argument `target` names; none in quarantine. */
 static struct target *choose_targets(struct request *q, struct wish *w, const char ***ret_series, size_t *ret_n)
 {
@@ -125,11 +131,10 @@ static struct target *choose_targets(struct request *q, struct wish *w, const ch
 		for (size_t k = 0; k < n_named; k++)
 			wanted |= str_glob(named[k], t->id);
 		bool out = wanted && quarantine_of(q->b, t->id);
-		bool waits = w->newcomers && !(all[i]->owner->session && all[i]->owner->ready); /* it is looked at again when its agent is back */
 		bool ours = str_eq(target_label(t, "environment"), w->env->name);
 		w->n_quarantined += out && ours;
 		w->partial |= !wanted && ours;
-		if (!wanted || out || waits || !is_behind(q, w, t) || (w->lacking && !has_its_version(w, all[i])))
+		if (!wanted || out || !is_behind(q, w, t) || has_to_wait(q, w, all[i]) || (w->lacking && !has_its_version(w, all[i])))
 			continue;
 		series[n] = arena_strdup(q->a, target_series(t->engine, all[i]->facts.version, text));
 		list[n++] = *t;

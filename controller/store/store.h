@@ -176,7 +176,7 @@ int store_environment_done(struct store *s, const uint8_t release_digest[DIGEST_
 
 /* Targets that have this release of the project or a newer one, by their reports. */
 int store_targets_having(struct store *s, const char *project, uint64_t sequence, struct arena *a, struct store_names *ret, struct err *e) MUST_CHECK;
-/* Targets that any rollout of this release had in its list, but for those that it could not reach in its time, or that their site has let go since then. */
+/* Targets that any rollout of this release had in its list, but for those that it could not reach in its time, be it for a freeze, or that their site has let go since then. */
 int store_targets_tried(struct store *s, const uint8_t release_digest[DIGEST_SIZE], struct arena *a, struct store_names *ret,
                         struct err *e) MUST_CHECK;
 /* A target that its site had kept back when the time of its order was over. */

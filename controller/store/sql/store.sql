@@ -315,13 +315,13 @@ SELECT target FROM current_release WHERE project = ?1 AND sequence >= ?2 ORDER B
 
 --: sql_targets_tried
 -- Not those that the order's time ran out for before they could be reached: nobody has tried them, and neither a person (code skipped) nor their site, or it no longer
--- (sql_target_let_go), has kept them back.
+-- (sql_target_let_go), has kept them back. A freeze (code freeze) keeps a target back only as long as it covers it.
 SELECT DISTINCT d.target FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE r.release_digest = ?1
-	AND NOT (d.state = 'skipped' AND r.state = 'succeeded' AND d.code IS NULL) ORDER BY d.target;
+	AND NOT (d.state = 'skipped' AND r.state = 'succeeded' AND (d.code IS NULL OR d.code = 'freeze')) ORDER BY d.target;
 
 --: sql_targets_held
 SELECT d.rollout, d.no, d.target, r.order_digest FROM rollout r JOIN delivery d ON d.rollout = r.id WHERE r.release_digest = ?1 AND r.direction = 'apply'
-	AND r.state = 'succeeded' AND d.state = 'skipped' AND d.code IS NOT NULL AND d.code <> 'skipped' ORDER BY d.rollout, d.no;
+	AND r.state = 'succeeded' AND d.state = 'skipped' AND d.code IS NOT NULL AND d.code NOT IN ('skipped', 'freeze') ORDER BY d.rollout, d.no;
 
 --: sql_target_let_go
 UPDATE delivery SET code = NULL WHERE rollout = ?1 AND no = ?2;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/cli/cmd.h"
@@ -185,6 +186,49 @@ static void test_catch_up_of_what_its_site_held(void **state)
 	brain_fixture_done(&f);
 }
 
+/* Under a freeze until the order's time was over: it has an order of its own when the freeze is over, by its time or because it is removed, and not before. */
+static void test_catch_up_of_what_a_freeze_covered(void **state)
+{
+	(void)state;
+	for (int removed = 0; removed < 2; removed++) {
+		struct brain_fixture f;
+		uint8_t digest[DIGEST_SIZE];
+		struct msg_offer o[4];
+		char until[CLOCK_TEXT_SIZE];
+		brain_fixture_begin(&f, brain_fixture_targets, BRAIN_TARGETS);
+		int64_t until_us = f.now_us / 1000000 * 1000000 + 240 * MINUTE;
+		(void)brain_fixture_command(&f, NULL, VERB_FREEZE_ADD, NONE, "selector", "id=eu/pg1/c", "until", clock_text(until_us, until), "reason",
+		                            "closing", NULL);
+		const char *id = brain_fixture_run(&f, plan_that_defers, digest);
+		assert_int_equal(brain_fixture_offers(&f, o, 4), 2);
+		for (int i = 0; i < 2; i++)
+			brain_fixture_outcome(&f, &o[i], digest, OUTCOME_APPLIED);
+		brain_fixture_idle(&f, 2 * MINUTE);
+		assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "state"), "deferred");
+		brain_fixture_idle(&f, 120 * MINUTE);
+		assert_string_equal(brain_fixture_status(&f, id, NULL, "state"), "succeeded");
+		assert_string_equal(brain_fixture_status(&f, id, "eu/pg1/c", "state"), "skipped");
+		brain_fixture_idle(&f, 2 * MINUTE);
+		assert_int_equal(rollouts(&f), 1);
+		brain_fixture_connect(&f, more, 4); /* others do not wait for it */
+		brain_fixture_idle(&f, 1 * MINUTE);
+		assert_int_equal(rollouts(&f), 2);
+		assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
+		(void)brain_fixture_approve_last(&f, digest);
+		apply_all(&f, digest);
+		brain_fixture_idle(&f, 1 * MINUTE);
+		assert_int_equal(rollouts(&f), 2);
+		if (removed)
+			(void)brain_fixture_command(&f, NULL, VERB_FREEZE_REMOVE, NONE, "freeze", "1", NULL);
+		brain_fixture_idle(&f, removed ? 1 * MINUTE : until_us - f.now_us);
+		assert_int_equal(rollouts(&f), 3);
+		assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
+		(void)brain_fixture_approve_last(&f, digest);
+		assert_string_equal(brain_fixture_offer(&f, "eu/pg1/c").target, "eu/pg1/c");
+		brain_fixture_done(&f);
+	}
+}
+
 /* The site had let it go in time, and its agent was away before it could be offered: then it is like any other that was away. */
 static void test_catch_up_of_what_was_let_go_just_before_the_end(void **state)
 {
@@ -254,6 +298,7 @@ int main(void)
 	    cmocka_unit_test(test_catch_up_by_itself),
 	    cmocka_unit_test(test_catch_up_of_what_could_not_be_reached),
 	    cmocka_unit_test(test_catch_up_of_what_its_site_held),
+	    cmocka_unit_test(test_catch_up_of_what_a_freeze_covered),
 	    cmocka_unit_test(test_catch_up_of_what_was_let_go_just_before_the_end),
 	    cmocka_unit_test(test_no_catch_up_of_what_a_person_skipped),
 	    cmocka_unit_test(test_a_start_for_some_targets_is_not_the_environment),
