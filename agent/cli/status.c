@@ -75,10 +75,10 @@ static int add_held(struct desk *d, struct table *t, int64_t now_us, size_t *ret
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		char until[CLOCK_TEXT_SIZE], since[CLOCK_TEXT_SIZE];
-		bool ended = list[i].task.deadline_us && list[i].task.deadline_us < now_us;
+		bool ended = list[i].task.deadline_us && list[i].task.deadline_us < now_us, told = str_eq(list[i].code, HELD_LET_GO);
 		const char *reason =
-		    ended ? arena_printf(d->arena, "%s; the time of its order is over: the controller is told when it is let go", list[i].reason)
-		          : list[i].reason;
+		    ended && !told ? arena_printf(d->arena, "%s; the time of its order is over: the controller is told when it is let go", list[i].reason)
+		                   : list[i].reason;
 		table_row(t, (const char *const[]){list[i].task.target, list[i].code, direction_name(list[i].task.direction),
 		                                   or_dash(list[i].until_us, until), clock_text(list[i].at_us, since), reason, check_title(C2_SITE_POLICY)});
 	}

@@ -62,6 +62,7 @@ static void on_up(void *arg, const struct msg_welcome *w)
 	struct agent *g = arg;
 	fetch_address(g->fetch, uplink_address(g->uplink));
 	looks_tell(g->looks);
+	tasks_up(g->tasks);
 	renewals_welcome(g->renewals, w->now_us);
 	standings_up(g->standings, uplink_endpoint(g->uplink), clock_wall_us() - w->now_us);
 }

@@ -22,6 +22,7 @@ void tasks_destroy(struct tasks **t); /* cancels what runs, and waits for it */
 void tasks_connect(struct tasks *t, struct uplink *u, struct fetch *f, const struct updates *w);
 int tasks_resume(struct tasks *t, struct err *e) MUST_CHECK;
 
+void tasks_up(struct tasks *t); /* a session has begun: what the last one may have lost is said again */
 void tasks_offer(struct tasks *t, const struct msg_offer *o);
 void tasks_recall(struct tasks *t, const struct msg_task *m); /* drops it unless it runs */
 void tasks_stop(struct tasks *t, const struct msg_task *m); /* it ends between two steps */

@@ -30,6 +30,7 @@ struct tasks {
 	const struct updates *updates;
 	struct site *site;
 	bool some_held; /* table held is not empty */
+	bool new_session; /* since the last look at it */
 	struct job **jobs; /* oldest first */
 	size_t n, cap;
 	const struct agent_target *crowded; /* the last one of which an offer was turned away */

@@ -136,6 +136,8 @@ static void drop(struct tasks *t, const struct msg_task *m, struct job *j)
 			return;
 		}
 		tasks_remove_job(t, j);
+	} else if (t->some_held && journal_held_drop(t->journal, m->task, &e) != 0) {
+		log_error("journal: %s", e.msg);
 	}
 	answer(t, MSG_REFUSE, m->task, m->attempt, "recalled", "dropped before it began");
 }

@@ -31,17 +31,21 @@ void tasks_hold_back(struct tasks *t, const struct task *k, const struct policy_
 	}
 }
 
+static void change_held(struct tasks *t, struct held *h, const char *code, const char *reason, int64_t until_us)
+{
+	struct err e = ERR_INIT;
+	h->code = code;
+	h->reason = reason;
+	h->until_us = until_us;
+	if (journal_held_put(t->journal, h, &e) != 0)
+		log_error("journal: %s", e.msg);
+}
+
 /* The same answer in other words (a later end, another reason) is kept for those who look. */
 static void keep_held(struct tasks *t, struct held *h, const struct policy_verdict *v)
 {
-	struct err e = ERR_INIT;
-	if (str_eq(h->reason, v->reason))
-		return;
-	h->code = policy_answer_code(v->answer);
-	h->reason = v->reason;
-	h->until_us = v->until_us;
-	if (journal_held_put(t->journal, h, &e) != 0)
-		log_error("journal: %s", e.msg);
+	if (!str_eq(h->reason, v->reason))
+		change_held(t, h, policy_answer_code(v->answer), v->reason, v->until_us);
 }
 
 static void drop_held(struct tasks *t, const struct held *h)
@@ -51,14 +55,26 @@ static void drop_held(struct tasks *t, const struct held *h)
 		log_error("journal: %s", e.msg);
 }
 
-static void let_go(struct tasks *t, const struct held *h)
+/* Under an order that goes on a lost word costs time only: it is offered again. Of one that has ended nothing more comes by itself, so the controller is told in each session until
+ * it answers (RECALL). */
+static void let_go(struct tasks *t, struct held *h, bool ended, bool new_session)
 {
 	struct msg m = {.type = MSG_UNHELD, .task = {.attempt = h->task.attempt}};
+	bool told = str_eq(h->code, HELD_LET_GO);
 	memcpy(m.task.task, h->task.id, TASK_SIZE);
-	if (!uplink_send(t->uplink, &m))
+	if ((told && !new_session) || !uplink_send(t->uplink, &m))
 		return; /* told when the controller is there */
-	log_info("%s: no longer held: the controller may offer it again", h->task.target);
-	drop_held(t, h);
+	if (!told)
+		log_info("%s: no longer held: the controller may offer it again", h->task.target);
+	if (!ended)
+		drop_held(t, h);
+	else if (!told)
+		change_held(t, h, HELD_LET_GO, "no longer held: the controller is told again in each session until it answers", 0);
+}
+
+void tasks_up(struct tasks *t)
+{
+	t->new_session = true;
 }
 
 static bool has_ended(const struct held *h, int64_t now_us)
@@ -83,6 +99,8 @@ static void review_held(struct tasks *t)
 	size_t n = 0;
 	struct err e = ERR_INIT;
 	int64_t now_us = clock_wall_us();
+	bool new_session = t->new_session;
+	t->new_session = false;
 	if (journal_helds(t->journal, a, &list, &n, &e) != 0) {
 		log_error("%s: what is held stays so", e.msg);
 		return;
@@ -95,7 +113,7 @@ static void review_held(struct tasks *t)
 		if (ended && is_of_the_past(list, n, i))
 			drop_held(t, &list[i]);
 		else if (v.answer == POLICY_YES || (ended && v.answer == POLICY_CONSENT)) /* the new order will ask for that */
-			let_go(t, &list[i]);
+			let_go(t, &list[i], ended, new_session);
 		else
 			keep_held(t, &list[i], &v);
 	}

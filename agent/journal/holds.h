@@ -21,6 +21,9 @@ int journal_hold_put(struct journal *j, const struct site_hold *h, struct err *e
 int journal_hold_drop(struct journal *j, const char *target, size_t *ret_n, struct err *e) MUST_CHECK;
 int journal_holds(struct journal *j, struct arena *a, struct site_hold **ret, size_t *ret_n, struct err *e) MUST_CHECK;
 
+/* The code of one whose order has ended: the site has nothing against it any more, and the controller has not answered yet that it knows. */
+#define HELD_LET_GO "let-go"
+
 /* A delivery that was offered and waits for the site: one for each task. */
 struct held {
 	struct task task;

@@ -81,7 +81,7 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	[ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0].state')" = succeeded ]
 }
 
-@test "what its site held until the order's time was over catches up once the site lets it go" {
+write_catch_up_plan() {
 	cat >plan.yaml <<-'EOF2'
 		name: shop
 		environments:
@@ -90,6 +90,10 @@ policy() { # text on standard input: signed by the site's key, and put where the
 		    not_after: 10s
 		    waves: [{name: all, max_parallel: 2, unreachable: defer, defer_after: 500ms}]
 	EOF2
+}
+
+@test "what its site held until the order's time was over catches up once the site lets it go" {
+	write_catch_up_plan
 	fleet_up
 	site hold eu/lite/one --reason 'year-end closing' >/dev/null
 	begin 1.0.0
@@ -100,6 +104,27 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	sleep 1.5
 	[[ "$(site status -o json 2>/dev/null | jq -r '.held[0].detail')" == *"year-end closing; the time of its order is over: the controller is told when it is let go" ]]
 	site unhold eu/lite/one >/dev/null
+	for _ in $(seq 100); do [ "$(rc rollout list -o name 2>/dev/null | wc -l)" = 2 ] && break; sleep 0.5; done
+	id=$(rc rollout list -o name 2>/dev/null | head -n 1)
+	await eu/lite/one applied
+	[ "$(site status -o json 2>/dev/null | jq '.held | length')" = 0 ]
+}
+
+@test "that a site let go of what its order had no more time for is not lost with the controller it was told to" {
+	write_catch_up_plan
+	fleet_up
+	site hold eu/lite/one --reason 'year-end closing' >/dev/null
+	begin 1.0.0
+	await eu/lite/two applied
+	await eu/lite/one skipped
+	sleep 1.5
+	kill -STOP "$(cat controller.pid)"
+	site unhold eu/lite/one >/dev/null
+	for _ in $(seq 40); do [ "$(site status -o json 2>/dev/null | jq -r '.held[0].why')" = let-go ] && break; sleep 0.1; done
+	[ "$(site status -o json 2>/dev/null | jq -r '.held[0].detail')" = "no longer held: the controller is told again in each session until it answers" ]
+	fleet_kill controller # with what it has not read
+	fleet_start_controller
+	fleet_wait_connected 1
 	for _ in $(seq 100); do [ "$(rc rollout list -o name 2>/dev/null | wc -l)" = 2 ] && break; sleep 0.5; done
 	id=$(rc rollout list -o name 2>/dev/null | head -n 1)
 	await eu/lite/one applied

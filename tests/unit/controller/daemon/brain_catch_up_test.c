@@ -162,6 +162,15 @@ static struct msg_offer hold_until_the_end(struct brain_fixture *f, bool skip)
 	return o[2];
 }
 
+/* The agent is told that this is known: it need not say it again. */
+static bool is_answered(const struct brain_fixture *f, const struct msg_offer *o)
+{
+	for (size_t i = 0; i < f->n_sent; i++)
+		if (f->sent[i].msg.type == MSG_RECALL && memcmp(f->sent[i].msg.task.task, o->task, TASK_SIZE) == 0)
+			return true;
+	return false;
+}
+
 /* Held until the order's time was over: it has an order of its own once its site lets it, and not before. */
 static void test_catch_up_of_what_its_site_held(void **state)
 {
@@ -174,9 +183,11 @@ static void test_catch_up_of_what_its_site_held(void **state)
 	brain_fixture_connect(&f, brain_fixture_targets, BRAIN_TARGETS);
 	other.task[0] ^= 1;
 	say(&f, &other, MSG_UNHELD); /* of something else */
+	assert_true(is_answered(&f, &other));
 	brain_fixture_idle(&f, 2 * MINUTE);
 	assert_int_equal(rollouts(&f), 1);
 	say(&f, &held, MSG_UNHELD);
+	assert_true(is_answered(&f, &held));
 	brain_fixture_idle(&f, 1 * MINUTE);
 	assert_int_equal(rollouts(&f), 2);
 	assert_string_equal(brain_fixture_cell(&f, "targets"), "1");
