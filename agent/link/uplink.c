@@ -315,8 +315,23 @@ static void attempt(struct uplink *u)
 		fail_attempt(u, e.msg);
 }
 
+/* While this process stood still, or was busy, nobody read what came: that time is nobody's silence. */
+static void forgive(struct uplink *u, int64_t now_us)
+{
+	int64_t lost_us = now_us - u->ticked_us - TICK_MS * 1000;
+	u->ticked_us = now_us;
+	if (lost_us <= 0)
+		return;
+	u->heard_us = u->heard_us + lost_us < now_us ? u->heard_us + lost_us : now_us;
+	if (u->state != CONNECTING && u->state != GREETING)
+		return;
+	u->due_us += lost_us;
+	u->first_word_us += u->first_word_us ? lost_us : 0;
+}
+
 static void tick(struct uplink *u, int64_t now_us)
 {
+	forgive(u, now_us);
 	switch (u->state) {
 	case WAITING:
 		if (now_us >= u->due_us)
@@ -370,7 +385,7 @@ int uplink_new(zloop_t *loop, struct journal *j, const struct uplink_settings *s
 	u->max_epoch = (uint32_t)epoch;
 	u->pause_ms = s->retry_min_ms;
 	u->timer = zloop_timer(loop, TICK_MS, 0, on_timer, u);
-	u->due_us = clock_mono_us();
+	u->due_us = u->ticked_us = clock_mono_us();
 	tick(u, u->due_us);
 	*ret = take_ptr(&u);
 	return 0;

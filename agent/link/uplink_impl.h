@@ -25,7 +25,7 @@ struct uplink {
 	uint32_t pause_ms, spread_ms, heartbeat_ms, max_epoch, proto; /* proto: as WELCOME chose */
 	int64_t due_us; /* WAITING, DELAYED: next attempt; CONNECTING, GREETING: give up; monotonic */
 	int64_t first_word_us; /* CONNECTING: who has said nothing by then is left for the next address; 0: that was looked at */
-	int64_t heard_us, beat_us, outbox_us;
+	int64_t heard_us, beat_us, outbox_us, ticked_us;
 	uint64_t session, seq_in, seq_out;
 	uint64_t next_report, acked_report; /* next to send; the controller has up to acked */
 	uint64_t stuck_report; /* too large to send, said once */

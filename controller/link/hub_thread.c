@@ -17,7 +17,7 @@
 #define BATCH          64 /* messages of one socket before the others have their turn */
 #define HELLOS_PER_S   1000
 #define WARNINGS_PER_S 5
-#define GAP_US         ((int64_t)2 * 1000 * 1000) /* without reading for longer: we were asleep, or the brain was; not the peers */
+#define GAP_US         ((int64_t)500 * 1000) /* without reading for longer: we were asleep, or the brain was; not the peers */
 
 bool bucket_take(struct bucket *b, int64_t now_us)
 {

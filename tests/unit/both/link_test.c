@@ -1,9 +1,12 @@
 /* A real hub and a real agent's link over loopback: who gets in, what is dropped, what survives a lost connection. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -22,6 +25,14 @@ static bool is_connected(struct link_world *w)
 static bool is_down(struct link_world *w)
 {
 	return w->downs >= 1;
+}
+static bool is_gone(struct link_world *w)
+{
+	return w->gones >= 1;
+}
+static bool is_cloned(struct link_world *w)
+{
+	return w->clones >= 1;
 }
 static bool is_up_again(struct link_world *w)
 {
@@ -87,7 +98,7 @@ static void test_revoked_key_is_cut_off(void **state)
 	assert_int_equal(hub_set_principals(w->hub, w->principals + 1, 1, &e), 0);
 	link_run(w, is_down);
 	assert_string_equal(w->why, "it refused this agent: revoked: this key is not admitted any more");
-	assert_int_equal(w->gones, 1);
+	link_run(w, is_gone); /* the agent and the brain are told by two ways */
 	assert_false(link_run_for(w, is_up_again, 500));
 }
 
@@ -266,10 +277,6 @@ static bool has_two_hellos(struct link_world *w)
 {
 	return w->hellos >= 2;
 }
-static bool is_gone(struct link_world *w)
-{
-	return w->gones >= 1;
-}
 
 static void test_newer_session_replaces_the_older(void **state)
 {
@@ -301,8 +308,8 @@ static void test_same_counter_twice_holds_both(void **state)
 	send_parts(clone, (struct bytes[]){header_bytes(head, MSG_HELLO, 0, 1, hello.n), buf_bytes(&hello)}, 2);
 	link_run(w, is_down);
 	assert_string_equal(w->why, "it refused this agent: cloned: another agent runs with this one's keys and journal");
+	link_run(w, is_cloned);
 	assert_int_equal(w->hellos, 1);
-	assert_int_equal(w->clones, 1);
 }
 
 static void test_reconnects_after_the_hub_restarts(void **state)
@@ -319,6 +326,33 @@ static void test_reconnects_after_the_hub_restarts(void **state)
 	link_start_hub(w, ctrl, blob);
 	link_run(w, is_up_again);
 	assert_int_equal(w->hellos, 2);
+}
+
+/* Both sides at once, as on a machine that was busy or asleep. */
+static void stand_still(uint32_t ms)
+{
+	pid_t self = getpid(), other = fork();
+	if (other == 0) {
+		kill(self, SIGSTOP);
+		clock_sleep_ms(ms);
+		kill(self, SIGCONT);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(other, NULL, 0), other);
+}
+
+static void test_who_stood_still_was_not_silent(void **state)
+{
+	struct link_world *w = *state;
+	link_start_agent(w, &w->agent_key);
+	link_run(w, is_connected);
+	for (int i = 0; i < 3; i++) {
+		stand_still(2500); /* of heartbeats that come each 200 ms */
+		assert_false(link_run_for(w, link_never, 300));
+	}
+	assert_int_equal(w->downs, 0);
+	assert_int_equal(w->gones, 0);
+	assert_int_equal(w->hellos, 1);
 }
 
 static bool is_up_thrice(struct link_world *w)
@@ -446,6 +480,7 @@ int main(void)
 	    CASE(test_same_counter_twice_holds_both),
 	    CASE(test_the_next_address_is_tried),
 	    CASE(test_reconnects_after_the_hub_restarts),
+	    CASE(test_who_stood_still_was_not_silent),
 	    CASE(test_reports_are_resent_until_acked),
 	    CASE(test_resume_from_is_obeyed),
 	};
