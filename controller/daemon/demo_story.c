@@ -9,7 +9,7 @@
 #include "common/cli/cmd.h"
 #include "controller/daemon/demo_impl.h"
 
-#define READY_MS 20000
+#define READY_MS 60000
 #define PLAN     "shop/plans/production.yaml"
 
 static const struct tenant *const dirty = &demo_tenants[DEMO_DIRTY];
