@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -197,12 +198,14 @@ static void test_failed_index_leaves_nothing(void **state)
 	fixture_done(&b->f);
 }
 
+static atomic_bool looking;
+
 /* What the runner's second thread does. */
 static void *looker(void *arg)
 {
 	struct fixture *f = arg;
 	char text[512];
-	for (int i = 0; i < 60; i++) {
+	while (atomic_load(&looking)) {
 		clock_sleep_ms(50);
 		(void)watch_look(&f->watch, 200, text);
 	}
@@ -210,18 +213,27 @@ static void *looker(void *arg)
 	return NULL;
 }
 
+/* Until let_go. */
 static pid_t hold_table(struct bench *b)
 {
 	bool pg = b->dialect == DIALECT_POSTGRESQL;
-	pid_t pid = fork();
-	if (pid == 0) {
-		free(server_sql(b->server, b->database,
-		                pg ? "BEGIN; LOCK TABLE item IN ACCESS SHARE MODE; SELECT pg_sleep(6)"
-		                   : "START TRANSACTION; SELECT * FROM item; DO SLEEP(6)"));
-		_exit(0);
-	}
-	clock_sleep_ms(700);
+	pid_t pid = server_session(b->server, b->database,
+	                           pg ? "BEGIN; LOCK TABLE item IN ACCESS SHARE MODE; SELECT pg_sleep(600)"
+	                              : "START TRANSACTION; SELECT * FROM item; DO SLEEP(600)");
+	while (!str_eq(value(b, pg ? "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+	                           : "SELECT count(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'DO SLEEP%'"),
+	               "1"))
+		clock_sleep_ms(20);
 	return pid;
+}
+
+static void let_go(struct bench *b, pid_t pid)
+{
+	bool pg = b->dialect == DIALECT_POSTGRESQL;
+	const char *id = value(b, pg ? "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+	                             : "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'DO SLEEP%'");
+	free(server_sql(b->server, b->database, arena_printf(b->f.arena, pg ? "SELECT pg_terminate_backend(%s)" : "KILL %s", id)));
+	waitpid(pid, NULL, 0);
 }
 
 static void test_blocker_is_named(void **state)
@@ -236,10 +248,12 @@ static void test_blocker_is_named(void **state)
 	pid_t pid = hold_table(b);
 	b->f.task.id[0]++;
 	b->f.budget_ms = 2500;
+	atomic_store(&looking, true);
 	pthread_create(&thread, NULL, looker, &b->f);
 	const struct report *r = fixture_deliver(&b->f);
+	atomic_store(&looking, false);
 	pthread_join(thread, NULL);
-	waitpid(pid, NULL, 0);
+	let_go(b, pid);
 	assert_int_equal(r->outcome, OUTCOME_FAILED);
 	if (!strstr(r->failure.message, "blocked by ") || !strstr(buf_str(&b->f.progress), "waiting-lock a:more 1/1 blocked by "))
 		fail_msg("%s\n%s", r->failure.message, buf_str(&b->f.progress));

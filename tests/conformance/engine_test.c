@@ -199,6 +199,8 @@ static void test_identity(void **state)
 
 /* ---- the lock of a delivery ---- */
 
+#define LATER_TRIES 3000 /* 10 ms apart */
+
 static void test_lock_is_exclusive(void **state)
 {
 	struct fixture *f = *state;
@@ -220,7 +222,7 @@ static void test_lock_is_exclusive(void **state)
 	assert_true(got);
 	f->en->close(&other);
 	got = false;
-	for (int i = 0; i < 100 && !got; i++) { /* a server notices a little later */
+	for (int i = 0; i < LATER_TRIES && !got; i++) { /* a server notices a little later */
 		OK(f->en->try_lock(f->c, &got, NULL, &f->e));
 		clock_sleep_ms(got ? 0 : 10);
 	}
@@ -256,8 +258,8 @@ static void test_lock_dies_with_its_process(void **state)
 	assert_false(got);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	for (int i = 0; i < 100 && !got; i++) {
-		clock_sleep_ms(30);
+	for (int i = 0; i < LATER_TRIES && !got; i++) {
+		clock_sleep_ms(10);
 		OK(f->en->try_lock(f->c, &got, NULL, &f->e));
 	}
 	assert_true(got);
@@ -274,7 +276,7 @@ static void test_backend_alive(void **state)
 	OK(f->en->backend_alive(f->c, backend, &alive, &f->e));
 	assert_true(alive);
 	f->en->close(&other);
-	for (int i = 0; i < 100 && alive; i++) { /* a server notices a little later */
+	for (int i = 0; i < LATER_TRIES && alive; i++) { /* a server notices a little later */
 		OK(f->en->backend_alive(f->c, backend, &alive, &f->e));
 		clock_sleep_ms(10);
 	}

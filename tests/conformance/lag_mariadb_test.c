@@ -191,9 +191,9 @@ static void test_held_up_by_a_lock(void **state)
 {
 	(void)state;
 	f.changesets[0].batching = slowly;
-	pid_t session = server_session(replica, database, "LOCK TABLES big READ; SELECT SLEEP(6)");
+	pid_t session = server_session(replica, database, "LOCK TABLES big READ; SELECT SLEEP(12)");
 	assert_true(session > 0);
-	replica_until("SELECT COUNT(*) > 0 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(6)'", "1");
+	replica_until("SELECT COUNT(*) > 0 FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(12)'", "1");
 	cured_by((struct cure){.symptom = "s behind, maxLag is 1.5 s"});
 }
 

@@ -1,11 +1,13 @@
 /* What MariaDB alone does: refusals with their exact messages, pins, implicit commits, metadata locks, kills. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <pthread.h>
 
 #include "agent/ledger/ledger.h"
 #include "common/base/clock.h"
+#include "common/base/mem.h"
 #include "common/base/str.h"
 #include "tests/support/solo.h"
 
@@ -227,12 +229,27 @@ static void *run_thread(void *arg)
 	return NULL;
 }
 
+static void until_alter_waits(struct fixture *f)
+{
+	static const char waiting[] =
+	    "SELECT count(*) FROM information_schema.PROCESSLIST WHERE USER = 'rollcall' AND INFO LIKE 'ALTER TABLE%' AND STATE LIKE "
+	    "'Waiting for table metadata lock'";
+	for (int i = 0; i < 3000; i++) {
+		AUTO(mem_free_ptr) char *n = server_sql(f->server, NULL, waiting);
+		if (strtol(n, NULL, 10) > 0)
+			return;
+		clock_sleep_ms(20);
+	}
+	fail_msg("no ALTER TABLE waits");
+}
+
 static void test_metadata_lock_times_out_and_names_the_blocker(void **state)
 {
 	struct fixture *f = *state;
 	struct conn *other = NULL;
 	struct buf text = BUF_INIT;
 	pthread_t thread;
+	f->target.lock_timeout_ms = 5000;
 	solo_connect(f);
 	OK(solo_run(f, "CREATE TABLE t (a int)"));
 	OK(f->en->open(&f->target, &other, &f->e));
@@ -240,7 +257,7 @@ static void test_metadata_lock_times_out_and_names_the_blocker(void **state)
 	OK(solo_run(f, "SELECT * FROM t"));
 	struct job job = {.f = f, .c = other, .sql = "ALTER TABLE t ADD COLUMN b int"};
 	assert_int_equal(pthread_create(&thread, NULL, run_thread, &job), 0);
-	clock_sleep_ms(400);
+	until_alter_waits(f);
 	struct conn *look = NULL;
 	enum engine_wait wait = ENGINE_WAIT_NONE;
 	OK(f->en->blockers(&f->target, &look, f->en->backend(other), &wait, &text, &f->e));
@@ -263,7 +280,7 @@ static void kill_while(struct fixture *f, const char *kill, struct job *job)
 	pthread_t thread;
 	char sql[64];
 	assert_int_equal(pthread_create(&thread, NULL, run_thread, job), 0);
-	clock_sleep_ms(400);
+	until_alter_waits(f);
 	snprintf(sql, sizeof sql, "%s %ld", kill, strtol(f->en->backend(job->c), NULL, 10));
 	solo_admin(f, sql);
 	pthread_join(thread, NULL);
@@ -276,7 +293,7 @@ static void test_killed_ddl_is_unknown(void **state)
 	struct fixture *f = *state;
 	struct conn *blocker = NULL;
 	const char *const kills[] = {"KILL QUERY", "KILL"};
-	f->target.lock_timeout_ms = 8000;
+	f->target.lock_timeout_ms = 60000;
 	solo_connect(f);
 	OK(solo_run(f, "CREATE TABLE t (a int)"));
 	OK(f->en->open(&f->target, &blocker, &f->e));

@@ -368,9 +368,8 @@ static void test_terminated_backend(void **state)
 	OK(solo_run(f, "CREATE TABLE t (a int)"));
 	OK(f->en->begin(f->c, &f->e));
 	OK(solo_run(f, "INSERT INTO t VALUES (1)"));
-	snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%ld)", strtol(f->en->backend(f->c), NULL, 10));
+	snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%ld, 60000)", strtol(f->en->backend(f->c), NULL, 10)); /* and waits until it is gone */
 	solo_admin(f, sql);
-	clock_sleep_ms(100);
 	FAILS(f->en->commit(f->c, &f->e));
 	assert_int_equal(f->e.code, ERR_UNKNOWN);
 	assert_int_equal(f->en->retry_class(&f->e), RETRY_UNKNOWN);

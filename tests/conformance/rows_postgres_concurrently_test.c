@@ -64,7 +64,7 @@ static void leave_invalid(struct row_bench *b)
 static void invalid_and_table_held(struct row_bench *b)
 {
 	leave_invalid(b);
-	pid_t other = row_outsider(b, HOLD_LIKE_A_BUILDER("2"));
+	pid_t other = row_outsider(b, HOLD_LIKE_A_BUILDER("5"));
 	row_becomes(b, HELD, "1");
 	row_applied(b, 1);
 	row_end(other);
@@ -117,7 +117,7 @@ static void unnamed_index_fails(struct row_bench *b)
 
 static void server_dies_in_index(struct row_bench *b)
 {
-	pid_t other = hold_item(b, "5"), agent = start_index(b);
+	pid_t other = hold_item(b, "60"), agent = start_index(b);
 	server_kill(b->server);
 	row_end(other);
 	server_restart(b->server);
@@ -165,7 +165,7 @@ static void alone_meanwhile(struct row_bench *b)
 
 static void second_agent_polls(struct row_bench *b)
 {
-	pid_t other = hold_item(b, "1"), agent = start_index(b);
+	pid_t other = hold_item(b, "5"), agent = start_index(b);
 	struct err e = ERR_INIT;
 	snprintf(b->f.journal_path, sizeof b->f.journal_path, "%s/second.db", b->f.dir);
 	assert_int_equal(journal_open(b->f.journal_path, &b->f.journal, &e), 0);

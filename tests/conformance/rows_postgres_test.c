@@ -21,7 +21,7 @@ static void before_begin(struct row_bench *b)
 
 static void in_transaction(struct row_bench *b)
 {
-	row_step(b, "a:one", STEP_T, "INSERT INTO tick SELECT 'one' FROM pg_sleep(3)");
+	row_step(b, "a:one", STEP_T, "INSERT INTO tick SELECT 'one' FROM pg_sleep(6)");
 	pid_t agent = fixture_start(&b->f, NULL);
 	row_becomes(b, BUSY("INSERT"), "1");
 	row_kill_agent(b, agent);
@@ -106,7 +106,7 @@ static void deadlock(struct row_bench *b)
 static void catalog_conflict(struct row_bench *b)
 {
 	row_step(b, "a:grant", STEP_T, "GRANT SELECT ON item TO PUBLIC");
-	pid_t other = row_outsider(b, "BEGIN; GRANT INSERT ON item TO PUBLIC; SELECT pg_sleep(1); COMMIT");
+	pid_t other = row_outsider(b, "BEGIN; GRANT INSERT ON item TO PUBLIC; SELECT pg_sleep(4); COMMIT");
 	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'BEGIN; GRANT%'", "1");
 	row_applied(b, 1);
 	row_end(other);
@@ -118,7 +118,7 @@ static void lock_time_out(struct row_bench *b)
 {
 	row_step(b, "a:one", STEP_T, "ALTER TABLE item ADD COLUMN note text");
 	b->f.target.lock_timeout_ms = 300;
-	pid_t other = hold_item(b, "1");
+	pid_t other = hold_item(b, "4");
 	row_applied(b, 1);
 	row_end(other);
 	assert_non_null(strstr(buf_str(&b->f.progress), "waiting-lock a:one 1/1"));

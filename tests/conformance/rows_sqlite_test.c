@@ -23,27 +23,47 @@
 #define WHOLE   0x40000000, 512
 #define READERS 0x40000002, 510
 
+/* Of the child, which has its lock; and when it has, to the parent. */
+static void say_locked(const int ends[2])
+{
+	if (write(ends[1], "x", 1) != 1)
+		_exit(1);
+}
+
+static void hear_locked(const int ends[2])
+{
+	char byte;
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	close(ends[0]);
+}
+
 /* Another process with such a lock; for_ms 0: until it is ended. */
 static pid_t lock_file(struct row_bench *b, short kind, off_t from, off_t length, uint32_t for_ms)
 {
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
 		struct flock octets = {.l_type = kind, .l_whence = SEEK_SET, .l_start = from, .l_len = length};
 		int fd = open(b->f.db, O_RDWR | O_CLOEXEC);
 		if (fd < 0 || fcntl(fd, F_SETLK, &octets) != 0)
 			_exit(1);
+		say_locked(ends);
 		if (!for_ms)
 			pause();
 		clock_sleep_ms(for_ms);
 		_exit(0);
 	}
-	clock_sleep_ms(200);
+	hear_locked(ends);
 	return pid;
 }
 
 /* A process that holds the file's write lock for a while. */
 static pid_t hold_file(struct row_bench *b, uint32_t ms)
 {
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
 		static const char *const none[] = {NULL};
@@ -51,10 +71,11 @@ static pid_t hold_file(struct row_bench *b, uint32_t ms)
 		struct err e = ERR_INIT;
 		if (lite_open(b->f.db, none, &l, &e) != 0 || lite_begin(l, &e) != 0)
 			_exit(1);
+		say_locked(ends);
 		clock_sleep_ms(ms);
 		_exit(0);
 	}
-	clock_sleep_ms(100);
+	hear_locked(ends);
 	return pid;
 }
 
@@ -114,7 +135,7 @@ static void committed(struct row_bench *b)
 static void file_is_locked(struct row_bench *b)
 {
 	row_step(b, "a:one", STEP_T, "INSERT INTO tick VALUES ('one')");
-	pid_t other = hold_file(b, 1000);
+	pid_t other = hold_file(b, 5000);
 	row_applied(b, 1);
 	row_end(other);
 	row_is(b, TICKS, "1");
@@ -129,7 +150,7 @@ static void reader_at_commit(struct row_bench *b)
 	row_applied(b, 1);
 	row_step(b, "a:two", STEP_T, "INSERT INTO tick VALUES ('two')");
 	b->f.task.id[0]++;
-	pid_t other = lock_file(b, F_RDLCK, READERS, 3000);
+	pid_t other = lock_file(b, F_RDLCK, READERS, 6000);
 	b->f.budget_ms = 200;
 	const struct report *r = fixture_deliver(&b->f);
 	assert_int_equal(r->outcome, OUTCOME_FAILED);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -22,16 +23,35 @@ struct scene {
 	atomic_bool over;
 };
 
+static unsigned long cancel(struct scene *s)
+{
+	char *n = server_sql(s->server, "shop", "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'");
+	unsigned long cancelled = strtoul(n, NULL, 10);
+	free(n);
+	return cancelled;
+}
+
 /* An administrator who loses patience. */
 static void *cancel_waits(void *arg)
 {
 	struct scene *s = arg;
 	while (!atomic_load(&s->over)) {
-		free(server_sql(s->server, "shop", "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"));
+		(void)cancel(s);
 		clock_sleep_ms(100);
 	}
 	return NULL;
 }
+
+static bool commit_waits(struct scene *s)
+{
+	pid_t pid = server_session(s->server, "shop", "SELECT pg_logical_emit_message(true, 'test', '')");
+	unsigned long cancelled = 0;
+	while (waitpid(pid, NULL, WNOHANG) == 0)
+		cancelled += cancel(s);
+	return cancelled > 0;
+}
+
+/* Until the setting is in force for whoever commits. */
 
 static void wait_for(struct scene *s, const char *standby)
 {
@@ -39,7 +59,8 @@ static void wait_for(struct scene *s, const char *standby)
 	snprintf(sql, sizeof sql, "ALTER SYSTEM SET synchronous_standby_names = '%s'", standby);
 	free(server_sql(s->server, "shop", sql));
 	free(server_sql(s->server, "shop", "SELECT pg_reload_conf()"));
-	clock_sleep_ms(300);
+	for (int i = 0; i < 100 && commit_waits(s) != (standby[0] != '\0'); i++)
+		clock_sleep_ms(20);
 }
 
 static const struct report *deliver(struct scene *s)

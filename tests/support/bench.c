@@ -2,9 +2,12 @@
 #include "tests/support/bench.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
+#include "common/base/mem.h"
 #include "common/base/str.h"
 
 static struct bench benches[] = {
@@ -112,6 +115,26 @@ void bench_ddl(struct fixture *f, const char *sql)
 		bench_apply(f, sql);
 	else
 		OK(bench_exec_on(f, f->c, sql));
+}
+
+void bench_until_busy(struct fixture *f)
+{
+	char sql[256];
+	if (!f->b->server) {
+		clock_sleep_ms(300);
+		return;
+	}
+	snprintf(sql, sizeof sql,
+	         f->b->dialect == DIALECT_POSTGRESQL
+	             ? "SELECT count(*) FROM pg_stat_activity WHERE datname = '%s' AND usename = 'rollcall' AND state = 'active'"
+	             : "SELECT count(*) FROM information_schema.PROCESSLIST WHERE DB = '%s' AND USER = 'rollcall' AND COMMAND = 'Query'",
+	         f->database);
+	for (int i = 0; i < 3000; i++) {
+		AUTO(mem_free_ptr) char *n = server_sql(f->b->process, NULL, sql);
+		if (strtol(n, NULL, 10) > 0)
+			return;
+		clock_sleep_ms(20);
+	}
 }
 
 int bench_value_row(void *arg, size_t n, const char *const *values, struct err *e)

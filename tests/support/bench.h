@@ -57,6 +57,8 @@ void bench_with_limits(struct fixture *f, uint32_t lock_ms, uint32_t statement_m
 int bench_exec_on(struct fixture *f, struct conn *c, const char *sql);
 void bench_apply(struct fixture *f, const char *sql); /* a class T step */
 void bench_ddl(struct fixture *f, const char *sql); /* in a transaction where the engine can, else alone */
+/* Until the server runs a statement of ours, or one that waits for a lock there, in this test's database; SQLite, which nobody can ask: for a while. From any thread. */
+void bench_until_busy(struct fixture *f);
 int bench_value_row(void *arg, size_t n, const char *const *values, struct err *e); /* engine_row_fn, arg: struct value */
 struct value bench_ask(struct fixture *f, struct conn *c, const char *sql);
 

@@ -22,7 +22,7 @@
 #include "controller/link/hub.h"
 #include "tests/support/agent_fixture.h"
 
-#define WAIT_MS      15000
+#define WAIT_MS      60000
 #define IDLE_TARGETS 50
 #define RSS_MAX_KB   (20 * 1024)
 

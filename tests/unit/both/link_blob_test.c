@@ -219,7 +219,7 @@ static void run_operator(struct link_world *w, struct operator_run *o, const cha
 	if (!o->config.controller_key)
 		o->config.controller_key = hub_public_key(w->hub);
 	o->config.curve_key_file = o->key;
-	o->config.timeout_ms = 3000;
+	o->config.timeout_ms = LINK_WAIT_MS;
 	the_operator = o;
 	assert_int_equal(pthread_create(&t, NULL, operator_thread, o), 0);
 	link_run(w, operator_done);

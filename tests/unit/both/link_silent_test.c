@@ -20,7 +20,7 @@
 #include "controller/link/operator.h"
 #include "tests/support/link_fixture.h"
 
-#define SOON_MS   (LINK_FIRST_WORD_MS + 4000) /* with what a busy machine adds; a handshake's own time is 30 s, a blob's 15 */
+#define SOON_MS   (LINK_FIRST_WORD_MS + 9000) /* with what a busy machine adds; a handshake's own time is 30 s, a blob's 15 */
 #define TAKES_ALL "it takes the connection and says nothing: the controller or gateway there hangs, or something else listens at that address"
 
 struct silence {

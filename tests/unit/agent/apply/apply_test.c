@@ -353,6 +353,15 @@ static void test_locked_file_is_named_and_given_up(void **state)
 	assert_int_equal(fixture_deliver(f)->outcome, OUTCOME_APPLIED);
 }
 
+static void let_go(void *arg, const struct delivery_progress *p)
+{
+	int *release = arg;
+	if (*release < 0 || !str_eq(p->state, "waiting-lock"))
+		return;
+	close(*release);
+	*release = -1;
+}
+
 /* The very first thing in a new target is to make the ledger: it waits for another writer like any step. */
 static void test_lock_at_the_ledgers_making_is_waited_for(void **state)
 {
@@ -360,15 +369,10 @@ static void test_lock_at_the_ledgers_making_is_waited_for(void **state)
 	int release;
 	three_changesets(f);
 	pid_t holder = lock_holder(f, &release);
-	pid_t timer = fork(); /* has the other end of the pipe too: the lock goes when both have let go */
-	if (timer == 0) {
-		clock_sleep_ms(400);
-		_exit(0);
-	}
-	close(release);
-	f->budget_ms = 20000;
+	f->progress_hook = let_go;
+	f->progress_hook_arg = &release;
+	f->budget_ms = 60000;
 	const struct report *r = fixture_deliver(f);
-	waitpid(timer, NULL, 0);
 	waitpid(holder, NULL, 0);
 	assert_int_equal(r->outcome, OUTCOME_APPLIED);
 	assert_non_null(strstr(buf_str(&f->progress), "waiting-lock "));

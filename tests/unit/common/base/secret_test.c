@@ -91,7 +91,7 @@ static void test_fifo(void **state)
 	struct secret *s = NULL;
 	struct err e = ERR_INIT;
 	assert_int_equal(mkfifo("fifo", 0600), 0);
-	alarm(5);
+	alarm(60);
 	assert_int_equal(secret_read_line("fifo", &s, &e), -1);
 	alarm(0);
 	assert_string_equal(e.msg, "fifo: not a regular file: name one");
