@@ -28,13 +28,12 @@ setup_file() {
 }
 
 wait_for() { # STATE TABLE COLUMN: of the first row
-	for _ in $(seq 400); do
-		[ "$(rc rollout status "$id" -o json 2>/dev/null | jq -r --arg t "$2" --arg c "$3" '.[$t][0][$c]')" = "$1" ] && return 0
-		sleep 0.05
-	done
-	rc rollout status "$id" >&2
-	return 1
+	fleet_await 60 is_so "$@" || { rc rollout status "$id" >&2; return 1; }
 }
+
+gate_holds() { rc gate check "$id" --wave "$1" --trust "$F/trust.env" >/dev/null 2>&1; } # WAVE
+
+is_so() { [ "$(rc rollout status "$id" -o json 2>/dev/null | jq -r --arg t "$2" --arg c "$3" '.[$t][0][$c]')" = "$1" ]; }
 
 rollout() { # VERSION WAVE...: begun, and passed by both keys through these waves
 	local w k
@@ -44,10 +43,7 @@ rollout() { # VERSION WAVE...: begun, and passed by both keys through these wave
 	echo "$id" >"$F/loot/$1.id"
 	fleet_approve "$id" 3 >/dev/null 2>&1 || return 1
 	for w in "${@:2}"; do
-		for _ in $(seq 400); do
-			if rc gate check "$id" --wave "$w" --trust "$F/trust.env" >/dev/null 2>&1; then break; fi
-			sleep 0.05
-		done
+		fleet_await 60 gate_holds "$w"
 		for k in gate gate2; do rc gate pass "$id" --wave "$w" --trust "$F/trust.env" --key "$F/keys/$k" >/dev/null 2>"$F/pass.err" || [ $? -eq 3 ] || { cat "$F/pass.err" >&2; return 1; }; done
 	done
 }
@@ -155,7 +151,7 @@ pass() {
 	begin eu/lite/two good.gate good.gate2
 	puppet offer "${OFFER/ATTEMPT/99}" >answer 2>&1 3>&- &
 	local thief=$!
-	until (exec 3<>"/dev/tcp/127.0.0.1/${FLEET_CONTROL##*:}") 2>/dev/null; do sleep 0.02; done
+	fleet_await 60 listens "$FLEET_CONTROL"
 	fleet_start_agent eu-1
 	wait "$thief"
 	grep -q "REPORT applied" answer || { cat answer && tail eu-1.log && false; }

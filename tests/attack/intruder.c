@@ -1,6 +1,6 @@
 /* An agent, an operator or nobody at all in an attacker's hands, against the real controller: it says whatever it is told to say, and prints what it is answered.
  *
- *   intruder --key CURVE-KEY --server KEY.pub --control ENDPOINT [--blobs ENDPOINT] [--enrol ENDPOINT] [--report-key FILE] [--cert FILE] [--routing NAME] ACTION...
+ *   intruder --key CURVE-KEY --server KEY.pub --control ENDPOINT [--blobs ENDPOINT] [--enrol ENDPOINT] [--report-key FILE] [--cert FILE] [--routing NAME] [--patience SECONDS] ACTION...
  *
  *   hello NAME COUNTER        with the certificate and a signature of the report key: "WELCOME", "DENY code: message", "RETRY_AFTER" or "no answer"
  *   heartbeat                 "HEARTBEAT_ACK", "DENY ..." or "no answer"
@@ -8,7 +8,7 @@
  *   enrol TOKEN REQUEST       asks for a certificate for REQUEST, signed by the report key, from this connection's own key
  *   renew FORMER REQUEST      the same without a token: new keys of a known agent, which the report key FORMER vouches for
  *   walk NAME COUNTER OPERATOR-KEY     every type of message, on every socket, in every state: "walk: N cells, N taken, N wrong"
- *   wait SECONDS
+ *   listen SECONDS            what comes unasked, or "no answer"
  *   endless, tiny, mute, messages, strangers SECONDS      floods: tests/support/hostile_peer.h
  */
 #include <inttypes.h>
@@ -29,9 +29,8 @@
 #include "tests/support/hostile_peer.h"
 #include "tests/support/thief.h"
 
-#define ANSWER_MS 2000
-#define MORE_MS   40 /* is there another answer behind the first? */
-#define PARTS     200000
+#define MORE_MS 40 /* is there another answer behind the first, where none should be? */
+#define PARTS   200000
 
 static struct intruder {
 	const char *control, *blobs, *enrol, *routing;
@@ -40,7 +39,8 @@ static struct intruder {
 	struct sign_key *report_key;
 	struct buf cert;
 	uint8_t boot_id[16];
-} me;
+	int answer_ms; /* the patience with which an answer is waited for */
+} me = {.answer_ms = 20000};
 
 /* One connection and where its conversation is. */
 struct peer {
@@ -59,7 +59,7 @@ static void dial(struct peer *p, enum link_socket_kind kind, const struct curve_
 	if (zsock_connect(p->socket, "%s", endpoint) != 0)
 		thief_die(endpoint, NULL);
 	zmq_pollitem_t item = {.socket = zsock_resolve(p->socket), .events = ZMQ_POLLOUT};
-	zmq_poll(&item, 1, ANSWER_MS);
+	zmq_poll(&item, 1, me.answer_ms);
 }
 
 static void say_body(struct peer *p, enum msg_type t, struct bytes body)
@@ -134,10 +134,10 @@ static enum msg_type hear_answer(struct peer *p, int ms, char *text, size_t size
 	return t;
 }
 
-static void print_answer(struct peer *p)
+static void print_answer(struct peer *p, int ms)
 {
 	char text[LIMIT_LINK_TEXT];
-	printf("%s\n", hear_answer(p, ANSWER_MS, text, sizeof text) == MSG_INVALID ? "no answer" : text);
+	printf("%s\n", hear_answer(p, ms, text, sizeof text) == MSG_INVALID ? "no answer" : text);
 	fflush(stdout);
 }
 
@@ -180,7 +180,7 @@ static bool is_taken_first(struct peer *p, enum msg_type t, enum msg_type first,
 		p->seq = 0;
 		say_sample(p, first);
 	}
-	return (hear_answer(p, ANSWER_MS, text, sizeof text) == answer) == (t == first);
+	return (hear_answer(p, me.answer_ms, text, sizeof text) == answer) == (t == first);
 }
 
 /* A message that is not taken ends the conversation. */
@@ -189,11 +189,11 @@ static bool goes_on_after(struct peer *p, enum msg_type t, enum msg_type next, e
 	char text[LIMIT_LINK_TEXT];
 	say_sample(p, t);
 	if (t == next)
-		return hear_answer(p, ANSWER_MS, text, sizeof text) == answer;
+		return hear_answer(p, me.answer_ms, text, sizeof text) == answer;
 	if (t == MSG_BYE)
 		return hear_answer(p, MORE_MS, text, sizeof text) == MSG_INVALID; /* DENY would come */
 	say_sample(p, next);
-	return hear_answer(p, ANSWER_MS, text, sizeof text) == answer;
+	return hear_answer(p, me.answer_ms, text, sizeof text) == answer;
 }
 
 static void walk_control(enum msg_type t, bool is_agent)
@@ -208,7 +208,7 @@ static void walk_control(enum msg_type t, bool is_agent)
 	zsock_destroy(&p.socket);
 	dial(&p, LINK_CTRL_DEALER, key, me.control);
 	say_sample(&p, first);
-	if (hear_answer(&p, ANSWER_MS, text, sizeof text) != answer)
+	if (hear_answer(&p, me.answer_ms, text, sizeof text) != answer)
 		thief_die("the walk has no session", NULL);
 	count(SOCKET_CTRL, role, LINK_READY, t, goes_on_after(&p, t, is_agent ? MSG_HEARTBEAT : MSG_COMMAND, is_agent ? MSG_HEARTBEAT_ACK : MSG_REPLY));
 	zsock_destroy(&p.socket);
@@ -224,9 +224,10 @@ static void walk_asking(enum msg_type t, enum link_socket_kind kind, const struc
 	say_sample(&p, t);
 	if (t != sure)
 		say_sample(&p, sure); /* the same question twice at once may have one answer */
-	if (hear(&p, ANSWER_MS, text, sizeof text) == MSG_INVALID)
+	if (hear(&p, me.answer_ms, text, sizeof text) == MSG_INVALID)
 		thief_die("the walk is not answered", NULL);
-	count(s, role, state, t, t == sure || hear(&p, MORE_MS, text, sizeof text) != MSG_INVALID);
+	int more_ms = link_allowed(s, role, state, t) ? me.answer_ms : MORE_MS;
+	count(s, role, state, t, t == sure || hear(&p, more_ms, text, sizeof text) != MSG_INVALID);
 	zsock_destroy(&p.socket);
 }
 
@@ -311,7 +312,7 @@ static void ask_enrolment(const char *token_path, const char *former_path, const
 	}
 	dial(&p, LINK_ENROL_DEALER, &me.key, me.enrol);
 	say(&p, &m);
-	print_answer(&p);
+	print_answer(&p, me.answer_ms);
 	zsock_destroy(&p.socket);
 }
 
@@ -323,13 +324,13 @@ static void act(int argc, char **argv)
 			zsock_destroy(&p.socket);
 			dial(&p, LINK_CTRL_DEALER, &me.key, me.control);
 			say_hello(&p, argv[i + 1], strtoull(argv[i + 2], NULL, 10)), i += 2;
-			print_answer(&p);
+			print_answer(&p, me.answer_ms);
 		} else if (str_eq(argv[i], "heartbeat") && p.socket) {
 			say(&p, &(struct msg){.type = MSG_HEARTBEAT});
-			print_answer(&p);
+			print_answer(&p, me.answer_ms);
 		} else if (str_eq(argv[i], "report") && i + 2 < argc && p.socket) {
 			send_report(&p, argv[i + 1], argv[i + 2]), i += 2;
-			print_answer(&p);
+			print_answer(&p, me.answer_ms);
 		} else if (str_eq(argv[i], "enrol") && i + 2 < argc) {
 			ask_enrolment(argv[i + 1], NULL, argv[i + 2]), i += 2;
 		} else if (str_eq(argv[i], "renew") && i + 2 < argc) {
@@ -338,8 +339,8 @@ static void act(int argc, char **argv)
 			do_walk(argv[i + 1], argv[i + 2], argv[i + 3]), i += 3;
 		} else if (is_flood(argv[i]) && i + 1 < argc) {
 			flood(argv[i], argv[i + 1]), i++;
-		} else if (str_eq(argv[i], "wait") && i + 1 < argc) {
-			clock_sleep_ms((uint32_t)(strtod(argv[++i], NULL) * 1000));
+		} else if (str_eq(argv[i], "listen") && i + 1 < argc && p.socket) {
+			print_answer(&p, (int)(strtod(argv[++i], NULL) * 1000));
 		} else {
 			thief_die(argv[i], NULL);
 		}
@@ -363,6 +364,8 @@ static void set_option(const char *o, const char *v)
 		me.enrol = v;
 	else if (str_eq(o, "routing"))
 		me.routing = v;
+	else if (str_eq(o, "patience"))
+		me.answer_ms = (int)(strtod(v, NULL) * 1000);
 	else if (str_eq(o, "report-key"))
 		rc = sign_key_load(v, NULL, &me.report_key, &e);
 	else if (str_eq(o, "cert"))

@@ -9,7 +9,7 @@ setup_file() {
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	. "$BATS_TEST_DIRNAME/stolen.bash"
 	stolen_site "$BATS_FILE_TMPDIR/fleet" || return 1
-	MIRROR=tcp://127.0.0.1:$(fleet_free_port)
+	MIRROR=tcp://127.0.0.1:$(port_take)
 	cp "$F/eu-1/agent.yaml" "$F/direct.yaml"
 	sed "s|blobs: \"$FLEET_BLOBS\"|blobs: \"$MIRROR\"|" "$F/direct.yaml" >"$F/alone.yaml"
 	sed "s|blobs: \"$MIRROR\"|&, also: [{endpoint: \"$FLEET_CONTROL\", blobs: \"$FLEET_BLOBS\"}]|" "$F/alone.yaml" >"$F/both.yaml"
@@ -31,6 +31,7 @@ teardown() {
 mirror() { # MODE [ENDPOINT [FOLDER]]
 	"$ATTACK_BIN/mirror" --key keys/controller.curve --listen "${2:-$MIRROR}" --dir "${3:-puppet}" "$1" >mirror.log 2>&1 3>&- &
 	echo $! >mirror.pid
+	fleet_await 60 listens "${2:-$MIRROR}"
 }
 
 mirror_ends() { [ ! -e mirror.pid ] || { kill "$(cat mirror.pid)" 2>/dev/null || true; rm mirror.pid; }; }
@@ -91,13 +92,13 @@ unknown_release() { # NAME [EDIT]
 @test "ATK-15: the bytes drip over the wire" {
 	cp alone.yaml eu-1/agent.yaml
 	local port behind
-	behind=$(fleet_free_port)
+	behind=$(port_take)
 	unknown_release drip "sql=$(printf '%060000d' 0)"
 	mirror honest "tcp://127.0.0.1:$behind"
 	rm -rf road && mkdir road
 	"$ATTACK_BIN/../fault/proxy" road "$behind" 1 >/dev/null 2>&1 3>&- &
 	echo $! >proxy.pid
-	until [ -s road/port ]; do sleep 0.02; done
+	fleet_await 60 test -s road/port
 	port=$(cat road/port)
 	sed -i "s|$MIRROR|tcp://127.0.0.1:$port|" eu-1/agent.yaml
 	echo "drip 2" >road/rules
@@ -133,7 +134,7 @@ refused_as_endless() { agent_of_site status -o json 2>/dev/null | jq -e '.refusa
 	small parts
 	sed -i "s|endpoint: \"$FLEET_CONTROL\"|endpoint: \"$MIRROR\"|" eu-1/agent.yaml
 	start_site
-	fleet_await 20 refused_as_endless
+	fleet_await 60 refused_as_endless
 	fleet_kill eu-1
 	wait "$sampler" || true
 	small HELLO
@@ -162,7 +163,7 @@ refused_as_endless() { agent_of_site status -o json 2>/dev/null | jq -e '.refusa
 	unknown_release crowd
 	mirror silent
 	local i many=()
-	for i in $(seq 40); do many+=(offer "${OFFER/task=*,attempt/task=$(printf '%032x' "$i"),attempt},wait=100"); done
+	for i in $(seq 40); do many+=(offer "${OFFER/task=*,attempt/task=$(printf '%032x' "$i"),attempt},wait=100$([ "$i" -le 32 ] || echo ,word=100)"); done
 	EPOCH=1000 attack ATK-15 "40 offers for one target" "^(ACCEPT no answer ){32}(no answer ){8}$" "${many[@]}"
 	[ "$(agent_of_site status -o json 2>/dev/null | jq '.tasks | length')" = 32 ]
 	[ "$(last_refusal)" = "C1 message" ]

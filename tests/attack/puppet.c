@@ -5,8 +5,9 @@
  *
  *   blob FILE                 serves it under its hash
  *   offer KEY=VALUE,...       target, release, dossier, proof (files; release and dossier are served too), task (hex), and optionally attempt, epoch, direction, deadline (us),
- *                             release-as (other bytes under the hash of `release`, which stands before it), release-size, wait (ms for an
- *                             answer); prints the answer: "ACCEPT", "REFUSE code message", then "REPORT outcome: check: message (N steps)"
+ *                             release-as (other bytes under the hash of `release`, which stands before it), release-size, word (ms for the
+ *                             first word of an answer), wait (for the answer, from then on); prints the answer: "ACCEPT", "REFUSE code message", then "REPORT outcome: check: message (N steps)"
+ *   linger FILE SECONDS       until the file is there, for so long at the most
  *   silent SECONDS            prints what comes unasked, or "nothing"
  *   clock FILE DAYS           the site's clock is so far ahead from now on (tests/fault/shim/moved_clock.c)
  *   trust [fresh=]VERSION:FILE... --   names trust documents and a freshness document to be fetched
@@ -27,8 +28,9 @@
 #include "controller/link/hub.h"
 #include "tests/support/thief.h"
 
-#define CONNECT_MS 15000
-#define ANSWER_MS  20000
+#define CONNECT_MS 60000
+#define WORD_MS    10000 /* for the first word of an answer, however busy the machine is */
+#define ANSWER_MS  60000
 #define FILE_MAX   LIMIT_ENVELOPE
 
 struct puppet {
@@ -39,7 +41,8 @@ struct puppet {
 	uint64_t session;
 	bool ready;
 	bool answered; /* REFUSE or REPORT has come */
-	uint32_t wait_ms;
+	bool heard; /* the agent has said anything since, or its session has ended */
+	uint32_t word_ms, wait_ms;
 };
 
 static void tell(struct puppet *p, const struct msg *m, uint32_t epoch)
@@ -81,6 +84,7 @@ static void on_report(struct puppet *p, const struct msg_report *m)
 static void on_message(struct puppet *p, const struct hub_event *ev)
 {
 	const struct msg *m = &ev->msg;
+	p->heard |= m->type == MSG_HELLO || m->type == MSG_ACCEPT || m->type == MSG_REFUSE || m->type == MSG_REPORT;
 	if (m->type == MSG_HELLO) {
 		on_hello(p, ev);
 	} else if (m->type == MSG_TARGETS) {
@@ -110,6 +114,7 @@ static bool listen_until(struct puppet *p, const bool *until, uint32_t ms)
 			thief_die("hub", &e);
 		if (ev.type == HUB_MESSAGE)
 			on_message(p, &ev);
+		p->heard |= ev.type == HUB_GONE;
 	}
 	zpoller_destroy(&poller);
 	fflush(stdout);
@@ -169,6 +174,8 @@ static void set_offer(struct puppet *p, struct msg_offer *o, const char *key, co
 		o->deadline_us = strtoll(value, NULL, 10);
 	else if (str_eq(key, "wait"))
 		p->wait_ms = (uint32_t)strtoul(value, NULL, 10);
+	else if (str_eq(key, "word"))
+		p->word_ms = (uint32_t)strtoul(value, NULL, 10);
 	else if (str_eq(key, "release-size"))
 		o->release_size = strtoull(value, NULL, 10);
 	else if (!str_eq(key, "direction") || !direction_parse(value, &o->direction))
@@ -180,6 +187,7 @@ static void offer(struct puppet *p, char *words)
 	AUTO(buf_done) struct buf proof = BUF_INIT;
 	struct msg m = {.type = MSG_OFFER, .offer = {.attempt = 1, .epoch = p->epoch}};
 	char *save = NULL;
+	p->word_ms = WORD_MS;
 	p->wait_ms = ANSWER_MS;
 	for (char *w = strtok_r(words, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
 		char *value = strchr(w, '=');
@@ -189,13 +197,14 @@ static void offer(struct puppet *p, char *words)
 		set_offer(p, &m.offer, w, value + 1, &proof);
 	}
 	m.offer.proof = buf_bytes(&proof);
-	p->answered = false;
+	p->answered = p->heard = false;
 	tell(p, &m, m.offer.epoch);
 }
 
-static void answer(struct puppet *p, uint32_t wait_ms)
+static void answer(struct puppet *p)
 {
-	if (!listen_until(p, &p->answered, wait_ms))
+	(void)listen_until(p, &p->heard, p->word_ms);
+	if (!listen_until(p, &p->answered, p->wait_ms))
 		printf("no answer\n");
 }
 
@@ -204,6 +213,14 @@ static void silent(struct puppet *p, const char *seconds)
 	p->answered = false;
 	if (!listen_until(p, &p->answered, (uint32_t)(strtod(seconds, NULL) * 1000)))
 		printf("nothing\n");
+}
+
+static void linger(struct puppet *p, const char *file, const char *seconds)
+{
+	int64_t end_us = clock_mono_us() + (int64_t)(strtod(seconds, NULL) * 1000000);
+	const bool never = false;
+	while (!file_exists(file) && clock_mono_us() < end_us)
+		(void)listen_until(p, &never, 100);
 }
 
 /* VERSION:FILE */
@@ -246,9 +263,11 @@ static void act(struct puppet *p, int argc, char **argv)
 		if (str_eq(what, "blob") && i + 1 < argc)
 			serve(p, argv[++i], hash);
 		else if (str_eq(what, "offer") && i + 1 < argc)
-			offer(p, argv[++i]), answer(p, p->wait_ms);
+			offer(p, argv[++i]), answer(p);
 		else if (str_eq(what, "silent") && i + 1 < argc)
 			silent(p, argv[++i]);
+		else if (str_eq(what, "linger") && i + 2 < argc)
+			linger(p, argv[i + 1], argv[i + 2]), i += 2;
 		else if (str_eq(what, "clock") && i + 2 < argc)
 			set_clock(argv[i + 1], argv[i + 2]), i += 2;
 		else if (str_eq(what, "trust"))

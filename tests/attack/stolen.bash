@@ -64,6 +64,8 @@ puppet() { # ACTION... : the thief takes the controller's place, with its key, a
 		--agent "eu-1=$(cat "$F/eu-1/curve.key.pub")" "$@"
 }
 
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/${1##*:}") 2>/dev/null; } # ENDPOINT
+
 # attack ID NAME PATTERN ACTION...: the answer must match PATTERN (a regular expression), nothing in any database may have changed, and the site's own screen must say what it refused and by which
 # check. "ATTEMPT" in an action becomes a number that was not used before. $answer is left for those who want to show it.
 attack() {
@@ -73,8 +75,8 @@ attack() {
 	ATTEMPT=$(($(cat "$F/attempt" 2>/dev/null || echo 10) + 1))
 	echo "$ATTEMPT" >"$F/attempt"
 	puppet "${@//ATTEMPT/$ATTEMPT}" >"$F/answer" 2>&1 3>&- &
-	local thief=$! port=${FLEET_CONTROL##*:}
-	until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || ! fleet_alive "$thief"; do sleep 0.02; done
+	local thief=$!
+	until listens "$FLEET_CONTROL" || ! fleet_alive "$thief"; do sleep 0.02; done
 	start_site
 	wait "$thief" || { cat "$F/answer" && tail "$F/eu-1.log" && return 1; }
 	fleet_kill eu-1
@@ -150,14 +152,27 @@ believed() { agent_of_site trust show -o csv 2>/dev/null | awk -F, -v d="$1" '$1
 # taught ID NAME PATTERN TRUST FRESH DOCUMENT...: the thief names documents ("VERSION:FILE", "fresh=VERSION:FILE") to the site; what its log says of them must match PATTERN
 # ("" when it is to say nothing), and afterwards it believes these versions of the trust document and of the freshness document (-: any).
 taught() {
-	local id=$1 name=$2 pattern=$3 trust=$4 fresh=$5 before # $told_of is left, as above
+	local id=$1 name=$2 pattern=$3 trust=$4 fresh=$5 before watch # $told_of is left, as above
 	shift 5
 	before=$(wc -l <"$F/eu-1.log")
-	attack "" "" "nothing" trust "$@" -- silent 0.5 || return 1
-	told_of=$(tail -n "+$((before + 1))" "$F/eu-1.log" | grep -E 'trust: C[0-9]+ [a-z-]+: document' || true)
+	rm -f "$F/taught"
+	{
+		until is_taught "$before" "$pattern" "$trust" "$fresh"; do sleep 0.1; done
+		: >"$F/taught"
+	} 3>&- &
+	watch=$!
+	attack "" "" "nothing" trust "$@" -- linger "$F/taught" 30 silent 0.5 || { kill $watch && return 1; } # a while longer, in which it may come to believe more
+	kill $watch 2>/dev/null || true
+	told_of=$(told_since "$before")
 	if ! grep -qE "$pattern" <<<"$told_of"; then echo "$id $name: wanted $pattern, got: $told_of" && return 1; fi
 	[ "$trust" = "$(believed trust)" ] || { echo "$id $name: it believes trust document $(believed trust): $told_of"; return 1; }
 	[ "$fresh" = - ] || [ "$fresh" = "$(believed fresh)" ] || { echo "$id $name: it believes freshness document $(believed fresh): $told_of"; return 1; }
+}
+
+told_since() { tail -n "+$(($1 + 1))" "$F/eu-1.log" | grep -E 'trust: C[0-9]+ [a-z-]+: document' || true; } # LINES
+
+is_taught() { # LINES PATTERN TRUST FRESH
+	grep -qE "$2" <<<"$(told_since "$1")" && [ "$3" = "$(believed trust)" ] && { [ "$4" = - ] || [ "$4" = "$(believed fresh)" ]; }
 }
 
 # A trust document's next version: edited by the command's own arguments, then signed by these keys.

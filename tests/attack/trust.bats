@@ -40,11 +40,13 @@ fresh_document() {
 	told ATK-19 "signed by the old root alone" "refused (C3 trust), stays at version 1, 0 statements"
 }
 
+is_busy() { ! sqlite3 one.db "SELECT count(*) FROM sqlite_schema" >/dev/null 2>&1; }
+
 # The database is in use until the site believes freshness document VERSION.
 busy_until_believed() {
 	rm -f free
-	{ echo "BEGIN EXCLUSIVE;" && until [ -e free ]; do sleep 0.05; done; } | sqlite3 one.db 3>&- &
-	while sqlite3 one.db "SELECT count(*) FROM sqlite_schema" >/dev/null 2>&1; do sleep 0.02; done
+	{ echo ".timeout 60000" && echo "BEGIN EXCLUSIVE;" && until [ -e free ]; do sleep 0.05; done; } | sqlite3 one.db 3>&- &
+	fleet_await 60 is_busy
 	{ until [ "$(believed fresh)" = "$1" ]; do sleep 0.1; done; touch free; } 3>&- &
 }
 

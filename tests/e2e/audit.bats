@@ -152,8 +152,7 @@ tampered() { # CHECK SED-SCRIPT
 	last=$(sqlite3 controller/store.db "SELECT max(seq) FROM event WHERE event = 'report'")
 	sqlite3 controller/store.db "DELETE FROM event WHERE seq > (SELECT min(seq) + 2 FROM event)"
 	fleet_start_controller
-	for _ in $(seq 50); do grep -q "audit log ends at row" eu-1.log && break || sleep 0.1; done
-	grep -q "the controller's audit log ends at row .*, and it was told to this agent up to row" eu-1.log
+	fleet_await 60 grep -q "the controller's audit log ends at row .*, and it was told to this agent up to row" eu-1.log
 	run rc audit verify --trust trust.env
 	echo "$output"
 	[ "$status" -eq 6 ] && [ "$last" -gt 3 ]

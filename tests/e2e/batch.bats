@@ -20,7 +20,7 @@ setup() {
 	EOF2
 	cat >shop/changes/1.sql <<-'EOF2'
 		--liquibase formatted sql
-		--changeset ann:fill batch:100 pause:20ms rollbackBatch:5000
+		--changeset ann:fill batch:100 pause:50ms rollbackBatch:5000
 		--validate-after name:none-left expectedResult:0 SELECT count(*) FROM big WHERE note IS NULL
 		UPDATE big SET n = n + 1, note = 'done' WHERE note IS NULL;
 		--rollback UPDATE big SET n = n - 1, note = NULL WHERE note = 'done';
@@ -37,25 +37,16 @@ detail() { rc rollout status "$id" -o json 2>/dev/null | jq -r '.targets[0].deta
 counts() { sqlite3 one.db "SELECT count(*) || ' ' || min(n) || ' ' || max(n) FROM big"; }
 passed() { sqlite3 one.db 'SELECT passed FROM rollcall_batch' 2>/dev/null || echo 0; }
 
-await() { # STATE
-	for _ in $(seq 400); do
-		[ "$(state)" = "$1" ] && return 0
-		sleep 0.05
-	done
-	echo "it is $(state): $(detail), not $1" >&2
-	tail -n 5 eu-1.log >&2
-	return 1
-}
+is_in() { [ "$(state)" = "$1" ]; }
 
-await_detail() { # PATTERN
-	for _ in $(seq 400); do
-		# shellcheck disable=SC2053 # a pattern
-		[[ "$(detail)" == $1 ]] && return 0
-		sleep 0.05
-	done
-	echo "detail: $(detail)" >&2
-	return 1
-}
+await() { fleet_await 60 is_in "$1" || { echo "it is $(state): $(detail)" >&2; return 1; }; } # STATE
+
+# shellcheck disable=SC2053 # a pattern
+has_detail() { [[ "$(detail)" == $1 ]]; }
+
+await_detail() { fleet_await 60 has_detail "$1" || { echo "detail: $(detail)" >&2; return 1; }; } # PATTERN
+
+passed_more() { [ "$(passed)" -gt "$1" ]; }
 
 begin() { # VERSION
 	fleet_release shop "$1"
@@ -87,7 +78,7 @@ begin() { # VERSION
 	begin 1.0.0
 	for _ in 1 2 3; do
 		before=$(passed)
-		for _ in $(seq 200); do [ "$(passed)" -gt "$before" ] && break; sleep 0.02; done
+		fleet_await 60 passed_more "$before"
 		fleet_kill eu-1 KILL
 		fleet_start_agent eu-1
 	done
@@ -97,7 +88,7 @@ begin() { # VERSION
 
 @test "the site's flag file holds batches back, and its limit makes them smaller" {
 	sed -i "s|^limits:.*|limits: {max_batch: 50, batch_hold_file: $F/hold}|" eu-1/agent.yaml
-	sed -i 's/ pause:20ms//' shop/changes/1.sql
+	sed -i 's/ pause:50ms//' shop/changes/1.sql
 	touch hold
 	fleet_up
 	begin 1.0.0
@@ -142,7 +133,7 @@ begin() { # VERSION
 	target="{id: eu/maria/shop, dsn: \"$(server_dsn "$primary" shop)\", lag_from: [\"mariadb://127.0.0.1:$(server_get "$replica" port)\"], labels: {environment: dev}}"
 	sed -i "s|{id: eu/lite/one.*|$target|" eu-1/agent.yaml
 	sed -i 's/sqlite/mariadb/' shop/rollcall.yaml
-	sed -i 's/pause:20ms/pause:5ms maxLag:2s/' shop/changes/1.sql
+	sed -i 's/pause:50ms/pause:5ms maxLag:2s/' shop/changes/1.sql
 	fleet_up
 	server_sql "$replica" '' "STOP SLAVE SQL_THREAD"
 	run "$ROLLCALL_BIN/rollcall-agent" check --config eu-1/agent.yaml --connect

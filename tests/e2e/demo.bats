@@ -18,6 +18,14 @@ nobody_left() {
 	! pgrep -f "${1:-$TMPDIR/rollcall-demo-}" >/dev/null
 }
 
+await() { # COMMAND...
+	local end=$((SECONDS + 60))
+	until "$@"; do
+		[ $SECONDS -le $end ] || { echo "not within a minute: $*"; return 1; }
+		sleep 0.1
+	done
+}
+
 @test "demo --check: every claim holds, nothing is left" {
 	run timeout 240 "$bin/rollcall" demo --check
 	[ "$status" -eq 0 ] || { echo "$output"; false; }
@@ -35,7 +43,7 @@ nobody_left() {
 	nobody_left "$BATS_TEST_TMPDIR/kept"
 	sed -n '/To look around, start it again:/,/rollcall status/p' <<<"$output" | sed '1d; s/^ *//' >"$BATS_TEST_TMPDIR/again" # as it is printed
 	cat >>"$BATS_TEST_TMPDIR/again" <<-'SH'
-		for _ in $(seq 100); do
+		for _ in $(seq 600); do
 			rollcall agents list -o csv >agents.csv 2>/dev/null
 			[ "$(grep -c ,online, agents.csv)" = 3 ] && break
 			sleep 0.1
@@ -43,7 +51,7 @@ nobody_left() {
 		kill $(jobs -p)
 		wait
 	SH
-	PATH=/usr/bin:/bin timeout 60 bash "$BATS_TEST_TMPDIR/again" >/dev/null 2>&1 3>&- # in a shell that knows nothing
+	PATH=/usr/bin:/bin timeout 120 bash "$BATS_TEST_TMPDIR/again" >/dev/null 2>&1 3>&- # in a shell that knows nothing
 	[ "$(grep -c ,online, "$BATS_TEST_TMPDIR/kept/agents.csv")" = 3 ]
 	nobody_left "$BATS_TEST_TMPDIR/kept"
 	run "$bin/rollcall" demo --keep "$BATS_TEST_TMPDIR/kept"
@@ -54,10 +62,7 @@ nobody_left() {
 @test "Ctrl-C in the middle: exit 130, nothing is left" {
 	"$bin/rollcall" demo --check >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	pid=$!
-	for _ in $(seq 200); do
-		grep -q "Release 1.0.0" "$BATS_TEST_TMPDIR/out" && break
-		sleep 0.1
-	done
+	await grep -q "Release 1.0.0" "$BATS_TEST_TMPDIR/out"
 	kill -TERM "$pid"
 	status=0
 	wait "$pid" || status=$?
@@ -70,17 +75,10 @@ nobody_left() {
 @test "kill -9 of the demo itself leaves no process" {
 	"$bin/rollcall" demo --check >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
 	pid=$!
-	for _ in $(seq 200); do
-		grep -q "Release 1.0.0" "$BATS_TEST_TMPDIR/out" && break
-		sleep 0.1
-	done
+	await grep -q "Release 1.0.0" "$BATS_TEST_TMPDIR/out"
 	kill -KILL "$pid"
 	wait "$pid" || true
-	for _ in $(seq 50); do
-		nobody_left && break
-		sleep 0.1
-	done
-	nobody_left
+	await nobody_left
 }
 
 @test "demo on PostgreSQL" {

@@ -30,7 +30,7 @@ teardown() {
 	run rc rollout rollback "$(rc rollout list -o name 2>/dev/null)" --wait --timeout 60s
 	echo "$output"
 	[ "$status" -eq 0 ]
-	farm_wait acked 600 10
+	farm_wait acked 600 60
 	run farm_compare
 	echo "$output"
 	[ -z "$output" ]
@@ -42,7 +42,7 @@ teardown() {
 	farm_connect 60
 	farm_plan "$F/plan.yaml" 'name: all, max_parallel: 4'
 	fleet_start "$F/plan.yaml" dev 1.0 >"$F/id"
-	farm_wait acked 40 30
+	farm_wait acked 40 60
 	fleet_kill controller
 	fleet_start_controller
 	farm_wait acked 300 90
@@ -63,7 +63,7 @@ teardown() {
 	run rc rollout start "$F/plan.yaml" -e dev -r 1.0 --wait --timeout 60s
 	echo "$output"
 	[ "$status" -eq 4 ]
-	farm_wait acked 200 10
+	farm_wait acked 200 60
 	run farm_compare
 	echo "$output"
 	[ -z "$output" ]
@@ -101,7 +101,7 @@ gateway_pid() {
 	[ -z "$(find "/proc/$gateway/fd" -lname '*store.db*')" ]
 	farm_plan "$F/plan.yaml" 'name: all, max_parallel: 4'
 	fleet_start "$F/plan.yaml" dev 1.0 >"$F/id"
-	farm_wait acked 40 30
+	farm_wait acked 40 60
 	kill -9 "$gateway"
 	farm_wait acked 300 90
 	run rc rollout watch "$(cat "$F/id")" --plain --timeout 60s
@@ -116,7 +116,6 @@ gateway_pid() {
 	[[ $(farm_ask stats) == *" losses=300 "*" forgotten=0 "* ]]
 	gateway=$(gateway_pid)
 	fleet_kill controller
-	for _ in $(seq 100); do kill -0 "$gateway" 2>/dev/null || return 0; sleep 0.05; done
-	echo "the gateway outlives its core"
-	return 1
+	no_gateway() { ! fleet_alive "$gateway"; }
+	fleet_await 60 no_gateway # does not outlive its core
 }

@@ -36,7 +36,7 @@ wave() { rc rollout status "$id" -o json 2>/dev/null | jq -r --arg w "$1" '.wave
 has_come_to() { [ "$(wave "$1")" = "$2" ]; }
 
 wave_is() { # WAVE STATE
-	fleet_await 20 has_come_to "$1" "$2" || { rc rollout status "$id" >&2; return 1; }
+	fleet_await 60 has_come_to "$1" "$2" || { rc rollout status "$id" >&2; return 1; }
 }
 
 has() {

@@ -6,7 +6,7 @@ setup() {
 	. "$BATS_TEST_DIRNAME/../support/fleet.bash"
 	fleet_new "$BATS_TEST_TMPDIR/fleet"
 	cd "$F" || return 1
-	SECOND=$(fleet_free_port) SECOND_BLOBS=$(fleet_free_port)
+	SECOND=$(port_take) SECOND_BLOBS=$(port_take)
 	sed -i "s|^listen: {|&gateway: gateway.sock, also: [{control: \"tcp://127.0.0.1:$SECOND\", blobs: \"tcp://127.0.0.1:$SECOND_BLOBS\"}], |" controller.yaml
 	mkdir db
 	local i k
@@ -33,7 +33,8 @@ setup() {
 		--rollback DELETE FROM once;
 	SQL
 	printf 'name: shop\nenvironments:\n  - {name: dev, waves: [{name: all, max_parallel: 4}]}\n' >plan.yaml
-	fleet_up && fleet_release shop 1.0.0
+	fleet_start_controller # before the agents come, both gateways are there: who finds nobody at one goes to the other
+	fleet_connect "$FLEET_CONTROL" "$FLEET_BLOBS" && fleet_await 60 second_serves && fleet_agents_up && fleet_release shop 1.0.0
 }
 
 teardown() {
@@ -55,15 +56,13 @@ at() { # PORT: how many agents are connected there
 
 applied() { rc rollout status "$id" -o json 2>/dev/null | jq '[.targets[] | select(.state == "applied")] | length'; }
 
-await_applied() { # N
-	local i
-	for i in $(seq 600); do
-		[ "$(applied)" -ge "$1" ] && return 0
-		sleep 0.05
-	done
-	rc rollout status "$id"
-	return 1
-}
+have_applied() { [ "$(applied)" -ge "$1" ]; }
+
+await_applied() { fleet_await 60 have_applied "$1" || { rc rollout status "$id"; return 1; }; } # N
+
+all_are_at() { [ "$(at "$1")" = 4 ]; } # PORT
+
+second_serves() { (exec 4<>"/dev/tcp/127.0.0.1/$SECOND") 2>/dev/null && [ -n "$(gateway 1)" ]; }
 
 each_once() { # every target has its one row, by one attempt; the controller has one report of each
 	local db
@@ -95,7 +94,7 @@ each_once() { # every target has its one row, by one attempt; the controller has
 	run rc connect --endpoint "$FLEET_CONTROL" --endpoint "tcp://127.0.0.1:$SECOND" --blobs "$FLEET_BLOBS" --key keys/controller.curve.pub --operator-key keys/operator.curve
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"2 --endpoint and 1 --blobs: give one --blobs for each --endpoint, in the same order"* ]]
-	nowhere=$(fleet_free_port)
+	nowhere=$(port_take)
 	rc connect --endpoint "tcp://127.0.0.1:$nowhere" --blobs "tcp://127.0.0.1:$nowhere" --endpoint "tcp://127.0.0.1:$SECOND" --blobs "tcp://127.0.0.1:$SECOND_BLOBS" \
 		--key keys/controller.curve.pub --operator-key keys/operator.curve
 	run rc ping
@@ -113,24 +112,23 @@ each_once() { # every target has its one row, by one attempt; the controller has
 	# somebody else takes its port as soon as it is dead, so that no new one can serve there
 	perl -MIO::Socket::INET -e 'use Time::HiRes "sleep"; my $s; sleep 0.0005 until $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 1, ReuseAddr => 1); print "taken\n"; close STDOUT; $SIG{ALRM} = "IGNORE"; sleep 600' "$SECOND" >taken 3>&- &
 	SQUATTER=$!
-	for _ in $(seq 20); do
+	take_its_port() {
+		[ -s taken ] && return 0
 		kill -9 "$(gateway 1)" 2>/dev/null || true
-		for _ in $(seq 20); do [ -s taken ] && break 2; sleep 0.05; done
-	done
-	[ -s taken ]
+		sleep 1
+		[ -s taken ]
+	}
+	fleet_await 60 take_its_port
 	run rc rollout watch "$id" --plain --timeout 90s
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[ "$(at "${FLEET_CONTROL##*:}")" = 4 ]
+	fleet_await 60 all_are_at "${FLEET_CONTROL##*:}"
 	each_once
 	kill "$SQUATTER"
 	wait "$SQUATTER" 2>/dev/null || true
-	for _ in $(seq 200); do # it is back, and the first one may go
-		(exec 4<>"/dev/tcp/127.0.0.1/$SECOND") 2>/dev/null && [ -n "$(gateway 1)" ] && break
-		sleep 0.05
-	done
+	fleet_await 60 second_serves # and the first one may go
 	kill -9 "$(gateway 0)"
-	for _ in $(seq 100); do [ "$(grep -c 'gateway 0: gone, with' controller.log)" = 1 ] && break; sleep 0.05; done
+	fleet_await 60 grep -q 'gateway 0: gone, with' controller.log
 	fleet_wait_connected 4
 	run rc rollout rollback "$id" --wait --timeout 60s
 	echo "$output"

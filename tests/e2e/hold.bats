@@ -37,25 +37,22 @@ site() { # COMMAND ...: of the agent at the site
 state_of() { rc rollout status "$id" -o json 2>/dev/null | jq -r --arg t "$1" '.targets[] | select(.target == $t) | .state'; }
 detail_of() { rc rollout status "$id" -o json 2>/dev/null | jq -r --arg t "$1" '.targets[] | select(.target == $t) | .detail'; }
 
-await() { # TARGET STATE
-	for _ in $(seq 600); do
-		[ "$(state_of "$1")" = "$2" ] && return 0
-		sleep 0.05
-	done
-	echo "$1 is $(state_of "$1"): $(detail_of "$1"), not $2" >&2
-	tail -n 5 eu-1.log >&2
-	return 1
-}
+is_in() { [ "$(state_of "$1")" = "$2" ]; }
+
+await() { fleet_await 60 is_in "$1" "$2" || { echo "$1 is $(state_of "$1"): $(detail_of "$1")" >&2; return 1; }; } # TARGET STATE
 
 begin() { # VERSION
 	fleet_release shop "$1"
 	id=$(fleet_start plan.yaml dev "$1")
 }
 
-shown() { # TARGET: what waits there, in shown.json, and its $preview
+shown() { # TARGET or ROLLOUT [ORDERS]: what waits there, in shown.json, and its $preview; so many orders, else one at least, once their papers were fetched
 	site consent "$1" -o json 2>/dev/null >shown.json || [ $? -eq 3 ] || return 1
+	[ "$(jq '.orders | length' shown.json)" -ge "${2:-1}" ] || return 1
 	preview=$(jq -r '.orders[0].preview' shown.json)
 }
+
+waits() { fleet_await 60 shown "$@"; } # TARGET or ROLLOUT [ORDERS]
 
 policy() { # text on standard input: signed by the site's key, and put where the agent looks
 	cat >policy.yaml
@@ -87,7 +84,7 @@ write_catch_up_plan() {
 		environments:
 		  - name: dev
 		    catch_up: automatic
-		    not_after: 10s
+		    not_after: 20s
 		    waves: [{name: all, max_parallel: 2, unreachable: defer, defer_after: 500ms}]
 	EOF2
 }
@@ -101,10 +98,11 @@ write_catch_up_plan() {
 	await eu/lite/one deferred
 	await eu/lite/one skipped
 	[ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0].state')" = succeeded ]
-	sleep 1.5
-	[[ "$(site status -o json 2>/dev/null | jq -r '.held[0].detail')" == *"year-end closing; the time of its order is over: the controller is told when it is let go" ]]
+	its_time_is_over() { [[ "$(site status -o json 2>/dev/null | jq -r '.held[0].detail')" == *"year-end closing; the time of its order is over: the controller is told when it is let go" ]]; }
+	fleet_await 60 its_time_is_over
 	site unhold eu/lite/one >/dev/null
-	for _ in $(seq 100); do [ "$(rc rollout list -o name 2>/dev/null | wc -l)" = 2 ] && break; sleep 0.5; done
+	caught_up() { [ "$(rc rollout list -o name 2>/dev/null | wc -l)" = 2 ]; }
+	fleet_await 90 caught_up
 	id=$(rc rollout list -o name 2>/dev/null | head -n 1)
 	await eu/lite/one applied
 	[ "$(site status -o json 2>/dev/null | jq '.held | length')" = 0 ]
@@ -152,19 +150,16 @@ write_catch_up_plan() {
 	await eu/lite/two applied
 }
 
-slow_changes() { # three, each of a second or so
-	cat >shop/changes/1-slow.sql <<-'EOF2'
-		--liquibase formatted sql
-		--changeset test:slow-1
-		CREATE TABLE slow_1 AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 6000000) SELECT count(*) AS n FROM c;
-		--rollback DROP TABLE slow_1;
-		--changeset test:slow-2
-		CREATE TABLE slow_2 AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 6000000) SELECT count(*) AS n FROM c;
-		--rollback DROP TABLE slow_2;
-		--changeset test:slow-3
-		CREATE TABLE slow_3 AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 6000000) SELECT count(*) AS n FROM c;
-		--rollback DROP TABLE slow_3;
-	EOF2
+slow_changes() { # ten, each of half a second or more
+	local n
+	echo '--liquibase formatted sql' >shop/changes/1-slow.sql
+	for n in $(seq 10); do
+		cat >>shop/changes/1-slow.sql <<-EOF2
+			--changeset test:slow-$n
+			CREATE TABLE slow_$n AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 4000000) SELECT count(*) AS n FROM c;
+			--rollback DROP TABLE slow_$n;
+		EOF2
+	done
 }
 
 slow_tables() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'slow%'"; } # DATABASE
@@ -177,11 +172,10 @@ slow_tables() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_schema WHERE name L
 	site hold eu/lite/one >/dev/null
 	await eu/lite/one held
 	[[ "$(detail_of eu/lite/one)" == *"stopped before"* ]]
-	[ "$(slow_tables one)" -lt 3 ]
+	[ "$(slow_tables one)" -lt 10 ]
 	site unhold eu/lite/one
-	for _ in $(seq 900); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
 	await eu/lite/one applied
-	[ "$(slow_tables one)" -eq 3 ]
+	[ "$(slow_tables one)" -eq 10 ]
 }
 
 @test "what a hold ended between two steps is rolled back with the rest" {
@@ -192,7 +186,7 @@ slow_tables() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_schema WHERE name L
 	site hold eu/lite/one >/dev/null
 	await eu/lite/one held
 	await eu/lite/two applied
-	[ "$(slow_tables one)" -gt 0 ] && [ "$(slow_tables one)" -lt 3 ] && [ "$(slow_tables two)" -eq 3 ]
+	[ "$(slow_tables one)" -gt 0 ] && [ "$(slow_tables one)" -lt 10 ] && [ "$(slow_tables two)" -eq 10 ]
 	quietly rc rollout pause "$id"
 	site unhold eu/lite/one
 	quietly rc rollout rollback "$id" --wait --timeout 60s
@@ -229,7 +223,6 @@ slow_tables() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_schema WHERE name L
 		  - {days: daily, from: "$(date -u -d "@$opens" +%H:%M)", to: "$(date -u -d "@$((opens + 6 * 3600))" +%H:%M)", targets: ["eu/lite/one"]}
 	EOF2
 	fleet_move_clock $((opens > now + 3 ? opens - now - 3 : 0))
-	for _ in $(seq 400); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
 	await eu/lite/one applied
 }
 
@@ -287,13 +280,9 @@ slow_tables() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_schema WHERE name L
 	await eu/lite/two applied
 	await eu/lite/one held
 	[[ "$(detail_of eu/lite/one)" == *"the site has not said yes yet"* ]]
-	for _ in $(seq 100); do # until the papers were fetched
-		run site consent eu/lite/one
-		[ "$status" -eq 3 ] && break
-		sleep 0.05
-	done
+	waits eu/lite/one
+	run site consent eu/lite/one
 	[ "$status" -eq 3 ]
-	shown eu/lite/one
 	[ "$(jq -r '.orders[0].rollout' shown.json)" = "$id" ]
 	[ "$(jq -r '.orders[0].release' shown.json)" = "shop 1.0.0" ]
 	jq -r '.statements[].statement' shown.json | grep -q 'CREATE TABLE'
@@ -317,12 +306,11 @@ slow_tables() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_schema WHERE name L
 	run site consent "${id:0:8}" --yes "$preview"
 	[ "$status" -eq 0 ]
 	fleet_start_agent eu-1
-	for _ in $(seq 900); do [ "$(state_of eu/lite/one)" = applied ] && break; sleep 0.05; done
 	await eu/lite/one applied
 	printf -- '--liquibase formatted sql\n--changeset a:late\n--lint-ignore PF23 reason:"a table that nobody reads yet"\nCREATE TABLE late (id int);\n' >shop/changes/zz-late.sql
 	begin 1.0.1 # a yes is for one order
 	await eu/lite/one held
-	for _ in $(seq 100); do shown eu/lite/one && break; sleep 0.05; done
+	waits eu/lite/one
 	# What this very target has is passed over, and told; of the rest, the statements.
 	[ "$(jq -r '.statements[].statement' shown.json)" = "CREATE TABLE late (id int)" ]
 	[ "$(jq -r '.plan[] | select(.action != "skip") | .target + " " + .changeset + " " + .action' shown.json)" = "eu/lite/one a:late run" ]
@@ -353,12 +341,11 @@ slow_tables() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_schema WHERE name L
 @test "a yes is to what was shown: when the ledger is another one by the time it would begin, the site is asked again" {
 	policy <<<$'site: eu\nversion: 1\nconsent: ["*"]\n'
 	change() { printf -- '--liquibase formatted sql\n--changeset a:%s\nCREATE TABLE %s (id int);\n--rollback DROP TABLE %s;\n' "$1" "$1" "$1" >"shop/changes/zz-$1.sql"; }
-	waits() { for _ in $(seq 100); do shown "$1" && [ -s shown.json ] && return 0; sleep 0.05; done; cat eu-1.log >&2; return 1; }
 	fleet_up
 	begin 1.0.0
 	await eu/lite/one held
 	await eu/lite/two held
-	for _ in $(seq 100); do waits "${id:0:8}" && [ "$(jq '.orders | length' shown.json)" = 2 ] && break; sleep 0.05; done
+	waits "${id:0:8}" 2
 	# The same would run on both: it is shown once, and one yes is to both.
 	[ "$(jq -r '.orders[1]["plan-of"]' shown.json)" = "$(jq -r '.orders[0].target' shown.json)" ]
 	[ "$(jq -r '[.plan[].target] | unique | length' shown.json)" = 1 ]
@@ -389,7 +376,8 @@ slow_tables() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_schema WHERE name L
 	cat before.db >one.db && rm -f one.db-wal one.db-shm
 	quietly site resolve eu/lite/one --accept-ledger --reason 'restored on purpose'
 	fleet_start_agent eu-1
-	for _ in $(seq 600); do [[ "$(detail_of eu/lite/one)" == *"since the site said yes"* ]] && break; sleep 0.05; done
+	is_asked_again() { [[ "$(detail_of eu/lite/one)" == *"since the site said yes"* ]]; }
+	fleet_await 60 is_asked_again
 	[ "$(state_of eu/lite/one)" = held ]
 	[[ "$(detail_of eu/lite/one)" == *"nothing was begun: since the site said yes ("*") the ledger was set back, so that what would run now may not be what was looked at"* ]]
 	[ "$(sqlite3 one.db "SELECT count(*) FROM sqlite_master WHERE name LIKE 'late%'")" = 0 ]

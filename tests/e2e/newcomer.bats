@@ -9,7 +9,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return 1
 	(umask 077 && echo 'correct horse' >passphrase)
 	local control blobs
-	control=$(fleet_free_port) blobs=$(fleet_free_port)
+	control=$(port_take) blobs=$(port_take)
 	{
 		echo 'set -eu'
 		echo "trap 'kill \$(jobs -p)' EXIT"
@@ -18,7 +18,7 @@ setup() {
 }
 
 @test "a newcomer's way: nothing, keys, controller, agent, release, two of three approvals away from the network" {
-	run timeout 120 bash script
+	run timeout 300 bash script
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *"1 of 2 approvals"* ]]

@@ -32,15 +32,9 @@ teardown() {
 my() { server_sql "$MY" shop "$1"; }
 state() { rc rollout status "$1" -o json 2>/dev/null | jq -r '.targets[0].state'; }
 
-ends() { # ROLLOUT STATE
-	for _ in $(seq 400); do
-		[ "$(state "$1")" = "$2" ] && return 0
-		sleep 0.05
-	done
-	echo "it is $(state "$1"), not $2" >&2
-	rc rollout status "$1" >&2
-	return 1
-}
+has_ended() { [ "$(state "$1")" = "$2" ]; }
+
+ends() { fleet_await 60 has_ended "$1" "$2" || { rc rollout status "$1" >&2; return 1; }; } # ROLLOUT STATE
 
 # What makes a table another one, even when its definition is as before.
 identity() { my "SELECT concat(TABLE_ID, ' ', SPACE) FROM information_schema.INNODB_SYS_TABLES WHERE NAME = 'shop/orders'"; }

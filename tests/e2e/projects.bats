@@ -100,8 +100,8 @@ finish() { # ROLLOUT
 }
 
 @test "two projects at once: one after the other on each target, in either's own time" {
-	changeset shop t:third "INSERT INTO goods SELECT 1, 'slow' FROM pg_sleep(3);" "DELETE FROM goods WHERE id = 1;" dbms:postgresql
-	changeset shop t:third-my "INSERT INTO goods SELECT 1 + sleep(3), 'slow';" "DELETE FROM goods WHERE id = 1;" dbms:mariadb
+	changeset shop t:third "INSERT INTO goods SELECT 1, 'slow' FROM pg_sleep(8);" "DELETE FROM goods WHERE id = 1;" dbms:postgresql
+	changeset shop t:third-my "INSERT INTO goods SELECT 1 + sleep(8), 'slow';" "DELETE FROM goods WHERE id = 1;" dbms:mariadb
 	changeset shop t:third-lite "INSERT INTO goods VALUES (1, 'one');" "DELETE FROM goods WHERE id = 1;" dbms:sqlite
 	changeset shop t:fourth "INSERT INTO goods VALUES (2, 'two');" "DELETE FROM goods WHERE id = 2;"
 	changeset billing t:fourth "INSERT INTO bills VALUES (2, 'two');" "DELETE FROM bills WHERE id = 2;"
@@ -109,14 +109,12 @@ finish() { # ROLLOUT
 	release billing 0.3.0 3
 	local one two
 	one=$(fleet_start shop.yaml dev 1.5.0)
-	for _ in $(seq 200); do
-		[ "$(rc rollout status "$one" -o json | jq '[.targets[] | select(.state == "applying" or .state == "running")] | length')" -ge 2 ] && break
-		sleep 0.05
-	done
-	two=$(fleet_start billing.yaml dev 0.3.0) # the other project's is not over yet
+	two_are_at_it() { [ "$(rc rollout status "$one" -o json 2>/dev/null | jq '[.targets[] | select(.state == "applying" or .state == "running")] | length')" -ge 2 ]; }
+	fleet_await 60 two_are_at_it
 	run rc rollout start shop.yaml -e dev -r 1.4.0
 	[ "$status" -ne 0 ]
 	[[ "$(tr -s ' \n' ' ' <<<"$output")" == *"(release shop 1.5.0, "*"still has target eu/"* ]]
+	two=$(fleet_start billing.yaml dev 0.3.0) # the other project's is not over yet
 	finish "$one"
 	finish "$two"
 	[ "$(rows goods)" = "2 2 2" ]
@@ -131,21 +129,17 @@ finish() { # ROLLOUT
 }
 
 @test "killed with -9 in one project's delivery while the other one waits, the agent ends what it had begun first" {
-	changeset shop t:fifth "INSERT INTO goods SELECT 5, 'slow' FROM pg_sleep(3);" "DELETE FROM goods WHERE id = 5;" dbms:postgresql
+	changeset shop t:fifth "INSERT INTO goods SELECT 5, 'slow' FROM pg_sleep(8);" "DELETE FROM goods WHERE id = 5;" dbms:postgresql
 	changeset billing t:fifth "INSERT INTO bills VALUES (5, 'five');" "DELETE FROM bills WHERE id = 5;" dbms:postgresql
 	release shop 1.6.0 7
 	release billing 0.4.0 4
 	local one two
 	one=$(fleet_start shop.yaml dev 1.6.0)
-	for _ in $(seq 200); do
-		[ "$(ask pg "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()")" != 0 ] && break
-		sleep 0.05
-	done
+	shop_is_at_it() { [ "$(ask pg "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()")" != 0 ]; }
+	fleet_await 60 shop_is_at_it
 	two=$(fleet_start billing.yaml dev 0.4.0)
-	for _ in $(seq 200); do
-		[ "$(journal "SELECT count(*) FROM task WHERE state = 0 AND target = 'eu/pg/app'")" = 1 ] && break
-		sleep 0.05
-	done
+	billing_waits() { [ "$(journal "SELECT count(*) FROM task WHERE state = 0 AND target = 'eu/pg/app'")" = 1 ]; }
+	fleet_await 60 billing_waits
 	fleet_kill eu-1
 	journal "UPDATE task SET accepted_at_us = 1 WHERE state = 0" # as if it had been accepted first, and had waited for its release
 	fleet_start_agent eu-1

@@ -282,6 +282,8 @@ everything() {
 	rc rollout abort "$id" --reason 'end of the test' --wait || [ $? -eq 1 ]
 }
 
+canary_soaks() { [ "$(rc rollout status "$id" -o json 2>/dev/null | jq -r '.waves[0].state')" = soaking ]; }
+
 @test "pause, resume, abort: what each leaves, what it refuses, and the way back" {
 	change quiet <<-'EOF'
 		CREATE TABLE quiet (id INTEGER NOT NULL PRIMARY KEY);
@@ -294,6 +296,7 @@ everything() {
 	id=$(rc rollout list -o name 2>/dev/null | head -n 1)
 	has "rollcall: rollout $id is soaking after the time given: it goes on; 'rollcall rollout status $id' tells how it stands" ||
 		has "rollcall: rollout $id is running after the time given: it goes on; 'rollcall rollout status $id' tells how it stands"
+	fleet_await 60 canary_soaks
 	run rc rollout pause "$id" --reason 'peak hours'
 	[ "$status" -eq 0 ]
 	has "paused"
@@ -323,6 +326,8 @@ everything() {
 	has "cannot be resumed"
 	run rc rollout rollback "$id" --reason 'end of the test' --wait --timeout 1s # the same waves and gates: it soaks too
 	[ "$status" -eq 8 ]
+	id=$(rc rollout list -o name 2>/dev/null | head -n 1)
+	fleet_await 60 canary_soaks
 	[ "$(lite eu.canary "select count(*) from sqlite_master where name = 'quiet'")" = 0 ]
 	rc rollout abort "$(rc rollout list -o name 2>/dev/null | head -n 1)" --reason 'seen enough' --wait || [ $? -eq 1 ]
 }

@@ -60,7 +60,7 @@ makes_table() { # NUMBER NAME
 
 delivered() { # VERSION: builds it and rolls it out; prints the rollout
 	local id
-	fleet_release shop "$1" && id=$(fleet_start shop/plans/all.yaml dev "$1") && quietly rc rollout watch "$id" --timeout 30s && echo "$id"
+	fleet_release shop "$1" && id=$(fleet_start shop/plans/all.yaml dev "$1") && quietly rc rollout watch "$id" --timeout 60s && echo "$id"
 }
 
 schema_cells() { rc targets list -o json 2>/dev/null | jq -r '.targets[0] | [.schema, .fingerprint] | @tsv'; }
@@ -144,7 +144,7 @@ schema_cells() { rc targets list -o json 2>/dev/null | jq -r '.targets[0] | [.sc
 	[[ "$(rc rollout status "$id" -o json 2>/dev/null | tr -s ' ')" == *"C24 schema-after: the schema is not the one that release shop 2 was signed to leave"* ]]
 }
 
-settle() { quietly rc rollout watch "$1" --timeout 30s || true; rc rollout status "$1" -o json 2>/dev/null | jq -r '[.. | objects | select(has("target")) | .state][0]'; }
+settle() { quietly rc rollout watch "$1" --timeout 60s || true; rc rollout status "$1" -o json 2>/dev/null | jq -r '[.. | objects | select(has("target")) | .state][0]'; }
 
 @test "a changeset that stays although its validation failed stops the next order, and goes on when a person has said that it is right" {
 	shop_project
@@ -238,10 +238,10 @@ settle() { quietly rc rollout watch "$1" --timeout 30s || true; rc rollout statu
 	ROLLCALL_AGENT=$crashing ROLLCALL_CRASH_AT=intent-written fleet_start_agent eu-1
 	fleet_wait_connected 1
 	id=$(fleet_start shop/plans/all.yaml dev 2)
-	while fleet_alive "$(cat eu-1.pid)"; do sleep 0.05; done # it dies in the middle of the step
+	fleet_await 60 fleet_is_gone eu-1 # in the middle of the step
 	server_sql "$my" shop 'DROP TABLE first'
 	fleet_start_agent eu-1
-	quietly rc rollout watch "$id" --timeout 30s || true
+	quietly rc rollout watch "$id" --timeout 60s || true
 	detail=$(rc rollout status "$id" -o json 2>/dev/null | tr -s ' ')
 	[[ "$detail" == *"needs-attention"* ]]
 	[[ "$detail" == *"migrate:2_more, step 1 (ALTER TABLE) was interrupted (ledger row 3, attempt 1, backend "*"it cannot be told whether it took effect: the object is neither as it was before nor is it seen to be as the statement leaves it; table first was in state "*" before and is absent now; its definition differs: - CREATE TABLE "* ]]

@@ -155,9 +155,9 @@ nothing_found() {
 	# Tokens: one that is used, one that waits. What makes each good is the signature at its end.
 	invite us-1 >invite.out 2>&1 && invite us-2 >>invite.out 2>&1
 	for k in us-1 us-2; do tail -c 60 $k.token >"$CANARIES/token-$k"; done
-	enroll us-1 --wait 20s >enroll.out 2>&1
+	enroll us-1 --wait 60s >enroll.out 2>&1
 	cp us-1.token again.token
-	run -6 enroll again --wait 5s
+	run -6 enroll again --wait 60s
 	echo "$output" >enroll.again.out
 	run rc agents list
 	[[ $output == *us-1* ]]

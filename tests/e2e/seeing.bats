@@ -114,9 +114,19 @@ on_terminal() {
 	[ "$(rc rollout status "$id" -o json 2>/dev/null | jq -r '.rollouts[0] | [."present-wave", .eyes, .next] | @tsv')" = $'rest\t1\t'"repair the cause, then: rollcall rollout retry ${id:0:8} (or abort, or rollback)" ]
 }
 
+# The key is pressed when the tree stands there: before that Ctrl-C is a signal to whatever runs yet.
+as_somebody_types() {
+	{
+		fleet_await 60 grep -q 'rollcall rollout retry' screen
+		printf '%b' "$3"
+		fleet_await 60 test -e over
+	} | { script -qec "stty rows $1 cols $2; $ROLLCALL_BIN/rollcall rollout watch $id" /dev/null >screen && code=0 || code=$?; : >over; cat screen; exit "$code"; }
+}
+
 # watch_on_terminal ROWS COLUMNS KEY: what rollout watch draws before the key is pressed
 watch_on_terminal() {
-	run bash -c "{ sleep 1.5; printf '$3'; sleep 1; } | script -qec 'stty rows $1 cols $2; $ROLLCALL_BIN/rollcall rollout watch $id' /dev/null"
+	rm -f over && : >screen
+	run as_somebody_types "$1" "$2" "$3"
 	output=$(tr -d '\r' <<<"$output" | sed 's/\x1b\[[?0-9;]*[A-Za-z]//g')
 }
 
@@ -181,7 +191,7 @@ watch_on_terminal() {
 	[ "$(rc targets --quarantined --behind -o name 2>/dev/null | paste -sd ' ')" = "us/lite/u2 us/lite/u3" ]
 	[ "$(rc targets --limit 3 -o name 2>/dev/null | paste -sd ' ')" = "eu/lite/t10 eu/lite/t11 eu/lite/t12" ]
 	[ "$(rc targets --limit 2 --after eu/lite/t58 -o name 2>/dev/null | paste -sd ' ')" = "eu/lite/t59 us/lite/u1" ]
-	fleet_kill us-1 TERM
+	fleet_kill us-1 TERM && fleet_wait_connected 1
 	run rc status
 	[ "$status" -eq 0 ]
 	has "targets 50 of 53 online, 3 offline, 1 quarantined, 1 behind"

@@ -55,7 +55,7 @@ begin() {
 }
 
 rollout_is() { # STATE
-	fleet_await 20 fleet_rollout_is "$id" "$1" || { rc rollout status "$id" >&2; return 1; }
+	fleet_await 60 fleet_rollout_is "$id" "$1" || { rc rollout status "$id" >&2; return 1; }
 }
 
 cell() { # TABLE KEY NAME COLUMN
@@ -85,18 +85,18 @@ has() {
 	[ "$status" -eq 0 ]
 	has "catching-up: every wave passed; 1 deferred target may follow until"
 	fleet_start_agent far-1
-	run rc rollout watch "$id" --plain --timeout 20s
+	run rc rollout watch "$id" --plain --timeout 60s
 	[ "$status" -eq 0 ]
 	[ "$(cell targets target far/lite/shop state)" = applied ]
 	[ "$(sqlite3 far.shop 'select count(*) from customers')" = 3 ]
 }
 
 @test "the inventory knows each server's version and size, and who cannot be reached" {
-	for _ in $(seq 100); do
+	all_are_known() {
 		rc targets list -o json >targets.json 2>/dev/null
-		[ "$(jq '[.targets[] | select(.looked != null and .looked != "")] | length' targets.json)" -ge 8 ] && break
-		sleep 0.1
-	done
+		[ "$(jq '[.targets[] | select(.looked != null and .looked != "")] | length' targets.json)" -ge 8 ]
+	}
+	fleet_await 60 all_are_known
 	[[ "$(jq -r '.targets[] | select(.target == "near/pg/shop") | .version' targets.json)" == 15* ]]
 	[[ "$(jq -r '.targets[] | select(.target == "near/my/shop") | .version' targets.json)" == 10.11* ]]
 	[[ "$(jq -r '.targets[] | select(.target == "far/lite/shop") | .size' targets.json)" == *MB ]]
@@ -115,20 +115,22 @@ has() {
 	has "WARNING: no mariadb 10.11, postgresql 15 is in the first wave (canary), so nothing proves the release there first: let its selector take one"
 }
 
+finds() { fleet_await 60 has_found "$1"; } # TARGETS
+
+has_found() { [ "$(found)" = "$1" ]; }
+
 found() { rc targets list -l site=finds -o name 2>/dev/null | paste -sd ' '; }
 
 @test "tenants appear by themselves, on PostgreSQL, MariaDB and SQLite, and as schemas" {
 	. "$BATS_TEST_DIRNAME/../support/servers.bash"
-	[ "$(found)" = "finds/lite/t-a finds/my/tenant_a finds/pg/near/s_a finds/pg/tenant_a" ]
+	finds "finds/lite/t-a finds/my/tenant_a finds/pg/near/s_a finds/pg/tenant_a"
 	server_create "$PG" tenant_b
 	server_create "$MY" tenant_b
 	server_sql "$PG" near 'CREATE SCHEMA s_b'
 	touch tenants/t-b.db
-	for _ in $(seq 100); do [ "$(found | wc -w)" = 8 ] && break; sleep 0.1; done
-	[ "$(found)" = "finds/lite/t-a finds/lite/t-b finds/my/tenant_a finds/my/tenant_b finds/pg/near/s_a finds/pg/near/s_b finds/pg/tenant_a finds/pg/tenant_b" ]
+	finds "finds/lite/t-a finds/lite/t-b finds/my/tenant_a finds/my/tenant_b finds/pg/near/s_a finds/pg/near/s_b finds/pg/tenant_a finds/pg/tenant_b"
 	rm tenants/t-a.db
-	for _ in $(seq 100); do [ "$(found | wc -w)" = 7 ] && break; sleep 0.1; done
-	[[ "$(found)" != *t-a* ]]
+	finds "finds/lite/t-b finds/my/tenant_a finds/my/tenant_b finds/pg/near/s_a finds/pg/near/s_b finds/pg/tenant_a finds/pg/tenant_b"
 }
 
 @test "probes hold the gate on PostgreSQL, MariaDB and SQLite" {
@@ -161,21 +163,20 @@ far_is() { [ "$(cell targets target far/lite/shop state)" = "$1" ]; }
 
 @test "an abort does not wait for what an agent went away with, and takes its word when it is back" {
 	write_plan 'max_parallel: 3' 'max_parallel: 1'
-	exec 7> >(exec sqlite3 far.shop >/dev/null)
-	echo 'BEGIN EXCLUSIVE;' >&7
+	fleet_hold_file far.shop
 	begin 1.3.5
-	fleet_await 20 far_is waiting-lock
+	fleet_await 60 far_is waiting-lock
 	fleet_kill far-1 TERM
 	run rc rollout abort "$id" --reason 'its host died'
 	[ "$status" -eq 0 ]
-	fleet_await 40 fleet_rollout_is "$id" aborted
+	fleet_await 60 fleet_rollout_is "$id" aborted
 	far_is unknown
 	[[ "$(cell targets target far/lite/shop detail)" == "whether it is applied is not known: agent far-1 is away since "* ]]
 	run rc rollout status "$id"
 	[ "$status" -eq 5 ]
-	exec 7>&- # the lock goes with its session
+	fleet_let_go
 	fleet_start_agent far-1
-	fleet_await 40 far_is applied
+	fleet_await 60 far_is applied
 	rollout_is aborted
 	rc rollout rollback "$id" --reason 'end of the test' --wait
 	far_is applied # as it was then; its rollback is a rollout of its own
@@ -188,7 +189,7 @@ far_is() { [ "$(cell targets target far/lite/shop state)" = "$1" ]; }
 	[ "$status" -eq 0 ]
 	freeze=$(rc freeze list -o name 2>/dev/null)
 	begin 1.4.0
-	for _ in $(seq 100); do [ "$(cell targets target far/lite/shop state)" = held ] && break; sleep 0.05; done
+	fleet_await 60 far_is held
 	[ "$(cell targets target far/lite/shop detail)" = "freeze $freeze until 2999-01-01T00:00:00Z: year-end closing" ]
 	run rc freeze remove "$freeze"
 	[ "$status" -eq 0 ]
@@ -216,7 +217,7 @@ far_is() { [ "$(cell targets target far/lite/shop state)" = "$1" ]; }
 @test "a start at a set time, and a target that is skipped while it waits" {
 	write_plan 'max_parallel: 3' 'max_parallel: 1'
 	fleet_release shop 1.6.0 # before the time is told, which passes while that is built
-	id=$(rc rollout start plan.yaml -e dev -r 1.6.0 --start-at "$(date -u -d '+4 seconds' +%Y-%m-%dT%H:%M:%SZ)" -o json 2>/dev/null | jq -r '.rollouts[0].rollout')
+	id=$(rc rollout start plan.yaml -e dev -r 1.6.0 --start-at "$(date -u -d '+10 seconds' +%Y-%m-%dT%H:%M:%SZ)" -o json 2>/dev/null | jq -r '.rollouts[0].rollout')
 	run rc rollout status "$id"
 	has "scheduled: nothing starts before"
 	run rc rollout skip "$id" far/lite/shop --reason 'tenant leaves'
@@ -240,7 +241,8 @@ far_is() { [ "$(cell targets target far/lite/shop state)" = "$1" ]; }
 	fleet_kill far-1 TERM
 	printf '  - {id: far/lite/new, dsn: "sqlite:%s", labels: {environment: dev, ring: late}}\n' "$F/new.shop" >>far-1/agent.yaml
 	fleet_start_agent far-1
-	for _ in $(seq 90); do [ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0].rollout')" != "$id" ] && break; sleep 0.5; done
+	another_has_begun() { [ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0].rollout')" != "$id" ]; }
+	fleet_await 90 another_has_begun
 	id=$(rc rollout list -o name 2>/dev/null | head -n 1)
 	rollout_is succeeded
 	[ "$(cell targets target far/lite/new state)" = applied ]

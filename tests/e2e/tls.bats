@@ -14,7 +14,8 @@ setup() {
 	server_sql "$S" '' 'ALTER SYSTEM SET ssl = on'
 	server_sql "$S" '' 'ALTER SYSTEM SET log_connections = on'
 	server_sql "$S" '' 'SELECT pg_reload_conf()'
-	until server_sql "$S" '' 'SHOW ssl' | grep -q on; do sleep 0.1; done
+	speaks_tls() { server_sql "$S" '' 'SHOW ssl' | grep -q on; }
+	fleet_await 60 speaks_tls
 	server_get "$S" password >db.password
 	chmod 600 db.password
 }

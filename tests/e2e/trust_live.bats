@@ -30,14 +30,9 @@ agent() { "$ROLLCALL_BIN/rollcall-agent" "$@" --config "$F/eu-1/agent.yaml"; }
 believed() { agent trust show -o json 2>/dev/null | jq -r ".documents[] | select(.document == \"$1\") | .version"; }
 
 # Until the agent believes a document of this kind and version, or a newer one.
-wait_believed() {
-	for _ in $(seq 600); do
-		[ "$(believed "$1")" -ge "$2" ] 2>/dev/null && return 0
-		sleep 0.05
-	done
-	echo "the agent believes $1 $(believed "$1"), not $2" >&2
-	return 1
-}
+wait_believed() { fleet_await 60 is_believed "$1" "$2"; }
+
+is_believed() { [ "$(believed "$1")" -ge "$2" ] 2>/dev/null; }
 
 ends() { # CODE: so the rollout ends; what it says then is kept for `has`
 	run rc rollout status "$id" --wait --timeout 120s
@@ -141,7 +136,7 @@ fresh_version() { rc ping -o json 2>/dev/null | jq -r '.keys[] | select(.key == 
 	enrolment keys/enrol-b
 	fleet_start_controller
 	fleet_wait_connected 1
-	run agent renew --endpoint "$ENROL" --wait 20s
+	run agent renew --endpoint "$ENROL" --wait 60s
 	[ "$status" -eq 0 ] || { echo "$output"; tail -n 5 controller.log; false; }
 	run rc trust remove-key trust-2.env enrol --role enrol --out trust-3.env
 	has "leaves role enrol"

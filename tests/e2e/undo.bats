@@ -48,7 +48,7 @@ left() { sqlite3 us.db "SELECT name FROM sqlite_schema WHERE name IN ('checks', 
 	fleet_wait_connected 2
 	fleet_release shop 1.0.0
 	id=$(fleet_start plan.yaml dev 1.0.0)
-	fleet_await 20 fleet_rollout_is "$id" catching-up
+	fleet_await 60 fleet_rollout_is "$id" catching-up
 	[ "$(cell state)" = unknown ]
 	[[ "$(cell detail)" == "whether it is taken back is not known: agent us-1 is away since "* ]]
 	[ "$(left)" = checks ]
@@ -56,7 +56,7 @@ left() { sqlite3 us.db "SELECT name FROM sqlite_schema WHERE name IN ('checks', 
 	[ "$status" -eq 4 ]
 	[[ "$(tr -s ' \n' ' ' <<<"$output")" == *"catching-up: every wave passed; 1 failed target may be taken back until "* ]]
 	fleet_start_agent us-1
-	fleet_await 20 fleet_rollout_is "$id" succeeded
+	fleet_await 60 fleet_rollout_is "$id" succeeded
 	[ "$(cell state)" = rolled-back ]
 	[ -z "$(left)" ]
 	[ "$(rc history --target us/lite/shop -o json 2>/dev/null | jq '[.history[] | select(.outcome == "rolled-back")] | length')" = 1 ]

@@ -51,11 +51,15 @@ export ROLLCALL_AGENT=$folder/agent
 faults_up sqlite "$folder/fleet" || exit 1
 for condition in "$@"; do
 	start=$(faults_ms)
-	faults_start || exit 1
-	faults_approve
+	faults_start && fleet_hold_file "$F/db/eu$FAULTS_TENANTS" || exit 1 # of the second wave: the rollout is not over before the condition comes
+	faults_approve || exit 1
 	faults_nap 100
 	if [ "$(faults_state)" != running ]; then echo "$condition: the rollout was over before it came" && exit 1; fi
-	$condition
+	$condition &
+	coming=$!
+	sleep 1
+	fleet_let_go
+	wait $coming
 	set_wire 0 0 1 1
 	if ! faults_wait || ! oracle_lit rest; then echo "$condition: not as it must be" && exit 1; fi
 	echo "network $condition ... converged, oracle clean, $(($(faults_ms) - start)) ms"

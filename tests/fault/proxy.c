@@ -16,7 +16,7 @@
  *   to PORT                   the target is another one from here on; the connections that are open die, and everything passes
  *   twice                     new connections are doubled: a second connection gets all that the client says, and its answers are thrown away
  *
- * DIR/cuts is the number of connections that it cut so far. One thread; a direction holds one chunk at a time. */
+ * DIR/cuts is the number of connections that it cut so far, DIR/ruled of the rules that it has taken. One thread; a direction holds one chunk at a time. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -66,7 +66,7 @@ static struct {
 	int listener, rules;
 	uint16_t target;
 	uint64_t random;
-	unsigned long cuts;
+	unsigned long cuts, ruled;
 	enum rule rule;
 	char word[WORD_MAX];
 	uint64_t least, most; /* the rule's numbers; percent and ms are in least */
@@ -329,6 +329,7 @@ static void read_rules(void)
 		*end = '\0';
 		n -= (size_t)(end - text) + 1;
 		set_rule(text);
+		tell("ruled", ++proxy.ruled);
 	}
 }
 
@@ -395,6 +396,7 @@ int main(int argc, char **argv)
 		die("listen", strerror(errno));
 	open_rules();
 	tell("cuts", 0);
+	tell("ruled", 0);
 	tell("port", ntohs(here.sin_port));
 	run();
 	return 0;

@@ -25,15 +25,7 @@ dies() { # NAME FAILPOINT
 	settled
 }
 
-until_true() { # COMMAND...: within a minute
-	local i
-	for i in $(seq 1200); do
-		if "$@"; then return 0; fi
-		sleep 0.05
-	done
-	echo "never came true: $*"
-	return 1
-}
+until_true() { fleet_await 90 "$@"; } # COMMAND...
 
 journal() { sqlite3 "$F/eu-1/data/journal.db" '.timeout 5000' "$1"; }
 
@@ -107,7 +99,7 @@ paused_amid_wave() {
 first_gone() { ! fleet_alive "$FIRST"; }
 
 refused_beside_it() { # one more on the same store
-	run timeout 20 "$ROLLCALL_BIN/rollcall-controller" run --config "$F/controller.yaml"
+	run timeout 60 "$ROLLCALL_BIN/rollcall-controller" run --config "$F/controller.yaml"
 	[ "$status" -ne 0 ] && [[ "$output" == *"another controller runs on this data_dir: stop it first (process $FIRST;"* ]]
 }
 
@@ -180,10 +172,13 @@ epoch() { sqlite3 "$1/store.db" '.timeout 5000' "SELECT value FROM meta WHERE ke
 
 @test "NW-01 a partition after the offers: the agents work on, and tell afterwards" {
 	FAULTS_LINK=1 up
-	faults_start && faults_approve
+	faults_start
+	fleet_hold_file "$F/db/eu1" # until the link is cut: all could be over before
+	faults_approve
 	taken() { [ "$(journal 'SELECT count(*) FROM task')" = 1 ]; }
 	until_true taken
 	faults_rule link freeze
+	fleet_let_go
 	until_true applied_on eu1
 	[ "$(faults_state)" = running ]
 	faults_rule link pass
@@ -229,8 +224,7 @@ epoch() { sqlite3 "$1/store.db" '.timeout 5000' "SELECT value FROM meta WHERE ke
 	fleet_kill eu-1
 	ROLLCALL_CRASH_AT=after-journal-intent fleet_start_agent eu-1
 	faults_approve
-	gone() { ! fleet_alive "$(cat "$F/eu-1.pid")"; }
-	until_true gone
+	until_true fleet_is_gone eu-1
 	fleet_move_clock $((100 * 24 * HOUR))
 	fleet_start_agent eu-1
 	until_true ended needs-attention expired
@@ -255,10 +249,13 @@ epoch() { sqlite3 "$1/store.db" '.timeout 5000' "SELECT value FROM meta WHERE ke
 @test "AG-06 the agent's program is replaced in the midst of its tasks" {
 	up
 	cp "$ROLLCALL_BIN/rollcall-agent" "$F/new-agent"
-	faults_start && faults_approve
+	faults_start
+	fleet_hold_file "$F/db/eu1"
+	faults_approve
 	busy() { [ "$(journal 'SELECT count(*) FROM task')" -ge 1 ]; }
 	until_true busy
 	fleet_kill eu-1 TERM
+	fleet_let_go
 	ROLLCALL_AGENT=$F/new-agent fleet_start_agent eu-1
 	settled
 	grep -q 'stopping: nothing new is begun' "$F/eu-1.log"

@@ -117,19 +117,18 @@ faults_proxy() { # NAME PORT
 	"$FAULTS_BIN/proxy" "$F/$1" "$2" "$SEED" </dev/null >>"$F/$1.log" 2>&1 3>&- &
 	echo $! >"$F/$1.pid"
 	disown
-	for _ in $(seq 1000); do
-		if [ -e "$F/$1/port" ]; then return 0; fi
-		sleep 0.02
-	done
-	echo "the proxy before port $2 did not start" >&2
-	return 1
+	fleet_await 60 test -e "$F/$1/port"
 }
 
-faults_rule() { # NAME RULE...: see proxy.c
-	local name=$1
+faults_rule() { # NAME RULE...: see proxy.c; when it returns, the rule is in force
+	local name=$1 before
 	shift
+	before=$(cat "$F/$name/ruled")
 	echo "$*" >"$F/$name/rules"
+	fleet_await 60 faults_ruled "$name" "$before"
 }
+
+faults_ruled() { [ "$(cat "$F/$1/ruled")" != "$2" ]; }
 
 faults_database() { # NAME: with what the witnesses need
 	if [ "$E" != sqlite ]; then server_create "$S" "$1" || return 1; fi
@@ -232,6 +231,8 @@ faults_again() { if [ "$1" = controller ]; then fleet_start_controller; else fle
 
 faults_state() { rc rollout status "$ROLLOUT" -o json 2>/dev/null | jq -r '.rollouts[0].state'; }
 
+faults_state_is_known() { [ -n "$(faults_state)" ]; }
+
 faults_approve() {
 	fleet_approve "$ROLLOUT" $((FAULTS_TENANTS * 2)) >"$F/shown.$ROLLOUT" 2>"$F/approve.log" || { cat "$F/approve.log" >&2; return 1; }
 }
@@ -244,19 +245,16 @@ faults_start() { # one more release, and its rollout, which waits for approval
 # A rollout is approved while NAME runs as one that dies at the failpoint; it comes back when it has. Fails when it never passes there. An approval that dies with its controller
 # is given again, if it did not get through.
 faults_die_at() { # NAME FAILPOINT
-	local pid
+	local pid end
 	faults_start || return 1
 	fleet_kill "$1"
 	ROLLCALL_CRASH_AT=$2 faults_again "$1"
 	pid=$(cat "$F/$1.pid")
-	until faults_approve || ! fleet_alive "$pid"; do sleep 0.02; done
-	for _ in $(seq 3000); do
-		if ! fleet_alive "$pid"; then break; fi
-		sleep 0.02
-	done
-	if fleet_alive "$pid"; then echo "$1 did not pass $2" && return 1; fi
+	end=$((SECONDS + 90))
+	until faults_approve || ! fleet_alive "$pid" || [ $SECONDS -gt $end ]; do sleep 0.02; done
+	fleet_await 90 fleet_is_gone "$1" || { echo "$1 did not pass $2" && return 1; }
 	faults_again "$1"
-	until [ -n "$(faults_state)" ]; do sleep 0.02; done
+	fleet_await 60 faults_state_is_known || return 1
 	[ "$(faults_state)" != awaiting-approval ] || faults_approve
 }
 
@@ -265,7 +263,7 @@ faults_die_at() { # NAME FAILPOINT
 # A controller like the fleet's own, on other ports, over FOLDER of the fleet; operators' commands go there.
 faults_standby() { # FOLDER
 	local control blobs
-	control=$(fleet_free_port) blobs=$(fleet_free_port)
+	control=$(port_take) blobs=$(port_take)
 	sed -e "s|^data_dir:.*|data_dir: $1|" -e "s|^listen:.*|listen: {control: \"tcp://127.0.0.1:$control\", blobs: \"tcp://127.0.0.1:$blobs\"}|" "$F/controller.yaml" >"$F/standby.yaml"
 	STANDBY_CONTROL=tcp://127.0.0.1:$control STANDBY_BLOBS=tcp://127.0.0.1:$blobs
 	fleet_start_controller_as standby

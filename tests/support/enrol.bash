@@ -3,7 +3,7 @@
 
 # listen.enrol, and with an argument the key that approves by itself
 enrolment() {
-	ENROL=tcp://127.0.0.1:$(fleet_free_port)
+	ENROL=tcp://127.0.0.1:$(port_take)
 	sed -i "s|^listen: {|listen: {enrol: \"$ENROL\", |" "$F/controller.yaml"
 	[ $# -eq 0 ] || echo "enrol_key: $1" >>"$F/controller.yaml"
 }

@@ -9,6 +9,8 @@
 : "${ROLLCALL_BIN:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/release/bin}"
 : "${FLEET_SHIM:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/debug/tests/fault/shim}"
 FLEET_LEAKS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/leaks.pl
+# shellcheck source=tests/support/ports.bash
+. "${FLEET_LEAKS%/*}/ports.bash"
 
 rc() { "$ROLLCALL_BIN/rollcall" "$@"; }
 
@@ -16,16 +18,6 @@ rc() { "$ROLLCALL_BIN/rollcall" "$@"; }
 quietly() {
 	local out
 	out=$("$@" 2>&1) || { echo "$* failed: $out" >&2; return 1; }
-}
-
-# Two free loopback ports. The kernel hands out ephemeral ports from 32768 on, so ours are taken below that.
-fleet_free_port() {
-	local p
-	while :; do
-		p=$((10000 + RANDOM % 20000))
-		(exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || break
-	done
-	echo "$p"
 }
 
 fleet_new() {
@@ -47,7 +39,7 @@ fleet_new() {
 		--approver-threshold dev=0 --enrol "$F/keys/enrol.pub" --out "$F/trust.env" || return 1
 	quietly rc trust sign "$F/trust.env" --key "$F/keys/root" || return 1
 	local control blobs
-	control=$(fleet_free_port) blobs=$(fleet_free_port)
+	control=$(port_take) blobs=$(port_take)
 	FLEET_CONTROL="tcp://${FLEET_HOST:-127.0.0.1}:$control" FLEET_BLOBS="tcp://${FLEET_HOST:-127.0.0.1}:$blobs"
 	cat >"$F/controller.yaml" <<-EOF
 		data_dir: controller
@@ -178,7 +170,8 @@ fleet_agents() { # their names, one a line
 }
 
 fleet_connect() { # CONTROL BLOBS: the operator's commands go there from here on
-	for _ in $(seq 400); do
+	local end=$((SECONDS + 60))
+	while [ $SECONDS -le $end ]; do
 		rc connect --endpoint "$1" --blobs "$2" --key "$F/keys/controller.curve.pub" --operator-key "$F/keys/operator.curve" >/dev/null 2>"$F/connect.err" && return 0
 		sleep 0.05
 	done
@@ -188,9 +181,12 @@ fleet_connect() { # CONTROL BLOBS: the operator's commands go there from here on
 
 # Starts everything and waits until every agent is connected.
 fleet_up() {
-	local a
 	fleet_start_controller
-	fleet_connect "$FLEET_CONTROL" "$FLEET_BLOBS" || return 1
+	fleet_connect "$FLEET_CONTROL" "$FLEET_BLOBS" && fleet_agents_up
+}
+
+fleet_agents_up() { # where the controller runs
+	local a
 	for a in $(fleet_agents); do
 		quietly rc agents admit "$F/$a/$a.cert" || return 1
 		fleet_start_agent "$a"
@@ -208,15 +204,27 @@ fleet_await() { # SECONDS COMMAND...
 	done
 }
 
-fleet_wait_connected() { # N
-	for _ in $(seq 900); do
-		[ "$(rc agents list -o json 2>/dev/null | jq '[.agents[] | select(.state == "online")] | length')" = "$1" ] && return 0
-		sleep 0.05
-	done
-	echo "agents did not connect:" >&2
-	rc agents list >&2
-	tail -n 5 "$F"/*.log >&2
-	return 1
+# An agent that was killed with -9 counts until its session is replaced or given up: wait for what it is to do, then.
+fleet_wait_connected() { fleet_await 90 fleet_has_connected "$1"; } # N
+
+fleet_has_connected() {
+	[ "$(rc agents list -o json 2>/dev/null | jq '[.agents[] | select(.state == "online")] | length')" = "$1" ]
+}
+
+fleet_is_gone() { ! fleet_alive "$(cat "$F/$1.pid")"; } # NAME: by itself
+
+# Somebody else has a SQLite file for himself, and whoever wants to read or write there waits, until fleet_let_go.
+fleet_hold_file() { # FILE
+	exec 8> >(exec sqlite3 "$1" >/dev/null 2>&1 3>&-)
+	printf '.timeout 60000\nBEGIN EXCLUSIVE;\n' >&8
+	fleet_await 60 fleet_file_is_held "$1"
+}
+
+fleet_file_is_held() { ! sqlite3 "$1" 'BEGIN IMMEDIATE' 2>/dev/null; }
+
+fleet_let_go() {
+	printf 'ROLLBACK;\n.quit\n' >&8 # not by closing alone: what was started meanwhile has inherited this descriptor
+	exec 8>&-
 }
 
 # A file for each secret of the fleet in DIR, as leaks.pl takes them: private keys as they are in memory, and the passwords of the test's servers.

@@ -18,6 +18,8 @@ set -u
 
 : "${PG_BIN:=$(pg_config --bindir 2>/dev/null || echo /usr/lib/postgresql/15/bin)}"
 SERVER_USER=rollcall
+# shellcheck source=tests/support/ports.bash
+. "$(dirname "${BASH_SOURCE[0]}")/ports.bash"
 
 server_die() {
 	echo "servers.bash: $*" >&2
@@ -41,16 +43,6 @@ server_exec() {
 server_get() { cat "$1/$2" 2>/dev/null; }
 
 server_put() { printf '%s\n' "$3" >"$1/$2"; }
-
-# A port on which nobody listens now; the caller tries another when somebody took it meanwhile.
-server_port() {
-	local port
-	while :; do
-		port=$((20000 + RANDOM % 12000)) # below the ports that clients are given
-		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-	done
-	echo "$port"
-}
 
 server_data() { # DIR KIND: the folder that the server itself owns
 	mkdir -m 700 "$1/data" && if [ "$(id -u)" -eq 0 ]; then server_as "$2" true && chown "$(server_as "$2" id -u):$(server_as "$2" id -g)" "$1/data"; fi
@@ -145,7 +137,7 @@ server_start() {
 	server_watch "$dir" "${SERVER_OWNER:-$$}"
 	server_make "$dir" "$kind" "$auth" || { server_stop "$dir" && return 1; }
 	for attempt in 1 2 3 4 5; do
-		server_put "$dir" port "$(server_port)"
+		server_put "$dir" port "$(port_take)"
 		if server_launch "$dir"; then
 			server_user "$dir" && echo "$dir"
 			return
@@ -309,7 +301,7 @@ server_dsn() {
 
 server_pooler() {
 	local dir=$1 port
-	port=$(server_port)
+	port=$(port_take)
 	cat >"$dir/run/pgbouncer.ini" <<-INI
 		[databases]
 		* = host=127.0.0.1 port=$(server_get "$dir" port) user=$SERVER_USER password=$(server_get "$dir" password)
