@@ -207,7 +207,7 @@ storms() { # [WORDS]
 endless() {
 	local core said before thief refusal="" n=0
 	core=$(cat controller.pid) said=$(wc -l <controller.log) before=$(everything)
-	intrude endless 30 >endless.out &
+	intrude endless 180 >endless.out &
 	thief=$!
 	while [ -n "$(jobs -rp)" ] && [ -z "$refusal" ]; do
 		timeout 10 "$ROLLCALL_BIN/rollcall" ping >/dev/null 2>&1 && n=$((n + 1))

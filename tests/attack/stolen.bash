@@ -161,7 +161,7 @@ taught() {
 		: >"$F/taught"
 	} 3>&- &
 	watch=$!
-	attack "" "" "nothing" trust "$@" -- linger "$F/taught" 30 silent 0.5 || { kill $watch && return 1; } # a while longer, in which it may come to believe more
+	attack "" "" "nothing" trust "$@" -- linger "$F/taught" 30 silent 0.5 || { kill $watch 2>/dev/null || true; return 1; } # a while longer, in which it may come to believe more
 	kill $watch 2>/dev/null || true
 	told_of=$(told_since "$before")
 	if ! grep -qE "$pattern" <<<"$told_of"; then echo "$id $name: wanted $pattern, got: $told_of" && return 1; fi

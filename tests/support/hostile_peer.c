@@ -71,7 +71,7 @@ void hostile_endless(const struct hostile *h, bool stranger, size_t part, int64_
 			if (zmq_msg_send(&m, zsock_resolve(s), sent + part < MESSAGE_BYTES ? ZMQ_SNDMORE : 0) < 0)
 				break;
 		}
-		for (int i = 0; i < 200 && clock_mono_us() < end_us; i++) /* its I/O thread sends meanwhile, slowly on a busy machine */
+		for (int i = 0; i < 1000 && clock_mono_us() < end_us; i++) /* its I/O thread sends meanwhile, slowly on a busy machine */
 			usleep(20000);
 		zsock_destroy(&s);
 	}
