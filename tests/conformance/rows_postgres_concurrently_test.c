@@ -58,7 +58,7 @@ static void leave_invalid(struct row_bench *b)
 }
 
 #define HOLD_LIKE_A_BUILDER(seconds) "BEGIN; LOCK TABLE item IN SHARE UPDATE EXCLUSIVE MODE; SELECT pg_sleep(" seconds "); COMMIT"
-#define HELD                         "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'BEGIN; LOCK TABLE item%'"
+#define HELD                         "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE 'BEGIN; LOCK TABLE item%'"
 
 /* Whoever holds the builders' lock may be building that index, or may not: it is waited for, and an INVALID index is nobody's effect. */
 static void invalid_and_table_held(struct row_bench *b)
@@ -221,8 +221,9 @@ static void detach_ended(struct row_bench *b)
 	row_sql(b, "SET ROLE rollcall; CREATE TABLE big (id int) PARTITION BY RANGE (id); CREATE TABLE big_1 PARTITION OF big FOR VALUES FROM (1) TO "
 	           "(10); INSERT INTO big VALUES (1)");
 	pid_t other = row_outsider(b, "BEGIN; SELECT * FROM big; SELECT pg_sleep(60); COMMIT");
-	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND state = 'active' AND query LIKE 'BEGIN; SELECT * FROM big%'",
-	            "1");
+	row_becomes(
+	    b, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND wait_event = 'PgSleep' AND query LIKE 'BEGIN; SELECT * FROM big%'",
+	    "1");
 	row_step(b, "a:detach", STEP_N, "ALTER TABLE big DETACH PARTITION big_1 CONCURRENTLY");
 	pid_t agent = fixture_start(&b->f, NULL);
 	row_becomes(b, "SELECT count(*) FROM pg_inherits WHERE inhdetachpending", "1");

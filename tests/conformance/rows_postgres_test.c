@@ -85,16 +85,18 @@ static void last_commit_lost(struct row_bench *b)
 	row_is(b, "SELECT string_agg(what, ',') FROM tick", "one");
 }
 
+/* The other one comes first, and wants our row while we sleep. */
 static void deadlock(struct row_bench *b)
 {
 	struct changeset *c = fixture_changeset(&b->f, "a:one");
 	row_sql(b, "ALTER ROLE rollcall SET deadlock_timeout = '50ms'");
 	fixture_step(&b->f, c, STEP_T,
-	             "DO $$BEGIN INSERT INTO tick VALUES ('one'); UPDATE item SET name = '1' WHERE id = 1; PERFORM pg_sleep(0.5); UPDATE item SET name = "
+	             "DO $$BEGIN INSERT INTO tick VALUES ('one'); UPDATE item SET name = '1' WHERE id = 1; PERFORM pg_sleep(2.5); UPDATE item SET name = "
 	             "'2' WHERE id = 2; END$$");
-	pid_t other = row_outsider(b, "BEGIN; SET LOCAL deadlock_timeout = '10s'; UPDATE item SET name = 'b' WHERE id = 2; SELECT pg_sleep(0.2); UPDATE "
+	pid_t other = row_outsider(b, "BEGIN; SET LOCAL deadlock_timeout = '10s'; UPDATE item SET name = 'b' WHERE id = 2; SELECT pg_sleep(2); UPDATE "
 	                              "item SET name = 'a' WHERE id = 1; COMMIT");
-	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND state = 'active' AND query LIKE 'BEGIN; SET LOCAL%'", "1");
+	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND wait_event = 'PgSleep' AND query LIKE 'BEGIN; SET LOCAL%'",
+	            "1");
 	row_applied(b, 1);
 	row_end(other);
 	row_sql(b, "ALTER ROLE rollcall RESET deadlock_timeout");
@@ -106,8 +108,9 @@ static void deadlock(struct row_bench *b)
 static void catalog_conflict(struct row_bench *b)
 {
 	row_step(b, "a:grant", STEP_T, "GRANT SELECT ON item TO PUBLIC");
+	b->f.target.lock_timeout_ms = 30000; /* it waits until the other one is through */
 	pid_t other = row_outsider(b, "BEGIN; GRANT INSERT ON item TO PUBLIC; SELECT pg_sleep(4); COMMIT");
-	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'BEGIN; GRANT%'", "1");
+	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE 'BEGIN; GRANT%'", "1");
 	row_applied(b, 1);
 	row_end(other);
 	row_is(b, "SELECT has_table_privilege('public', 'item', 'SELECT')", "t");

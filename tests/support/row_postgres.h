@@ -16,7 +16,8 @@
 static inline pid_t hold_item(struct row_bench *b, const char *seconds)
 {
 	pid_t pid = row_outsider(b, arena_printf(b->f.arena, "BEGIN; UPDATE item SET name = name WHERE id = 1; SELECT pg_sleep(%s); COMMIT", seconds));
-	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND state = 'active' AND query LIKE 'BEGIN; UPDATE item%'", "1");
+	row_becomes(b, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'postgres' AND wait_event = 'PgSleep' AND query LIKE 'BEGIN; UPDATE item%'",
+	            "1");
 	return pid;
 }
 
