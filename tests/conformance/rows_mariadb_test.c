@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "agent/ledger/ledger.h"
 #include "common/base/clock.h"
@@ -38,8 +39,12 @@ static pid_t start_copy(struct row_bench *b, const char *when_copying)
 {
 	row_sql(b, "CREATE TABLE big (id int PRIMARY KEY, name varchar(100) NOT NULL); INSERT INTO big SELECT seq, md5(seq) FROM seq_1_to_" COPY_ROWS);
 	row_step(b, "a:copy", STEP_N, "ALTER TABLE big ADD COLUMN note varchar(20), ALGORITHM=COPY");
+	pid_t watcher = row_outsider(b, when_copying); /* it is there before the copy, which is soon over */
+	row_becomes(b, "SELECT count(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '%tries%' AND ID <> CONNECTION_ID()", "1");
 	pid_t agent = fixture_start(&b->f, NULL);
-	row_sql(b, when_copying);
+	int status = 0;
+	assert_int_equal(waitpid(watcher, &status, 0), watcher);
+	assert_int_equal(status, 0); /* else there was no copy */
 	return agent;
 }
 
