@@ -145,7 +145,7 @@ static void drop(struct tasks *t, const struct msg_task *m, struct job *j)
 void tasks_recall(struct tasks *t, const struct msg_task *m)
 {
 	struct job *j = tasks_find_job(t, m->task, m->attempt);
-	if (j && j->state == JOB_RUNNING)
+	if (j && (j->state == JOB_RUNNING || j->run.task.state != TASK_ACCEPTED)) /* or it began under an earlier start, and waits to go on */
 		answer(t, MSG_ACCEPT, m->task, m->attempt, "running", "it has begun: its report will follow");
 	else
 		drop(t, m, j);

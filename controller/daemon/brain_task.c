@@ -89,7 +89,7 @@ static int unheld(struct brain *b, struct run *u, struct delivery *d)
 	return 0;
 }
 
-/* Of an order whose time is over: the agent says so in each session until it hears that the controller knows it. */
+/* Of a rollout that is over: where its order's time is over too, the agent says so in each session until it hears that the controller knows it. */
 static int unheld_late(struct brain *b, const struct brain_agent *g, const struct msg_task *m, struct err *e)
 {
 	struct msg known = {.type = MSG_RECALL, .task = {.attempt = m->attempt}};
@@ -108,7 +108,7 @@ int task_event(struct brain *b, const struct hub_event *ev, struct err *e)
 	const uint8_t *task = is_progress ? ev->msg.progress.task : ev->msg.task.task;
 	struct delivery *d = g ? run_by_task(b, g, task, &u) : NULL;
 	if (g && ev->msg.type == MSG_UNHELD)
-		return d ? unheld(b, u, d) : unheld_late(b, g, &ev->msg.task, e);
+		return d && !rollout_is_final(u->r.state) ? unheld(b, u, d) : unheld_late(b, g, &ev->msg.task, e);
 	if (d && rollout_is_final(u->r.state))
 		return 0; /* what it was doing when that ended is unknown until its report comes */
 	if (!d || d->attempt != (is_progress ? ev->msg.progress.attempt : ev->msg.task.attempt))

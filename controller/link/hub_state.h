@@ -108,7 +108,7 @@ void hub_ctrl_send(struct hub *h, const struct hub_command *c, struct bytes body
 void hub_ctrl_flush(struct hub *h); /* messages that waited for room */
 void hub_ctrl_expire(struct hub *h);
 void hub_ctrl_end_all(struct hub *h); /* the socket is about to be closed: nobody is told but the brain */
-void hub_ctrl_forgive(struct hub *h); /* we were not reading: nobody's silence counts */
+void hub_ctrl_forgive(struct hub *h, int64_t gap_us); /* we were not reading for so long: that is nobody's silence */
 void hub_ctrl_recheck(struct hub *h); /* the principals changed */
 
 /* hub_enrol.c */

@@ -155,7 +155,7 @@ static void run(struct hub *h)
 			return;
 		h->now_us = clock_mono_us();
 		if (reading && h->now_us - read_us > GAP_US)
-			hub_ctrl_forgive(h);
+			hub_ctrl_forgive(h, h->now_us - read_us);
 		read_us = reading ? h->now_us : read_us;
 		bool more = items[0].revents & ZMQ_POLLIN;
 		for (int i = 0; i < BATCH && more; i++)

@@ -52,15 +52,16 @@ static bool commit_waits(struct scene *s)
 }
 
 /* Until the setting is in force for whoever commits. */
-
 static void wait_for(struct scene *s, const char *standby)
 {
 	char sql[96];
 	snprintf(sql, sizeof sql, "ALTER SYSTEM SET synchronous_standby_names = '%s'", standby);
 	free(server_sql(s->server, "shop", sql));
 	free(server_sql(s->server, "shop", "SELECT pg_reload_conf()"));
-	for (int i = 0; i < 100 && commit_waits(s) != (standby[0] != '\0'); i++)
+	for (int i = 0; commit_waits(s) != (standby[0] != '\0'); i++) {
+		assert_true(i < 1000);
 		clock_sleep_ms(20);
+	}
 }
 
 static const struct report *deliver(struct scene *s)

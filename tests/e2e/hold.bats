@@ -78,6 +78,8 @@ policy() { # text on standard input: signed by the site's key, and put where the
 	[ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0].state')" = succeeded ]
 }
 
+is_let_go() { [ "$(site status -o json 2>/dev/null | jq -r '.held[0].why')" = let-go ]; }
+
 write_catch_up_plan() {
 	cat >plan.yaml <<-'EOF2'
 		name: shop
@@ -118,7 +120,7 @@ write_catch_up_plan() {
 	sleep 1.5
 	kill -STOP "$(cat controller.pid)"
 	site unhold eu/lite/one >/dev/null
-	for _ in $(seq 40); do [ "$(site status -o json 2>/dev/null | jq -r '.held[0].why')" = let-go ] && break; sleep 0.1; done
+	fleet_await 20 is_let_go
 	[ "$(site status -o json 2>/dev/null | jq -r '.held[0].detail')" = "no longer held: the controller is told again in each session until it answers" ]
 	fleet_kill controller # with what it has not read
 	fleet_start_controller
@@ -176,6 +178,41 @@ slow_tables() { sqlite3 "$1.db" "SELECT count(*) FROM sqlite_schema WHERE name L
 	site unhold eu/lite/one
 	await eu/lite/one applied
 	[ "$(slow_tables one)" -eq 10 ]
+}
+
+@test "what was begun and waits for a place here is not dropped when its rollout is over: it goes on, and its report tells" {
+	sed -i 's/max_parallel: 4, max_parallel_per_instance: 4/max_parallel: 1, max_parallel_per_instance: 1/' eu-1/agent.yaml
+	cat >shop/changes/1-slow.sql <<-'EOF2'
+		--liquibase formatted sql
+		--changeset test:first
+		CREATE TABLE first (n INTEGER);
+		--rollback DROP TABLE first;
+		--changeset test:slow
+		CREATE TABLE slow_1 AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 30000000) SELECT count(*) AS n FROM c;
+		--rollback DROP TABLE slow_1;
+	EOF2
+	fleet_up
+	begin 1.0.0
+	await eu/lite/one applying
+	site hold eu/lite/one >/dev/null
+	fleet_await 20 grep -q 'eu/lite/one: .*it ends after its present step' eu-1.log
+	fleet_kill eu-1       # in the midst of the slow step
+	fleet_kill controller # which would wait for three heartbeats before it knew
+	fleet_start_controller
+	fleet_await 20 rc ping
+	quietly rc rollout abort "$id" --reason gone
+	fleet_await 60 fleet_rollout_is "$id" aborted # it waits for nobody who is away
+	is_in eu/lite/one unknown
+	fleet_hold_file two.db
+	fleet_start_agent eu-1
+	fleet_await 20 grep -q 'eu/lite/two: task .* begins' eu-1.log # and takes the only place
+	site unhold eu/lite/one >/dev/null
+	fleet_await 20 grep -q 'eu/lite/one: no longer held' eu-1.log
+	sleep 1 # the controller's answer to that comes meanwhile
+	fleet_let_go
+	await eu/lite/two applied
+	await eu/lite/one applied
+	[ "$(slow_tables one)" -eq 1 ]
 }
 
 @test "what a hold ended between two steps is rolled back with the rest" {

@@ -37,7 +37,7 @@ says() {
 
 says_line() { site status 2>&1 | grep -qF "$1"; }
 
-await_line() { # TEXT: status says it within 20 s
+await_line() { # TEXT: until status says it
 	fleet_await 60 says_line "$1" || { site status; return 1; }
 }
 

@@ -220,7 +220,7 @@ fleet_hold_file() { # FILE
 	fleet_await 60 fleet_file_is_held "$1"
 }
 
-fleet_file_is_held() { ! sqlite3 "$1" 'BEGIN IMMEDIATE' 2>/dev/null; }
+fleet_file_is_held() { [[ "$(sqlite3 "$1" 'BEGIN IMMEDIATE' 2>&1)" == *locked* ]]; }
 
 fleet_let_go() {
 	printf 'ROLLBACK;\n.quit\n' >&8 # not by closing alone: what was started meanwhile has inherited this descriptor
@@ -299,7 +299,8 @@ fleet_start() {
 	local out rc=0
 	out=$(rc rollout start "$1" --environment "$2" --release "$3" -o json 2>"$F/start.err") || rc=$?
 	[ $rc -eq 0 ] || [ $rc -eq 3 ] || { cat "$F/start.err" >&2; return 1; }
-	[[ $out =~ \"rollout\":\ *\"([0-9a-f]+)\" ]] && echo "${BASH_REMATCH[1]}" # benches count the time: no jq
+	[[ $out =~ \"rollout\":\ *\"([0-9a-f]+)\" ]] || { echo "no rollout in: $out" >&2; return 1; } # benches count the time: no jq
+	echo "${BASH_REMATCH[1]}"
 }
 
 fleet_rollout_is() { # ROLLOUT STATE

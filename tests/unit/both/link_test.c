@@ -355,6 +355,19 @@ static void test_who_stood_still_was_not_silent(void **state)
 	assert_int_equal(w->hellos, 1);
 }
 
+/* However often the hub could not read: what it did not hear while it could adds up. */
+static void test_who_is_silent_is_gone_though_the_hub_stands_still(void **state)
+{
+	struct link_world *w = *state;
+	link_start_agent(w, &w->agent_key);
+	link_run(w, is_connected);
+	for (int i = 0; i < 6; i++) {
+		stand_still(700);
+		clock_sleep_ms(250); /* the hub runs, and nobody turns the agent's loop: three heartbeats of 200 ms pass unsaid */
+	}
+	link_run(w, is_gone);
+}
+
 static bool is_up_thrice(struct link_world *w)
 {
 	return w->ups >= 3;
@@ -481,6 +494,7 @@ int main(void)
 	    CASE(test_the_next_address_is_tried),
 	    CASE(test_reconnects_after_the_hub_restarts),
 	    CASE(test_who_stood_still_was_not_silent),
+	    CASE(test_who_is_silent_is_gone_though_the_hub_stands_still),
 	    CASE(test_reports_are_resent_until_acked),
 	    CASE(test_resume_from_is_obeyed),
 	};
