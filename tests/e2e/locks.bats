@@ -37,7 +37,7 @@ setup() {
 begin_on() { # ENGINE: a rollout to its target, up to the slow statement, which would take minutes
 	printf 'name: %s\nenvironments:\n  - name: dev\n    waves:\n      - {name: all, selector: "on=%s"}\n' "$1" "$1" >"$1.yaml"
 	ROLLOUT=$(fleet_start "$1.yaml" dev 1.0.0) || return 1
-	fleet_await 60 stands_at "$1" 2 && fleet_await 60 slow_one_runs "$1" || { rc rollout status "$ROLLOUT"; return 1; }
+	{ fleet_await 60 stands_at "$1" 2 && fleet_await 60 slow_one_runs "$1"; } || { rc rollout status "$ROLLOUT"; return 1; }
 }
 
 slow_one_runs() { # ENGINE

@@ -14,6 +14,7 @@ setup() {
 	server_sql "$S" '' 'ALTER SYSTEM SET ssl = on'
 	server_sql "$S" '' 'ALTER SYSTEM SET log_connections = on'
 	server_sql "$S" '' 'SELECT pg_reload_conf()'
+	# shellcheck disable=SC2317 # by fleet_await
 	speaks_tls() { server_sql "$S" '' 'SHOW ssl' | grep -q on; }
 	fleet_await 60 speaks_tls
 	server_get "$S" password >db.password

@@ -5,6 +5,7 @@
 PORTS=/tmp/rollcall-ports.$UID # a line "PORT OWNER" for each; those whose owner is gone are dropped
 
 port_take() { # prints it; owner: $SERVER_OWNER, or the shell that calls
+	# shellcheck disable=SC2094 # appending to it is only to have it, and its lock
 	(
 		flock 9
 		kept=$(while read -r port pid; do [ ! -d "/proc/$pid" ] || echo "$port $pid"; done <"$PORTS")
