@@ -24,7 +24,7 @@ int tasks_resume(struct tasks *t, struct err *e) MUST_CHECK;
 
 void tasks_up(struct tasks *t); /* a session has begun: what the last one may have lost is said again */
 void tasks_offer(struct tasks *t, const struct msg_offer *o);
-void tasks_recall(struct tasks *t, const struct msg_task *m); /* drops it unless it runs */
+void tasks_recall(struct tasks *t, const struct msg_task *m); /* drops it unless it has begun */
 void tasks_stop(struct tasks *t, const struct msg_task *m); /* it ends between two steps */
 void tasks_go_on(struct tasks *t); /* what waited for updates_pending */
 void tasks_blob(struct tasks *t, const uint8_t hash[DIGEST_SIZE], bool ok);

@@ -322,7 +322,7 @@ static void forgive(struct uplink *u, int64_t now_us)
 	u->ticked_us = now_us;
 	if (lost_us <= 0)
 		return;
-	u->heard_us = u->heard_us + lost_us < now_us ? u->heard_us + lost_us : now_us;
+	u->heard_us = clock_forgive(u->heard_us, lost_us, now_us);
 	if (u->state != CONNECTING && u->state != GREETING)
 		return;
 	u->due_us += lost_us;

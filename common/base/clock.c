@@ -30,6 +30,11 @@ void clock_sleep_ms(uint32_t ms)
 		;
 }
 
+int64_t clock_forgive(int64_t heard_us, int64_t lost_us, int64_t now_us)
+{
+	return heard_us + lost_us < now_us ? heard_us + lost_us : now_us;
+}
+
 static char *put_digits(char *out, unsigned v, int digits, char end)
 {
 	for (int i = digits; i-- > 0; v /= 10)

@@ -13,6 +13,8 @@
 int64_t clock_wall_us(void);
 int64_t clock_mono_us(void);
 void clock_sleep_ms(uint32_t ms);
+/* When somebody was heard last, once `lost_us` have gone by in which nobody could hear him: that much later, but not in the time to come. */
+int64_t clock_forgive(int64_t heard_us, int64_t lost_us, int64_t now_us);
 
 /* "2026-11-22T21:52:07Z" (seconds, UTC); "-" for 0. `out` holds CLOCK_TEXT_SIZE. Returns out. */
 char *clock_text(int64_t at_us, char *out);

@@ -368,6 +368,8 @@ struct order_request {
 };
 /* Freezes, stores, and starts it when the environment asks for no approval. */
 int order_start(struct brain *b, const struct order_request *q, struct run **ret, struct err *e) MUST_CHECK;
+/* Over its frozen target list; the caller's to destroy. */
+struct merkle_tree *order_tree(struct brain *b, const struct rollout *r, const struct delivery_note *notes);
 /* Checks an approval envelope against the rollout and takes it; starts the rollout when the threshold is met. */
 int order_approve(struct brain *b, struct run *u, struct bytes envelope, const char *actor, struct err *e) MUST_CHECK;
 /* Makes the dossier anew from what is in the store: with the approvals, and the gate passes so far. */

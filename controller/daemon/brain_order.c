@@ -46,6 +46,16 @@ struct draft { /* the rollout being made, in the turn's arena */
 	struct merkle_tree *tree;
 };
 
+struct merkle_tree *order_tree(struct brain *b, const struct rollout *r, const struct delivery_note *notes)
+{
+	struct merkle_leaf *leaves = arena_alloc(b->turn, r->n_deliveries * sizeof *leaves);
+	for (size_t i = 0; i < r->n_deliveries; i++) {
+		leaves[i] = (struct merkle_leaf){.wave = r->deliveries[i].wave, .target = r->deliveries[i].target};
+		memcpy(leaves[i].salt, notes[i].salt, TARGET_SALT_SIZE);
+	}
+	return merkle_new(leaves, r->n_deliveries);
+}
+
 static void draft_done(struct draft *d)
 {
 	merkle_destroy(&d->tree);
@@ -54,7 +64,6 @@ static void draft_done(struct draft *d)
 static int draft_targets(struct brain *b, const struct order_request *q, struct draft *d, struct err *e)
 {
 	size_t n = q->n_targets;
-	struct merkle_leaf *leaves = arena_alloc(b->turn, n * sizeof *leaves);
 	d->r.deliveries = arena_alloc(b->turn, n * sizeof *d->r.deliveries);
 	d->r.n_deliveries = n;
 	d->notes = arena_alloc(b->turn, n * sizeof *d->notes);
@@ -66,10 +75,8 @@ static int draft_targets(struct brain *b, const struct order_request *q, struct 
 		d->notes[i].since_us = b->now_us;
 		d->r.deliveries[i] = (struct delivery){
 		    .index = (uint32_t)i, .wave = q->target_waves[i], .target = q->targets[i], .direction = q->direction, .order_direction = q->direction};
-		leaves[i] = (struct merkle_leaf){.wave = q->target_waves[i], .target = q->targets[i]};
-		memcpy(leaves[i].salt, d->notes[i].salt, TARGET_SALT_SIZE);
 	}
-	d->tree = merkle_new(leaves, n);
+	d->tree = order_tree(b, &d->r, d->notes);
 	merkle_root(d->tree, d->order.targets_root);
 	return 0;
 }

@@ -49,22 +49,12 @@ int run_retry(struct brain *b, struct run *u, const char *const *targets, size_t
 
 /* ---- deciding and offering --------------------------------------------------------------------------------------------------------------------------------- */
 
-static void make_tree(struct brain *b, struct run *u)
-{
-	struct merkle_leaf *leaves = arena_alloc(b->turn, u->r.n_deliveries * sizeof *leaves);
-	for (size_t i = 0; i < u->r.n_deliveries; i++) {
-		leaves[i] = (struct merkle_leaf){.wave = u->r.deliveries[i].wave, .target = u->r.deliveries[i].target};
-		memcpy(leaves[i].salt, u->notes[i].salt, TARGET_SALT_SIZE);
-	}
-	u->tree = merkle_new(leaves, u->r.n_deliveries);
-}
-
 static void offer(struct brain *b, struct run *u, struct delivery *d)
 {
 	struct buf encoded = BUF_INIT;
 	struct merkle_proof proof = {0};
 	if (!u->tree)
-		make_tree(b, u);
+		u->tree = order_tree(b, &u->r, u->notes);
 	merkle_prove(u->tree, d->index, &proof);
 	merkle_proof_encode(&proof, &encoded);
 	struct msg m = {.type = MSG_OFFER,

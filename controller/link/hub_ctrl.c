@@ -350,17 +350,12 @@ void hub_ctrl_end_all(struct hub *h)
 		end_session(h, s, NULL, NULL, true);
 }
 
-static int64_t later(const struct hub *h, int64_t at_us, int64_t by_us)
-{
-	return at_us + by_us < h->now_us ? at_us + by_us : h->now_us;
-}
-
 void hub_ctrl_forgive(struct hub *h, int64_t gap_us)
 {
 	size_t cursor = SESSIONS_WALK;
 	for (struct session *s; (s = sessions_next(h->sessions, &cursor));) {
-		s->heard_at_us = later(h, s->heard_at_us, gap_us);
-		s->stalled_at_us = s->stalled_at_us ? later(h, s->stalled_at_us, gap_us) : 0;
+		s->heard_at_us = clock_forgive(s->heard_at_us, gap_us, h->now_us);
+		s->stalled_at_us = s->stalled_at_us ? clock_forgive(s->stalled_at_us, gap_us, h->now_us) : 0;
 	}
 }
 

@@ -112,7 +112,7 @@ static bool has_its_version(const struct wish *w, const struct brain_target *t)
 /* For an order that the controller makes by itself: it is looked at again when its agent is back, and when no freeze covers it any more. */
 static bool has_to_wait(const struct request *q, const struct wish *w, const struct brain_target *t)
 {
-	return w->newcomers && (!(t->owner->session && t->owner->ready) || freeze_of(q->b, t->target.id));
+	return w->newcomers && (!t->owner->ready || freeze_of(q->b, t->target.id));
 }
 
 /* The targets that may be chosen from: all, or those that the argument `target` names; none in quarantine. */

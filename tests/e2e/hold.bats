@@ -80,7 +80,12 @@ policy() { # text on standard input: signed by the site's key, and put where the
 
 is_let_go() { [ "$(site status -o json 2>/dev/null | jq -r '.held[0].why')" = let-go ]; }
 
-write_catch_up_plan() {
+its_time_is_over() { [[ "$(site status -o json 2>/dev/null | jq -r '.held[0].detail')" == *"year-end closing; the time of its order is over: the controller is told when it is let go" ]]; }
+
+caught_up() { [ "$(rc rollout list -o name 2>/dev/null | wc -l)" = 2 ]; }
+
+# One of the two is held by its site until the time of its order is over.
+hold_beyond_the_end() {
 	cat >plan.yaml <<-'EOF2'
 		name: shop
 		environments:
@@ -89,10 +94,6 @@ write_catch_up_plan() {
 		    not_after: 20s
 		    waves: [{name: all, max_parallel: 2, unreachable: defer, defer_after: 500ms}]
 	EOF2
-}
-
-@test "what its site held until the order's time was over catches up once the site lets it go" {
-	write_catch_up_plan
 	fleet_up
 	site hold eu/lite/one --reason 'year-end closing' >/dev/null
 	begin 1.0.0
@@ -100,24 +101,24 @@ write_catch_up_plan() {
 	await eu/lite/one deferred
 	await eu/lite/one skipped
 	[ "$(rc rollout list -o json 2>/dev/null | jq -r '.rollouts[0].state')" = succeeded ]
-	its_time_is_over() { [[ "$(site status -o json 2>/dev/null | jq -r '.held[0].detail')" == *"year-end closing; the time of its order is over: the controller is told when it is let go" ]]; }
 	fleet_await 60 its_time_is_over
-	site unhold eu/lite/one >/dev/null
-	caught_up() { [ "$(rc rollout list -o name 2>/dev/null | wc -l)" = 2 ]; }
+}
+
+catches_up() {
 	fleet_await 90 caught_up
 	id=$(rc rollout list -o name 2>/dev/null | head -n 1)
 	await eu/lite/one applied
 	[ "$(site status -o json 2>/dev/null | jq '.held | length')" = 0 ]
 }
 
+@test "what its site held until the order's time was over catches up once the site lets it go" {
+	hold_beyond_the_end
+	site unhold eu/lite/one >/dev/null
+	catches_up
+}
+
 @test "that a site let go of what its order had no more time for is not lost with the controller it was told to" {
-	write_catch_up_plan
-	fleet_up
-	site hold eu/lite/one --reason 'year-end closing' >/dev/null
-	begin 1.0.0
-	await eu/lite/two applied
-	await eu/lite/one skipped
-	sleep 1.5
+	hold_beyond_the_end
 	kill -STOP "$(cat controller.pid)"
 	site unhold eu/lite/one >/dev/null
 	fleet_await 20 is_let_go
@@ -125,10 +126,7 @@ write_catch_up_plan() {
 	fleet_kill controller # with what it has not read
 	fleet_start_controller
 	fleet_wait_connected 1
-	for _ in $(seq 100); do [ "$(rc rollout list -o name 2>/dev/null | wc -l)" = 2 ] && break; sleep 0.5; done
-	id=$(rc rollout list -o name 2>/dev/null | head -n 1)
-	await eu/lite/one applied
-	[ "$(site status -o json 2>/dev/null | jq '.held | length')" = 0 ]
+	catches_up
 }
 
 @test "a hold of everything survives kill -9 and a restart of both sides, and the controller cannot lift it" {

@@ -92,6 +92,14 @@ static void test_durations_are_rounded(void **state)
 	}
 }
 
+static void test_what_could_not_be_heard_is_forgiven(void **state)
+{
+	(void)state;
+	assert_int_equal(clock_forgive(100, 30, 200), 130);
+	assert_int_equal(clock_forgive(100, 100, 200), 200);
+	assert_int_equal(clock_forgive(100, 500, 200), 200); /* nobody was heard in the time to come */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +108,7 @@ int main(void)
 	    cmocka_unit_test(test_times_are_written_as_the_c_library_has_them),
 	    cmocka_unit_test(test_times_that_are_none_are_a_dash),
 	    cmocka_unit_test(test_durations_are_rounded),
+	    cmocka_unit_test(test_what_could_not_be_heard_is_forgiven),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
