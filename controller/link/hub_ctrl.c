@@ -55,6 +55,22 @@ static void end_session(struct hub *h, struct session *s, const char *code, cons
 	sessions_close(h->sessions, s);
 }
 
+static int64_t patience_us(const struct session *s)
+{
+	if (s->state == LINK_NEW)
+		return NEW_TIMEOUT_US;
+	if (s->who.kind == LINK_OPERATOR)
+		return OPERATOR_TIMEOUT_US;
+	return (int64_t)s->heartbeat_ms * 1000 * SILENT_HEARTBEATS;
+}
+
+/* When it is over with this session, if nothing changes. */
+static int64_t over_at_us(const struct session *s)
+{
+	int64_t silent_us = s->heard_at_us + patience_us(s), stalled_us = s->stalled_at_us + STALL_TIMEOUT_US;
+	return s->stalled_at_us && stalled_us < silent_us ? stalled_us : silent_us;
+}
+
 static bool has_room(const struct hub *h, const struct session *s, size_t bytes)
 {
 	return s->n_pending < PENDING_MAX && s->pending_bytes + bytes <= PENDING_BYTES_MAX && h->pending_bytes + bytes <= PENDING_TOTAL_MAX;
@@ -64,6 +80,7 @@ static void keep_pending(struct hub *h, struct session *s, enum msg_type type, s
 {
 	if (!s->first) {
 		s->stalled_at_us = h->now_us;
+		sessions_look_at(h->sessions, s, over_at_us(s));
 		vec_grow(h->stalled, h->n_stalled, h->cap_stalled);
 		h->stalled[h->n_stalled++] = s->id;
 	}
@@ -267,6 +284,7 @@ static void on_welcome(struct hub *h, struct session *s, uint32_t heartbeat_ms)
 {
 	s->state = LINK_READY;
 	s->heartbeat_ms = heartbeat_ms ? heartbeat_ms : DEFAULT_HEARTBEAT_MS;
+	sessions_look_at(h->sessions, s, over_at_us(s));
 	struct session *older;
 	while ((older = sessions_of(h->sessions, &s->who, LINK_READY, s, NULL)))
 		end_session(h, older, "replaced", "a newer session of this agent took over", true);
@@ -326,21 +344,15 @@ void hub_ctrl_flush(struct hub *h)
 	h->n_stalled = left;
 }
 
-static int64_t patience_us(const struct session *s)
-{
-	if (s->state == LINK_NEW)
-		return NEW_TIMEOUT_US;
-	if (s->who.kind == LINK_OPERATOR)
-		return OPERATOR_TIMEOUT_US;
-	return (int64_t)s->heartbeat_ms * 1000 * SILENT_HEARTBEATS;
-}
-
+/* What is heard puts the end off without a word to the table: it is looked at again when it would have come. */
 void hub_ctrl_expire(struct hub *h)
 {
 	size_t cursor = SESSIONS_WALK;
-	for (struct session *s; (s = sessions_next(h->sessions, &cursor));)
-		if (h->now_us - s->heard_at_us > patience_us(s) || (s->stalled_at_us && h->now_us - s->stalled_at_us > STALL_TIMEOUT_US))
+	for (struct session *s; (s = sessions_due(h->sessions, h->now_us, &cursor));)
+		if (over_at_us(s) < h->now_us)
 			end_session(h, s, NULL, NULL, true);
+		else
+			sessions_look_at(h->sessions, s, over_at_us(s));
 }
 
 void hub_ctrl_end_all(struct hub *h)

@@ -1,4 +1,4 @@
-/* Sessions: an array for walking, three hashes for finding. */
+/* Sessions: an array for walking and one of their times beside it, three hashes for finding. */
 #include "controller/link/session.h"
 
 #include <string.h>
@@ -9,6 +9,7 @@
 
 struct sessions {
 	struct session **list;
+	int64_t *look_at_us; /* of list's */
 	size_t n, max;
 	struct map *by_routing, *by_id, *by_key; /* by_key: the first of a chain, the newest one */
 };
@@ -18,6 +19,7 @@ struct sessions *sessions_new(size_t max)
 	struct sessions *t = mem_alloc(sizeof *t);
 	t->max = max;
 	t->list = mem_alloc(max * sizeof *t->list);
+	t->look_at_us = mem_alloc(max * sizeof *t->look_at_us);
 	t->by_routing = map_new();
 	t->by_id = map_new();
 	t->by_key = map_new();
@@ -35,6 +37,7 @@ void sessions_destroy(struct sessions **tp)
 	map_destroy(&t->by_id);
 	map_destroy(&t->by_key);
 	free(t->list);
+	free(t->look_at_us);
 	free(t);
 	*tp = NULL;
 }
@@ -88,6 +91,7 @@ struct session *sessions_open(struct sessions *t, struct bytes routing, const st
 	map_put(t->by_id, map_fixed(&s->id), s);
 	chain_add(t, s);
 	s->index = t->n;
+	t->look_at_us[t->n] = now_us;
 	t->list[t->n++] = s;
 	return s;
 }
@@ -98,6 +102,7 @@ void sessions_close(struct sessions *t, struct session *s)
 	map_remove(t->by_id, map_fixed(&s->id));
 	chain_remove(t, s);
 	t->list[s->index] = t->list[--t->n];
+	t->look_at_us[s->index] = t->look_at_us[t->n];
 	t->list[s->index]->index = s->index;
 	while (s->first)
 		session_pop(s);
@@ -120,6 +125,20 @@ struct session *sessions_next(struct sessions *t, size_t *cursor)
 	if (*cursor > t->n)
 		*cursor = t->n;
 	return *cursor ? t->list[--*cursor] : NULL;
+}
+
+struct session *sessions_due(struct sessions *t, int64_t now_us, size_t *cursor)
+{
+	if (*cursor > t->n)
+		*cursor = t->n;
+	while (*cursor && t->look_at_us[*cursor - 1] > now_us)
+		--*cursor;
+	return sessions_next(t, cursor);
+}
+
+void sessions_look_at(struct sessions *t, const struct session *s, int64_t at_us)
+{
+	t->look_at_us[s->index] = at_us;
 }
 
 struct session *sessions_of(struct sessions *t, const struct principal *who, enum link_state state, const struct session *except, size_t *ret_n)

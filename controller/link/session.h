@@ -42,6 +42,9 @@ struct session *sessions_by_id(struct sessions *t, uint64_t id);
 /* Walks all sessions; closing the returned one is fine. Start with SESSIONS_WALK; NULL at the end. */
 #define SESSIONS_WALK SIZE_MAX
 struct session *sessions_next(struct sessions *t, size_t *cursor);
+/* The same walk over those whose time has come, without touching the others: ten thousand sessions are not in the cache, ten thousand times are. A new session's has. */
+struct session *sessions_due(struct sessions *t, int64_t now_us, size_t *cursor);
+void sessions_look_at(struct sessions *t, const struct session *s, int64_t at_us); /* sessions_due leaves it out before then */
 /* The session of this principal's key in this state other than `except`: the one opened first; ret_n (may be NULL) gets their number. */
 struct session *sessions_of(struct sessions *t, const struct principal *who, enum link_state state, const struct session *except, size_t *ret_n);
 
