@@ -1,4 +1,4 @@
-/* The store in SQLite: opening, epoch, agents, targets, releases. */
+/* The store in SQLite: opening, epoch, agents, targets. */
 #include "controller/store/store_sqlite.h"
 
 #include <jansson.h>
@@ -31,6 +31,7 @@ void store_close(struct store **s)
 {
 	if (!*s)
 		return;
+	release_name_forget(*s);
 	lite_close(&(*s)->db);
 	free(*s);
 	*s = NULL;
@@ -63,6 +64,7 @@ int store_rest(struct store *s, struct err *e)
 void store_rollback(struct store *s)
 {
 	lite_rollback(s->db);
+	release_name_forget(s);
 	s->head = s->kept_head;
 }
 
@@ -310,64 +312,6 @@ int store_targets(struct store *s, struct arena *a, struct store_target **ret, s
 	struct lite_stmt *q = NULL;
 	struct lite_list list = {0};
 	if (lite_prepare(s->db, sql_targets, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_target, &list, e) < 0)
-		return -1;
-	*ret = list.rows;
-	*ret_n = list.n;
-	return 0;
-}
-
-/* ---- releases ------------------------------------------------------------------------------------------------------------------------------------------ */
-
-int store_release_put(struct store *s, const struct store_release *r, struct err *e)
-{
-	struct lite_stmt *q = NULL;
-	if (lite_prepare(s->db, sql_release_put, &q, e) < 0)
-		return -1;
-	lite_bind_blob(q, 1, bytes_of(r->digest, DIGEST_SIZE));
-	lite_bind_blob(q, 2, bytes_of(r->envelope_hash, DIGEST_SIZE));
-	lite_bind_int(q, 3, (int64_t)r->envelope_size);
-	lite_bind_text(q, 4, r->project);
-	lite_bind_text(q, 5, r->version);
-	lite_bind_int(q, 6, (int64_t)r->sequence);
-	lite_bind_int(q, 7, r->changesets);
-	lite_bind_text(q, 8, r->signed_by);
-	lite_bind_text(q, 9, r->added_by);
-	lite_bind_int(q, 10, r->added_at_us);
-	return lite_run(q, e) < 0 ? -1 : current_release_known(s, r->digest, e);
-}
-
-static int read_release(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)
-{
-	struct store_release *r = ret;
-	*r = (struct store_release){.envelope_size = (uint64_t)lite_int(q, 2),
-	                            .project = column_text(q, 3, a),
-	                            .version = column_text(q, 4, a),
-	                            .sequence = (uint64_t)lite_int(q, 5),
-	                            .changesets = (uint32_t)lite_int(q, 6),
-	                            .signed_by = column_text(q, 7, a),
-	                            .added_by = column_text(q, 8, a),
-	                            .added_at_us = lite_int(q, 9)};
-	if (column_exact(q, 0, r->digest, DIGEST_SIZE, "release.digest", e) < 0)
-		return -1;
-	return column_exact(q, 1, r->envelope_hash, DIGEST_SIZE, "release.envelope_hash", e);
-}
-
-int store_several_projects(struct store *s, bool *ret, struct err *e)
-{
-	struct lite_stmt *q = NULL;
-	bool row = false;
-	if (lite_prepare(s->db, sql_several_projects, &q, e) < 0 || lite_step(q, &row, e) < 0)
-		return -1;
-	*ret = lite_int(q, 0) != 0;
-	lite_reset(q);
-	return 0;
-}
-
-int store_releases(struct store *s, struct arena *a, struct store_release **ret, size_t *ret_n, struct err *e)
-{
-	struct lite_stmt *q = NULL;
-	struct lite_list list = {0};
-	if (lite_prepare(s->db, sql_releases, &q, e) < 0 || lite_list(q, a, sizeof **ret, read_release, &list, e) < 0)
 		return -1;
 	*ret = list.rows;
 	*ret_n = list.n;

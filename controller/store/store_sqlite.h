@@ -5,8 +5,16 @@
 #include "common/lite/lite.h"
 #include "controller/store/store.h"
 
+/* The release that was asked for last: the reports of a rollout are all of one. */
+struct release_name {
+	uint8_t digest[DIGEST_SIZE];
+	uint64_t sequence;
+	char *project, *version; /* NULL: none was found */
+};
+
 struct store {
 	struct lite *db;
+	struct release_name asked;
 	struct audit_head head, kept_head; /* of the chain; kept: as of store_begin, for a rollback */
 };
 
@@ -14,8 +22,12 @@ struct store {
 int audit_load_head(struct store *s, struct err *e) MUST_CHECK;
 
 /* store_sqlite_current.c: after the report, or the release, was put */
-int current_reported(struct store *s, const struct report *r, struct err *e) MUST_CHECK;
+int current_reported(struct store *s, const struct report *r, const struct release_name *of, struct err *e) MUST_CHECK;
 int current_release_known(struct store *s, const uint8_t digest[DIGEST_SIZE], struct err *e) MUST_CHECK;
+
+/* store_sqlite_release.c: good until the next call; its project is NULL when the store does not have this release */
+int release_name(struct store *s, const uint8_t digest[DIGEST_SIZE], const struct release_name **ret, struct err *e) MUST_CHECK;
+void release_name_forget(struct store *s); /* what was found may not be there any more */
 
 /* Copies of a column in the arena. */
 const char *column_text(struct lite_stmt *q, int column, struct arena *a);

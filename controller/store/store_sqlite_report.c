@@ -2,7 +2,8 @@
 #include "controller/store/store_sqlite.h"
 #include "controller/store/sql/store.sql.h"
 
-static int put_step(struct store *s, const struct report *r, const struct step_outcome *o, int64_t now_us, struct err *e)
+static int put_step(struct store *s, const struct report *r, const struct step_outcome *o, const struct release_name *of, int64_t now_us,
+                    struct err *e)
 {
 	struct lite_stmt *q = NULL;
 	if (lite_prepare(s->db, sql_step_put, &q, e) < 0)
@@ -24,7 +25,7 @@ static int put_step(struct store *s, const struct report *r, const struct step_o
 	lite_bind_int(q, 15, o->started_at_us);
 	lite_bind_int(q, 16, o->ended_at_us);
 	lite_bind_int(q, 17, now_us);
-	lite_bind_blob(q, 18, bytes_of(r->release_digest, DIGEST_SIZE));
+	lite_bind_text(q, 18, of->project ? of->project : "");
 	return lite_run(q, e);
 }
 
@@ -32,7 +33,8 @@ int store_report_put(struct store *s, const struct report *r, uint32_t journal, 
                      int64_t now_us, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	if (lite_prepare(s->db, sql_report_put, &q, e) < 0)
+	const struct release_name *of = NULL;
+	if (release_name(s, r->release_digest, &of, e) < 0 || lite_prepare(s->db, sql_report_put, &q, e) < 0)
 		return -1;
 	lite_bind_text(q, 1, r->agent);
 	lite_bind_int(q, 2, journal);
@@ -51,9 +53,9 @@ int store_report_put(struct store *s, const struct report *r, uint32_t journal, 
 	if (lite_run(q, e) < 0)
 		return -1;
 	for (size_t i = 0; i < r->n_steps; i++)
-		if (put_step(s, r, &r->steps[i], now_us, e) < 0)
+		if (put_step(s, r, &r->steps[i], of, now_us, e) < 0)
 			return -1;
-	return current_reported(s, r, e);
+	return current_reported(s, r, of, e);
 }
 
 static int read_history(struct lite_stmt *q, struct arena *a, void *ret, struct err *e)

@@ -231,6 +231,9 @@ ON CONFLICT (digest) DO UPDATE SET envelope_hash = excluded.envelope_hash, envel
 --: sql_several_projects
 SELECT count(*) > 1 FROM (SELECT DISTINCT project FROM release LIMIT 2);
 
+--: sql_release_name
+SELECT sequence, project, version FROM release WHERE digest = ?1;
+
 --: sql_releases
 SELECT digest, envelope_hash, envelope_size, project, version, sequence, changesets, signed_by, added_by, added_at_us FROM release ORDER BY project, sequence;
 
@@ -273,9 +276,8 @@ SELECT state, failed, count(*) FROM delivery WHERE rollout = ?1 GROUP BY state, 
 SELECT target, project, sequence, version, at_us FROM current_release ORDER BY target, project;
 
 --: sql_current_applied
-INSERT INTO current_release (target, project, sequence, version, at_us) SELECT ?1, l.project, l.sequence, l.version, ?3 FROM release l
-WHERE l.digest = ?2 AND NOT EXISTS (
-	SELECT 1 FROM report u WHERE u.target = ?1 AND u.release_digest = ?2 AND u.outcome = 'rolled-back' AND u.ended_at_us > ?3)
+INSERT INTO current_release (target, project, sequence, version, at_us) SELECT ?1, ?4, ?5, ?6, ?3
+WHERE NOT EXISTS (SELECT 1 FROM report u WHERE u.target = ?1 AND u.release_digest = ?2 AND u.outcome = 'rolled-back' AND u.ended_at_us > ?3)
 ON CONFLICT (target, project) DO UPDATE SET sequence = excluded.sequence, version = excluded.version, at_us = excluded.at_us
 WHERE excluded.sequence > current_release.sequence OR (excluded.sequence = current_release.sequence AND excluded.at_us > current_release.at_us);
 
@@ -347,7 +349,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
 --: sql_step_put
 INSERT INTO step (target, changeset, direction, run, step, state, via, class, digest, row_hash, task, attempt, agent, report_seq, started_at_us, ended_at_us, reported_at_us,
 	project)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, coalesce((SELECT project FROM release WHERE digest = ?18), ''))
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
 ON CONFLICT (target, project, changeset, direction, run, step) DO UPDATE SET state = excluded.state, via = excluded.via, class = excluded.class, digest = excluded.digest,
 	row_hash = excluded.row_hash, task = excluded.task, attempt = excluded.attempt, agent = excluded.agent, report_seq = excluded.report_seq,
 	started_at_us = excluded.started_at_us, ended_at_us = excluded.ended_at_us, reported_at_us = excluded.reported_at_us;

@@ -15,15 +15,19 @@
 #define ROLLOUT   "00112233445566778899aabbccddeeff"
 #define LAST      "(SELECT id FROM rollout ORDER BY created_at_us DESC LIMIT 1)"
 
-static const char last_rows[] = "SELECT r.agent, r.target, d.no FROM report r JOIN delivery d ON d.rollout = r.rollout AND d.target = r.target WHERE r.rollout = " LAST
-                                " ORDER BY r.rowid";
+static const char last_rows[] =
+    "SELECT r.agent, r.target, d.no FROM report r JOIN delivery d ON d.rollout = r.rollout AND d.target = r.target WHERE r.rollout = " LAST
+    " ORDER BY r.rowid";
 static const char new_rollout[] =
-    "INSERT INTO rollout (id, project, release_digest, environment, direction, state, final, order_bytes, order_digest, created_by, created_at_us, changed_at_us) "
-    "SELECT '" ROLLOUT "', project, release_digest, environment, direction, state, 0, order_bytes, order_digest, created_by, 0, 0 FROM rollout WHERE id = " LAST;
+    "INSERT INTO rollout (id, project, release_digest, environment, direction, state, final, order_bytes, order_digest, created_by, created_at_us, "
+    "changed_at_us) "
+    "SELECT '" ROLLOUT
+    "', project, release_digest, environment, direction, state, 0, order_bytes, order_digest, created_by, 0, 0 FROM rollout WHERE id = " LAST;
 
 /* ?1 agent, ?2 target, ?3 its number, ?4 a digest, ?5 an envelope, ?6 a sentence */
 static const char *const begin_rows[] = {
-    "INSERT INTO delivery (rollout, no, wave, target, salt, state, direction, attempt, failed, accepted, offered_at_us, retry_at_us, since_us, step, of_steps) "
+    "INSERT INTO delivery (rollout, no, wave, target, salt, state, direction, attempt, failed, accepted, offered_at_us, retry_at_us, since_us, step, "
+    "of_steps) "
     "VALUES ('" ROLLOUT "', ?3, 0, ?2, ?4, 'pending', 'apply', 0, 0, 0, 0, 0, ?3, 0, 0)",
 };
 static const char *const offer_rows[] = {
