@@ -40,6 +40,7 @@ static void on_hello(struct link_world *w, const struct hub_event *ev)
 	if (w->silent)
 		return;
 	w->session = ev->session;
+	clock_sleep_ms(w->welcome_after_ms);
 	tell(w, ev->session,
 	     &(struct msg){.type = MSG_WELCOME,
 	                   .welcome = {.proto = w->proto ? w->proto : LINK_PROTO,

@@ -18,6 +18,7 @@ struct link_world {
 	char dir[64], path[256];
 	bool no_enrolment; /* the hub that is started next has no such socket */
 	uint32_t heartbeat_ms; /* that WELCOME says; 0: 200 */
+	uint32_t welcome_after_ms; /* how long HELLO waits for it */
 	uint32_t proto; /* that WELCOME chooses; 0: the lowest */
 	uint64_t memory_limit; /* of the hub that is started next; 0: its default */
 	zloop_t *loop;

@@ -50,6 +50,17 @@ static void test_who_stood_still_was_not_silent(void **state)
 	assert_int_equal(w->hellos, 1);
 }
 
+/* By the heartbeats that WELCOME said, not by the longer time that a session has for its beginning. */
+static void test_who_is_silent_for_three_heartbeats_is_gone(void **state)
+{
+	struct link_world *w = *state;
+	w->welcome_after_ms = 600; /* the hub has looked at the session before */
+	link_start_agent(w, &w->agent_key);
+	link_run(w, is_connected);
+	clock_sleep_ms(3000); /* the hub runs, and nobody turns the agent's loop: heartbeats of 200 ms pass unsaid */
+	assert_true(link_run_for(w, is_gone, 5000));
+}
+
 /* However often the hub could not read: what it did not hear while it could adds up. */
 static void test_who_is_silent_is_gone_though_the_hub_stands_still(void **state)
 {
@@ -71,6 +82,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, link_setup, link_teardown)
 	const struct CMUnitTest tests[] = {
 	    CASE(test_who_stood_still_was_not_silent),
+	    CASE(test_who_is_silent_for_three_heartbeats_is_gone),
 	    CASE(test_who_is_silent_is_gone_though_the_hub_stands_still),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

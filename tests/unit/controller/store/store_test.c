@@ -438,6 +438,23 @@ static void test_a_release_that_is_added_after_its_reports_counts_then(void **st
 	fixture_done(&f);
 }
 
+static void test_a_release_that_was_not_committed_is_not_known(void **state)
+{
+	(void)state;
+	struct fixture f;
+	fixture_init(&f);
+	OK(store_begin(f.s, &f.e));
+	put_release_number(&f, 5, "shop", "1.5");
+	put_report(&f, "eu/pg/a", 5, OUTCOME_APPLIED);
+	store_rollback(f.s);
+	put_report(&f, "eu/pg/a", 5, OUTCOME_APPLIED);
+	assert_string_equal(have(&f), "");
+	put_release_number(&f, 5, "shop", "1.6");
+	put_report(&f, "eu/pg/b", 5, OUTCOME_APPLIED);
+	assert_string_equal(have(&f), "eu/pg/a shop 1.6, eu/pg/b shop 1.6");
+	fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,6 +468,7 @@ int main(void)
 	    cmocka_unit_test(test_steps_are_by_project),
 	    cmocka_unit_test(test_each_target_has_the_newest_release_that_was_not_taken_back),
 	    cmocka_unit_test(test_a_release_that_is_added_after_its_reports_counts_then),
+	    cmocka_unit_test(test_a_release_that_was_not_committed_is_not_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
