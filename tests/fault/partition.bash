@@ -23,6 +23,16 @@ flapping() { for _ in 1 2 3 4 5 6 7 8; do set_wire 0 0 0 0 && sleep 0.4 && set_w
 lossy() { set_wire 30 0 1 1 && sleep 8; }
 late() { set_wire 0 300 1 1 && sleep 6; }
 
+soon() { # COMMAND...: within ten seconds
+	for _ in $(seq 500); do
+		"$@" && return
+		sleep 0.02
+	done
+	echo "not within ten seconds: $*" >&2
+	return 1
+}
+site_is_apart() { [ "$(readlink "/proc/$SITE/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
+
 up() { # the second namespace, the wire, the addresses
 	ip link set lo up || return 1
 	unshare -n sleep infinity &
@@ -30,10 +40,10 @@ up() { # the second namespace, the wire, the addresses
 	mkdir -p "$folder"
 	set_wire 0 0 1 1
 	mkfifo "$folder/wire.in"
-	until [ "$(readlink "/proc/$SITE/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+	soon site_is_apart || return 1
 	"$FAULTS_BIN/wire" $$ "$SITE" "$folder/wire" <"$folder/wire.in" >"$folder/wire.out" &
 	exec 7>"$folder/wire.in"
-	until grep -q up "$folder/wire.out"; do sleep 0.02; done
+	soon grep -q up "$folder/wire.out" || return 1
 	ip addr add 10.231.0.1 peer 10.231.0.2 dev rc0 && ip link set rc0 up mtu 1400 || return 1
 	nsenter -t "$SITE" -n sh -c 'ip link set lo up && ip addr add 10.231.0.2 peer 10.231.0.1 dev rc0 && ip link set rc0 up mtu 1400'
 }
