@@ -40,6 +40,14 @@ void rollout_fixture_later(struct rollout_fixture *f, int64_t by_us)
 	rollout_fixture_think(f);
 }
 
+void rollout_fixture_event(struct rollout_fixture *f, enum rollout_event ev)
+{
+	struct err e = ERR_INIT;
+	AUTO(decision_done) struct decision d = DECISION_INIT;
+	if (decide_rollout_event(&f->r, ev, &d, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
 void rollout_fixture_report(struct rollout_fixture *f, uint32_t i, enum outcome o)
 {
 	struct err e = ERR_INIT;

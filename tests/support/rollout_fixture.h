@@ -22,6 +22,7 @@ void rollout_fixture_init(struct rollout_fixture *f, uint32_t first, uint32_t se
 void rollout_fixture_done(struct rollout_fixture *f);
 void rollout_fixture_think(struct rollout_fixture *f); /* decide(); what it wants is in f->last */
 void rollout_fixture_later(struct rollout_fixture *f, int64_t by_us); /* the clock goes on, then the same */
+void rollout_fixture_event(struct rollout_fixture *f, enum rollout_event ev); /* somebody steers it; nothing is decided yet */
 void rollout_fixture_report(struct rollout_fixture *f, uint32_t i, enum outcome o);
 /* Fails the test unless the last decision offers exactly these n deliveries, in this order. */
 void rollout_fixture_offers(const struct rollout_fixture *f, size_t n, ...);
