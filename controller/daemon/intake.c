@@ -70,10 +70,10 @@ bool intake_is_ahead(const struct intake *in)
 	return in->ahead->n > 0;
 }
 
-/* No answer is due to these, and nothing is decided by them. */
+/* No answer is due to these (the hub's own to a heartbeat has gone), and nothing is decided by them: a fleet that does nothing costs a commit for some of them, not for each. */
 static bool is_patient(const struct hub_event *ev)
 {
-	return ev->type == HUB_MESSAGE && (ev->msg.type == MSG_ACCEPT || ev->msg.type == MSG_PROGRESS);
+	return ev->type == HUB_MESSAGE && (ev->msg.type == MSG_ACCEPT || ev->msg.type == MSG_PROGRESS || ev->msg.type == MSG_HEARTBEAT);
 }
 
 static bool more_comes(const struct intake *in, int64_t end_us)

@@ -7,15 +7,20 @@
 
 #include <cmocka.h>
 
+#include "common/base/clock.h"
 #include "common/link/handover.h"
 #include "controller/daemon/intake.h"
 #include "controller/link/hub_state.h"
 #include "tests/support/brain_fixture.h"
 
-#define MANY 1500
+#define MANY     1500
+#define BEATS    8
+#define PAUSE_MS 2
+#define TRIES    10 /* a busy machine adds to a pause: of so many one must be as it should */
 
-struct script { /* what the hub says: so many accepts, their attempts counted from 1, and behind them a report when there is one */
-	size_t n_accepts;
+/* What the hub says: heartbeats with pauses, so many accepts, their attempts counted from 1, and behind them a report when there is one. */
+struct script {
+	size_t n_beats, n_accepts;
 	uint64_t session;
 	const struct msg_report *report;
 };
@@ -33,6 +38,10 @@ static void hub(zsock_t *pipe, void *arg)
 {
 	const struct script *s = arg;
 	zsock_signal(pipe, 0); /* what follows are events */
+	for (size_t i = 0; i < s->n_beats; i++) {
+		say(pipe, s, &(struct msg){.type = MSG_HEARTBEAT});
+		clock_sleep_ms(PAUSE_MS);
+	}
 	for (size_t i = 0; i < s->n_accepts; i++)
 		say(pipe, s, &(struct msg){.type = MSG_ACCEPT, .task = {.attempt = (uint32_t)i + 1}});
 	if (s->report)
@@ -52,16 +61,21 @@ struct scene {
 	size_t n;
 };
 
-static void scene_begin(struct scene *s, size_t n_accepts, size_t workers)
+static void scene_beats(struct scene *s, size_t n_beats, size_t n_accepts, size_t workers)
 {
 	uint8_t digest[DIGEST_SIZE];
 	*s = (struct scene){0};
 	brain_fixture_canary(&s->f, digest);
 	const struct msg_offer o = brain_fixture_offer(&s->f, "eu/pg1/a");
 	s->report = brain_fixture_report(&s->f, &o, digest, OUTCOME_APPLIED);
-	s->script = (struct script){.n_accepts = n_accepts, .session = s->f.agent.session, .report = &s->report};
+	s->script = (struct script){.n_beats = n_beats, .n_accepts = n_accepts, .session = s->f.agent.session, .report = &s->report};
 	s->hub = zactor_new(hub, &s->script);
 	s->in = intake_new(s->hub, workers);
+}
+
+static void scene_begin(struct scene *s, size_t n_accepts, size_t workers)
+{
+	scene_beats(s, 0, n_accepts, workers);
 }
 
 static void scene_end(struct scene *s)
@@ -129,6 +143,24 @@ static void test_order_is_kept_over_batches(void **state)
 	}
 }
 
+/* In one batch, with what somebody waits for: the report ends the waiting. */
+static void test_heartbeats_share_a_batch(void **state)
+{
+	(void)state;
+	size_t most = 0;
+	for (int i = 0; i < TRIES && most < BEATS + 1; i++) {
+		struct scene s;
+		scene_beats(&s, BEATS, 0, 0);
+		zmq_pollitem_t item = {.socket = zsock_resolve(s.hub), .events = ZMQ_POLLIN};
+		assert_int_equal(zmq_poll(&item, 1, 5000), 1);
+		next(&s, true);
+		next(&s, false);
+		most = s.n > most ? s.n : most;
+		scene_end(&s);
+	}
+	assert_int_equal(most, BEATS + 1);
+}
+
 /* The process ends while signatures are being checked: nobody looks at what is gone. */
 static void test_ends_with_a_batch_ahead(void **state)
 {
@@ -146,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_one_batch_comes_out_a_call_later),
 	    cmocka_unit_test(test_order_is_kept_over_batches),
+	    cmocka_unit_test(test_heartbeats_share_a_batch),
 	    cmocka_unit_test(test_ends_with_a_batch_ahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
