@@ -91,7 +91,7 @@ struct run {
 	bool touched; /* decide at the end of this turn */
 	bool more; /* and of the next one: see struct decision */
 	bool had_freezes; /* at the last decision */
-	uint64_t sessions_as_of; /* brain.session_moves when the sessions of its deliveries were taken from the agents; 0: not yet */
+	uint64_t sessions_as_of; /* brain.session_moves when the sessions of its deliveries were taken from the agents */
 	int64_t wake_at_us; /* 0: no need */
 	struct places *places; /* where its deliveries go: brain_places.c */
 };
@@ -296,7 +296,8 @@ bool run_keeps_reason(const struct delivery *d);
 void run_waits(struct run *u, uint32_t index, const char *code, const char *text); /* what holds that way back up, beside its note; NULL: nothing */
 void task_id(const uint8_t order_digest[DIGEST_SIZE], const char *target, enum direction d, uint8_t out[TASK_SIZE]);
 void run_set_task(struct run *u, struct delivery *d); /* names its task for its present direction */
-void run_bind_agents(const struct brain *b, struct run *u); /* which agent has which target */
+void run_bind_agents(const struct brain *b, struct run *u); /* which agent has which target, and its session */
+void run_refresh_sessions(const struct brain *b, struct run *u); /* where one has come or gone since then */
 void run_text(const char **field, const char *text); /* a copy on the heap in the place of the former one; NULL clears */
 void run_free(struct run *u);
 

@@ -82,21 +82,10 @@ static void call(struct brain *b, struct run *u, const struct delivery *d, enum 
 	brain_queue(b, d->session, &m);
 }
 
-static void refresh_sessions(const struct brain *b, struct run *u)
-{
-	if (u->sessions_as_of == b->session_moves)
-		return;
-	u->sessions_as_of = b->session_moves;
-	for (size_t i = 0; i < u->r.n_deliveries; i++) {
-		const struct brain_agent *g = u->agents[i];
-		u->r.deliveries[i].session = g && g->ready ? g->session : 0;
-	}
-}
-
 static int think(struct brain *b, struct run *u, struct err *e)
 {
 	AUTO(decision_done) struct decision d = DECISION_INIT;
-	refresh_sessions(b, u);
+	run_refresh_sessions(b, u);
 	freezes_to_run(b, u);
 	gates_to_run(b, u);
 	places_to_run(b, u);

@@ -124,13 +124,28 @@ static void own_texts(struct run *u)
 	}
 }
 
+static uint64_t session_of(const struct brain_agent *g)
+{
+	return g && g->ready ? g->session : 0;
+}
+
 void run_bind_agents(const struct brain *b, struct run *u)
 {
 	for (size_t i = 0; i < u->r.n_deliveries; i++) {
 		const struct brain_target *t = target_by_id(b, u->r.deliveries[i].target);
 		u->agents[i] = t ? t->owner : NULL;
+		u->r.deliveries[i].session = session_of(u->agents[i]);
 	}
-	u->sessions_as_of = 0;
+	u->sessions_as_of = b->session_moves;
+}
+
+void run_refresh_sessions(const struct brain *b, struct run *u)
+{
+	if (u->sessions_as_of == b->session_moves)
+		return;
+	u->sessions_as_of = b->session_moves;
+	for (size_t i = 0; i < u->r.n_deliveries; i++)
+		u->r.deliveries[i].session = session_of(u->agents[i]);
 }
 
 static void copy_draft(struct run *u, const struct run_draft *from)

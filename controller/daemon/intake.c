@@ -94,10 +94,12 @@ static int collect(struct intake *in, struct batch *t, bool has_time, struct err
 	int64_t end_us = clock_mono_us() + PATIENT_MS * 1000;
 	bool patient = has_time;
 	do {
-		for (; has_room(t) && (zsock_events(in->hub) & ZMQ_POLLIN); t->n++) {
-			if (hub_recv(in->hub, t->memory, &t->events[t->n], e) < 0)
+		for (bool some = true; has_room(t) && some;) {
+			struct hub_event *ev = &t->events[t->n];
+			if (hub_try_recv(in->hub, t->memory, ev, &some, e) < 0)
 				return -1;
-			patient = patient && is_patient(&t->events[t->n]);
+			t->n += some;
+			patient = patient && (!some || is_patient(ev));
 		}
 	} while (patient && has_room(t) && more_comes(in, end_us));
 	return 0;
