@@ -96,7 +96,7 @@ static int collect(struct intake *in, struct batch *t, bool has_time, struct err
 	do {
 		for (bool some = true; has_room(t) && some;) {
 			struct hub_event *ev = &t->events[t->n];
-			if (hub_try_recv(in->hub, t->memory, ev, &some, e) < 0)
+			if (hub_recv(in->hub, t->memory, ev, &some, e) < 0)
 				return -1;
 			t->n += some;
 			patient = patient && (!some || is_patient(ev));

@@ -183,15 +183,14 @@ static int take_event(const struct hub_head *h, struct bytes body, struct arena 
 	return h->type == HUB_MESSAGE ? msg_decode(h->msg_type, body, a, &ret->msg, e) : 0;
 }
 
-/* *ret_some false: with `flags` ZMQ_DONTWAIT, nothing has come. */
-static int receive(zactor_t *hub, int flags, struct arena *a, struct hub_event *ret, bool *ret_some, struct err *e)
+int hub_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, bool *ret_some, struct err *e)
 {
 	void *pipe = zsock_resolve(hub);
 	struct hub_head h;
 	zmq_msg_t body;
-	int n = zmq_recv(pipe, &h, sizeof h, flags);
+	int n = zmq_recv(pipe, &h, sizeof h, ZMQ_DONTWAIT);
 	*ret_some = n >= 0;
-	if (n < 0 && (flags & ZMQ_DONTWAIT) && zmq_errno() == EAGAIN)
+	if (n < 0 && zmq_errno() == EAGAIN)
 		return 0;
 	if (n < 0)
 		return err_set(e, ERR_LINK, "interrupted, or the hub's thread is gone");
@@ -203,17 +202,6 @@ static int receive(zactor_t *hub, int flags, struct arena *a, struct hub_event *
 		rc = take_event(&h, bytes_of(zmq_msg_data(&body), zmq_msg_size(&body)), a, ret, e);
 	zmq_msg_close(&body);
 	return rc;
-}
-
-int hub_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, struct err *e)
-{
-	bool some = false;
-	return receive(hub, 0, a, ret, &some, e);
-}
-
-int hub_try_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, bool *ret_some, struct err *e)
-{
-	return receive(hub, ZMQ_DONTWAIT, a, ret, ret_some, e);
 }
 
 const char *hub_ctrl_endpoint(zactor_t *hub)

@@ -62,10 +62,8 @@ struct hub_event {
 	uint8_t checked_key[SIGN_PUBLIC_SIZE]; /* the brain's own, see brain_to_check: the key of the sender of a report */
 	bool checked; /* the report was found signed under it */
 };
-/* Reads one event from the pipe (call it when the pipe is readable). Blocks otherwise. */
-int hub_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, struct err *e) MUST_CHECK;
-/* The same without waiting; *ret_some false: there is none. To ask whether the pipe is readable before each one costs two system calls. */
-int hub_try_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, bool *ret_some, struct err *e) MUST_CHECK;
+/* Reads one event from the pipe, and never waits; *ret_some false: there is none. To ask whether the pipe is readable before each one would cost two system calls. */
+int hub_recv(zactor_t *hub, struct arena *a, struct hub_event *ret, bool *ret_some, struct err *e) MUST_CHECK;
 /* Queues a message to a session; a session that is gone is silently dropped (state is in the store, never in queues). A WELCOME makes the session READY: its `session`
  * is filled in here, its heartbeat_ms governs how long silence is borne, and an older session of the same agent ends. DENY and RETRY_AFTER end the session. The hub
  * itself answers each HEARTBEAT with a HEARTBEAT_ACK (and still passes it on). ERR_LIMIT when the body is over LIMIT_FRAME_BODY: split the message. */

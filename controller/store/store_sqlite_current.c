@@ -21,23 +21,16 @@ static int run_on(struct store *s, const char *sql, const struct report *r, stru
 	return prepare_for(s, sql, r, &q, e) < 0 ? -1 : lite_run(q, e);
 }
 
-static int run_applied(struct store *s, const char *sql, const struct report *r, const struct release_name *of, struct err *e)
+static int applied(struct store *s, const struct report *r, const struct release_name *of, struct err *e)
 {
 	struct lite_stmt *q = NULL;
-	if (prepare_for(s, sql, r, &q, e) < 0)
+	if (prepare_for(s, sql_current_applied, r, &q, e) < 0)
 		return -1;
 	lite_bind_int(q, 3, r->ended_at_us);
 	lite_bind_text(q, 4, of->project);
 	lite_bind_int(q, 5, (int64_t)of->sequence);
 	lite_bind_text(q, 6, of->version);
 	return lite_run(q, e);
-}
-
-static int applied(struct store *s, const struct report *r, const struct release_name *of, struct err *e)
-{
-	if (run_applied(s, sql_current_moves, r, of, e) < 0)
-		return -1;
-	return lite_changes(s->db) > 0 ? 0 : run_applied(s, sql_current_first, r, of, e);
 }
 
 int current_reported(struct store *s, const struct report *r, const struct release_name *of, struct err *e)

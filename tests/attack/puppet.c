@@ -110,8 +110,11 @@ static bool listen_until(struct puppet *p, const bool *until, uint32_t ms)
 		struct err e = ERR_INIT;
 		if (!zpoller_wait(poller, 50))
 			continue;
-		if (hub_recv(p->hub, a, &ev, &e) != 0)
+		bool some = false;
+		if (hub_recv(p->hub, a, &ev, &some, &e) != 0)
 			thief_die("hub", &e);
+		if (!some)
+			continue;
 		if (ev.type == HUB_MESSAGE)
 			on_message(p, &ev);
 		p->heard |= ev.type == HUB_GONE;

@@ -105,7 +105,9 @@ static int on_hub(zloop_t *loop, zsock_t *s, void *arg)
 	AUTO(arena_destroy) struct arena *a = arena_new(LIMIT_ARENA_MESSAGE);
 	struct hub_event ev;
 	struct err e = ERR_INIT;
-	assert_int_equal(hub_recv(w->hub, a, &ev, &e), 0);
+	bool some = false;
+	assert_int_equal(hub_recv(w->hub, a, &ev, &some, &e), 0);
+	assert_true(some);
 	switch (ev.type) {
 	case HUB_MESSAGE:
 		on_hub_message(w, &ev);

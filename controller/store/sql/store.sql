@@ -275,15 +275,11 @@ SELECT state, failed, count(*) FROM delivery WHERE rollout = ?1 GROUP BY state, 
 --: sql_current_releases
 SELECT target, project, sequence, version, at_us FROM current_release ORDER BY target, project;
 
---: sql_current_moves
--- A target's release is mostly a newer one than it had: this finds its row once, where an upsert looks for it twice.
-UPDATE current_release SET sequence = ?5, version = ?6, at_us = ?3 WHERE target = ?1 AND project = ?4 AND (?5 > sequence OR (?5 = sequence AND ?3 > at_us))
-	AND NOT EXISTS (SELECT 1 FROM report u WHERE u.target = ?1 AND u.release_digest = ?2 AND u.outcome = 'rolled-back' AND u.ended_at_us > ?3);
-
---: sql_current_first
+--: sql_current_applied
 INSERT INTO current_release (target, project, sequence, version, at_us) SELECT ?1, ?4, ?5, ?6, ?3
 WHERE NOT EXISTS (SELECT 1 FROM report u WHERE u.target = ?1 AND u.release_digest = ?2 AND u.outcome = 'rolled-back' AND u.ended_at_us > ?3)
-ON CONFLICT (target, project) DO NOTHING;
+ON CONFLICT (target, project) DO UPDATE SET sequence = excluded.sequence, version = excluded.version, at_us = excluded.at_us
+WHERE excluded.sequence > current_release.sequence OR (excluded.sequence = current_release.sequence AND excluded.at_us > current_release.at_us);
 
 --: sql_current_drop
 DELETE FROM current_release WHERE target = ?1 AND project = (SELECT project FROM release WHERE digest = ?2);

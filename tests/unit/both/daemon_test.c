@@ -110,8 +110,10 @@ static bool play(const unsigned *count, unsigned n, int ms)
 		AUTO(arena_destroy) struct arena *a = arena_new(4 * LIMIT_ARENA_MESSAGE);
 		struct hub_event ev;
 		struct err e = ERR_INIT;
-		if (hub_recv(w.hub, a, &ev, &e) != 0)
+		bool some = false;
+		if (hub_recv(w.hub, a, &ev, &some, &e) != 0)
 			fail_msg("%s", e.msg);
+		assert_true(some);
 		if (ev.type == HUB_MESSAGE)
 			on_message(&ev, a);
 		w.gones += ev.type == HUB_GONE;

@@ -15,17 +15,14 @@ static void test_pause_stops_new_starts_only(void **state)
 	rollout_fixture_init(&f, 3, 0);
 	f.waves[0].max_parallel = 1;
 	rollout_fixture_think(&f);
-	struct err e = ERR_INIT;
-	struct decision d = DECISION_INIT;
-	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_PAUSE, &d, &e), 0);
+	rollout_fixture_event(&f, ROLLOUT_EV_PAUSE);
 	rollout_fixture_report(&f, 0, OUTCOME_APPLIED);
 	rollout_fixture_think(&f);
 	rollout_fixture_offers(&f, 0);
 	assert_int_equal(f.waves[0].state, WAVE_HELD);
-	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_RESUME, &d, &e), 0);
+	rollout_fixture_event(&f, ROLLOUT_EV_RESUME);
 	rollout_fixture_think(&f);
 	rollout_fixture_offers(&f, 1, 1);
-	decision_done(&d);
 	rollout_fixture_done(&f);
 }
 
@@ -39,7 +36,7 @@ static void test_pause_asks_batches_to_end(void **state)
 	rollout_fixture_init(&f, 2, 0);
 	rollout_fixture_think(&f);
 	f.deliveries[0].accepted = true;
-	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_PAUSE, &d, &e), 0);
+	rollout_fixture_event(&f, ROLLOUT_EV_PAUSE);
 	assert_int_equal(decide(&f.r, f.now_us, &d, &e), 0);
 	assert_int_equal(d.n_stops, 1); /* the other agent may not have its task */
 	assert_int_equal(d.stops[0], 0);
@@ -47,7 +44,7 @@ static void test_pause_asks_batches_to_end(void **state)
 	assert_int_equal(next.n_stops, 0);
 	rollout_fixture_report(&f, 0, OUTCOME_HELD);
 	assert_int_equal(f.deliveries[0].state, DELIVERY_HELD);
-	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_RESUME, &d, &e), 0);
+	rollout_fixture_event(&f, ROLLOUT_EV_RESUME);
 	rollout_fixture_think(&f);
 	rollout_fixture_offers(&f, 1, 0);
 	assert_int_equal(f.deliveries[0].attempt, 2);
@@ -64,9 +61,7 @@ static void test_abort_skips_recalls_and_waits(void **state)
 	f.waves[0].max_parallel = 2;
 	rollout_fixture_think(&f);
 	f.deliveries[0].accepted = true;
-	struct err e = ERR_INIT;
-	struct decision d = DECISION_INIT;
-	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_ABORT, &d, &e), 0);
+	rollout_fixture_event(&f, ROLLOUT_EV_ABORT);
 	rollout_fixture_think(&f);
 	assert_int_equal(f.deliveries[2].state, DELIVERY_SKIPPED);
 	assert_int_equal(f.last.n_recalls, 1);
@@ -77,7 +72,6 @@ static void test_abort_skips_recalls_and_waits(void **state)
 	rollout_fixture_think(&f);
 	assert_int_equal(f.deliveries[1].state, DELIVERY_SKIPPED);
 	assert_int_equal(f.r.state, ROLLOUT_ABORTED);
-	decision_done(&d);
 	rollout_fixture_done(&f);
 }
 
@@ -85,8 +79,6 @@ static void test_abort_while_it_is_taken_back(void **state)
 {
 	(void)state;
 	struct rollout_fixture f;
-	struct err e = ERR_INIT;
-	AUTO(decision_done) struct decision d = DECISION_INIT;
 	rollout_fixture_init(&f, 3, 0);
 	f.waves[0].on_failure = ON_FAILURE_ROLLBACK_WAVE;
 	rollout_fixture_think(&f);
@@ -97,7 +89,7 @@ static void test_abort_while_it_is_taken_back(void **state)
 	rollout_fixture_think(&f);
 	rollout_fixture_offers(&f, 1, 0);
 	assert_int_equal(f.r.state, ROLLOUT_ROLLING_BACK);
-	assert_int_equal(decide_rollout_event(&f.r, ROLLOUT_EV_ABORT, &d, &e), 0);
+	rollout_fixture_event(&f, ROLLOUT_EV_ABORT);
 	rollout_fixture_think(&f);
 	assert_int_equal(f.deliveries[1].state, DELIVERY_FAILED); /* its way back had not begun: what was applied stays */
 	assert_true(f.deliveries[1].touched);
